@@ -1,0 +1,15 @@
+/** Metadata of the calls that sidecars make to services, and of answers that the front door gives. Lower case, as gRPC wants it. */
+export const idempotencyKeyHeader = "idempotency-key";
+export const runIdHeader = "sidestep-run-id";
+export const stepHeader = "sidestep-step";
+export const attemptHeader = "sidestep-attempt";
+/** On a compensating call: the idempotency key of the call that it undoes. */
+export const compensatesHeader = "sidestep-compensates";
+export const traceparentHeader = "traceparent";
+export const tracestateHeader = "tracestate";
+/** Trailer with a google.rpc.Status. */
+export const statusDetailsTrailer = "grpc-status-details-bin";
+/** Trailer by which a server asks for a pause in milliseconds, or, negative, for no retry. */
+export const pushbackTrailer = "grpc-retry-pushback-ms";
+/** `domain` of every google.rpc.ErrorInfo of ours. */
+export const errorDomain = "sidestep";

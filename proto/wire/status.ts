@@ -1,0 +1,29 @@
+/** The numbers of google.rpc.Code by name; no gRPC library needed. */
+export const code = {
+  OK: 0,
+  CANCELLED: 1,
+  UNKNOWN: 2,
+  INVALID_ARGUMENT: 3,
+  DEADLINE_EXCEEDED: 4,
+  NOT_FOUND: 5,
+  ALREADY_EXISTS: 6,
+  PERMISSION_DENIED: 7,
+  RESOURCE_EXHAUSTED: 8,
+  FAILED_PRECONDITION: 9,
+  ABORTED: 10,
+  OUT_OF_RANGE: 11,
+  UNIMPLEMENTED: 12,
+  INTERNAL: 13,
+  UNAVAILABLE: 14,
+  DATA_LOSS: 15,
+  UNAUTHENTICATED: 16,
+} as const;
+
+export type CodeName = keyof typeof code;
+
+/** "UNAVAILABLE" for 14; "CODE_99" for a number nobody knows. */
+export function codeName(number: number): string {
+  return names[number] ?? `CODE_${number}`;
+}
+
+const names: readonly string[] = Object.keys(code);

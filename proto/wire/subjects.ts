@@ -1,0 +1,110 @@
+/**
+ * The NATS grammar shared by orchestrators and sidecars: every subject, stream and bucket name is built here. Pure: strings in,
+ * strings out. `prefix` is "sidestep" unless configured; upper case in stream and bucket names.
+ */
+export interface Names {
+  readonly tasksStream: string;
+  readonly timersStream: string;
+  readonly keysBucket: string;
+  readonly partitionsBucket: string;
+  readonly catalogBucket: string;
+  readonly definitionsBucket: string;
+  readonly payloadsBucket: string;
+  logStream(partition: number): string;
+  /** Stored subject of what orchestrators write about a run. */
+  eventSubject(partition: number, runId: string): string;
+  /** Stored subject of the outcomes of a run; nobody publishes to it directly. */
+  outcomeSubject(partition: number, runId: string): string;
+  /** Every subject an orchestrator may publish to in a partition's log. */
+  logSubjects(partition: number): string;
+  /** Record of who owns the partition, in its log. */
+  ownerSubject(partition: number): string;
+  /** Where a sidecar of `service` publishes outcomes; the log renames it to `outcomeSubject`. */
+  outSubject(service: string, partition: number, runId: string): string;
+  /** All subjects of outcomes of a partition, and what the log stream makes of them. */
+  outTransform(partition: number): { readonly src: string; readonly dest: string };
+  timerSubject(partition: number, runId: string, number: number): string;
+  /** Where a fired timer lands in the timer stream, before the log sources it. */
+  dueSubject(partition: number, runId: string): string;
+  dueTransform(partition: number): { readonly src: string; readonly dest: string };
+  timerSubjects(): readonly string[];
+  taskSubject(method: string): string;
+  /** All tasks of one service. */
+  taskFilter(service: string): string;
+  tasksSubjects(): string;
+  /** Durable consumer of a service's tasks. */
+  taskConsumer(service: string): string;
+  askSubject(service: string, partition: number): string;
+  asksOfPartition(partition: number): string;
+  waitSubject(partition: number): string;
+  controlSubject(service: string): string;
+  beatSubject(orchestrator: string): string;
+  beats(): string;
+}
+
+/** A protobuf service's name as one NATS token: "shop.v1.Orders" is "shop-v1-Orders". */
+export function serviceToken(service: string): string {
+  return service.replaceAll(".", "-");
+}
+
+/** "shop.v1.Orders/Place" as its service and method. */
+export function splitMethod(method: string): { readonly service: string; readonly name: string } {
+  const slash = method.indexOf("/");
+  return { service: method.slice(0, slash), name: method.slice(slash + 1) };
+}
+
+/** What a stored log subject says; undefined for a subject that is not of a run. */
+export function parseLogSubject(
+  subject: string,
+): { readonly runId: string; readonly kind: "e" | "o" } | undefined {
+  const end = subject.lastIndexOf(".");
+  const kind = subject.slice(end + 1);
+  if (kind !== "e" && kind !== "o") return undefined;
+  const start = subject.lastIndexOf(".", end - 1);
+  return { runId: subject.slice(start + 1, end), kind };
+}
+
+/** The names under a prefix of lower-case letters, digits and dashes. */
+export function toNames(prefix = "sidestep"): Names {
+  const upper = prefix.toUpperCase().replaceAll("-", "_");
+  return {
+    tasksStream: `${upper}_TASKS`,
+    timersStream: `${upper}_TIMERS`,
+    keysBucket: `${upper}_KEYS`,
+    partitionsBucket: `${upper}_PARTITIONS`,
+    catalogBucket: `${upper}_CATALOG`,
+    definitionsBucket: `${upper}_DEFINITIONS`,
+    payloadsBucket: `${upper}_PAYLOADS`,
+    logStream: (partition) => `${upper}_LOG_${partition}`,
+    eventSubject: (partition, runId) => `${prefix}.log.${partition}.${runId}.e`,
+    outcomeSubject: (partition, runId) => `${prefix}.log.${partition}.${runId}.o`,
+    logSubjects: (partition) => `${prefix}.log.${partition}.>`,
+    ownerSubject: (partition) => `${prefix}.log.${partition}._owner`,
+    outSubject: (service, partition, runId) =>
+      `${prefix}.out.${serviceToken(service)}.${partition}.${runId}`,
+    outTransform: (partition) => ({
+      src: `${prefix}.out.*.${partition}.*`,
+      dest: `${prefix}.log.${partition}.{{wildcard(2)}}.o`,
+    }),
+    timerSubject: (partition, runId, number) => `${prefix}.timer.${partition}.${runId}.${number}`,
+    dueSubject: (partition, runId) => `${prefix}.due.${partition}.${runId}`,
+    dueTransform: (partition) => ({
+      src: `${prefix}.due.${partition}.*`,
+      dest: `${prefix}.log.${partition}.{{wildcard(1)}}.e`,
+    }),
+    timerSubjects: () => [`${prefix}.timer.>`, `${prefix}.due.>`],
+    taskSubject: (method) => {
+      const { service, name } = splitMethod(method);
+      return `${prefix}.task.${serviceToken(service)}.${name}`;
+    },
+    taskFilter: (service) => `${prefix}.task.${serviceToken(service)}.*`,
+    tasksSubjects: () => `${prefix}.task.>`,
+    taskConsumer: (service) => serviceToken(service),
+    askSubject: (service, partition) => `${prefix}.ask.${serviceToken(service)}.${partition}`,
+    asksOfPartition: (partition) => `${prefix}.ask.*.${partition}`,
+    waitSubject: (partition) => `${prefix}.wait.${partition}`,
+    controlSubject: (service) => `${prefix}.control.${serviceToken(service)}`,
+    beatSubject: (orchestrator) => `${prefix}.beat.${orchestrator}`,
+    beats: () => `${prefix}.beat.*`,
+  };
+}
