@@ -1,0 +1,22 @@
+/** What an evaluation came to. */
+export type Evaluated<T> = { readonly kind: "value"; readonly value: T } | EvaluationFailed;
+
+/** A failure at run time: index out of range, overflow, missing key, budget. It fails its step and is never retried. */
+export interface EvaluationFailed {
+  readonly kind: "failed";
+  readonly message: string;
+  /** UTF-16 offset into the expression's text where it happened; 0 when that is not known. */
+  readonly offset: number;
+}
+
+/** A value as a run keeps it: the spelling of its ValueType and its bytes. */
+export interface KeptValue {
+  readonly type: string;
+  readonly bytes: Uint8Array;
+}
+
+/** A point in time, nanoseconds included. */
+export interface Instant {
+  readonly seconds: bigint;
+  readonly nanos: number;
+}
