@@ -1,0 +1,32 @@
+import { defineConfig } from "vitest/config";
+
+if (Number(process.versions.node.split(".")[0]) < 24) {
+  throw new Error(`Tests need Node 24, this is ${process.version}: npm test, or PATH=node_modules/.bin:$PATH vitest run <path>`);
+}
+
+const exclude = ["**/node_modules/**", "**/dist/**", "**/.*/**"];
+// Suites that start several programs of ours at once share two cores badly: they run one after the other, after the rest.
+const crowded = ["test/e2e/**/*.test.ts", "test/chaos/**/*.test.ts", "examples/**/*.test.ts"];
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        extends: true,
+        test: { name: "unit", include: ["**/*.test.ts"], exclude: [...exclude, ...crowded], testTimeout: 30_000, hookTimeout: 60_000 },
+      },
+      {
+        extends: true,
+        test: {
+          name: "whole",
+          include: crowded,
+          exclude,
+          testTimeout: 180_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
+  },
+});
