@@ -1,0 +1,42 @@
+import { readFileSync } from "node:fs";
+
+const microsPerTick = 10_000;
+
+/** CPU time a program has used so far, user and system, in microseconds (10 ms steps, from /proc). */
+export function cpuMicros(pid: number): number {
+  const line = readFileSync(`/proc/${pid}/stat`, "utf8");
+  const fields = line.slice(line.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) * microsPerTick;
+}
+
+/** Resident memory of a program in MiB, now. */
+export function residentMiB(pid: number): number {
+  const found = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"));
+  return Math.round(Number(found?.[1] ?? 0) / 1024);
+}
+
+/** CPU used by each program between two looks, per unit of work, in microseconds. */
+export function cpuPerUnit(
+  before: Readonly<Record<string, number>>,
+  after: Readonly<Record<string, number>>,
+  units: number,
+): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(after).map(([name, micros]) => [
+      name,
+      Math.round((micros - (before[name] ?? 0)) / Math.max(1, units)),
+    ]),
+  );
+}
+
+/** CPU that each of the programs has used so far. */
+export function cpuNow(pids: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(pids).map(([name, pid]) => [name, cpuMicros(pid)]));
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const upper = sorted[middle] ?? Number.NaN;
+  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2;
+}

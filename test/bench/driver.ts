@@ -1,0 +1,90 @@
+// The caller of the benchmark, in a process of its own: starts runs by gRPC and waits for their answers. It is told what to do over
+// the IPC channel of its parent, one request at a time.
+import { Client, credentials } from "@grpc/grpc-js";
+import { toSayRequest } from "./sayRequest.ts";
+import type { DriverReply, DriverRequest } from "./driverMessages.ts";
+
+const same = (bytes: Buffer): Buffer => bytes;
+const payload = toSayRequest("x".repeat(120));
+const clients = new Map<string, Client>();
+
+process.on("message", (request: DriverRequest) => {
+  void serve(request).then(
+    (reply) => process.send?.(reply),
+    (error: unknown) => process.send?.({ kind: "failed", message: String(error) } satisfies DriverReply),
+  );
+});
+process.on("disconnect", () => process.exit(0));
+process.send?.({ kind: "ready" } satisfies DriverReply);
+
+async function serve(request: DriverRequest): Promise<DriverReply> {
+  switch (request.kind) {
+    case "latency":
+      return { kind: "latency", millis: await measureLatency(request.address, request.method, request.count) };
+    case "load":
+      return await measureLoad(request);
+  }
+}
+
+async function measureLatency(address: string, method: string, count: number): Promise<number[]> {
+  const millis: number[] = [];
+  for (let i = 0; i < count; i++) {
+    const start = performance.now();
+    await callOnce(address, method);
+    millis.push(performance.now() - start);
+  }
+  return millis;
+}
+
+/** Closed loop: `runs` callers, each starts the next run when the last has answered. Only what ends inside the window counts. */
+async function measureLoad(request: Extract<DriverRequest, { kind: "load" }>): Promise<DriverReply> {
+  let counting = false;
+  let stopped = false;
+  let done = 0;
+  let errors = 0;
+  let lastError = "";
+  const loop = async (): Promise<void> => {
+    while (!stopped) {
+      try {
+        await callOnce(request.address, request.method);
+        if (counting) done += 1;
+      } catch (error) {
+        errors += 1;
+        lastError = String(error);
+        if (errors > 100) stopped = true;
+      }
+    }
+  };
+  const loops = Array.from({ length: request.runs }, loop);
+  await pause(request.warmMs);
+  counting = true;
+  process.send?.({ kind: "counting" } satisfies DriverReply);
+  const start = performance.now();
+  await pause(request.windowMs);
+  counting = false;
+  const seconds = (performance.now() - start) / 1000;
+  process.send?.({ kind: "counted" } satisfies DriverReply);
+  stopped = true;
+  await Promise.all(loops);
+  return { kind: "load", done, seconds, errors, lastError };
+}
+
+function callOnce(address: string, method: string): Promise<Buffer> {
+  const client = clients.get(address) ?? new Client(address, credentials.createInsecure());
+  clients.set(address, client);
+  return new Promise((resolve, reject) => {
+    client.makeUnaryRequest(
+      method,
+      same,
+      same,
+      payload,
+      { deadline: Date.now() + 60_000 },
+      (error, answer) =>
+        error === null && answer !== undefined ? resolve(answer) : reject(error ?? new Error("no answer")),
+    );
+  });
+}
+
+function pause(millis: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, millis));
+}

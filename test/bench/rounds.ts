@@ -1,0 +1,121 @@
+import { fork } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import path from "node:path";
+import { cpuNow, cpuPerUnit, median } from "./accounting.ts";
+import type { DriverReply, DriverRequest } from "./driverMessages.ts";
+
+/** One of the two systems that are measured beside each other. */
+export interface Side {
+  readonly name: "product" | "floor";
+  /** Where it serves bench.v1.Chain. */
+  readonly address: string;
+  /** Its programs, and those that it shares, by the names of the report. */
+  readonly pids: Readonly<Record<string, number>>;
+}
+
+export interface LoadFigures {
+  readonly runs: number;
+  readonly stepsPerSecond: number;
+  readonly cpuMicrosPerStep: Readonly<Record<string, number>>;
+}
+
+export interface RoundFigures {
+  /** Idle time of one more step: (p50 of ten steps - p50 of one step) / 9. */
+  readonly stepMs: number;
+  readonly load: readonly LoadFigures[];
+}
+
+export interface RoundSettings {
+  readonly latencyRuns: number;
+  readonly loads: readonly number[];
+  readonly warmMs: number;
+  readonly windowMs: number;
+}
+
+/** The driver in its own process; leaving the scope ends it. */
+export interface Driver extends AsyncDisposable {
+  readonly pid: number;
+  ask(request: DriverRequest, on?: (reply: DriverReply) => void): Promise<DriverReply>;
+}
+
+export async function startDriver(): Promise<Driver> {
+  const child = fork(path.join(import.meta.dirname, "driver.ts"), { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+  await nextReply(child, (reply) => reply.kind === "ready");
+  return {
+    pid: child.pid ?? -1,
+    ask: async (request, on) => {
+      child.send(request);
+      const reply = await nextReply(child, (it) => it.kind === request.kind || it.kind === "failed", on);
+      if (reply.kind === "failed") throw new Error(reply.message);
+      return reply;
+    },
+    [Symbol.asyncDispose]: async () => {
+      child.disconnect();
+    },
+  };
+}
+
+/** One round of one side: idle latency, then each load. */
+export async function measureRound(driver: Driver, side: Side, settings: RoundSettings): Promise<RoundFigures> {
+  const one = await p50(driver, side.address, "/bench.v1.Chain/One", settings.latencyRuns);
+  const ten = await p50(driver, side.address, "/bench.v1.Chain/Ten", settings.latencyRuns);
+  const load: LoadFigures[] = [];
+  for (const runs of settings.loads) load.push(await measureLoad(driver, side, runs, settings));
+  return { stepMs: (ten - one) / 9, load };
+}
+
+async function p50(driver: Driver, address: string, method: string, count: number): Promise<number> {
+  await driver.ask({ kind: "latency", address, method, count: Math.ceil(count / 4) });
+  const reply = await driver.ask({ kind: "latency", address, method, count });
+  return reply.kind === "latency" ? median(reply.millis) : Number.NaN;
+}
+
+async function measureLoad(
+  driver: Driver,
+  side: Side,
+  runs: number,
+  settings: RoundSettings,
+): Promise<LoadFigures> {
+  const pids = { ...side.pids, driver: driver.pid };
+  let before: Record<string, number> = {};
+  let after: Record<string, number> = {};
+  const request = {
+    kind: "load",
+    address: side.address,
+    method: "/bench.v1.Chain/Ten",
+    runs,
+    warmMs: settings.warmMs,
+    windowMs: settings.windowMs,
+  } as const;
+  const reply = await driver.ask(request, (it) => {
+    if (it.kind === "counting") before = cpuNow(pids);
+    if (it.kind === "counted") after = cpuNow(pids);
+  });
+  if (reply.kind !== "load") throw new Error("the driver gave no figures");
+  if (reply.errors > 0) throw new Error(`${side.name}: ${reply.errors} runs failed, last: ${reply.lastError}`);
+  const steps = reply.done * 10;
+  return {
+    runs,
+    stepsPerSecond: Math.round(steps / reply.seconds),
+    cpuMicrosPerStep: cpuPerUnit(before, after, steps),
+  };
+}
+
+function nextReply(
+  child: ChildProcess,
+  wanted: (reply: DriverReply) => boolean,
+  on?: (reply: DriverReply) => void,
+): Promise<DriverReply> {
+  return new Promise((resolve, reject) => {
+    const take = (reply: DriverReply): void => {
+      on?.(reply);
+      if (!wanted(reply)) return;
+      child.off("message", take);
+      child.off("exit", gone);
+      resolve(reply);
+    };
+    const gone = (): void => reject(new Error("the driver ended"));
+    child.on("message", take);
+    child.once("exit", gone);
+  });
+}
