@@ -1,7 +1,9 @@
 import { defineConfig } from "vitest/config";
 
 if (Number(process.versions.node.split(".")[0]) < 24) {
-  throw new Error(`Tests need Node 24, this is ${process.version}: npm test, or PATH=node_modules/.bin:$PATH vitest run <path>`);
+  throw new Error(
+    `Tests need Node 24, this is ${process.version}: npm test, or PATH=node_modules/.bin:$PATH vitest run <path>`,
+  );
 }
 
 const exclude = ["**/node_modules/**", "**/dist/**", "**/.*/**"];
@@ -13,7 +15,13 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: "unit", include: ["**/*.test.ts"], exclude: [...exclude, ...crowded], testTimeout: 30_000, hookTimeout: 60_000 },
+        test: {
+          name: "unit",
+          include: ["**/*.test.ts"],
+          exclude: [...exclude, ...crowded],
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+        },
       },
       {
         extends: true,

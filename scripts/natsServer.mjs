@@ -2,7 +2,17 @@
 // Plain JavaScript for Node 18 and later, without a dependency: it runs before anything is installed.
 import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { cacheFolder } from "./cacheFolder.mjs";
@@ -77,22 +87,32 @@ function requireFit(file) {
 
 function findOnPath() {
   const folders = (process.env.PATH ?? "").split(path.delimiter).filter((folder) => folder !== "");
-  return folders.map((folder) => path.join(folder, "nats-server")).find((file) => existsSync(file) && isFit(versionOf(file)));
+  return folders
+    .map((folder) => path.join(folder, "nats-server"))
+    .find((file) => existsSync(file) && isFit(versionOf(file)));
 }
 
 function findInCache() {
   const cache = cacheFolder("nats-server");
-  const versions = readdirSync(cache).filter(isFit).sort((a, b) => b.localeCompare(a, "en", { numeric: true }));
-  return versions.map((version) => path.join(cache, version, "nats-server")).find((file) => existsSync(file) && isFit(versionOf(file)));
+  const versions = readdirSync(cache)
+    .filter(isFit)
+    .sort((a, b) => b.localeCompare(a, "en", { numeric: true }));
+  return versions
+    .map((version) => path.join(cache, version, "nats-server"))
+    .find((file) => existsSync(file) && isFit(versionOf(file)));
 }
 
 async function fetchRelease() {
   const platform = { linux: "linux", darwin: "darwin" }[process.platform];
   const machine = { x64: "amd64", arm64: "arm64" }[process.arch];
-  if (platform === undefined || machine === undefined) throw new Error(`none is known for ${process.platform} on ${process.arch}`);
+  if (platform === undefined || machine === undefined)
+    throw new Error(`none is known for ${process.platform} on ${process.arch}`);
   const name = `nats-server-v${releaseVersion}-${platform}-${machine}`;
   const checksums = (await download(`${releaseUrl}/SHA256SUMS`)).toString("utf8");
-  const expected = checksums.split("\n").find((line) => line.trim().endsWith(`${name}.tar.gz`))?.split(/\s+/)[0];
+  const expected = checksums
+    .split("\n")
+    .find((line) => line.trim().endsWith(`${name}.tar.gz`))
+    ?.split(/\s+/)[0];
   if (expected === undefined) throw new Error(`SHA256SUMS has no line for ${name}.tar.gz`);
   const archive = await download(`${releaseUrl}/${name}.tar.gz`);
   const actual = createHash("sha256").update(archive).digest("hex");
@@ -110,7 +130,9 @@ async function download(url) {
   const abort = new AbortController();
   const timer = setTimeout(() => abort.abort(new Error("no answer within 5 s")), 5_000);
   try {
-    const response = await fetch(url, { signal: AbortSignal.any?.([abort.signal, AbortSignal.timeout(120_000)]) ?? abort.signal });
+    const response = await fetch(url, {
+      signal: AbortSignal.any?.([abort.signal, AbortSignal.timeout(120_000)]) ?? abort.signal,
+    });
     clearTimeout(timer);
     if (!response.ok) throw new Error(`${url} answered ${response.status}`);
     return Buffer.from(await response.arrayBuffer());
@@ -130,7 +152,9 @@ function fetchDebianPackage() {
       try {
         const into = path.join(work, suite);
         unpackFromDebianSuite({ suite, packages: ["nats-server"], into, work });
-        return keep(["usr/sbin/nats-server", "usr/bin/nats-server"].map((it) => path.join(into, it)).find(existsSync) ?? into);
+        return keep(
+          ["usr/sbin/nats-server", "usr/bin/nats-server"].map((it) => path.join(into, it)).find(existsSync) ?? into,
+        );
       } catch (error) {
         failures.push(`${suite}: ${error.message}`);
       }

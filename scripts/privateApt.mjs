@@ -46,7 +46,13 @@ export function unpackFromOwnSources({ packages, into, work }) {
     // One dead third-party source must not hold up the rest: what counts is whether the packages can be had.
     const update = apt.attempt(["-o", "Acquire::Check-Valid-Until=false", "update"]);
     const install = apt.attempt([
-      "--yes", "--no-install-recommends", "--reinstall", "--download-only", "-o", "Debug::NoLocking=true", "install", ...packages,
+      "--yes",
+      "--no-install-recommends",
+      "--download-only",
+      "-o",
+      "Debug::NoLocking=true",
+      "install",
+      ...packages,
     ]);
     if (install.status !== 0) throw new Error(lastLines(`${install.stderr}\n${update.stderr}`));
     unpackAll(path.join(apt.folder, "cache", "archives"), into);
@@ -59,16 +65,20 @@ export function debianMirror(etc = "/etc/apt") {
     const text = readFileSync(file, "utf8");
     return file.endsWith(".sources") ? deb822Sources(text) : oneLineSources(text);
   });
-  const debian = found.find(
-    ({ uri, components }) => /\/debian\/?$/.test(uri) && components.includes("main"),
-  );
+  const debian = found.find(({ uri, components }) => /\/debian\/?$/.test(uri) && components.includes("main"));
   return debian?.uri.replace(/\/$/, "") ?? debianMirrorDefault;
 }
 
 function sourceFiles(etc) {
   const parts = path.join(etc, "sources.list.d");
-  const listed = existsSync(parts) ? readdirSync(parts).sort().map((name) => path.join(parts, name)) : [];
-  return [path.join(etc, "sources.list"), ...listed].filter((file) => /\.(list|sources)$/.test(file) && existsSync(file));
+  const listed = existsSync(parts)
+    ? readdirSync(parts)
+        .sort()
+        .map((name) => path.join(parts, name))
+    : [];
+  return [path.join(etc, "sources.list"), ...listed].filter(
+    (file) => /\.(list|sources)$/.test(file) && existsSync(file),
+  );
 }
 
 function oneLineSources(text) {
@@ -99,7 +109,10 @@ function withApt({ work, source, status }, use) {
       mkdirSync(path.join(folder, name), { recursive: true });
     }
     writeFileSync(path.join(folder, "sources.list"), source ?? "");
-    writeFileSync(path.join(folder, "apt.conf"), aptConfiguration({ folder, ownSources: source === undefined, status }));
+    writeFileSync(
+      path.join(folder, "apt.conf"),
+      aptConfiguration({ folder, ownSources: source === undefined, status }),
+    );
     const attempt = (args) =>
       spawnSync("apt-get", ["-q", ...args], {
         cwd: folder,
@@ -125,7 +138,9 @@ function aptConfiguration({ folder, ownSources, status }) {
     acquire,
     `Dir::Etc::main "/dev/null";`,
     `Dir::Etc::parts ${inside("none")};`,
-    ...(ownSources ? [] : [`Dir::Etc::sourcelist ${inside("sources.list")};`, `Dir::Etc::sourceparts ${inside("none")};`]),
+    ...(ownSources
+      ? []
+      : [`Dir::Etc::sourcelist ${inside("sources.list")};`, `Dir::Etc::sourceparts ${inside("none")};`]),
     `Dir::Etc::preferences "/dev/null";`,
     `Dir::Etc::preferencesparts ${inside("none")};`,
     `Dir::State ${inside("state")};`,
@@ -164,5 +179,7 @@ function lastLines(text) {
 }
 
 function isOnPath(program) {
-  return (process.env.PATH ?? "").split(path.delimiter).some((folder) => folder !== "" && existsSync(path.join(folder, program)));
+  return (process.env.PATH ?? "")
+    .split(path.delimiter)
+    .some((folder) => folder !== "" && existsSync(path.join(folder, program)));
 }

@@ -15,7 +15,10 @@ test("stopping tells how a program ended, with what it wrote last", async () => 
   await using program = await startProgram({
     name: "polite",
     command: process.execPath,
-    args: ["-e", "process.on('SIGTERM', () => { console.log('bye'); process.exit(7); }); setInterval(() => {}, 1000); console.log('up')"],
+    args: [
+      "-e",
+      "process.on('SIGTERM', () => { console.log('bye'); process.exit(7); }); setInterval(() => {}, 1000); console.log('up')",
+    ],
     readyLine: /^up$/,
   });
   expect(await program.stop()).toEqual({ code: 7, signal: undefined });
@@ -29,7 +32,11 @@ test("a program killed the hard way says so", async () => {
 });
 
 test("running a program to its end keeps stdout apart from stderr", async () => {
-  const result = await runProgram({ name: "both", command: process.execPath, args: ["-e", "console.log('a'); console.error('b')"] });
+  const result = await runProgram({
+    name: "both",
+    command: process.execPath,
+    args: ["-e", "console.log('a'); console.error('b')"],
+  });
   expect(result.code).toBe(0);
   expect(result.stdout).toBe("a");
   expect(result.lines.toSorted()).toEqual(["a", "b"]);

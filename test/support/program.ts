@@ -36,7 +36,10 @@ export type Program = AsyncDisposable & {
   readonly ended: Promise<ProgramEnd>;
   readonly isRunning: () => boolean;
   /** The first line, of the lines from number `from` on, that matches; rejects when it ends first or after `timeoutMs` (20 s). */
-  readonly waitForLine: (pattern: RegExp, options?: { readonly timeoutMs?: number; readonly from?: number }) => Promise<string>;
+  readonly waitForLine: (
+    pattern: RegExp,
+    options?: { readonly timeoutMs?: number; readonly from?: number },
+  ) => Promise<string>;
   readonly signal: (signal: NodeJS.Signals) => void;
   /** SIGKILL, and the end awaited. */
   readonly kill9: () => Promise<ProgramEnd>;
@@ -124,7 +127,11 @@ function toProgram(name: string, child: ChildProcess): Program {
   });
   ended.catch(() => undefined);
   const isRunning = (): boolean => child.exitCode === null && child.signalCode === null;
-  const tail = (): string => lines.slice(-linesInError).map((line) => `  ${line}`).join("\n");
+  const tail = (): string =>
+    lines
+      .slice(-linesInError)
+      .map((line) => `  ${line}`)
+      .join("\n");
 
   const waitForLine: Program["waitForLine"] = async (pattern, { timeoutMs = waitMsDefault, from = 0 } = {}) => {
     let next = from;
@@ -136,13 +143,21 @@ function toProgram(name: string, child: ChildProcess): Program {
       }
     };
     const timer = setTimeout(
-      () => found.reject(new Error(`${name} wrote no line like ${pattern} within ${timeoutMs} ms; its last lines:\n${tail()}`)),
+      () =>
+        found.reject(
+          new Error(`${name} wrote no line like ${pattern} within ${timeoutMs} ms; its last lines:\n${tail()}`),
+        ),
       timeoutMs,
     );
     listeners.add(look);
     look();
     void ended.then(
-      (end) => found.reject(new Error(`${name} ended (${end.signal ?? end.code}) without a line like ${pattern}; its last lines:\n${tail()}`)),
+      (end) =>
+        found.reject(
+          new Error(
+            `${name} ended (${end.signal ?? end.code}) without a line like ${pattern}; its last lines:\n${tail()}`,
+          ),
+        ),
       found.reject,
     );
     try {

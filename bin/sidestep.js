@@ -1,0 +1,73 @@
+#!/usr/bin/env node
+// The `sidestep` command: runs the command line under the Node that this package was made for, whatever Node started it.
+// Plain JavaScript for Node 18 and later. From a clone it runs the sources, unless a bundle in dist/ is newer.
+import { spawn } from "node:child_process";
+import { existsSync, readdirSync, realpathSync, statSync } from "node:fs";
+import { createRequire } from "node:module";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = path.dirname(path.dirname(realpathSync(fileURLToPath(import.meta.url))));
+const sourceFolders = ["cli/src", "orchestrator/src", "sidecar/src", "runtime/src", "proto"];
+const nodeMajorNeeded = 24;
+
+const node = findNode();
+const entry = findEntry();
+if (node === undefined || entry === undefined) {
+  const what =
+    node === undefined ? `Node ${nodeMajorNeeded} is not installed with it` : "it has neither sources nor a bundle";
+  process.stderr.write(`sidestep can't start: ${what}.\nWhere: ${root}\nWhat next: run npm install there.\n`);
+  process.exit(1);
+}
+runUnder(node, [entry, ...process.argv.slice(2)]);
+
+function findNode() {
+  try {
+    const pinned = path.join(path.dirname(createRequire(import.meta.url).resolve("node/package.json")), "bin", "node");
+    if (existsSync(pinned)) return pinned;
+  } catch {
+    // Not installed: the Node that runs this may do.
+  }
+  return Number(process.versions.node.split(".")[0]) >= nodeMajorNeeded ? process.execPath : undefined;
+}
+
+function findEntry() {
+  const bundle = path.join(root, "dist", "sidestep.js");
+  const source = path.join(root, "cli", "src", "main.ts");
+  if (!existsSync(source)) return existsSync(bundle) ? bundle : undefined;
+  return existsSync(bundle) && statSync(bundle).mtimeMs > newestChange() ? bundle : source;
+}
+
+function newestChange() {
+  const changes = sourceFolders.flatMap((folder) =>
+    filesBelow(path.join(root, folder)).map((file) => statSync(file).mtimeMs),
+  );
+  return Math.max(...changes);
+}
+
+function filesBelow(folder) {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { withFileTypes: true }).flatMap((found) => {
+    const file = path.join(folder, found.name);
+    return found.isDirectory() ? filesBelow(file) : [file];
+  });
+}
+
+function runUnder(program, args) {
+  const child = spawn(program, args, { stdio: "inherit" });
+  // A terminal sends Ctrl-C to both; only where there is none has it to be passed on.
+  process.on("SIGINT", () => process.stdin.isTTY || child.kill("SIGINT"));
+  for (const signal of ["SIGTERM", "SIGHUP", "SIGUSR2"]) process.on(signal, () => child.kill(signal));
+  child.once("error", (error) => {
+    process.stderr.write(`sidestep can't start ${program}: ${error.message}\n`);
+    process.exitCode = 1;
+  });
+  child.once("exit", (code, signal) => {
+    if (signal === null) {
+      process.exitCode = code;
+      return;
+    }
+    process.removeAllListeners(signal);
+    process.kill(process.pid, signal);
+  });
+}

@@ -1,0 +1,36 @@
+// Bundles each program of ours into one file of dist/, and sees that each starts.
+import { execFileSync } from "node:child_process";
+import { existsSync, rmSync, statSync } from "node:fs";
+import { build } from "esbuild";
+
+const programs: Readonly<Record<string, string>> = {
+  orchestrator: "orchestrator/src/main.ts",
+  sidecar: "sidecar/src/main.ts",
+  sidestep: "cli/src/main.ts",
+};
+
+const missing = Object.values(programs).filter((entry) => !existsSync(entry));
+if (missing.length > 0) throw new Error(`nothing to bundle at ${missing.join(", ")}`);
+
+rmSync("dist", { recursive: true, force: true });
+await build({
+  entryPoints: programs,
+  outdir: "dist",
+  bundle: true,
+  platform: "node",
+  target: "node24",
+  format: "esm",
+  sourcemap: "linked",
+  legalComments: "external",
+  logLevel: "warning",
+  // grpc-js is CommonJS and requires Node's own modules by name.
+  banner: {
+    js: 'import { createRequire as makeRequire } from "node:module"; const require = makeRequire(import.meta.url);',
+  },
+});
+
+for (const name of Object.keys(programs)) {
+  const file = `dist/${name}.js`;
+  execFileSync(process.execPath, [file, "--help"], { stdio: ["ignore", "ignore", "inherit"], timeout: 20_000 });
+  process.stdout.write(`${file} ${(statSync(file).size / 1024 / 1024).toFixed(2)} MiB, starts\n`);
+}

@@ -1,0 +1,38 @@
+import { globSync, readFileSync } from "node:fs";
+import path from "node:path";
+
+/** What a suite needs beyond npm's packages, by the file of test/support that it imports, directly or not. */
+const needsByFile: Readonly<Record<string, string>> = {
+  "test/support/nats.ts": "nats-server",
+  "test/support/python.ts": "python",
+};
+
+/** The suites that need one of `missing`, each with the first such need. */
+export function suitesWithout(
+  missing: readonly string[],
+): readonly { readonly suite: string; readonly need: string }[] {
+  if (missing.length === 0) return [];
+  const suites = globSync("**/*.test.ts", { exclude: (name) => name === "node_modules" || name === "dist" });
+  return suites.toSorted().flatMap((suite) => {
+    const need = [...reachable(suite)]
+      .map((file) => needsByFile[file])
+      .find((it) => it !== undefined && missing.includes(it));
+    return need === undefined ? [] : [{ suite, need }];
+  });
+}
+
+/** A file and all it imports by relative paths. */
+function reachable(file: string, seen = new Set<string>()): ReadonlySet<string> {
+  if (seen.has(file)) return seen;
+  seen.add(file);
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch {
+    return seen;
+  }
+  for (const [, target = ""] of text.matchAll(/(?:from|import)\s*\(?\s*"(\.[^"]+\.ts)"/g)) {
+    reachable(path.join(path.dirname(file), target), seen);
+  }
+  return seen;
+}
