@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { suitesLeftOut } from "./scripts/suites.ts";
 
 if (Number(process.versions.node.split(".")[0]) < 24) {
   throw new Error(
@@ -6,7 +7,7 @@ if (Number(process.versions.node.split(".")[0]) < 24) {
   );
 }
 
-const exclude = ["**/node_modules/**", "**/dist/**", "**/.*/**"];
+const exclude = ["**/node_modules/**", "**/dist/**", "**/.*/**", ...suitesLeftOut().map(({ suite }) => suite)];
 // Suites that start several programs of ours at once share two cores badly: they run one after the other, after the rest.
 const crowded = ["test/e2e/**/*.test.ts", "test/chaos/**/*.test.ts", "examples/**/*.test.ts"];
 

@@ -29,13 +29,6 @@ const commands = {
   bench: { run: ["test/bench/main.ts"], needs: ["nats-server"] },
 };
 
-try {
-  process.exitCode = await main(process.argv[2] ?? "", process.argv.slice(3));
-} catch (error) {
-  say(`\n${error.message}`);
-  process.exitCode = 1;
-}
-
 async function main(name, args) {
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (command === undefined) {
@@ -113,4 +106,11 @@ function run(command, args, environment) {
     child.once("error", reject);
     child.once("exit", (code, signal) => resolve(code ?? 128 + (os.constants.signals[signal] ?? 0)));
   });
+}
+
+try {
+  process.exitCode = await main(process.argv[2] ?? "", process.argv.slice(3));
+} catch (error) {
+  say(`\n${error.message}`);
+  process.exitCode = 1;
 }
