@@ -41,7 +41,9 @@ function fingerprint(root) {
     "buf.yaml",
     "buf.gen.yaml",
     "node_modules/ts-proto/package.json",
+    "scripts/protocGenImage.mjs",
     ...protoFiles(root, "proto").sort(),
+    ...protoFiles(root, path.join("runtime", "proto")).sort(),
   ];
   for (const file of inputs) hash.update(`${file}\n`).update(readFileSync(path.join(root, file)));
   return hash.digest("hex");

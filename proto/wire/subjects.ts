@@ -9,6 +9,7 @@ export interface Names {
   readonly partitionsBucket: string;
   readonly catalogBucket: string;
   readonly definitionsBucket: string;
+  readonly definitionIndexBucket: string;
   readonly payloadsBucket: string;
   logStream(partition: number): string;
   /** Stored subject of what orchestrators write about a run. */
@@ -74,6 +75,7 @@ export function toNames(prefix = "sidestep"): Names {
     partitionsBucket: `${upper}_PARTITIONS`,
     catalogBucket: `${upper}_CATALOG`,
     definitionsBucket: `${upper}_DEFINITIONS`,
+    definitionIndexBucket: `${upper}_DEFINITION_INDEX`,
     payloadsBucket: `${upper}_PAYLOADS`,
     logStream: (partition) => `${upper}_LOG_${partition}`,
     eventSubject: (partition, runId) => `${prefix}.log.${partition}.${runId}.e`,
