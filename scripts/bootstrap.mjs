@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { ensureDependencies, pinnedNode } from "./dependencies.mjs";
 import { ensureGeneratedCode } from "./generatedCode.mjs";
 import { ensureNatsServer } from "./natsServer.mjs";
-import { ensurePython, makePythonStubs } from "./pythonGrpc.mjs";
+import { ensurePython } from "./pythonGrpc.mjs";
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const say = (line) => process.stderr.write(`${line}\n`);
@@ -56,16 +56,7 @@ async function main(name, args) {
 /** How each need is met, and the variables that tell the command where. */
 const provide = {
   "nats-server": async () => ({ NATS_SERVER: await natsServer() }),
-  python: () => {
-    const python = ensurePython({ say });
-    makePythonStubs({
-      python,
-      protoRoot: path.join(root, "examples/order/proto"),
-      files: ["payment/v1/payment.proto"],
-      out: path.join(root, "examples/order/gen/python"),
-    });
-    return { SIDESTEP_PYTHON: python };
-  },
+  python: () => ({ SIDESTEP_PYTHON: ensurePython({ say }) }),
 };
 
 /** Node 24 has a fetch that knows proxies, so a download is left to it; what is there already is found at once either way. */

@@ -42,7 +42,8 @@ function fingerprint(root) {
     "buf.gen.yaml",
     "node_modules/ts-proto/package.json",
     "scripts/protocGenImage.mjs",
-    ...protoFiles(root, "proto").sort(),
+    "scripts/protocGenImage.mjs",
+    ...["proto", "runtime/proto"].flatMap((folder) => protoFiles(root, folder)).sort(),
     ...protoFiles(root, path.join("runtime", "proto")).sort(),
   ];
   for (const file of inputs) hash.update(`${file}\n`).update(readFileSync(path.join(root, file)));

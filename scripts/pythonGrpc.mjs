@@ -1,19 +1,17 @@
-// Finds a Python that has grpcio and can make stubs, or unpacks Debian's into the cache. Nothing is installed, no root needed.
+// Finds a Python that has grpcio, or unpacks Debian's into the cache. Nothing is installed, no root needed.
 // Plain JavaScript for Node 18 and later, without a dependency: it runs before anything is installed.
 import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { cacheFolder } from "./cacheFolder.mjs";
 import { aptObstacle, unpackFromOwnSources } from "./privateApt.mjs";
 
-const debianPackages = ["python3", "python3-grpcio", "python3-protobuf", "protobuf-compiler", "protobuf-compiler-grpc"];
-const remedy =
-  "What to do: install grpcio and grpcio-tools for a Python 3 (pip install grpcio grpcio-tools) and set SIDESTEP_PYTHON to it.";
+const debianPackages = ["python3", "python3-grpcio", "python3-protobuf"];
+const remedy = "What to do: install grpcio for a Python 3 (pip install grpcio protobuf) and set SIDESTEP_PYTHON to it.";
 
 /**
- * The path of a Python 3 that has grpcio and beside which stubs can be made. Order: SIDESTEP_PYTHON (used or refused), python3
+ * The path of a Python 3 that has grpcio. Order: SIDESTEP_PYTHON (used or refused), python3
  * on PATH, /usr/bin/python3, the cache folder, the packages of the machine's own Debian release. Throws an Error that says
  * what to do when none can be had.
  */
@@ -24,7 +22,7 @@ export function ensurePython({ say = (line) => process.stderr.write(`${line}\n`)
     if (obstacle === undefined) return named;
     throw new Error(`SIDESTEP_PYTHON names ${named}, which can't be used: ${obstacle}\n${remedy}`);
   }
-  const folder = path.join(cacheFolder("python"), `grpc-${os.arch()}`);
+  const folder = path.join(cacheFolder("python"), `grpc-${process.arch}`);
   const kept = path.join(folder, "bin", "python3");
   const found = ["python3", "/usr/bin/python3", kept].find((python) => obstacleOf(python) === undefined);
   if (found !== undefined) return found;
@@ -46,47 +44,11 @@ export function ensurePython({ say = (line) => process.stderr.write(`${line}\n`)
   return kept;
 }
 
-/** Writes `<name>_pb2.py` and `<name>_pb2_grpc.py` of `files` (relative to `protoRoot`) below `out`. Throws with protoc's words. */
-export function makePythonStubs({ python, protoRoot, files, out }) {
-  mkdirSync(out, { recursive: true });
-  const request = [`-I${protoRoot}`, `--python_out=${out}`, `--grpc_python_out=${out}`, ...files];
-  const withPlugin = (plugin) => [`--plugin=protoc-gen-grpc_python=${plugin}`, ...request];
-  const beside = path.dirname(python);
-  const attempts = [
-    ...(existsSync(path.join(beside, "protoc"))
-      ? [[path.join(beside, "protoc"), withPlugin(path.join(beside, "grpc_python_plugin"))]]
-      : []),
-    [python, ["-m", "grpc_tools.protoc", ...request]],
-    ["protoc", withPlugin(findOnPath("grpc_python_plugin"))],
-  ];
-  const failures = [];
-  for (const [command, args] of attempts) {
-    const result = spawnSync(command, args, { encoding: "utf8" });
-    if (result.status === 0) return;
-    failures.push(`${command}: ${(result.error?.message ?? result.stderr).trim().split("\n").at(-1)}`);
-  }
-  throw new Error(`Python stubs can't be made: ${failures.join("; ")}`);
-}
-
-/** Makes and imports the stubs of a small service: library and compiler have to fit each other. */
+/** Why a Python can't serve gRPC, as a sentence; undefined when it can. */
 function obstacleOf(python) {
-  if (python.includes("/") && !existsSync(python)) return "there is no such file.";
-  const imported = spawnSync(python, ["-c", "import grpc, google.protobuf"], { encoding: "utf8" });
-  if (imported.status !== 0) return `${(imported.error?.message ?? imported.stderr).trim().split("\n").at(-1)}.`;
-  const work = mkdtempSync(path.join(os.tmpdir(), "sidestep-python-"));
-  try {
-    writeFileSync(
-      path.join(work, "probe.proto"),
-      'syntax = "proto3"; package probe; message Ping {} service Probe { rpc Send(Ping) returns (Ping); }',
-    );
-    makePythonStubs({ python, protoRoot: work, files: ["probe.proto"], out: work });
-    const probe = spawnSync(python, ["-c", "import probe_pb2_grpc"], { cwd: work, encoding: "utf8" });
-    return probe.status === 0 ? undefined : `${probe.stderr.trim().split("\n").at(-1)}.`;
-  } catch (error) {
-    return `${error.message}.`;
-  } finally {
-    rmSync(work, { recursive: true, force: true });
-  }
+  const probe = spawnSync(python, ["-c", "import grpc, google.protobuf"], { encoding: "utf8" });
+  if (probe.status === 0) return undefined;
+  return `${(probe.error?.message ?? probe.stderr).trim().split("\n").at(-1)}.`;
 }
 
 function fetchDebianPython(folder) {
@@ -94,7 +56,7 @@ function fetchDebianPython(folder) {
   try {
     const into = path.join(work, "files");
     unpackFromOwnSources({ packages: debianPackages, into, work });
-    writeLaunchers(into, folder);
+    writeLauncher(into, folder);
     rmSync(folder, { recursive: true, force: true });
     renameSync(into, folder);
   } finally {
@@ -102,47 +64,27 @@ function fetchDebianPython(folder) {
   }
 }
 
-/** Small shell programs that find the unpacked libraries; `exec` keeps one pid, so that signals arrive. */
-function writeLaunchers(files, home) {
+/** A small shell program that tells Python where the unpacked libraries are; `exec` keeps one pid, so that signals arrive. */
+function writeLauncher(files, home) {
   const libraries = ["usr/lib", "lib"]
-    .flatMap((base) => {
-      const folder = path.join(files, base);
-      return existsSync(folder)
-        ? readdirSync(folder)
-            .filter((name) => /-linux-/.test(name))
-            .map((name) => path.join(home, base, name))
-        : [];
-    })
+    .filter((base) => existsSync(path.join(files, base)))
+    .flatMap((base) => readdirSync(path.join(files, base)).map((name) => path.join(home, base, name)))
+    .filter((folder) => /-linux-[^/]*$/.test(folder))
     .join(":");
-  const ownPython = existsSync("/usr/bin/python3") ? "/usr/bin/python3" : path.join(home, "usr/bin/python3");
-  mkdirSync(path.join(files, "bin"), { recursive: true });
-  for (const [name, program] of [
-    ["python3", ownPython],
-    ["protoc", programOf("protoc", files, home)],
-    ["grpc_python_plugin", programOf("grpc_python_plugin", files, home)],
-  ]) {
-    const file = path.join(files, "bin", name);
-    writeFileSync(
-      file,
-      [
-        "#!/bin/sh",
-        `export LD_LIBRARY_PATH='${libraries}'"\${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"`,
-        `export PYTHONPATH='${path.join(home, "usr/lib/python3/dist-packages")}'"\${PYTHONPATH:+:$PYTHONPATH}"`,
-        `exec '${program}' "$@"`,
-        "",
-      ].join("\n"),
-    );
-    chmodSync(file, 0o755);
-  }
-}
-
-function programOf(name, files, home) {
-  return existsSync(path.join(files, "usr/bin", name)) ? path.join(home, "usr/bin", name) : `/usr/bin/${name}`;
-}
-
-function findOnPath(program) {
-  const folders = (process.env.PATH ?? "").split(path.delimiter).filter((folder) => folder !== "");
-  return folders.map((folder) => path.join(folder, program)).find((file) => existsSync(file)) ?? program;
+  const python = existsSync("/usr/bin/python3") ? "/usr/bin/python3" : path.join(home, "usr/bin/python3");
+  const file = path.join(files, "bin", "python3");
+  mkdirSync(path.dirname(file), { recursive: true });
+  writeFileSync(
+    file,
+    [
+      "#!/bin/sh",
+      `export LD_LIBRARY_PATH='${libraries}'"\${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"`,
+      `export PYTHONPATH='${path.join(home, "usr/lib/python3/dist-packages")}'"\${PYTHONPATH:+:$PYTHONPATH}"`,
+      `exec '${python}' "$@"`,
+      "",
+    ].join("\n"),
+  );
+  chmodSync(file, 0o755);
 }
 
 if (process.argv[1] !== undefined && path.resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {

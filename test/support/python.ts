@@ -1,6 +1,6 @@
 import { ensurePython } from "../../scripts/pythonGrpc.mjs";
 
-/** The path of a Python 3 with grpcio; stubs of the example's payment service lie in examples/order/gen/python. */
+/** The path of a Python 3 with grpcio, found or fetched as `npm test` does. */
 export function pythonWithGrpc(): string {
   return ensurePython();
 }
