@@ -7,7 +7,16 @@ function openJournal(file) {
   const lines = fs.existsSync(file) ? fs.readFileSync(file, "utf8").split("\n") : [];
   // A line that the last process did not finish was never answered.
   const finished = lines.slice(0, -1).map((line) => JSON.parse(line));
-  if (lines.at(-1)) fs.truncateSync(file, Buffer.byteLength(lines.slice(0, -1).map((line) => `${line}\n`).join("")));
+  if (lines.at(-1))
+    fs.truncateSync(
+      file,
+      Buffer.byteLength(
+        lines
+          .slice(0, -1)
+          .map((line) => `${line}\n`)
+          .join(""),
+      ),
+    );
   const effects = finished.filter((entry) => entry.outcome === "effect");
   const answers = new Map(effects.map((entry) => [`${entry.method} ${entry.key}`, entry.answer]));
   return {

@@ -4,7 +4,16 @@ import fs from "node:fs";
 export function openJournal(file) {
   const lines = fs.existsSync(file) ? fs.readFileSync(file, "utf8").split("\n") : [];
   // A line that the last process did not finish was never answered.
-  if (lines.at(-1)) fs.truncateSync(file, Buffer.byteLength(lines.slice(0, -1).map((line) => `${line}\n`).join("")));
+  if (lines.at(-1))
+    fs.truncateSync(
+      file,
+      Buffer.byteLength(
+        lines
+          .slice(0, -1)
+          .map((line) => `${line}\n`)
+          .join(""),
+      ),
+    );
   const answers = new Map(
     lines
       .slice(0, -1)
