@@ -9,7 +9,6 @@ export interface Names {
   readonly partitionsBucket: string;
   readonly catalogBucket: string;
   readonly definitionsBucket: string;
-  readonly definitionIndexBucket: string;
   readonly payloadsBucket: string;
   logStream(partition: number): string;
   /** Stored subject of what orchestrators write about a run. */
@@ -25,6 +24,12 @@ export interface Names {
   /** All subjects of outcomes of a partition, and what the log stream makes of them. */
   outTransform(partition: number): { readonly src: string; readonly dest: string };
   timerSubject(partition: number, runId: string, number: number): string;
+  /** Schedule of the end of a closed attempt's time; `id` is one token. */
+  expirySubject(partition: number, runId: string, id: string): string;
+  /** Where cancellations of schedules are stored for a moment. */
+  cancelSubject(partition: number): string;
+  /** Over which a log on replicas receives its fired timers. */
+  timerSourceSubject(partition: number): string;
   /** Where a fired timer lands in the timer stream, before the log sources it. */
   dueSubject(partition: number, runId: string): string;
   dueTransform(partition: number): { readonly src: string; readonly dest: string };
@@ -75,7 +80,6 @@ export function toNames(prefix = "sidestep"): Names {
     partitionsBucket: `${upper}_PARTITIONS`,
     catalogBucket: `${upper}_CATALOG`,
     definitionsBucket: `${upper}_DEFINITIONS`,
-    definitionIndexBucket: `${upper}_DEFINITION_INDEX`,
     payloadsBucket: `${upper}_PAYLOADS`,
     logStream: (partition) => `${upper}_LOG_${partition}`,
     eventSubject: (partition, runId) => `${prefix}.log.${partition}.${runId}.e`,
@@ -89,6 +93,9 @@ export function toNames(prefix = "sidestep"): Names {
       dest: `${prefix}.log.${partition}.{{wildcard(2)}}.o`,
     }),
     timerSubject: (partition, runId, number) => `${prefix}.timer.${partition}.${runId}.${number}`,
+    expirySubject: (partition, runId, id) => `${prefix}.timer.${partition}.${runId}.x${id}`,
+    cancelSubject: (partition) => `${prefix}.timer.${partition}._cancel`,
+    timerSourceSubject: (partition) => `${prefix}.source.${partition}`,
     dueSubject: (partition, runId) => `${prefix}.due.${partition}.${runId}`,
     dueTransform: (partition) => ({
       src: `${prefix}.due.${partition}.*`,
