@@ -44,7 +44,6 @@ function fingerprint(root) {
     "scripts/protocGenImage.mjs",
     "scripts/protocGenImage.mjs",
     ...["proto", "runtime/proto"].flatMap((folder) => protoFiles(root, folder)).sort(),
-    ...protoFiles(root, path.join("runtime", "proto")).sort(),
   ];
   for (const file of inputs) hash.update(`${file}\n`).update(readFileSync(path.join(root, file)));
   return hash.digest("hex");

@@ -169,6 +169,5 @@ function shown(setting: Setting<unknown>, given: readonly string[]): string {
 
 /** The one place where the table's types are believed: each value came from the `read` of its own setting. */
 function toValues<T extends SettingTable>(values: Record<string, unknown>): Values<T> {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   return values as Values<T>;
 }

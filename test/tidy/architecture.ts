@@ -1,0 +1,117 @@
+/** One part of the system: what lies below `folder`, and all it may know. */
+export type Part = {
+  /** A folder or a file, from the root. The longest match counts. */
+  readonly folder: string;
+  /** Parts it may import; a part may always import itself. `type:` before one: its types only (ports). */
+  readonly imports: readonly string[];
+  /** npm packages it may import; a trailing * is a prefix. */
+  readonly packages: readonly string[];
+  /** Decides and nothing else: no Node, nothing async, no clock, no chance (DESIGN rule 1). */
+  readonly pure?: true;
+};
+
+const contracts = ["proto/gen", "proto/wire"];
+const protobuf = ["@bufbuild/protobuf"];
+const nats = ["@nats-io/*"];
+const engine = "orchestrator/src/engine";
+const expression = "orchestrator/src/engine/expression";
+const cel = "orchestrator/src/compile/cel";
+const compile = "orchestrator/src/compile";
+const projection = "orchestrator/src/projection";
+const processor = "orchestrator/src/processor";
+const runtime = "runtime/src";
+const orchestratorAdapters = [
+  "orchestrator/src/nats",
+  "orchestrator/src/grpc",
+  "orchestrator/src/otlp",
+  "orchestrator/src/http",
+];
+const sidecarAdapters = ["sidecar/src/nats", "sidecar/src/grpc"];
+
+/**
+ * The architecture, as a table: contracts, pure cores, loops, adapters, mains. Arrows point to the left of the walk only; what is not
+ * listed is refused. ARCHITECTURE.md tells it in words.
+ */
+export const architecture: readonly Part[] = [
+  // Contracts: where orchestrator and sidecar meet.
+  { folder: "proto/wire", imports: ["proto/gen"], packages: protobuf, pure: true },
+
+  // What every process of ours needs.
+  { folder: runtime, imports: contracts, packages: [...protobuf, ...nats, "@grpc/grpc-js", "@opentelemetry/*"] },
+
+  // The orchestrator's pure core.
+  {
+    folder: expression,
+    imports: contracts,
+    packages: [...protobuf, "@bufbuild/cel", "@bufbuild/cel-spec"],
+    pure: true,
+  },
+  { folder: engine, imports: [...contracts, expression], packages: protobuf, pure: true },
+  {
+    folder: cel,
+    imports: [...contracts, expression],
+    packages: [...protobuf, "@bufbuild/cel", "@bufbuild/cel-spec"],
+    pure: true,
+  },
+  { folder: compile, imports: [...contracts, cel, expression, engine], packages: protobuf, pure: true },
+  { folder: projection, imports: [...contracts, engine], packages: protobuf, pure: true },
+
+  // Its loop, its adapters, its main.
+  { folder: processor, imports: [...contracts, engine, expression, projection, compile], packages: protobuf },
+  {
+    folder: "orchestrator/src/nats",
+    imports: [...contracts, `type:${processor}`, `type:${engine}`, runtime],
+    packages: [...protobuf, ...nats],
+  },
+  {
+    folder: "orchestrator/src/grpc",
+    imports: [...contracts, `type:${processor}`, `type:${engine}`, `type:${compile}`, runtime],
+    packages: [...protobuf, "@grpc/grpc-js"],
+  },
+  {
+    folder: "orchestrator/src/otlp",
+    imports: [...contracts, `type:${processor}`, `type:${projection}`, runtime],
+    packages: [...protobuf, "@opentelemetry/*", "@grpc/grpc-js"],
+  },
+  { folder: "orchestrator/src/http", imports: [...contracts, `type:${processor}`, runtime], packages: protobuf },
+  {
+    folder: "orchestrator/src",
+    imports: [...contracts, engine, expression, compile, projection, processor, ...orchestratorAdapters, runtime],
+    packages: [...protobuf, "@opentelemetry/*"],
+  },
+
+  // The sidecar: core, loop, adapters, main.
+  { folder: "sidecar/src/core", imports: contracts, packages: protobuf, pure: true },
+  {
+    folder: "sidecar/src/worker.ts",
+    imports: [...contracts, "sidecar/src/core", "type:sidecar/src"],
+    packages: protobuf,
+  },
+  {
+    folder: "sidecar/src/nats",
+    imports: [...contracts, "sidecar/src/core", "type:sidecar/src/worker.ts", "type:sidecar/src", runtime],
+    packages: [...protobuf, ...nats],
+  },
+  {
+    folder: "sidecar/src/grpc",
+    imports: [...contracts, "sidecar/src/core", "type:sidecar/src/worker.ts", "type:sidecar/src", runtime],
+    packages: [...protobuf, "@grpc/grpc-js"],
+  },
+  {
+    folder: "sidecar/src",
+    imports: [...contracts, "sidecar/src/core", "sidecar/src/worker.ts", ...sidecarAdapters, runtime],
+    packages: [...protobuf, "@opentelemetry/*"],
+  },
+
+  // The command line: the doors of the two processes, the checker, and the public services.
+  {
+    folder: "cli/src",
+    imports: [...contracts, runtime, compile, cel, projection, "orchestrator/src", "sidecar/src"],
+    packages: [...protobuf, "@grpc/grpc-js", "commander"],
+  },
+
+  // Around it.
+  { folder: "scripts", imports: [], packages: ["esbuild", ...protobuf] },
+  { folder: "examples", imports: ["proto/gen", "scripts"], packages: [...protobuf, "@grpc/grpc-js"] },
+  { folder: "vitest.config.ts", imports: ["scripts"], packages: ["vitest"] },
+];
