@@ -9,7 +9,7 @@ export type SimpleKind = "dyn" | "error" | "null" | "bool" | "uint" | "double" |
 export type CelType =
   | { readonly kind: SimpleKind }
   /** `enum` where the number stands for a value of that enum. */
-  | { readonly kind: "int"; readonly enum: DescEnum | undefined }
+  | { readonly kind: "int"; readonly enum?: DescEnum }
   | { readonly kind: "list"; readonly element: CelType }
   | { readonly kind: "map"; readonly key: CelType; readonly value: CelType }
   | { readonly kind: "message"; readonly message: DescMessage }
@@ -26,7 +26,7 @@ export const dynType: CelType = { kind: "dyn" };
 export const errorType: CelType = { kind: "error" };
 export const nullType: CelType = { kind: "null" };
 export const boolType: CelType = { kind: "bool" };
-export const intType: CelType = { kind: "int", enum: undefined };
+export const intType: CelType = { kind: "int" };
 export const uintType: CelType = { kind: "uint" };
 export const doubleType: CelType = { kind: "double" };
 export const stringType: CelType = { kind: "string" };
@@ -161,7 +161,18 @@ export function showType(type: CelType): string {
       return type.parameters.length === 0 ? type.name : `${type.name}(${type.parameters.map(showType).join(", ")})`;
     case "unknown":
       return "dyn";
-    default:
+    case "int":
+    case "dyn":
+    case "error":
+    case "null":
+    case "bool":
+    case "uint":
+    case "double":
+    case "string":
+    case "bytes":
+    case "timestamp":
+    case "duration":
+    case "any":
       return type.kind;
   }
 }

@@ -20,3 +20,10 @@ export interface Instant {
   readonly seconds: bigint;
   readonly nanos: number;
 }
+
+/** A value before it is narrowed. */
+export type RawValue =
+  | { readonly kind: "bool"; readonly value: boolean }
+  | { readonly kind: "string"; readonly value: string }
+  | { readonly kind: "timestamp"; readonly value: Instant }
+  | { readonly kind: "kept"; readonly value: KeptValue };
