@@ -2,7 +2,7 @@
 // The `sidestep` command: runs the command line under the Node that this package was made for, whatever Node started it.
 // Plain JavaScript for Node 18 and later. From a clone it runs the sources, unless a bundle in dist/ is newer.
 import { spawn } from "node:child_process";
-import { existsSync, readdirSync, realpathSync, statSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync, realpathSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -23,12 +23,19 @@ runUnder(node, [entry, ...process.argv.slice(2)]);
 
 function findNode() {
   try {
-    const pinned = path.join(path.dirname(createRequire(import.meta.url).resolve("node/package.json")), "bin", "node");
-    if (existsSync(pinned)) return pinned;
+    const found = createRequire(import.meta.url).resolve("node/package.json");
+    const pinned = path.join(path.dirname(found), "bin", "node");
+    // In another project's tree the package of that name may be an older one.
+    if (existsSync(pinned) && majorOf(JSON.parse(readFileSync(found, "utf8")).version) >= nodeMajorNeeded)
+      return pinned;
   } catch {
     // Not installed: the Node that runs this may do.
   }
-  return Number(process.versions.node.split(".")[0]) >= nodeMajorNeeded ? process.execPath : undefined;
+  return majorOf(process.versions.node) >= nodeMajorNeeded ? process.execPath : undefined;
+}
+
+function majorOf(version) {
+  return Number(version.split(".")[0]);
 }
 
 function findEntry() {

@@ -42,7 +42,6 @@ function fingerprint(root) {
     "buf.gen.yaml",
     "node_modules/ts-proto/package.json",
     "scripts/protocGenImage.mjs",
-    "scripts/protocGenImage.mjs",
     ...["proto", "runtime/proto"].flatMap((folder) => protoFiles(root, folder)).sort(),
   ];
   for (const file of inputs) hash.update(`${file}\n`).update(readFileSync(path.join(root, file)));

@@ -57,7 +57,11 @@ export const architecture: readonly Part[] = [
   { folder: projection, imports: [...contracts, engine], packages: protobuf, pure: true },
 
   // Its loop, its adapters, its main.
-  { folder: processor, imports: [...contracts, engine, expression, projection, compile], packages: protobuf },
+  {
+    folder: processor,
+    imports: [...contracts, engine, expression, projection, compile, `type:${runtime}`],
+    packages: protobuf,
+  },
   {
     folder: "orchestrator/src/nats",
     imports: [...contracts, `type:${processor}`, `type:${engine}`, runtime],
