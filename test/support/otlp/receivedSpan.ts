@@ -1,5 +1,5 @@
 import path from "node:path";
-import grpc from "@grpc/grpc-js";
+import type grpc from "@grpc/grpc-js";
 import protoLoader from "@grpc/proto-loader";
 
 /** A span as it came over the wire. */
