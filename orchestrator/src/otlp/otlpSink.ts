@@ -18,7 +18,7 @@ export function openOtlpSink(settings: TraceSettings): (SpanSink & AsyncDisposab
     export: (spans) =>
       new Promise((resolve) => {
         exporter.export(toReadableSpans(spans, resource), ({ code, error }) =>
-          resolve(code === 0 ? { kind: "taken" } : toAnswer(error)),
+          resolve(code > 0 || error !== undefined ? toAnswer(error) : { kind: "taken" }),
         );
       }),
     [Symbol.asyncDispose]: async () => {
@@ -52,12 +52,12 @@ function openExporter(settings: TraceSettings): SpanExporter | undefined {
   }
 }
 
-const httpRefusals = [400, 413, 415, 422];
+const httpRefusals: ReadonlySet<number> = new Set([400, 413, 415, 422]);
 const rpcInvalidArgument = 3;
 
 /** The SDK has tried what can be retried; of the rest only a verdict on the spans themselves is final. */
 function toAnswer(error: Error | undefined): SpanSinkAnswer {
   const code = error !== undefined && "code" in error && typeof error.code === "number" ? error.code : undefined;
-  const isFinal = code !== undefined && (httpRefusals.includes(code) || code === rpcInvalidArgument);
+  const isFinal = code !== undefined && (httpRefusals.has(code) || code === rpcInvalidArgument);
   return { kind: isFinal ? "refused" : "away", message: errorText(error) };
 }
