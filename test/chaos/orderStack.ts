@@ -1,0 +1,125 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import os from "node:os";
+import path from "node:path";
+import { freePort } from "../support/freePort.ts";
+import { startNats } from "../support/nats.ts";
+import type { Nats } from "../support/nats.ts";
+import { startOrderServices } from "../support/orderServices.ts";
+import type { OrderService, OrderServiceName, OrderServices } from "../support/orderServices.ts";
+import { repositoryRoot, runProgram, startNode } from "../support/program.ts";
+import type { Program } from "../support/program.ts";
+
+/** A process of ours that can be killed and started again in its place. */
+export interface Restartable {
+  readonly name: string;
+  readonly program: () => Program;
+  /** SIGKILL, and started again at once; resolves when it is ready. */
+  readonly crash: () => Promise<void>;
+  /** SIGTERM, its end awaited, and started again. */
+  readonly restart: () => Promise<void>;
+}
+
+/** The order example with everything it needs, each part a process of its own; leaving the scope ends all of it. */
+export interface OrderStack extends AsyncDisposable {
+  readonly nats: Nats;
+  readonly orchestrators: readonly (Restartable & { readonly address: string })[];
+  readonly services: OrderServices;
+  readonly sidecars: Readonly<Record<OrderServiceName, Restartable>>;
+}
+
+export interface OrderStackOptions {
+  readonly orchestrators?: number;
+  readonly otlpEndpoint?: string;
+  readonly serviceEnv?: Readonly<Partial<Record<OrderServiceName, Readonly<Record<string, string>>>>>;
+}
+
+const exampleProtos = path.join(repositoryRoot, "examples/order/proto");
+
+export async function startOrderStack(options: OrderStackOptions = {}): Promise<OrderStack> {
+  await using started = new AsyncDisposableStack();
+  const folder = await mkdtemp(path.join(os.tmpdir(), "sidestep-order-"));
+  started.defer(() => rm(folder, { recursive: true, force: true, maxRetries: 3 }));
+  const nats = started.use(await startNats());
+  const services = started.use(
+    await startOrderServices({
+      folder,
+      ...(options.otlpEndpoint === undefined ? {} : { otlpEndpoint: options.otlpEndpoint }),
+      ...(options.serviceEnv === undefined ? {} : { env: options.serviceEnv }),
+    }),
+  );
+  const env = {
+    NATS_URL: nats.url,
+    ...(options.otlpEndpoint === undefined ? {} : { OTEL_EXPORTER_OTLP_ENDPOINT: options.otlpEndpoint }),
+  };
+  const orchestrators: (Restartable & { readonly address: string })[] = [];
+  for (let i = 0; i < (options.orchestrators ?? 1); i++) {
+    const address = `127.0.0.1:${await freePort()}`;
+    const orchestrator = await startRestartable(started, `orchestrator-${i}`, () =>
+      startNode("orchestrator/src/main.ts", {
+        name: `orchestrator-${i}`,
+        args: ["--listen", address, "--admin-port", "0"],
+        env,
+        readyLine: orchestratorReady,
+      }),
+    );
+    orchestrators.push({ ...orchestrator, address });
+  }
+  await deployOrder(orchestrators[0]?.address ?? "");
+  const sidecar = (service: OrderService): Promise<Restartable> =>
+    startRestartable(started, `sidecar-${service.name}`, () =>
+      startNode("sidecar/src/main.ts", {
+        name: `sidecar-${service.name}`,
+        args: ["--service", service.address, ...expose(service), "--admin-port", "0"],
+        env,
+        readyLine: sidecarReady,
+      }),
+    );
+  const sidecars = {
+    inventory: await sidecar(services.inventory),
+    payment: await sidecar(services.payment),
+    shipping: await sidecar(services.shipping),
+  };
+  const owned = started.move();
+  return { nats, orchestrators, services, sidecars, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+/** What an orchestrator logs when it serves. */
+export const orchestratorReady = /"msg":"ready"/;
+/** What a sidecar logs when it has begun. */
+export const sidecarReady = /"msg":"(ready|started|serving)/;
+
+/** Deploys the example's workflows with the command line, as a user would. */
+export async function deployOrder(address: string): Promise<void> {
+  const deployed = await runProgram({
+    name: "sidestep deploy",
+    command: process.execPath,
+    args: [path.join(repositoryRoot, "bin/sidestep.js"), "deploy", exampleProtos, "--address", address],
+  });
+  if (deployed.code !== 0) throw new Error(`deploy failed:\n${deployed.lines.join("\n")}`);
+}
+
+/** Only inventory has reflection. */
+function expose(service: OrderService): readonly string[] {
+  return service.name === "inventory" ? [] : ["--expose", service.service];
+}
+
+async function startRestartable(
+  owner: AsyncDisposableStack,
+  name: string,
+  start: () => Promise<Program>,
+): Promise<Restartable> {
+  let program = await start();
+  owner.defer(async () => void (await program.kill9()));
+  return {
+    name,
+    program: () => program,
+    crash: async () => {
+      await program.kill9();
+      program = await start();
+    },
+    restart: async () => {
+      await program.stop();
+      program = await start();
+    },
+  };
+}
