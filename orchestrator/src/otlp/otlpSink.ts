@@ -17,8 +17,9 @@ export function openOtlpSink(settings: TraceSettings): (SpanSink & AsyncDisposab
   return {
     export: (spans) =>
       new Promise((resolve) => {
-        exporter.export(toReadableSpans(spans, resource), ({ code, error }) =>
-          resolve(code > 0 || error !== undefined ? toAnswer(error) : { kind: "taken" }),
+        exporter.export(toReadableSpans(spans, resource), ({ error }) =>
+          // A failure always carries its error.
+          resolve(error === undefined ? { kind: "taken" } : toAnswer(error)),
         );
       }),
     [Symbol.asyncDispose]: async () => {
@@ -56,8 +57,8 @@ const httpRefusals: ReadonlySet<number> = new Set([400, 413, 415, 422]);
 const rpcInvalidArgument = 3;
 
 /** The SDK has tried what can be retried; of the rest only a verdict on the spans themselves is final. */
-function toAnswer(error: Error | undefined): SpanSinkAnswer {
-  const code = error !== undefined && "code" in error && typeof error.code === "number" ? error.code : undefined;
+function toAnswer(error: Error): SpanSinkAnswer {
+  const code = "code" in error && typeof error.code === "number" ? error.code : undefined;
   const isFinal = code !== undefined && (httpRefusals.has(code) || code === rpcInvalidArgument);
   return { kind: isFinal ? "refused" : "away", message: errorText(error) };
 }
