@@ -1,0 +1,165 @@
+import type { Metadata, ServerUnaryCall } from "@grpc/grpc-js";
+import { randomUUID } from "node:crypto";
+import type { Run } from "../../../proto/gen/sidestep/v1/run.ts";
+import type { RunsServer, StartRunRequest, StartRunResponse, WaitRunRequest, WaitRunResponse } from "../../../proto/gen/sidestep/v1/runs.ts";
+import type { RunHistoryRequest, RunHistoryResponse } from "../../../proto/gen/sidestep/v1/runs.ts";
+import { idempotencyKeyHeader } from "../../../proto/wire/headers.ts";
+import { parseRunId } from "../../../proto/wire/runId.ts";
+import type { RunId } from "../../../proto/wire/runId.ts";
+import { code } from "../../../proto/wire/status.ts";
+import type { RunRequest } from "../processor/front.ts";
+import type { Catalog } from "./catalog.ts";
+import { absenceFailure, refusalFailure, tooLarge, workflowNotFound } from "./failure.ts";
+import type { Failure } from "./failure.ts";
+import { callerTrace, header } from "./ingress.ts";
+import type { IngressOptions } from "./ingress.ts";
+import { done, failed, unary } from "./unary.ts";
+import type { Answered } from "./unary.ts";
+
+const startTimeoutMs = 10_000;
+const requestTimeoutMs = 10_000;
+const waitMsDefault = 30_000;
+const pageMax = 1000;
+
+/** sidestep.v1.Runs over the front; Get tells besides whether a step waits for a sidecar that isn't there. */
+export function runsService(options: IngressOptions, catalog: Catalog): RunsServer {
+  const { front } = options;
+  return {
+    start: unary((call) => start(call.request, call.metadata, options)),
+    get: unary((call) =>
+      ofRun(call.request.runId, async (runId) => {
+        const got = await front.get(runId);
+        return got.kind === "run" ? done({ run: withSidecars(got.run, catalog) }) : failed(absenceFailure(runId, got));
+      }),
+    ),
+    wait: unary((call) => ofRun(call.request.runId, (runId) => wait(runId, call, options))),
+    history: unary((call) => ofRun(call.request.runId, (runId) => history(runId, call.request, options))),
+    cancel: unary(({ request: { runId, reason }, metadata }) =>
+      ofRun(runId, (id) => ask(id, { kind: "cancel", event: { reason, actor: "", requestId: requestId(metadata) } }, options)),
+    ),
+    terminate: unary(({ request: { runId, reason }, metadata }) =>
+      ofRun(runId, (id) => ask(id, { kind: "terminate", event: { reason, actor: "", requestId: requestId(metadata) } }, options)),
+    ),
+    retry: unary((call) =>
+      ofRun(call.request.runId, (id) => askIncident("retry", id, call.request, requestId(call.metadata), options)),
+    ),
+    fail: unary((call) =>
+      ofRun(call.request.runId, (id) => askIncident("fail", id, call.request, requestId(call.metadata), options)),
+    ),
+  };
+}
+
+async function ofRun<T>(text: string, work: (runId: RunId) => Promise<Answered<T>>): Promise<Answered<T>> {
+  const runId = parseRunId(text);
+  if (runId !== undefined) return work(runId);
+  const message = `"${text}" is no run id: 32 hex digits in lower case were expected`;
+  return failed({ code: code.INVALID_ARGUMENT, message, reason: "INVALID_RUN_ID" });
+}
+
+async function start(request: StartRunRequest, metadata: Metadata, options: IngressOptions): Promise<Answered<StartRunResponse>> {
+  if (request.request.length > options.requestBytesMax) return failed(tooLarge(request.request.length, options.requestBytesMax));
+  const active = await options.definitions.active(request.workflow.replace(/^\//, ""));
+  if (active === undefined) return failed(workflowNotFound(request.workflow));
+  const started = await options.front.start(
+    {
+      active,
+      request: request.request,
+      metadata: new Map(active.plan.plan.metadata.flatMap((name) => entry(name, header(metadata, name)))),
+      idempotencyKey: request.idempotencyKey === "" ? header(metadata, idempotencyKeyHeader) : request.idempotencyKey,
+      trace: (runId) => options.traceOf(runId, callerTrace(metadata)),
+      actor: "",
+    },
+    AbortSignal.timeout(startTimeoutMs),
+  );
+  if (started.kind !== "started" && started.kind !== "joined") return failed(refusalFailure(started));
+  return done({ runId: started.runId, joined: started.kind === "joined" });
+}
+
+async function wait(
+  runId: RunId,
+  call: ServerUnaryCall<WaitRunRequest, WaitRunResponse>,
+  { front, closing }: IngressOptions,
+): Promise<Answered<WaitRunResponse>> {
+  const { timeout } = call.request;
+  const askedMs = timeout === undefined ? waitMsDefault : Number(timeout.seconds) * 1000 + timeout.nanos / 1e6;
+  const leftMs = Number(call.getDeadline()) - Date.now() - 250;
+  const gone = new AbortController();
+  call.on("cancelled", () => gone.abort());
+  const timer = setTimeout(() => gone.abort(), Math.max(0, Math.min(askedMs, leftMs, 0x7fffffff)));
+  try {
+    const waited = await front.wait(runId, AbortSignal.any([gone.signal, closing]));
+    if (waited.kind === "unknown") return failed(absenceFailure(runId, waited));
+    const got = await front.get(runId);
+    if (got.kind !== "run") return failed(absenceFailure(runId, got));
+    return done({ done: waited.kind === "ended", run: waited.kind === "ended" ? { ...got.run, steps: [] } : got.run });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function history(
+  runId: RunId,
+  request: RunHistoryRequest,
+  { front }: IngressOptions,
+): Promise<Answered<RunHistoryResponse>> {
+  const after = request.pageToken === "" ? 0 : Number(request.pageToken);
+  if (!Number.isSafeInteger(after) || after < 0) {
+    return failed({ code: code.INVALID_ARGUMENT, message: "page_token is none that was given out", reason: "INVALID_PAGE_TOKEN" });
+  }
+  const limit = request.pageSize > 0 ? Math.min(request.pageSize, pageMax) : pageMax;
+  const got = await front.history(runId, after, limit);
+  if (got.kind !== "history") return failed(absenceFailure(runId, got));
+  return done({ events: got.events, nextPageToken: got.next === undefined ? "" : String(got.next) });
+}
+
+async function ask(runId: RunId, request: RunRequest, { front }: IngressOptions): Promise<Answered<object>> {
+  const result = await front.request(runId, request, AbortSignal.timeout(requestTimeoutMs));
+  if (result.kind !== "done") return failed(absenceFailure(runId, result));
+  if (!result.ignored) return done({});
+  return failed(request.kind === "cancel" || request.kind === "terminate" ? runEnded(runId) : noIncident(runId));
+}
+
+async function askIncident(
+  kind: "retry" | "fail",
+  runId: RunId,
+  { step, reason }: { readonly step: string; readonly reason: string },
+  id: string,
+  options: IngressOptions,
+): Promise<Answered<object>> {
+  const got = await options.front.get(runId);
+  if (got.kind !== "run") return failed(absenceFailure(runId, got));
+  const incidents = got.run.incidents.filter((one) => step === "" || one.step === step);
+  const [incident, another] = incidents;
+  if (incident === undefined) return failed(noIncident(runId));
+  if (another !== undefined) return failed(severalIncidents(runId, incidents.map((one) => one.step)));
+  const event = { step: incident.step, compensation: incident.compensation, reason, actor: "", requestId: id };
+  return ask(runId, { kind, event }, options);
+}
+
+function withSidecars(run: Run, catalog: Catalog): Run {
+  if (!run.steps.some((step) => catalog.isMissing(step))) return run;
+  return { ...run, steps: run.steps.map((step) => (catalog.isMissing(step) ? { ...step, noSidecar: true } : step)) };
+}
+
+/** The same request again, told by the caller's idempotency-key header, is folded once. */
+function requestId(metadata: Metadata): string {
+  return header(metadata, idempotencyKeyHeader) ?? randomUUID();
+}
+
+function entry(name: string, value: string | undefined): readonly (readonly [string, string])[] {
+  return value === undefined ? [] : [[name, value]];
+}
+
+function runEnded(runId: string): Failure {
+  return { code: code.FAILED_PRECONDITION, message: `the run ${runId} has ended`, reason: "RUN_ENDED", metadata: { run_id: runId } };
+}
+
+function noIncident(runId: string): Failure {
+  const message = `the run ${runId} has no such incident`;
+  return { code: code.FAILED_PRECONDITION, message, reason: "NO_INCIDENT", metadata: { run_id: runId } };
+}
+
+function severalIncidents(runId: string, steps: readonly string[]): Failure {
+  const message = `the run ${runId} has several incidents; name the step: ${steps.join(", ")}`;
+  return { code: code.FAILED_PRECONDITION, message, reason: "SEVERAL_INCIDENTS", metadata: { run_id: runId } };
+}

@@ -1,0 +1,197 @@
+import { createHash } from "node:crypto";
+import type { DefinitionEntry } from "../../../proto/gen/sidestep/internal/v1/record.ts";
+import { Plan } from "../../../proto/gen/sidestep/internal/v1/plan.ts";
+import type { DeployedWorkflow } from "../../../proto/gen/sidestep/v1/definitions.ts";
+import { Diagnostic_Severity } from "../../../proto/gen/sidestep/v1/diagnostic.ts";
+import type { Diagnostic } from "../../../proto/gen/sidestep/v1/diagnostic.ts";
+import { toHex } from "../../../proto/wire/runId.ts";
+import { splitMethod } from "../../../proto/wire/subjects.ts";
+import { errorText } from "../../../runtime/src/log.ts";
+import type { Log } from "../../../runtime/src/log.ts";
+import type { CompiledWorkflow } from "../compile/compileImage.ts";
+import { compileImage } from "../compile/compileImage.ts";
+import { loadPlan } from "../engine/plan.ts";
+import type { LoadedPlan } from "../engine/plan.ts";
+import { contractOf, parseImage } from "./contract.ts";
+import { DefinitionStoreError } from "./definitionStore.ts";
+import type { DefinitionStore, StoredIndex } from "./definitionStore.ts";
+import { deployInto } from "./deployment.ts";
+import type { Candidate } from "./deployment.ts";
+import type { ActiveWorkflow } from "./front.ts";
+
+export type DeployResult =
+  /** With warnings at most. */
+  | { readonly kind: "deployed"; readonly workflows: readonly DeployedWorkflow[]; readonly diagnostics: readonly Diagnostic[] }
+  /** At least one error; nothing was written. */
+  | { readonly kind: "wrong"; readonly diagnostics: readonly Diagnostic[] };
+
+/** The workflows of all services, as this orchestrator knows them. */
+export interface Definitions extends AsyncDisposable {
+  /** All or nothing; throws DefinitionStoreError, and then it may or may not have become active. */
+  deploy(image: Uint8Array, isDryRun: boolean): Promise<DeployResult>;
+  /** All workflows ever deployed, by name. */
+  list(): readonly DefinitionEntry[];
+  get(workflow: string): DefinitionEntry | undefined;
+  /** What a run that starts now is pinned to; undefined: unknown or retired. Throws DefinitionStoreError. */
+  active(workflow: string): Promise<ActiveWorkflow | undefined>;
+  /** A plan by the SHA-256 of its bytes; undefined: there is none. Throws DefinitionStoreError. */
+  load(planHash: Uint8Array): Promise<LoadedPlan | undefined>;
+  /** A google.protobuf.FileDescriptorSet for reflection. Throws DefinitionStoreError. */
+  contract(hash: Uint8Array): Promise<Uint8Array | undefined>;
+  /** Reads the index again if it may have changed. Throws DefinitionStoreError. */
+  refresh(): Promise<void>;
+  /** Called after each change of what is deployed. Returns how to stop that. */
+  onChange(listener: () => void): () => void;
+}
+
+/** Plans, and contracts, kept in memory. */
+const plansKept = 256;
+const deployRounds = 8;
+
+/** Opens the definitions and follows them; what other orchestrators deploy shows here by itself. */
+export async function openDefinitions(given: {
+  readonly store: DefinitionStore;
+  readonly now: () => number;
+  readonly log: Log;
+}): Promise<Definitions> {
+  const { store, now, log } = given;
+  const stop = new AbortController();
+  const listeners = new Set<() => void>();
+  const contracts = cacheOf(plansKept, (hash: Uint8Array) => store.readContract(hash));
+  const plans = cacheOf(plansKept, async (hash: Uint8Array) => {
+    const bytes = await store.readPlan(hash);
+    return bytes === undefined ? undefined : loadPlan(bytes);
+  });
+  let stored: StoredIndex = { index: { workflow: [] }, revision: 0 };
+  const keep = (next: StoredIndex): void => {
+    if (next.revision <= stored.revision) return;
+    stored = next;
+    listeners.forEach((listener) => listener());
+  };
+  const refresh = async (): Promise<void> => keep(await store.readIndex());
+  await refresh();
+  store.watch(() => {
+    refresh().catch((error: unknown) => log.warn("definitions can't be read; they stay as they were", { error: errorText(error) }));
+  }, stop.signal);
+
+  const find = (workflow: string): DefinitionEntry | undefined => stored.index.workflow.find((one) => one.workflow === workflow);
+  const activeWorkflow = async (workflow: string): Promise<ActiveWorkflow | undefined> => {
+    const entry = find(workflow);
+    const version = entry?.version.find(({ number }) => number === entry.activeVersion);
+    if (version === undefined) return undefined;
+    const plan = await plans(version.planHash);
+    if (plan === undefined) {
+      log.error("the plan of an active workflow is missing; deploy it again", { workflow, plan: toHex(version.planHash) });
+      return undefined;
+    }
+    return { workflow, version: version.number, plan, planHash: version.planHash };
+  };
+  return {
+    deploy: async (image, isDryRun) => {
+      const compiled = compileImage(image, {});
+      const { diagnostics } = compiled;
+      if (diagnostics.some(({ severity }) => severity === Diagnostic_Severity.ERROR)) return { kind: "wrong", diagnostics };
+      const drafts = toDrafts(image, compiled.workflows);
+      if (!isDryRun) await prepare(store, drafts);
+      const deployed = await commit(store, drafts.map(({ candidate }) => candidate), compiled.services, now, isDryRun);
+      keep(deployed.stored);
+      return { kind: "deployed", workflows: deployed.workflows, diagnostics };
+    },
+    list: () => stored.index.workflow,
+    get: find,
+    active: activeWorkflow,
+    load: plans,
+    contract: contracts,
+    refresh,
+    onChange: (listener) => {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    [Symbol.asyncDispose]: () => {
+      stop.abort();
+      return Promise.resolve();
+    },
+  };
+}
+
+interface Draft {
+  readonly candidate: Candidate;
+  readonly plan: Uint8Array;
+  readonly contract: Uint8Array;
+}
+
+function toDrafts(image: Uint8Array, compiled: readonly CompiledWorkflow[]): readonly Draft[] {
+  const set = parseImage(image);
+  if (set === undefined) return [];
+  return compiled.map(({ workflow, plan, contentPreimage }) => {
+    const planBytes = Plan.encode(plan).finish();
+    const contract = contractOf(set, splitMethod(workflow).service);
+    const candidate = {
+      workflow,
+      requestType: plan.requestType,
+      responseType: plan.responseType,
+      methods: plan.methods,
+      contentHash: sha256(contentPreimage),
+      planHash: sha256(planBytes),
+      contractHash: sha256(contract),
+    };
+    return { candidate, plan: planBytes, contract };
+  });
+}
+
+/** Everything that the new index will name is there before it is. */
+async function prepare(store: DefinitionStore, drafts: readonly Draft[]): Promise<void> {
+  for (const { candidate, plan, contract } of drafts) {
+    await store.writePlan(candidate.planHash, plan);
+    await store.writeContract(candidate.contractHash, contract);
+  }
+  const services = new Set(drafts.flatMap(({ candidate }) => candidate.methods.map((method) => splitMethod(method).service)));
+  for (const service of services) await store.ensureTaskConsumer(service);
+}
+
+/** Puts the candidates into the index, again and again while others change it meanwhile. */
+async function commit(
+  store: DefinitionStore,
+  candidates: readonly Candidate[],
+  services: readonly string[],
+  now: () => number,
+  isDryRun: boolean,
+): Promise<{ readonly stored: StoredIndex; readonly workflows: readonly DeployedWorkflow[] }> {
+  for (let round = 1; ; round++) {
+    const before = await store.readIndex();
+    const { index, workflows } = deployInto(before.index, candidates, services, now());
+    if (isDryRun || index === before.index) return { stored: before, workflows };
+    if (await store.replaceIndex(index, before.revision)) return { stored: await store.readIndex(), workflows };
+    if (round === deployRounds) throw new DefinitionStoreError(`the definitions changed ${deployRounds} times during one deploy: deploy again.`);
+  }
+}
+
+function cacheOf<Value>(
+  kept: number,
+  read: (hash: Uint8Array) => Promise<Value | undefined>,
+): (hash: Uint8Array) => Promise<Value | undefined> {
+  const found = new Map<string, Promise<Value | undefined>>();
+  return (hash) => {
+    const key = toHex(hash);
+    const known = found.get(key);
+    found.delete(key);
+    const value = known ?? read(hash);
+    found.set(key, value);
+    if (known === undefined) {
+      // What is missing or could not be read is looked for again.
+      value.then(
+        (one) => one === undefined && found.get(key) === value && found.delete(key),
+        () => found.get(key) === value && found.delete(key),
+      );
+      for (const oldest of found.keys()) {
+        if (found.size <= kept) break;
+        found.delete(oldest);
+      }
+    }
+    return value;
+  };
+}
+
+function sha256(bytes: Uint8Array): Uint8Array {
+  return createHash("sha256").update(bytes).digest();
+}
