@@ -1,5 +1,5 @@
 // Where what is fetched once per machine lies. Plain JavaScript for Node 18 and later, without a dependency.
-import { accessSync, constants, mkdirSync } from "node:fs";
+import { accessSync, constants, mkdirSync, statSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 
@@ -9,9 +9,10 @@ export function cacheFolder(name) {
   for (const base of [home, path.join(os.tmpdir(), `sidestep-cache-${os.userInfo().uid}`)]) {
     const folder = path.join(base, "sidestep", name);
     try {
-      mkdirSync(folder, { recursive: true });
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
       accessSync(folder, constants.W_OK);
-      return folder;
+      // What lies there is run: below a folder that everybody can write, it must be ours.
+      if ([base, folder].every((it) => statSync(it).uid === os.userInfo().uid)) return folder;
     } catch {
       // The next base is tried; the last one failing is told below.
     }

@@ -30,8 +30,9 @@ export function unpackFromDebianSuite({ suite, packages, into, work }) {
   const source = `deb [signed-by=${keyring}] ${debianMirror()} ${suite} main\n`;
   withApt({ work, source, status: "/dev/null" }, (apt) => {
     // A mirror that stands still is expired but no less signed; the caller's version floor guards against a rollback.
-    apt.run(["-o", "Acquire::Check-Valid-Until=false", "update"]);
-    apt.run(["download", ...packages]);
+    const update = apt.attempt(["-o", "Acquire::Check-Valid-Until=false", "update"]);
+    const download = apt.attempt(["download", ...packages]);
+    if (download.status !== 0) throw new Error(lastLines(`${update.stderr}\n${download.stderr}`));
     unpackAll(apt.folder, into);
   });
 }
@@ -54,7 +55,7 @@ export function unpackFromOwnSources({ packages, into, work }) {
       "install",
       ...packages,
     ]);
-    if (install.status !== 0) throw new Error(lastLines(`${install.stderr}\n${update.stderr}`));
+    if (install.status !== 0) throw new Error(lastLines(`${update.stderr}\n${install.stderr}`));
     unpackAll(path.join(apt.folder, "cache", "archives"), into);
   });
 }
@@ -120,11 +121,7 @@ function withApt({ work, source, status }, use) {
         env: { ...process.env, APT_CONFIG: path.join(folder, "apt.conf"), LC_ALL: "C" },
         maxBuffer: 64 * 1024 * 1024,
       });
-    const run = (args) => {
-      const result = attempt(args);
-      if (result.status !== 0) throw new Error(lastLines(result.stderr));
-    };
-    use({ folder, attempt, run });
+    use({ folder, attempt });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -174,8 +171,8 @@ function unpackAll(folder, into) {
 }
 
 function lastLines(text) {
-  const lines = text.split("\n").filter((line) => /^(E|Err|W):?/.test(line));
-  return lines.slice(0, 3).join("; ") || text.trim().slice(-300) || "apt-get failed without a word";
+  const lines = text.split("\n").filter((line) => /^(E|W): (?!Some index files)/.test(line));
+  return lines.slice(0, 2).join("; ") || text.trim().slice(-300) || "apt-get failed without a word";
 }
 
 function isOnPath(program) {
