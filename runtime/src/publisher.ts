@@ -176,7 +176,7 @@ function toPublished(message: Msg): Published {
 
 function toRefusal({ code, err_code: number = 0, description = "" }: AnswerError): Published {
   if (number === wrongLastSequence) return { kind: "conflict", message: description };
-  const passing = number === inFlightElsewhere || number === expectationInFlight || code >= 500 || code === 429 || code === 408;
+  const passing = number === inFlightElsewhere || number === expectationInFlight || code === 503 || code === 429 || code === 408;
   return { kind: passing ? "retryable" : "permanent", code: number, message: description };
 }
 

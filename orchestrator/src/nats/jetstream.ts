@@ -1,0 +1,136 @@
+import type { NatsConnection } from "@nats-io/transport-node";
+import { setTimeout as delay } from "node:timers/promises";
+
+/** A JetStream request that was refused or got no answer. `code` is the server's err_code, 503 without responders, 408 without answer. */
+export class JetStreamFailure extends Error {
+  readonly code: number;
+  /** The same request may succeed later. */
+  readonly isPassing: boolean;
+  constructor(message: string, code: number, isPassing: boolean, cause?: unknown) {
+    super(message, { cause });
+    this.name = "JetStreamFailure";
+    this.code = code;
+    this.isPassing = isPassing;
+  }
+}
+
+/** A message as its stream's leader has it. */
+export interface StoredMessage {
+  readonly sequence: number;
+  readonly subject: string;
+  readonly data: Uint8Array;
+  readonly storedMs: number;
+  /** Raw header block; empty when it has none. */
+  readonly headers: string;
+}
+
+/** Which message of a stream a leader read wants. */
+export type Wanted =
+  | { readonly kind: "last"; readonly subject: string }
+  /** The first at or behind `from`, the first of all unless told. */
+  | { readonly kind: "first"; readonly subject: string; readonly from?: number }
+  | { readonly kind: "sequence"; readonly sequence: number };
+
+const noSuchMessage = 10037;
+const requestTimeoutMs = 5000;
+
+/** One request to the JetStream API, as raw JSON: the client's typed calls drop options silently. Throws JetStreamFailure. */
+export async function askJetStream<Answer extends object>(
+  connection: NatsConnection,
+  verb: string,
+  body: object | undefined,
+  timeoutMs = requestTimeoutMs,
+): Promise<Answer> {
+  const payload = body === undefined ? "" : JSON.stringify(body);
+  const message = await connection
+    .request(`$JS.API.${verb}`, payload, { timeout: timeoutMs })
+    .catch((error: unknown) => {
+      throw toFailure(verb, error);
+    });
+  return parseAnswer<Answer>(verb, message.data);
+}
+
+/** Reads from the stream's leader: what decides is never read from a replica. Undefined: there is no such message. */
+export async function readFromLeader(
+  connection: NatsConnection,
+  stream: string,
+  wanted: Wanted,
+  timeoutMs = requestTimeoutMs,
+): Promise<StoredMessage | undefined> {
+  try {
+    const { message } = await askJetStream<MessageAnswer>(
+      connection,
+      `STREAM.MSG.GET.${stream}`,
+      toGetRequest(wanted),
+      timeoutMs,
+    );
+    return {
+      sequence: message.seq,
+      subject: message.subject,
+      data: Buffer.from(message.data ?? "", "base64"),
+      storedMs: parseTimeMs(message.time),
+      headers: message.hdrs === undefined ? "" : Buffer.from(message.hdrs, "base64").toString(),
+    };
+  } catch (error) {
+    if (error instanceof JetStreamFailure && error.code === noSuchMessage) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Repeats a request for as long as it fails in a passing way, with pauses that grow from 50 ms to 2 s. Throws what is not passing, or
+ * the last failure once the signal is aborted.
+ */
+export async function untilAnswered<T>(request: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  for (let pauseMs = 50; ; pauseMs = Math.min(2 * pauseMs, 2000)) {
+    try {
+      return await request();
+    } catch (error) {
+      if (!(error instanceof JetStreamFailure) || !error.isPassing || signal.aborted) throw error;
+      await delay(pauseMs, undefined, { signal }).catch(() => undefined);
+      if (signal.aborted) throw error;
+    }
+  }
+}
+
+/** Milliseconds of a time as JetStream prints it, with the fraction that a double holds. */
+export function parseTimeMs(time: string): number {
+  return Date.parse(time);
+}
+
+interface MessageAnswer {
+  readonly message: {
+    readonly seq: number;
+    readonly subject: string;
+    readonly data?: string;
+    readonly hdrs?: string;
+    readonly time: string;
+  };
+}
+
+function toGetRequest(wanted: Wanted): object {
+  switch (wanted.kind) {
+    case "last":
+      return { last_by_subj: wanted.subject };
+    case "first":
+      return { seq: wanted.from ?? 1, next_by_subj: wanted.subject };
+    case "sequence":
+      return { seq: wanted.sequence };
+  }
+}
+
+function toFailure(verb: string, error: unknown): JetStreamFailure {
+  const message = error instanceof Error ? error.message : String(error);
+  const code = message.includes("no responders") ? 503 : 408;
+  return new JetStreamFailure(`NATS did not answer ${verb}: ${message}`, code, true, error);
+}
+
+/** The one parse function of this edge: an answer of the JetStream API, trusted to have its documented shape. */
+function parseAnswer<Answer extends object>(verb: string, data: Uint8Array): Answer {
+  const answer = JSON.parse(Buffer.from(data).toString()) as Answer & {
+    readonly error?: { readonly code: number; readonly err_code?: number; readonly description?: string };
+  };
+  if (answer.error === undefined) return answer;
+  const { code, err_code: number = code, description = "" } = answer.error;
+  throw new JetStreamFailure(`NATS refused ${verb}: ${description} (${number})`, number, code === 503 || code === 429 || code === 408);
+}

@@ -1,0 +1,158 @@
+import { Buffer } from "node:buffer";
+import { OwnerRecord } from "../../../proto/gen/sidestep/internal/v1/record.ts";
+import type { RunId } from "../../../proto/wire/runId.ts";
+import type { Names } from "../../../proto/wire/subjects.ts";
+import type { Log } from "../../../runtime/src/log.ts";
+import type { Nats } from "../../../runtime/src/natsConnection.ts";
+import { expectLastLine } from "../../../runtime/src/publisher.ts";
+import type { LogMessage, PartitionLog, Positions, Written } from "../processor/ports.ts";
+import type { DirectGets } from "./directGet.ts";
+import { askJetStream, JetStreamFailure, readFromLeader } from "./jetstream.ts";
+import type { StoredMessage, Wanted } from "./jetstream.ts";
+import { openLogReader } from "./logReader.ts";
+import type { Writer } from "./write.ts";
+import { pause } from "../../../runtime/src/pause.ts";
+
+/** What the logs of all partitions share. */
+export interface LogAccess {
+  readonly nats: Nats;
+  readonly names: Names;
+  readonly writer: Writer;
+  readonly directGets: DirectGets;
+  readonly log: Log;
+}
+
+/** The log of a partition, in its stream. */
+export function toPartitionLog(access: LogAccess, partition: number): PartitionLog {
+  const { nats, names, writer, log } = access;
+  const stream = names.logStream(partition);
+  const append = (
+    runId: RunId,
+    event: Uint8Array,
+    how: { readonly headers: string; readonly id: string | undefined; readonly onConflict: "first" | "last" },
+    limits: Parameters<Writer["write"]>[1],
+  ): Promise<Written> => {
+    const subject = names.eventSubject(partition, runId);
+    const isOurs = (stored: StoredMessage): boolean => stored.subject === subject && sameBytes(stored.data, event);
+    const onConflict: Wanted = { kind: how.onConflict, subject };
+    return writer.write({ stream, subject, data: event, headers: how.headers, id: how.id, onConflict, isOurs }, limits);
+  };
+  return {
+    partition,
+    read: (options) => openLogReader(nats, { stream, log, ...options }),
+    load: (runId) => load(access, partition, runId),
+    firstEvent: (runId) => readFromLeader(nats.connection, stream, { kind: "first", subject: names.eventSubject(partition, runId) }),
+    positions: (runId) => readPositions(access, partition, runId),
+    append: (runId, id, event, limits) => append(runId, event, { headers: "", id, onConflict: "last" }, limits),
+    appendFirst: (runId, event, limits) =>
+      append(runId, event, { headers: expectLastLine(0), id: undefined, onConflict: "first" }, limits),
+    appendAfter: (runId, expected, event, limits) =>
+      append(runId, event, { headers: expectLastLine(expected), id: undefined, onConflict: "last" }, limits),
+    writeOwner: (owner, epoch, signal) => writeOwner(access, partition, owner, epoch, signal),
+    end: async () => {
+      const { state, created } = await askJetStream<InfoAnswer>(nats.connection, `STREAM.INFO.${stream}`, undefined);
+      return { lastSequence: state.last_seq, created };
+    },
+  };
+}
+
+interface InfoAnswer {
+  readonly created: string;
+  readonly state: { readonly last_seq: number; readonly subjects?: Readonly<Record<string, number>> };
+}
+
+const loadRounds = 5;
+const stalePauseMs = 10;
+
+/**
+ * Both subjects of a run. Any replica may answer a direct get, some 6 % of them late, so the leader's counts have to be reached; after
+ * some rounds every message is read from the leader.
+ */
+async function load(access: LogAccess, partition: number, runId: RunId): Promise<readonly LogMessage[]> {
+  const { names, nats, directGets } = access;
+  const stream = names.logStream(partition);
+  const subjects = [names.eventSubject(partition, runId), names.outcomeSubject(partition, runId)];
+  for (let round = 0; round < loadRounds; round++) {
+    const [counts, ...found] = await Promise.all([
+      countsOf(access, partition, runId),
+      ...subjects.map((subject) => directGets.read(stream, subject, 1)),
+    ]);
+    if (subjects.every((subject, i) => (found[i]?.length ?? 0) >= (counts[subject] ?? 0))) return inOrder(found.flat());
+    await pause(stalePauseMs);
+  }
+  const read = await Promise.all(subjects.map((subject) => readAllFromLeader(nats, stream, subject)));
+  return inOrder(read.flat());
+}
+
+async function countsOf({ nats, names }: LogAccess, partition: number, runId: RunId): Promise<Readonly<Record<string, number>>> {
+  const filter = names.eventSubject(partition, runId).replace(/e$/, "*");
+  const request = { subjects_filter: filter };
+  const { state } = await askJetStream<InfoAnswer>(nats.connection, `STREAM.INFO.${names.logStream(partition)}`, request);
+  return state.subjects ?? {};
+}
+
+async function readAllFromLeader(nats: Nats, stream: string, subject: string): Promise<readonly LogMessage[]> {
+  const messages: LogMessage[] = [];
+  for (let from = 1; ; ) {
+    const message = await readFromLeader(nats.connection, stream, { kind: "first", subject, from });
+    if (message === undefined) return messages;
+    messages.push(message);
+    from = message.sequence + 1;
+  }
+}
+
+function inOrder(messages: LogMessage[]): readonly LogMessage[] {
+  return messages.sort((a, b) => a.sequence - b.sequence);
+}
+
+async function readPositions({ nats, names }: LogAccess, partition: number, runId: RunId): Promise<Positions> {
+  const stream = names.logStream(partition);
+  const last = (subject: string): Promise<StoredMessage | undefined> =>
+    readFromLeader(nats.connection, stream, { kind: "last", subject });
+  const [event, outcome] = await Promise.all([
+    last(names.eventSubject(partition, runId)),
+    last(names.outcomeSubject(partition, runId)),
+  ]);
+  const owner = await last(names.ownerSubject(partition));
+  return {
+    event: event?.sequence ?? 0,
+    outcome: outcome?.sequence ?? 0,
+    ownerEpoch: owner === undefined ? 0 : OwnerRecord.decode(owner.data).epoch,
+  };
+}
+
+async function writeOwner(
+  { nats, names, writer }: LogAccess,
+  partition: number,
+  owner: string,
+  epoch: number,
+  signal: AbortSignal,
+): Promise<Written> {
+  const stream = names.logStream(partition);
+  const subject = names.ownerSubject(partition);
+  const data = OwnerRecord.encode({ owner, epoch }).finish();
+  const isOurs = (stored: StoredMessage): boolean => sameBytes(stored.data, data);
+  while (!signal.aborted) {
+    const stands = await readFromLeader(nats.connection, stream, { kind: "last", subject }).catch((error: unknown) => {
+      if (error instanceof JetStreamFailure && error.isPassing) return "unknown" as const;
+      throw error;
+    });
+    if (stands === "unknown") {
+      await pause(stalePauseMs * 10, signal);
+      continue;
+    }
+    if (stands !== undefined && isOurs(stands)) return { kind: "stored", sequence: stands.sequence };
+    if (stands !== undefined && OwnerRecord.decode(stands.data).epoch >= epoch) return { kind: "conflict" };
+    const headers = expectLastLine(stands?.sequence ?? 0);
+    const written = await writer.write(
+      { stream, subject, data, headers, id: undefined, onConflict: { kind: "last", subject }, isOurs },
+      { signal },
+    );
+    if (written.kind !== "conflict") return written;
+  }
+  return { kind: "abandoned" };
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) === 0;
+}

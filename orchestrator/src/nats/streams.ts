@@ -1,0 +1,151 @@
+import type { Names } from "../../../proto/wire/subjects.ts";
+
+/** Configuration of a stream as the JetStream API takes it; times are nanoseconds. */
+export interface StreamConfig {
+  readonly name: string;
+  readonly subjects: readonly string[];
+  readonly [setting: string]: unknown;
+}
+
+/** Configuration of a durable consumer as the JetStream API takes it. */
+export interface ConsumerConfig {
+  readonly durable_name: string;
+  readonly [setting: string]: unknown;
+}
+
+const second = 1_000_000_000;
+const duplicateWindow = 120 * second;
+/** A delivered task that was not extended for this long is delivered again. */
+export const taskAckWaitMs = 10_000;
+const tasksInHandsMax = 10_000;
+/** How long an entry of the catalog outlives its sidecar. */
+const catalogTtlSeconds = 30;
+
+/**
+ * The truth of one partition. Whatever a sidecar could abuse by a mere header is off: rollup, time to live, schedules, batches. The
+ * duplicate window is set by hand, since a stream with sources has none by default.
+ */
+export function logStream(names: Names, partition: number, replicas: number, durableSource: boolean): StreamConfig {
+  const consumer = { name: timersConsumer(partition), deliver_subject: names.timerSourceSubject(partition) };
+  return {
+    ...fileStream(names.logStream(partition), replicas),
+    subjects: [names.logSubjects(partition), names.outTransform(partition).src],
+    subject_transform: names.outTransform(partition),
+    sources: [
+      {
+        name: names.timersStream,
+        subject_transforms: [names.dueTransform(partition)],
+        ...(durableSource ? { consumer } : {}),
+      },
+    ],
+    duplicate_window: duplicateWindow,
+    allow_rollup_hdrs: false,
+    allow_msg_ttl: false,
+    allow_msg_schedules: false,
+    allow_atomic: false,
+  };
+}
+
+/** Pending timers, and for a week what has fired. Rollup is forced on by schedules, so no sidecar may publish here. */
+export function timersStream(names: Names, replicas: number): StreamConfig {
+  return {
+    ...fileStream(names.timersStream, replicas),
+    subjects: names.timerSubjects(),
+    duplicate_window: duplicateWindow,
+    allow_msg_schedules: true,
+    allow_msg_ttl: true,
+  };
+}
+
+/** Work queue of attempts; tasks of services without a sidecar wait in it. */
+export function tasksStream(names: Names, replicas: number): StreamConfig {
+  return {
+    ...fileStream(names.tasksStream, replicas),
+    subjects: [names.tasksSubjects()],
+    retention: "workqueue",
+    duplicate_window: duplicateWindow,
+  };
+}
+
+/** A key-value bucket. Records may have a time to live of their own; `ttlSeconds` gives one to all. */
+export function bucket(name: string, replicas: number, ttlSeconds = 0): StreamConfig {
+  return {
+    ...fileStream(`KV_${name}`, replicas),
+    subjects: [`$KV.${name}.>`],
+    max_msgs_per_subject: 1,
+    discard: "new",
+    deny_delete: true,
+    allow_rollup_hdrs: true,
+    allow_msg_ttl: true,
+    max_age: ttlSeconds * second,
+    duplicate_window: (ttlSeconds === 0 ? 120 : ttlSeconds) * second,
+  };
+}
+
+/** An object store. */
+export function objectStore(name: string, replicas: number): StreamConfig {
+  return {
+    ...fileStream(`OBJ_${name}`, replicas),
+    subjects: [`$O.${name}.C.>`, `$O.${name}.M.>`],
+    discard: "new",
+    allow_rollup_hdrs: true,
+  };
+}
+
+/** Every bucket and store but the one of partitions, which comes first. */
+export function otherBuckets(names: Names, replicas: number): readonly StreamConfig[] {
+  return [
+    bucket(names.keysBucket, replicas),
+    bucket(names.catalogBucket, replicas, catalogTtlSeconds),
+    objectStore(names.definitionsBucket, replicas),
+    objectStore(names.payloadsBucket, replicas),
+  ];
+}
+
+/**
+ * By which a log on replicas sources its fired timers: a plain source stands still for 10 s and more when only the leader of the timers
+ * dies.
+ */
+export function timersSourceConsumer(names: Names, partition: number, replicas: number): ConsumerConfig {
+  return {
+    durable_name: timersConsumer(partition),
+    deliver_subject: names.timerSourceSubject(partition),
+    ack_policy: "flow_control",
+    deliver_policy: "all",
+    flow_control: true,
+    idle_heartbeat: second,
+    max_ack_pending: 1000,
+    filter_subject: names.dueTransform(partition).src,
+    num_replicas: replicas,
+  };
+}
+
+/** The consumer from which all sidecars of a service pull. */
+export function taskConsumer(names: Names, service: string): ConsumerConfig {
+  return {
+    durable_name: names.taskConsumer(service),
+    filter_subject: names.taskFilter(service),
+    ack_policy: "explicit",
+    ack_wait: (taskAckWaitMs / 1000) * second,
+    max_deliver: -1,
+    max_ack_pending: tasksInHandsMax,
+    deliver_policy: "all",
+  };
+}
+
+function fileStream(name: string, replicas: number): Omit<StreamConfig, "subjects"> & { readonly name: string } {
+  return {
+    name,
+    storage: "file",
+    retention: "limits",
+    num_replicas: replicas,
+    allow_direct: true,
+    max_age: 0,
+    max_bytes: -1,
+    max_msgs: -1,
+  };
+}
+
+function timersConsumer(partition: number): string {
+  return `log${partition}`;
+}

@@ -1,0 +1,180 @@
+import type { AttemptId } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import type { KeyRecord, Lease } from "../../../proto/gen/sidestep/internal/v1/record.ts";
+import type { Ask, AskReply_Verdict, WaitReply, WaitRequest } from "../../../proto/gen/sidestep/internal/v1/task.ts";
+import type { RunId } from "../../../proto/wire/runId.ts";
+import type { LogRecord } from "../engine/record.ts";
+import type { LoadedPlan } from "../engine/plan.ts";
+import type { RunState } from "../engine/state.ts";
+import type { Turn } from "../engine/advance.ts";
+
+/** A message of a partition's log. */
+export interface LogMessage {
+  readonly sequence: number;
+  /** When the log stored it, in whole milliseconds since 1970. */
+  readonly storedMs: number;
+  readonly subject: string;
+  readonly data: Uint8Array;
+}
+
+/** What became of a write; never thrown. */
+export type Written =
+  | { readonly kind: "stored"; readonly sequence: number }
+  /** The expectation did not hold, and it is not our own earlier try that stands there. */
+  | { readonly kind: "conflict" }
+  /** It can never be stored. */
+  | { readonly kind: "rejected"; readonly reason: string }
+  /** Not stored for long while the stream answers others; it may still have been stored. */
+  | { readonly kind: "deferred"; readonly reason: string }
+  /** The signal came first; it may have been stored. */
+  | { readonly kind: "abandoned" };
+
+/** How long a write is tried. */
+export interface WriteLimits {
+  readonly signal: AbortSignal;
+  readonly deferAfterMs?: number;
+}
+
+/** An open reader of a log, in stream order. */
+export interface LogReader extends Disposable {
+  /** Says that there is room again. */
+  pull(): void;
+  /** Sequence behind the last message given out. */
+  next(): number;
+}
+
+/** Where a run's messages end, as the log's leader says, and who owned the partition then. */
+export interface Positions {
+  /** Sequence of the last `.e`; 0: none. */
+  readonly event: number;
+  readonly outcome: number;
+  readonly ownerEpoch: number;
+}
+
+/** The log of one partition. Reads throw when NATS does not answer; writes are retried until their limits. */
+export interface PartitionLog {
+  readonly partition: number;
+  read(options: {
+    readonly from: number;
+    readonly onMessage: (message: LogMessage) => void;
+    readonly room: () => number;
+  }): LogReader;
+  /** All messages of a run, in order, proven complete up to now. */
+  load(runId: RunId): Promise<readonly LogMessage[]>;
+  /** Leader read. */
+  firstEvent(runId: RunId): Promise<LogMessage | undefined>;
+  /** Leader reads, the owner's record last. */
+  positions(runId: RunId): Promise<Positions>;
+  /** An event whose doubles the fold drops. */
+  append(runId: RunId, id: string, event: Uint8Array, limits: WriteLimits): Promise<Written>;
+  /** The first event of a run, or conflict. */
+  appendFirst(runId: RunId, event: Uint8Array, limits: WriteLimits): Promise<Written>;
+  /** Stored only when `expected` is still the run's last event. */
+  appendAfter(runId: RunId, expected: number, event: Uint8Array, limits: WriteLimits): Promise<Written>;
+  /** Writes the owner's record unless one of an equal or higher epoch of somebody else stands there. */
+  writeOwner(owner: string, epoch: number, signal: AbortSignal): Promise<Written>;
+  /** Sequence of the last message, and when the stream was made. */
+  end(): Promise<{ readonly lastSequence: number; readonly created: string }>;
+}
+
+/** The work queue of attempts. */
+export interface Tasks {
+  /** `id`: message id of the attempt. */
+  publish(method: string, id: string, task: Uint8Array, limits: WriteLimits): Promise<Written>;
+}
+
+/** A durable delay: `event` comes into the run's log at `dueMs` or up to 250 ms later, at least once. */
+export interface Timer {
+  readonly partition: number;
+  readonly runId: RunId;
+  /** Number of the run's timer, or of a closed attempt the id of its end. */
+  readonly name: number | string;
+}
+
+/** The timer stream. */
+export interface Timers {
+  arm(timer: Timer, dueMs: number, event: Uint8Array, limits: WriteLimits): Promise<Written>;
+  /** It may have fired before. */
+  cancel(timer: Timer, limits: WriteLimits): Promise<Written>;
+}
+
+/** Tells the sidecars of a service to reset the call of an attempt; may get lost. */
+export interface Control {
+  reset(method: string, runId: RunId, attempt: AttemptId, token: Uint8Array): void;
+}
+
+/** A lease as the bucket has it. */
+export interface LeaseRecord {
+  readonly lease: Lease;
+  readonly revision: number;
+}
+
+/** What became of a compare-and-set. `unknown`: nobody knows; read it again. */
+export type Swapped =
+  | { readonly kind: "held"; readonly revision: number }
+  | { readonly kind: "refused" }
+  | { readonly kind: "unknown" };
+
+/** Leases of partitions, and the life signs of orchestrators. Reads throw when NATS does not answer. */
+export interface Leases {
+  read(partition: number): Promise<LeaseRecord | undefined>;
+  /** Compare-and-set; refused by what is ours already counts as held. One try. */
+  write(partition: number, lease: Lease, revision: number): Promise<Swapped>;
+}
+
+/** Life signs over core NATS: a dead leader of a stream silences buckets for 4.5 to 8 s, never these. */
+export interface Beats {
+  beat(orchestrator: string): void;
+  /** Tells everybody that partitions have become free. */
+  released(orchestrator: string): void;
+  listen(onBeat: (orchestrator: string, isRelease: boolean) => void): Disposable;
+}
+
+/** A key's record and how long it has stood. */
+export interface HeldKey {
+  readonly record: KeyRecord;
+  readonly revision: number;
+  readonly storedMs: number;
+}
+
+/** Which run holds a key. Throws when NATS does not answer within the signal. */
+export interface Keys {
+  read(bucket: number, hash: string): Promise<HeldKey | undefined>;
+  /** `revision` 0: only when nobody holds it. */
+  take(bucket: number, hash: string, record: KeyRecord, revision: number, signal: AbortSignal): Promise<Written>;
+}
+
+/** Plans by the SHA-256 of their bytes; undefined: there is none. Throws when the store does not answer. */
+export interface Plans {
+  load(planHash: Uint8Array): Promise<LoadedPlan | undefined>;
+}
+
+/** Sidecars and waiting front doors of a partition, asking its owner. */
+export interface Questions {
+  serve(
+    partition: number,
+    answers: {
+      readonly ask: (ask: Ask) => Promise<AskReply_Verdict>;
+      /** `tell` may be called later, once. */
+      readonly wait: (request: WaitRequest, tell: (reply: WaitReply) => void) => void;
+    },
+  ): Disposable;
+  /** Asks a partition's owner; `onReply` is called with each answer that comes until disposed. */
+  wait(partition: number, request: Omit<WaitRequest, "notify">, onReply: (reply: WaitReply) => void): WaitCall;
+}
+
+/** An open question to a partition's owner. */
+export interface WaitCall extends Disposable {
+  /** Asks (again). Undefined answers mean that nobody owns the partition now. */
+  ask(): Promise<WaitReply | undefined>;
+}
+
+/** Told of every turn, once live and once for each new owner that folds it behind `tracedUpTo`. Must not throw, and returns at once. */
+export interface TurnObserver {
+  turn(
+    run: { readonly runId: RunId; readonly partition: number; readonly plan: LoadedPlan; readonly state: RunState },
+    record: LogRecord,
+    turn: Turn,
+  ): void;
+  /** What a later owner need not see again; Infinity: nothing. */
+  tracedUpTo(partition: number): number;
+}
