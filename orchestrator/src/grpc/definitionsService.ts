@@ -27,7 +27,9 @@ export function definitionsService(definitions: Definitions): DefinitionsServer 
     list: unary(() => Promise.resolve(done({ workflows: definitions.list().map(toDefinition) }))),
     get: unary(({ request }) => {
       const entry = definitions.get(request.workflow);
-      return Promise.resolve(entry === undefined ? failed(workflowNotFound(request.workflow)) : done({ workflow: toDefinition(entry) }));
+      return Promise.resolve(
+        entry === undefined ? failed(workflowNotFound(request.workflow)) : done({ workflow: toDefinition(entry) }),
+      );
     }),
   };
 }
@@ -55,7 +57,10 @@ function toDefinition(entry: DefinitionEntry): WorkflowDefinition {
     .map((one) => ({
       version: one.number,
       hash: toHex(one.contentHash),
-      deployedAt: { seconds: BigInt(Math.floor(one.deployedAtMs / 1000)), nanos: Math.floor(one.deployedAtMs % 1000) * 1_000_000 },
+      deployedAt: {
+        seconds: BigInt(Math.floor(one.deployedAtMs / 1000)),
+        nanos: Math.floor(one.deployedAtMs % 1000) * 1_000_000,
+      },
       methods: one.methods,
     }))
     .toSorted((a, b) => b.version - a.version);

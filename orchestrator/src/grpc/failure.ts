@@ -69,7 +69,12 @@ export function tooLarge(sizeBytes: number, limitBytes: number): Failure {
 }
 
 export function runNotFound(runId: string): Failure {
-  return { code: code.NOT_FOUND, message: `no run has the id ${runId}`, reason: "RUN_NOT_FOUND", metadata: { run_id: runId } };
+  return {
+    code: code.NOT_FOUND,
+    message: `no run has the id ${runId}`,
+    reason: "RUN_NOT_FOUND",
+    metadata: { run_id: runId },
+  };
 }
 
 export function workflowNotFound(workflow: string): Failure {
@@ -82,7 +87,10 @@ export function workflowNotFound(workflow: string): Failure {
 }
 
 /** What can't be answered: the run is unknown, or its log can't be reached. */
-export function absenceFailure(runId: string, absence: Unknown | Extract<Refusal, { readonly kind: "unavailable" }>): Failure {
+export function absenceFailure(
+  runId: string,
+  absence: Unknown | Extract<Refusal, { readonly kind: "unavailable" }>,
+): Failure {
   return absence.kind === "unknown" ? runNotFound(runId) : refusalFailure(absence);
 }
 

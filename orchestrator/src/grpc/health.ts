@@ -1,6 +1,10 @@
 import type { ServerWritableStream } from "@grpc/grpc-js";
 import { HealthCheckResponse_ServingStatus as Status } from "../../../proto/gen/grpc/health/v1/health.ts";
-import type { HealthCheckRequest, HealthCheckResponse, HealthServer } from "../../../proto/gen/grpc/health/v1/health.ts";
+import type {
+  HealthCheckRequest,
+  HealthCheckResponse,
+  HealthServer,
+} from "../../../proto/gen/grpc/health/v1/health.ts";
 import { code } from "../../../proto/wire/status.ts";
 
 /** The state of the front door, as grpc.health.v1 tells it. The empty name is the server as a whole. */

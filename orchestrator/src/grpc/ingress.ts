@@ -36,7 +36,9 @@ const startTimeoutMs = 10_000;
 export function serveWorkflows(server: Server, options: IngressOptions): () => void {
   const served = new Set<string>();
   const follow = (): void => {
-    const active = new Set(options.definitions.list().flatMap((one) => (one.activeVersion === 0 ? [] : [one.workflow])));
+    const active = new Set(
+      options.definitions.list().flatMap((one) => (one.activeVersion === 0 ? [] : [one.workflow])),
+    );
     for (const workflow of served) {
       if (active.has(workflow)) continue;
       server.unregister(`/${workflow}`);
@@ -60,7 +62,12 @@ type Call = ServerUnaryCall<Buffer, Buffer>;
 function toUnary(workflow: string, options: IngressOptions): (call: Call, answer: sendUnaryData<Buffer>) => void {
   return (call, answer) => {
     runToEnd(workflow, call, options).then(
-      (end) => (end === undefined ? undefined : end instanceof Uint8Array ? answer(null, toBuffer(end)) : answer(toServiceError(end))),
+      (end) =>
+        end === undefined
+          ? undefined
+          : end instanceof Uint8Array
+            ? answer(null, toBuffer(end))
+            : answer(toServiceError(end)),
       (error: unknown) => {
         const failure = thrownFailure(error);
         if (failure.code === code.INTERNAL) options.log.error("a call failed by a bug", { workflow, error });
@@ -71,7 +78,11 @@ function toUnary(workflow: string, options: IngressOptions): (call: Call, answer
 }
 
 /** The response, a failure, or undefined when nobody listens any more. */
-async function runToEnd(workflow: string, call: Call, options: IngressOptions): Promise<Uint8Array | Failure | undefined> {
+async function runToEnd(
+  workflow: string,
+  call: Call,
+  options: IngressOptions,
+): Promise<Uint8Array | Failure | undefined> {
   if (call.request.length > options.requestBytesMax) return tooLarge(call.request.length, options.requestBytesMax);
   const active = await options.definitions.active(workflow);
   if (active === undefined) return workflowNotFound(workflow);

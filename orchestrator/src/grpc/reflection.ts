@@ -1,6 +1,9 @@
 import type { Server, ServerDuplexStream } from "@grpc/grpc-js";
 import { ServerReflectionService } from "../../../proto/gen/grpc/reflection/v1/reflection.ts";
-import type { ServerReflectionRequest, ServerReflectionResponse } from "../../../proto/gen/grpc/reflection/v1/reflection.ts";
+import type {
+  ServerReflectionRequest,
+  ServerReflectionResponse,
+} from "../../../proto/gen/grpc/reflection/v1/reflection.ts";
 import { code } from "../../../proto/wire/status.ts";
 import type { DescribedFile, DescribedServices } from "./describedServices.ts";
 
@@ -12,7 +15,13 @@ export function serveReflection(server: Server, described: () => DescribedServic
   const { responseSerialize, requestDeserialize } = ServerReflectionService.serverReflectionInfo;
   for (const version of ["v1", "v1alpha"]) {
     const path = `/grpc.reflection.${version}.ServerReflection/ServerReflectionInfo`;
-    server.register(path, (stream: Stream) => converse(stream, described), responseSerialize, requestDeserialize, "bidi");
+    server.register(
+      path,
+      (stream: Stream) => converse(stream, described),
+      responseSerialize,
+      requestDeserialize,
+      "bidi",
+    );
   }
 }
 
@@ -57,7 +66,10 @@ function files(file: DescribedFile | undefined, otherwise: string, sent: Set<Des
     for (const needed of one.imports()) if (!sent.has(needed) && !wanted.includes(needed)) wanted.push(needed);
   }
   for (const one of wanted) sent.add(one);
-  return { $case: "fileDescriptorResponse", value: { fileDescriptorProto: wanted.map(({ bytes }) => Buffer.from(bytes)) } };
+  return {
+    $case: "fileDescriptorResponse",
+    value: { fileDescriptorProto: wanted.map(({ bytes }) => Buffer.from(bytes)) },
+  };
 }
 
 function refused(errorCode: number, errorMessage: string): Answer {

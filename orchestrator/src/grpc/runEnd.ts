@@ -18,7 +18,13 @@ export function toAnswer(runId: string, ended: RunEnded): RunAnswer {
     case Run_State.COMPENSATED:
       return failed(runId, ended, "COMPENSATED", ended.status?.code ?? code.UNKNOWN, "the run failed and was undone");
     case Run_State.COMPENSATION_FAILED:
-      return failed(runId, ended, "COMPENSATION_FAILED", ended.status?.code ?? code.UNKNOWN, "the run failed and could not be undone");
+      return failed(
+        runId,
+        ended,
+        "COMPENSATION_FAILED",
+        ended.status?.code ?? code.UNKNOWN,
+        "the run failed and could not be undone",
+      );
     case Run_State.CANCELLED:
       return failed(runId, ended, "CANCELLED", code.CANCELLED, "the run was cancelled");
     case Run_State.TERMINATED:
@@ -29,7 +35,13 @@ export function toAnswer(runId: string, ended: RunEnded): RunAnswer {
     case Run_State.COMPENSATING:
     case Run_State.CORRUPT:
     case Run_State.UNRECOGNIZED:
-      return failed(runId, ended, "UNKNOWN_END", code.INTERNAL, `the run ended in a state that is no end (${ended.state})`);
+      return failed(
+        runId,
+        ended,
+        "UNKNOWN_END",
+        code.INTERNAL,
+        `the run ended in a state that is no end (${ended.state})`,
+      );
   }
 }
 

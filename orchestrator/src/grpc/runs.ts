@@ -1,7 +1,13 @@
 import type { Metadata, ServerUnaryCall } from "@grpc/grpc-js";
 import { randomUUID } from "node:crypto";
 import type { Run } from "../../../proto/gen/sidestep/v1/run.ts";
-import type { RunsServer, StartRunRequest, StartRunResponse, WaitRunRequest, WaitRunResponse } from "../../../proto/gen/sidestep/v1/runs.ts";
+import type {
+  RunsServer,
+  StartRunRequest,
+  StartRunResponse,
+  WaitRunRequest,
+  WaitRunResponse,
+} from "../../../proto/gen/sidestep/v1/runs.ts";
 import type { RunHistoryRequest, RunHistoryResponse } from "../../../proto/gen/sidestep/v1/runs.ts";
 import { idempotencyKeyHeader } from "../../../proto/wire/headers.ts";
 import { parseRunId } from "../../../proto/wire/runId.ts";
@@ -35,10 +41,14 @@ export function runsService(options: IngressOptions, catalog: Catalog): RunsServ
     wait: unary((call) => ofRun(call.request.runId, (runId) => wait(runId, call, options))),
     history: unary((call) => ofRun(call.request.runId, (runId) => history(runId, call.request, options))),
     cancel: unary(({ request: { runId, reason }, metadata }) =>
-      ofRun(runId, (id) => ask(id, { kind: "cancel", event: { reason, actor: "", requestId: requestId(metadata) } }, options)),
+      ofRun(runId, (id) =>
+        ask(id, { kind: "cancel", event: { reason, actor: "", requestId: requestId(metadata) } }, options),
+      ),
     ),
     terminate: unary(({ request: { runId, reason }, metadata }) =>
-      ofRun(runId, (id) => ask(id, { kind: "terminate", event: { reason, actor: "", requestId: requestId(metadata) } }, options)),
+      ofRun(runId, (id) =>
+        ask(id, { kind: "terminate", event: { reason, actor: "", requestId: requestId(metadata) } }, options),
+      ),
     ),
     retry: unary((call) =>
       ofRun(call.request.runId, (id) => askIncident("retry", id, call.request, requestId(call.metadata), options)),
@@ -56,8 +66,13 @@ async function ofRun<T>(text: string, work: (runId: RunId) => Promise<Answered<T
   return failed({ code: code.INVALID_ARGUMENT, message, reason: "INVALID_RUN_ID" });
 }
 
-async function start(request: StartRunRequest, metadata: Metadata, options: IngressOptions): Promise<Answered<StartRunResponse>> {
-  if (request.request.length > options.requestBytesMax) return failed(tooLarge(request.request.length, options.requestBytesMax));
+async function start(
+  request: StartRunRequest,
+  metadata: Metadata,
+  options: IngressOptions,
+): Promise<Answered<StartRunResponse>> {
+  if (request.request.length > options.requestBytesMax)
+    return failed(tooLarge(request.request.length, options.requestBytesMax));
   const active = await options.definitions.active(request.workflow.replace(/^\//, ""));
   if (active === undefined) return failed(workflowNotFound(request.workflow));
   const started = await options.front.start(
@@ -104,7 +119,11 @@ async function history(
 ): Promise<Answered<RunHistoryResponse>> {
   const after = request.pageToken === "" ? 0 : Number(request.pageToken);
   if (!Number.isSafeInteger(after) || after < 0) {
-    return failed({ code: code.INVALID_ARGUMENT, message: "page_token is none that was given out", reason: "INVALID_PAGE_TOKEN" });
+    return failed({
+      code: code.INVALID_ARGUMENT,
+      message: "page_token is none that was given out",
+      reason: "INVALID_PAGE_TOKEN",
+    });
   }
   const limit = request.pageSize > 0 ? Math.min(request.pageSize, pageMax) : pageMax;
   const got = await front.history(runId, after, limit);
@@ -131,7 +150,13 @@ async function askIncident(
   const incidents = got.run.incidents.filter((one) => step === "" || one.step === step);
   const [incident, another] = incidents;
   if (incident === undefined) return failed(noIncident(runId));
-  if (another !== undefined) return failed(severalIncidents(runId, incidents.map((one) => one.step)));
+  if (another !== undefined)
+    return failed(
+      severalIncidents(
+        runId,
+        incidents.map((one) => one.step),
+      ),
+    );
   const event = { step: incident.step, compensation: incident.compensation, reason, actor: "", requestId: id };
   return ask(runId, { kind, event }, options);
 }
@@ -151,7 +176,12 @@ function entry(name: string, value: string | undefined): readonly (readonly [str
 }
 
 function runEnded(runId: string): Failure {
-  return { code: code.FAILED_PRECONDITION, message: `the run ${runId} has ended`, reason: "RUN_ENDED", metadata: { run_id: runId } };
+  return {
+    code: code.FAILED_PRECONDITION,
+    message: `the run ${runId} has ended`,
+    reason: "RUN_ENDED",
+    metadata: { run_id: runId },
+  };
 }
 
 function noIncident(runId: string): Failure {

@@ -98,7 +98,10 @@ export async function openFrontServer(options: FrontServerOptions): Promise<Fron
 const own: Contract = { services: ownServices, descriptors: Buffer.from(imageBase64, "base64") };
 
 /** Tells what is to be shown, now and after each deploy; what can't be read is tried again. */
-function keepDescribed({ definitions, log }: FrontServerOptions, tell: (described: DescribedServices) => void): () => void {
+function keepDescribed(
+  { definitions, log }: FrontServerOptions,
+  tell: (described: DescribedServices) => void,
+): () => void {
   let round = 0;
   let timer: NodeJS.Timeout | undefined;
   const look = async (mine: number): Promise<void> => {

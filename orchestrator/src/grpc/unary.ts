@@ -3,7 +3,9 @@ import { thrownFailure, toServiceError } from "./failure.ts";
 import type { Failure } from "./failure.ts";
 
 /** Either the answer of an rpc or why there is none. */
-export type Answered<T> = { readonly kind: "answer"; readonly answer: T } | { readonly kind: "failure"; readonly failure: Failure };
+export type Answered<T> =
+  | { readonly kind: "answer"; readonly answer: T }
+  | { readonly kind: "failure"; readonly failure: Failure };
 
 /** A grpc-js method from a function that answers or says why not. */
 export function unary<Request, Response>(

@@ -18,7 +18,10 @@ const wrongLastSequence = 10071;
 
 /** Definitions in the object store SIDESTEP_DEFINITIONS, which exists. */
 export async function openDefinitionStore(connection: NatsConnection, names: Names): Promise<DefinitionStore> {
-  const objects = await new Objm(jetstream(connection, { timeout: requestTimeoutMs })).open(names.definitionsBucket, false);
+  const objects = await new Objm(jetstream(connection, { timeout: requestTimeoutMs })).open(
+    names.definitionsBucket,
+    false,
+  );
   const read = async (name: string): Promise<Uint8Array | undefined> =>
     (await within("read", name, objects.getBlob(name))) ?? undefined;
   // Objects of a hash never change, so writing one that is there would only copy it.
@@ -33,12 +36,15 @@ export async function openDefinitionStore(connection: NatsConnection, names: Nam
     writePlan: (hash, bytes) => writeOnce(planObject(hash), bytes),
     readContract: (hash) => read(contractObject(hash)),
     writeContract: (hash, bytes) => writeOnce(contractObject(hash), bytes),
-    ensureTaskConsumer: (service) => within("make the task consumer of", service, ensureTaskConsumer(connection, names, service)),
+    ensureTaskConsumer: (service) =>
+      within("make the task consumer of", service, ensureTaskConsumer(connection, names, service)),
     watch: (changed, signal) => void watchIndex(connection, names, changed, signal),
   };
 }
 
-async function readIndex(objects: ObjectStore): Promise<{ readonly index: DefinitionIndex; readonly revision: number }> {
+async function readIndex(
+  objects: ObjectStore,
+): Promise<{ readonly index: DefinitionIndex; readonly revision: number }> {
   const info = await within("look for", indexObject, objects.info(indexObject));
   if (info === null) return { index: { workflow: [] }, revision: 0 };
   const bytes = await within("read", indexObject, objects.getBlob(indexObject));
@@ -76,7 +82,12 @@ async function within<T>(verb: string, name: string, work: Promise<T>): Promise<
 }
 
 /** Tells of each new index; whatever the watch misses, the look every few seconds finds. */
-async function watchIndex(connection: NatsConnection, names: Names, changed: () => void, signal: AbortSignal): Promise<void> {
+async function watchIndex(
+  connection: NatsConnection,
+  names: Names,
+  changed: () => void,
+  signal: AbortSignal,
+): Promise<void> {
   const stream = `OBJ_${names.definitionsBucket}`;
   const subject = `$O.${names.definitionsBucket}.M.${Buffer.from(indexObject).toString("base64")}`;
   const look = setInterval(changed, lookEveryMs);

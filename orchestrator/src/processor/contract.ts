@@ -60,7 +60,11 @@ function usesOptionsTypes(file: FileDescriptorProto): boolean {
   const inMethods = file.service.some(({ method }) =>
     method.some(({ inputType, outputType }) => [inputType, outputType].some((type) => type.startsWith(optionsPackage))),
   );
-  return inMethods || file.messageType.some(inMessage) || file.extension.some((one) => one.typeName.startsWith(optionsPackage));
+  return (
+    inMethods ||
+    file.messageType.some(inMessage) ||
+    file.extension.some((one) => one.typeName.startsWith(optionsPackage))
+  );
 }
 
 function shifted(indexes: readonly number[], removed: number): number[] {

@@ -21,7 +21,11 @@ import type { ActiveWorkflow } from "./front.ts";
 
 export type DeployResult =
   /** With warnings at most. */
-  | { readonly kind: "deployed"; readonly workflows: readonly DeployedWorkflow[]; readonly diagnostics: readonly Diagnostic[] }
+  | {
+      readonly kind: "deployed";
+      readonly workflows: readonly DeployedWorkflow[];
+      readonly diagnostics: readonly Diagnostic[];
+    }
   /** At least one error; nothing was written. */
   | { readonly kind: "wrong"; readonly diagnostics: readonly Diagnostic[] };
 
@@ -71,17 +75,23 @@ export async function openDefinitions(given: {
   const refresh = async (): Promise<void> => keep(await store.readIndex());
   await refresh();
   store.watch(() => {
-    refresh().catch((error: unknown) => log.warn("definitions can't be read; they stay as they were", { error: errorText(error) }));
+    refresh().catch((error: unknown) =>
+      log.warn("definitions can't be read; they stay as they were", { error: errorText(error) }),
+    );
   }, stop.signal);
 
-  const find = (workflow: string): DefinitionEntry | undefined => stored.index.workflow.find((one) => one.workflow === workflow);
+  const find = (workflow: string): DefinitionEntry | undefined =>
+    stored.index.workflow.find((one) => one.workflow === workflow);
   const activeWorkflow = async (workflow: string): Promise<ActiveWorkflow | undefined> => {
     const entry = find(workflow);
     const version = entry?.version.find(({ number }) => number === entry.activeVersion);
     if (version === undefined) return undefined;
     const plan = await plans(version.planHash);
     if (plan === undefined) {
-      log.error("the plan of an active workflow is missing; deploy it again", { workflow, plan: toHex(version.planHash) });
+      log.error("the plan of an active workflow is missing; deploy it again", {
+        workflow,
+        plan: toHex(version.planHash),
+      });
       return undefined;
     }
     return { workflow, version: version.number, plan, planHash: version.planHash };
@@ -90,10 +100,17 @@ export async function openDefinitions(given: {
     deploy: async (image, isDryRun) => {
       const compiled = compileImage(image, {});
       const { diagnostics } = compiled;
-      if (diagnostics.some(({ severity }) => severity === Diagnostic_Severity.ERROR)) return { kind: "wrong", diagnostics };
+      if (diagnostics.some(({ severity }) => severity === Diagnostic_Severity.ERROR))
+        return { kind: "wrong", diagnostics };
       const drafts = toDrafts(image, compiled.workflows);
       if (!isDryRun) await prepare(store, drafts);
-      const deployed = await commit(store, drafts.map(({ candidate }) => candidate), compiled.services, now, isDryRun);
+      const deployed = await commit(
+        store,
+        drafts.map(({ candidate }) => candidate),
+        compiled.services,
+        now,
+        isDryRun,
+      );
       keep(deployed.stored);
       return { kind: "deployed", workflows: deployed.workflows, diagnostics };
     },
@@ -145,7 +162,9 @@ async function prepare(store: DefinitionStore, drafts: readonly Draft[]): Promis
     await store.writePlan(candidate.planHash, plan);
     await store.writeContract(candidate.contractHash, contract);
   }
-  const services = new Set(drafts.flatMap(({ candidate }) => candidate.methods.map((method) => splitMethod(method).service)));
+  const services = new Set(
+    drafts.flatMap(({ candidate }) => candidate.methods.map((method) => splitMethod(method).service)),
+  );
   for (const service of services) await store.ensureTaskConsumer(service);
 }
 
@@ -162,7 +181,8 @@ async function commit(
     const { index, workflows } = deployInto(before.index, candidates, services, now());
     if (isDryRun || index === before.index) return { stored: before, workflows };
     if (await store.replaceIndex(index, before.revision)) return { stored: await store.readIndex(), workflows };
-    if (round === deployRounds) throw new DefinitionStoreError(`the definitions changed ${deployRounds} times during one deploy: deploy again.`);
+    if (round === deployRounds)
+      throw new DefinitionStoreError(`the definitions changed ${deployRounds} times during one deploy: deploy again.`);
   }
 }
 

@@ -1,4 +1,8 @@
-import type { DefinitionEntry, DefinitionIndex, DefinitionVersion } from "../../../proto/gen/sidestep/internal/v1/record.ts";
+import type {
+  DefinitionEntry,
+  DefinitionIndex,
+  DefinitionVersion,
+} from "../../../proto/gen/sidestep/internal/v1/record.ts";
 import { DeployedWorkflow_Change } from "../../../proto/gen/sidestep/v1/definitions.ts";
 import type { DeployedWorkflow } from "../../../proto/gen/sidestep/v1/definitions.ts";
 import { splitMethod } from "../../../proto/wire/subjects.ts";
@@ -44,11 +48,13 @@ export function deployInto(
   const kept = new Set(candidates.map(({ workflow }) => workflow));
   const inImage = new Set(services);
   for (const entry of before.workflow) {
-    if (entry.activeVersion === 0 || kept.has(entry.workflow) || !inImage.has(splitMethod(entry.workflow).service)) continue;
+    if (entry.activeVersion === 0 || kept.has(entry.workflow) || !inImage.has(splitMethod(entry.workflow).service))
+      continue;
     entries.set(entry.workflow, { ...entry, activeVersion: 0 });
     tell(entry.workflow, entry.activeVersion, DeployedWorkflow_Change.RETIRED);
   }
-  const isSame = before.workflow.length === entries.size && before.workflow.every((one) => entries.get(one.workflow) === one);
+  const isSame =
+    before.workflow.length === entries.size && before.workflow.every((one) => entries.get(one.workflow) === one);
   return {
     index: isSame ? before : { workflow: [...entries.values()].toSorted(byName) },
     workflows: told.toSorted(byName),
