@@ -1,4 +1,4 @@
-// Bundles each program of ours into one file of dist/, and sees that each starts.
+// Bundles each program of ours into one file of dist/, or of the folder given, and sees that each starts.
 import { execFileSync } from "node:child_process";
 import { existsSync, rmSync, statSync } from "node:fs";
 import { build } from "esbuild";
@@ -12,10 +12,11 @@ const programs: Readonly<Record<string, string>> = {
 const missing = Object.values(programs).filter((entry) => !existsSync(entry));
 if (missing.length > 0) throw new Error(`nothing to bundle at ${missing.join(", ")}`);
 
-rmSync("dist", { recursive: true, force: true });
+const outdir = process.argv[2] ?? "dist";
+rmSync(outdir, { recursive: true, force: true });
 await build({
   entryPoints: programs,
-  outdir: "dist",
+  outdir,
   bundle: true,
   platform: "node",
   target: "node24",
@@ -30,7 +31,7 @@ await build({
 });
 
 for (const name of Object.keys(programs)) {
-  const file = `dist/${name}.js`;
+  const file = `${outdir}/${name}.js`;
   execFileSync(process.execPath, [file, "--help"], { stdio: ["ignore", "ignore", "inherit"], timeout: 20_000 });
   process.stdout.write(`${file} ${(statSync(file).size / 1024 / 1024).toFixed(2)} MiB, starts\n`);
 }

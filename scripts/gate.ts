@@ -9,17 +9,22 @@ import { suitesLeftOut } from "./suites.ts";
 type Check = { readonly name: string; readonly command: readonly string[] };
 type Tally = { readonly passed: number; readonly failed: number; readonly skipped: number };
 
-const checks: Readonly<Record<"lint" | "types" | "format" | "contracts" | "breaking", Check>> = {
+/** Bundles of this run are looked at and thrown away: dist/ belongs to `npm run build`. */
+const bundles = path.join(os.tmpdir(), `sidestep-bundles-${process.pid}`);
+process.once("exit", () => rmSync(bundles, { recursive: true, force: true }));
+
+const checks: Readonly<Record<"lint" | "types" | "format" | "contracts" | "breaking" | "bundles", Check>> = {
   format: { name: "format", command: ["oxfmt", "--check"] },
   lint: { name: "lint", command: ["oxlint", "--deny-warnings"] },
   types: { name: "types", command: ["tsc", "-p", "."] },
   contracts: { name: "buf lint", command: ["buf", "lint"] },
   // Against the contracts of the last release, which are committed: a shallow clone has no history to compare with.
   breaking: { name: "buf breaking", command: ["buf", "breaking", "proto", "--against", "proto/baseline.binpb"] },
+  bundles: { name: "bundles", command: ["node", "scripts/build.ts", bundles] },
 };
 const gates: Readonly<Record<string, readonly Check[]>> = {
   test: Object.values(checks),
-  check: Object.values(checks),
+  check: [checks.format, checks.lint, checks.types, checks.contracts, checks.breaking],
   lint: [checks.lint],
   types: [checks.types],
   format: [checks.format],
