@@ -1,0 +1,75 @@
+import { AskReply_Verdict } from "../../../proto/gen/sidestep/internal/v1/task.ts";
+
+/** What is known of a delivered task before it runs. Times of one clock each: stored, issued and connected are log time. */
+export type AdmissionFacts = {
+  readonly recheck: boolean;
+  readonly delivery: number;
+  readonly storedAtMs: number;
+  readonly issuedAtMs: number;
+  /** How long this sidecar has had it. */
+  readonly heldMs: number;
+  /** When this connection to this server began, estimated in log time. */
+  readonly connectedAtMs: number;
+};
+
+/** Why the owner has to be asked before the task runs (PROTOCOL §6.2). */
+export type AskReason = "recheck" | "redelivered" | "stale" | "held" | "beforeConnection";
+
+const youngMs = 1_000;
+
+/**
+ * Why the task may not simply run; undefined when it may. Delivery 1 alone proves nothing: a server that restarts forgets young
+ * delivery counts and acknowledged message ids, hence the last reason.
+ */
+export function reasonToAsk(facts: AdmissionFacts): AskReason | undefined {
+  if (facts.recheck) return "recheck";
+  if (facts.delivery !== 1) return "redelivered";
+  if (facts.storedAtMs - facts.issuedAtMs > youngMs) return "stale";
+  if (facts.heldMs > youngMs) return "held";
+  return facts.storedAtMs < facts.connectedAtMs ? "beforeConnection" : undefined;
+}
+
+/** What to do with a task after the owner was asked. */
+export type Admission =
+  | { readonly kind: "run" }
+  /** The attempt is over: acknowledge the task, tell nobody. */
+  | { readonly kind: "drop" }
+  /** An earlier delivery claimed it: report in_doubt. */
+  | { readonly kind: "doubt" }
+  /** Give it back for a while. */
+  | { readonly kind: "later"; readonly delayMs: number };
+
+/** `verdict` undefined: the owner did not answer. Nothing doubtful ever runs on that. */
+export function admit(verdict: AskReply_Verdict | undefined, delivery: number): Admission {
+  switch (verdict) {
+    case AskReply_Verdict.OPEN:
+      return { kind: "run" };
+    case AskReply_Verdict.CLOSED:
+      return { kind: "drop" };
+    case AskReply_Verdict.DOUBT:
+      return { kind: "doubt" };
+    case AskReply_Verdict.BUSY:
+      return { kind: "later", delayMs: busyDelayMs };
+    case AskReply_Verdict.NOT_NOW:
+    case AskReply_Verdict.UNRECOGNIZED:
+    case undefined:
+      return { kind: "later", delayMs: Math.min(notNowDelayMs * 2 ** Math.min(Math.max(delivery, 1) - 1, 10), notNowDelayMaxMs) };
+  }
+}
+
+const busyDelayMs = 3_000;
+const notNowDelayMs = 500;
+const notNowDelayMaxMs = 5_000;
+
+/**
+ * Estimates log time from what arrives. A message can't arrive before it was stored, so `stored - received` never exceeds the true
+ * difference of the clocks; starting at 0, a clock of ours that runs ahead only makes the sidecar ask more.
+ */
+export type ClockOffset = { readonly aheadMs: number };
+
+export const unknownOffset: ClockOffset = { aheadMs: 0 };
+
+export function observeClock(offset: ClockOffset, storedAtMs: number, receivedAtMs: number): ClockOffset {
+  const aheadMs = storedAtMs - receivedAtMs;
+  return aheadMs > offset.aheadMs ? { aheadMs } : offset;
+}

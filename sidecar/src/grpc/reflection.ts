@@ -1,0 +1,121 @@
+import { status } from "@grpc/grpc-js";
+import type { Client, ServiceError } from "@grpc/grpc-js";
+import type { FileDescriptorProto } from "@bufbuild/protobuf/wkt";
+import { ServerReflectionRequest, ServerReflectionResponse } from "../../../proto/gen/grpc/reflection/v1/reflection.ts";
+import { parseFile } from "../core/descriptors.ts";
+import { isInfrastructure } from "../core/exposure.ts";
+
+/** What a server says of itself. */
+export type Reflection = {
+  readonly version: "v1" | "v1alpha";
+  readonly services: readonly string[];
+  /** The files of the services and what they import, as far as the server knows them. */
+  readonly files: readonly FileDescriptorProto[];
+  /** Services whose description the server does not have, with what it said. */
+  readonly failures: readonly { readonly service: string; readonly message: string }[];
+};
+
+export class ReflectionError extends Error {
+  readonly code: number;
+  constructor(code: number, message: string) {
+    super(message);
+    this.name = "ReflectionError";
+    this.code = code;
+  }
+}
+
+const timeoutMs = 5_000;
+/** Files one server may send: reflection is foreign input. */
+const filesMax = 2_000;
+
+/** Asks by v1, and where there is none by v1alpha; undefined when the server has neither. Throws ReflectionError otherwise. */
+export async function reflect(client: Client): Promise<Reflection | undefined> {
+  for (const version of ["v1", "v1alpha"] as const) {
+    try {
+      return await converse(client, version);
+    } catch (error) {
+      if (!(error instanceof ReflectionError) || error.code !== status.UNIMPLEMENTED) throw error;
+    }
+  }
+  return undefined;
+}
+
+async function converse(client: Client, version: Reflection["version"]): Promise<Reflection> {
+  using dialogue = openDialogue(client, version);
+  const listed = await dialogue.ask({ $case: "listServices", value: "*" });
+  if (listed.messageResponse?.$case !== "listServicesResponse") throw new ReflectionError(status.INTERNAL, "list_services was not answered");
+  const services = listed.messageResponse.value.service.map((one) => one.name).toSorted();
+  const files = new Map<string, FileDescriptorProto>();
+  const failures: { service: string; message: string }[] = [];
+  await Promise.all(
+    services
+      .filter((service) => !isInfrastructure(service))
+      .map(async (service) => {
+        const problem = take(await dialogue.ask({ $case: "fileContainingSymbol", value: service }), files);
+        if (problem !== undefined) failures.push({ service, message: problem });
+      }),
+  );
+  for (let missing = missingImports(files); missing.length > 0; missing = missingImports(files)) {
+    const before = files.size;
+    await Promise.all(missing.map(async (name) => take(await dialogue.ask({ $case: "fileByFilename", value: name }), files)));
+    // What the server does not have stays out; names and shapes of methods are enough for us.
+    if (files.size === before || files.size > filesMax) break;
+  }
+  return { version, services, files: [...files.values()], failures };
+}
+
+function missingImports(files: ReadonlyMap<string, FileDescriptorProto>): readonly string[] {
+  return [...new Set([...files.values()].flatMap((file) => file.dependency))].filter((name) => !files.has(name));
+}
+
+/** Keeps the files of an answer; what the server said when there are none. */
+function take(response: ServerReflectionResponse, into: Map<string, FileDescriptorProto>): string | undefined {
+  const answer = response.messageResponse;
+  if (answer?.$case === "errorResponse") return answer.value.errorMessage;
+  if (answer?.$case !== "fileDescriptorResponse") return "an answer of another kind";
+  for (const bytes of answer.value.fileDescriptorProto) {
+    try {
+      const file = parseFile(bytes);
+      if (!into.has(file.name)) into.set(file.name, file);
+    } catch (error) {
+      return `a descriptor that can't be read: ${String(error)}`;
+    }
+  }
+  return undefined;
+}
+
+interface Dialogue extends Disposable {
+  ask(request: NonNullable<ServerReflectionRequest["messageRequest"]>): Promise<ServerReflectionResponse>;
+}
+
+/** One stream; answers come in the order of the questions. */
+function openDialogue(client: Client, version: Reflection["version"]): Dialogue {
+  const call = client.makeBidiStreamRequest(
+    `/grpc.reflection.${version}.ServerReflection/ServerReflectionInfo`,
+    (request: ServerReflectionRequest) => Buffer.from(ServerReflectionRequest.encode(request).finish()),
+    (bytes: Buffer) => ServerReflectionResponse.decode(bytes),
+    { deadline: Date.now() + timeoutMs },
+  );
+  const waiting: PromiseWithResolvers<ServerReflectionResponse>[] = [];
+  let failure: ReflectionError | undefined;
+  const fail = (code: number, message: string): void => {
+    failure ??= new ReflectionError(code, message);
+    for (const one of waiting.splice(0)) one.reject(failure);
+  };
+  call.on("data", (response: ServerReflectionResponse) => waiting.shift()?.resolve(response));
+  call.on("error", (error: ServiceError) => fail(error.code, error.details));
+  call.on("end", () => fail(status.UNAVAILABLE, "the reflection stream ended"));
+  return {
+    ask: (messageRequest) => {
+      if (failure !== undefined) return Promise.reject(failure);
+      const one = Promise.withResolvers<ServerReflectionResponse>();
+      waiting.push(one);
+      call.write({ host: "", messageRequest });
+      return one.promise;
+    },
+    [Symbol.dispose]: () => {
+      call.end();
+      call.cancel();
+    },
+  };
+}

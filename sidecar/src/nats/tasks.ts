@@ -1,0 +1,214 @@
+import { createInbox, nanos } from "@nats-io/nats-core";
+import type { Msg, Subscription } from "@nats-io/nats-core";
+import type { Names } from "../../../proto/wire/subjects.ts";
+import type { Log } from "../../../runtime/src/log.ts";
+import type { Nats } from "../../../runtime/src/natsConnection.ts";
+import { parseAckSubject } from "../core/delivery.ts";
+import { firstWindow, grown, nextBatch } from "../core/pullWindow.ts";
+import type { PullWindow } from "../core/pullWindow.ts";
+import type { Delivery } from "../ports.ts";
+
+/** How many free slots there are, and how many of them nobody has asked a task for yet, over all services. */
+export type Room = { readonly free: number; readonly unasked: number };
+
+export type PullerOptions = {
+  readonly nats: Nats;
+  readonly names: Names;
+  readonly service: string;
+  readonly room: () => Room;
+  readonly accept: (delivery: Delivery) => void;
+  readonly log: Log;
+};
+
+type Pull = { left: number; readonly startedAtMs: number };
+
+const expiresMs = 5_000;
+const heartbeatMs = 500;
+/** Two heartbeats and a bit: the pull is dead, its consumer gone or the server's leader. */
+const silenceMaxMs = 1_300;
+const windowMax = 256;
+const missingPauseMs = 250;
+const missingPauseMaxMs = 2_000;
+
+/**
+ * Pulls the tasks of one service from its durable consumer, which the orchestrator makes at deploy. Asks for no more tasks than there
+ * are free slots. It comes back by itself after a lost consumer, leader or connection, and waits quietly for a consumer that does not
+ * exist yet.
+ */
+export class TaskPuller {
+  readonly #options: PullerOptions;
+  readonly #inbox = `${createInbox()}.`;
+  readonly #subject: string;
+  readonly #subscription: Subscription;
+  readonly #pulls = new Map<string, Pull>();
+  readonly #forget: () => void;
+  readonly #watchdog: NodeJS.Timeout;
+  #window: PullWindow = firstWindow;
+  #count = 0;
+  #heardAtMs = 0;
+  #isActive = false;
+  #isClosed = false;
+  #isMissing = false;
+  #missingPauseMs = missingPauseMs;
+  #resting: NodeJS.Timeout | undefined;
+
+  constructor(options: PullerOptions) {
+    this.#options = options;
+    const { nats, names, service } = options;
+    this.#subject = `$JS.API.CONSUMER.MSG.NEXT.${names.tasksStream}.${names.taskConsumer(service)}`;
+    this.#subscription = nats.connection.subscribe(`${this.#inbox}*`, {
+      callback: (error, message) => {
+        if (error === null) this.#receive(message);
+      },
+    });
+    const forgets = [nats.onReconnect(() => this.#restart()), nats.onDisconnect(() => this.#pulls.clear())];
+    this.#forget = () => forgets.forEach((forget) => forget());
+    this.#watchdog = setInterval(() => this.#watch(), heartbeatMs);
+  }
+
+  /** Tasks asked for that have not come. */
+  outstanding(): number {
+    let sum = 0;
+    for (const pull of this.#pulls.values()) sum += pull.left;
+    return sum;
+  }
+
+  /** Begins, or goes on, asking for tasks. */
+  resume(): void {
+    if (this.#isActive || this.#isClosed) return;
+    this.#isActive = true;
+    this.pull();
+  }
+
+  /** Asks for none; what was asked for may still come. */
+  pause(): void {
+    this.#isActive = false;
+    this.#window = firstWindow;
+  }
+
+  /** Asks for tasks when there is room. */
+  pull(): void {
+    if (!this.#isActive || this.#resting !== undefined || !this.#options.nats.isConnected()) return;
+    const { free, unasked } = this.#options.room();
+    const batch = nextBatch(this.#window, this.outstanding(), unasked, free);
+    if (batch <= 0) return;
+    const token = (this.#count += 1).toString(36);
+    const now = performance.now();
+    if (this.#pulls.size === 0) this.#heardAtMs = now;
+    this.#pulls.set(token, { left: batch, startedAtMs: now });
+    const request = JSON.stringify({ batch, expires: nanos(expiresMs), idle_heartbeat: nanos(heartbeatMs) });
+    this.#options.nats.connection.publish(this.#subject, request, { reply: this.#inbox + token });
+  }
+
+  /** Takes no more tasks; resolves when the server knows, so that none is on its way here. What still came was accepted. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#isActive = false;
+    this.#forget();
+    clearInterval(this.#watchdog);
+    clearTimeout(this.#resting);
+    this.#pulls.clear();
+    if (this.#options.nats.isConnected()) await this.#subscription.drain().catch(() => undefined);
+    else this.#subscription.unsubscribe();
+  }
+
+  #receive(message: Msg): void {
+    this.#heardAtMs = performance.now();
+    const token = message.subject.slice(this.#inbox.length);
+    const code = message.headers?.code ?? 0;
+    if (code !== 0 && message.data.length === 0) return this.#receiveStatus(token, code, message.headers?.description ?? "");
+    const delivery = toDelivery(this.#options.nats, message);
+    const pull = this.#pulls.get(token);
+    if (pull !== undefined) {
+      pull.left -= 1;
+      if (pull.left <= 0) {
+        this.#pulls.delete(token);
+        this.#window = grown(this.#window, windowMax);
+      }
+    }
+    if (this.#isMissing) this.#found();
+    if (delivery !== undefined) this.#options.accept(delivery);
+    this.pull();
+  }
+
+  #receiveStatus(token: string, code: number, description: string): void {
+    if (code === 100) {
+      if (this.#isMissing) this.#found();
+      return;
+    }
+    const pull = this.#pulls.get(token);
+    if (pull === undefined) return;
+    this.#pulls.delete(token);
+    if (code === 408 || code === 404) {
+      if (this.#pulls.size === 0) this.#window = firstWindow;
+      this.pull();
+      return;
+    }
+    if (code === 503 && !this.#isMissing) {
+      this.#isMissing = true;
+      this.#options.log.info("waiting for the first workflow that calls the service", { service: this.#options.service });
+    } else if (code !== 503) this.#options.log.info("a pull has ended", { service: this.#options.service, code, description });
+    this.#rest();
+  }
+
+  /** Waits a little before the next pull, longer each time. */
+  #rest(): void {
+    this.#window = firstWindow;
+    if (this.#resting !== undefined || this.#isClosed) return;
+    this.#resting = setTimeout(() => {
+      this.#resting = undefined;
+      this.pull();
+    }, this.#missingPauseMs);
+    this.#missingPauseMs = Math.min(this.#missingPauseMs * 2, missingPauseMaxMs);
+  }
+
+  #found(): void {
+    this.#isMissing = false;
+    this.#missingPauseMs = missingPauseMs;
+    this.#options.log.info("pulling tasks", { service: this.#options.service });
+  }
+
+  #restart(): void {
+    this.#pulls.clear();
+    this.#window = firstWindow;
+    clearTimeout(this.#resting);
+    this.#resting = undefined;
+    this.#missingPauseMs = missingPauseMs;
+    this.pull();
+  }
+
+  #watch(): void {
+    const now = performance.now();
+    for (const [token, pull] of this.#pulls) {
+      if (now - pull.startedAtMs > expiresMs + silenceMaxMs) this.#pulls.delete(token);
+    }
+    if (this.#pulls.size > 0 && now - this.#heardAtMs > silenceMaxMs) {
+      this.#options.log.warn("a pull fell silent, pulling anew", { service: this.#options.service });
+      this.#pulls.clear();
+      this.#window = firstWindow;
+    }
+    this.pull();
+  }
+}
+
+const ackBody = "+ACK";
+const extendBody = "+WPI";
+
+function toDelivery(nats: Nats, message: Msg): Delivery | undefined {
+  const subject = message.reply ?? "";
+  const facts = parseAckSubject(subject);
+  if (facts === undefined) return undefined;
+  const answer = (body: string): void => {
+    // After the connection is closed nothing can be said any more: the task comes again, and the owner is asked.
+    if (!nats.connection.isClosed()) nats.connection.publish(subject, body);
+  };
+  return {
+    ...facts,
+    body: message.data,
+    receivedAtMs: Date.now(),
+    ack: () => answer(ackBody),
+    nak: (delayMs) => answer(`-NAK {"delay":${nanos(delayMs)}}`),
+    extend: () => answer(extendBody),
+    discard: (reason) => answer(`+TERM ${reason}`),
+  };
+}

@@ -1,0 +1,272 @@
+import { AskReply_Verdict } from "../../proto/gen/sidestep/internal/v1/task.ts";
+import type { Ask, Control_Reset, Outcome, Sidecar } from "../../proto/gen/sidestep/internal/v1/task.ts";
+import { attemptKey } from "../../proto/wire/attempt.ts";
+import { parseRunId } from "../../proto/wire/runId.ts";
+import { codeName } from "../../proto/wire/status.ts";
+import { admit, reasonToAsk } from "./core/admission.ts";
+import type { Admission, AskReason } from "./core/admission.ts";
+import { wasNeverSent } from "./core/ending.ts";
+import type { Ending } from "./core/ending.ts";
+import { refusalOf } from "./core/exposure.ts";
+import { endedOutcome, inDoubtOutcome, refusedOutcome, resetOutcome, startedOutcome, tooLargeOutcome } from "./core/outcome.ts";
+import type { OutcomeFacts } from "./core/outcome.ts";
+import { readTask } from "./core/taskMessage.ts";
+import type { ParsedTask } from "./core/taskMessage.ts";
+import type { Call, Delivery, Service, WorkerPorts } from "./ports.ts";
+
+/** An attempt in hands; the same attempt delivered again joins it instead of running twice. */
+type Held = {
+  readonly task: ParsedTask;
+  readonly service: Service;
+  readonly deliveries: Delivery[];
+  extendedAtMs: number;
+  call: Call | undefined;
+  isReset: boolean;
+};
+
+export type WorkerOptions = {
+  /** Calls at a time, over all services. */
+  readonly concurrency: number;
+  readonly sidecar: Sidecar;
+};
+
+/** The server gives a task to somebody else when nobody extends it for 10 s. */
+const extendEveryMs = 3_000;
+/** After a call that could not be sent: the service is away, another sidecar may have one that is there. */
+const unsentDelayMs = 1_000;
+/** A claim that nobody grants: the next delivery is told that it is in doubt. */
+const grantTries = 10;
+
+/**
+ * Takes deliveries and sees each through: admit, call, report, acknowledge. Bounded: at most `concurrency` run; what is delivered
+ * beyond waits in order, is extended, and is given back at the end.
+ */
+export class Worker {
+  readonly #ports: WorkerPorts;
+  readonly #options: WorkerOptions;
+  readonly #held = new Map<string, Held>();
+  readonly #waiting: Held[] = [];
+  readonly #onRoom = new Set<() => void>();
+  #idle: PromiseWithResolvers<void> | undefined;
+  #running = 0;
+  #isDraining = false;
+
+  constructor(ports: WorkerPorts, options: WorkerOptions) {
+    this.#ports = ports;
+    this.#options = options;
+  }
+
+  /** Slots that nothing runs or waits in. */
+  free(): number {
+    return this.#isDraining ? 0 : this.#options.concurrency - this.#running - this.#waiting.length;
+  }
+
+  running(): number {
+    return this.#running;
+  }
+
+  /** Called each time a slot gets free. Returns how to stop that. */
+  onRoom(listener: () => void): () => void {
+    this.#onRoom.add(listener);
+    return () => void this.#onRoom.delete(listener);
+  }
+
+  /** Takes a delivery for a service. Never throws. */
+  accept(delivery: Delivery, service: Service): void {
+    if (this.#isDraining) return delivery.nak(0);
+    const reading = readTask(delivery.body);
+    if (reading.kind === "garbage") {
+      this.#ports.observer.setAside(reading.reason, delivery);
+      delivery.discard(reading.reason);
+      return;
+    }
+    const same = this.#held.get(reading.task.key);
+    if (same !== undefined) return void same.deliveries.push(delivery);
+    const held: Held = {
+      task: reading.task,
+      service,
+      deliveries: [delivery],
+      extendedAtMs: delivery.receivedAtMs,
+      call: undefined,
+      isReset: false,
+    };
+    this.#held.set(reading.task.key, held);
+    if (this.#running < this.#options.concurrency) void this.#run(held, delivery);
+    else this.#waiting.push(held);
+  }
+
+  /** Resets the call of an attempt, when it is here and the token is right; how it ended is reported. */
+  reset(request: Control_Reset): void {
+    const runId = parseRunId(request.runId);
+    if (runId === undefined || request.attempt === undefined) return;
+    const held = this.#held.get(attemptKey(runId, request.attempt));
+    if (held === undefined || !sameBytes(held.task.message.token, request.token)) return;
+    held.isReset = true;
+    held.call?.reset();
+  }
+
+  /** Extends what is due; calls that run are asked about, so that a cancel reaches them even when its message was lost. Once a second. */
+  extend(): void {
+    const now = this.#ports.now();
+    for (const held of this.#held.values()) {
+      if (now - held.extendedAtMs < extendEveryMs) continue;
+      held.extendedAtMs = now;
+      for (const delivery of held.deliveries) delivery.extend();
+      if (held.call !== undefined) void this.#askRunning(held);
+    }
+  }
+
+  /** Gives back what waits and takes nothing more; resolves when what runs has been reported. */
+  async drain(): Promise<void> {
+    this.#isDraining = true;
+    for (const held of this.#waiting.splice(0)) {
+      this.#held.delete(held.task.key);
+      this.#giveBack(held, 0);
+    }
+    if (this.#running === 0) return;
+    this.#idle ??= Promise.withResolvers<void>();
+    await this.#idle.promise;
+  }
+
+  async #run(held: Held, first: Delivery): Promise<void> {
+    this.#running += 1;
+    const startedAtMs = this.#ports.now();
+    let end = "GIVEN_BACK";
+    try {
+      end = await this.#see(held, first);
+    } catch (error) {
+      this.#ports.observer.unreported(held.task, String(error));
+      this.#giveBack(held, unsentDelayMs);
+    }
+    this.#ports.observer.ended(held.task.message.method, end, this.#ports.now() - startedAtMs);
+    this.#held.delete(held.task.key);
+    this.#running -= 1;
+    const next = this.#waiting.shift();
+    const [delivery] = next?.deliveries ?? [];
+    if (next !== undefined && delivery !== undefined) void this.#run(next, delivery);
+    else if (this.#running === 0) this.#idle?.resolve();
+    this.#onRoom.forEach((listener) => listener());
+  }
+
+  /** One attempt from admission to acknowledgement; returns what became of it, in a word. */
+  async #see(held: Held, first: Delivery): Promise<string> {
+    const { task } = held;
+    const facts: OutcomeFacts = { delivery: first.delivery, sidecar: this.#options.sidecar };
+    const refusal = refusalOf(held.service.offered, task.service, task.methodName);
+    if (refusal !== undefined) return this.#report(held, refusedOutcome(task, facts, refusal, this.#ports.now()), "REFUSED");
+    const admission = await this.#admission(held, first, facts);
+    switch (admission.kind) {
+      case "drop":
+        this.#ackAll(held);
+        return "DROPPED";
+      case "later":
+        this.#giveBack(held, admission.delayMs);
+        return "GIVEN_BACK";
+      case "doubt":
+        return this.#report(held, inDoubtOutcome(task, facts, this.#ports.now()), "IN_DOUBT");
+      case "run":
+        break;
+    }
+    if (held.isReset) return this.#report(held, resetOutcome(task, facts, this.#ports.now()), "CANCELLED");
+    const ending = await this.#call(held);
+    if (wasNeverSent(ending) && !task.message.claim) {
+      this.#giveBack(held, unsentDelayMs);
+      return "GIVEN_BACK";
+    }
+    return this.#report(held, endedOutcome(task, facts, ending), ending.kind === "answered" ? "OK" : codeName(ending.code));
+  }
+
+  async #call(held: Held): Promise<Ending> {
+    const { message, service } = held.task;
+    held.call = held.service.invoke({
+      service,
+      method: message.method,
+      body: message.request,
+      headers: message.headers,
+      timeoutMs: message.timeoutMs,
+    });
+    try {
+      return await held.call.ending;
+    } finally {
+      held.call = undefined;
+    }
+  }
+
+  async #admission(held: Held, delivery: Delivery, facts: OutcomeFacts): Promise<Admission> {
+    const { task } = held;
+    const reason = reasonToAsk({
+      recheck: task.message.recheck,
+      delivery: delivery.delivery,
+      storedAtMs: delivery.storedAtMs,
+      issuedAtMs: task.message.issuedAtMs,
+      heldMs: this.#ports.now() - delivery.receivedAtMs,
+      connectedAtMs: this.#ports.connectedAtMs(),
+    });
+    const asked = reason === undefined ? admitted : admit(await this.#ask(held, reason, {}), delivery.delivery);
+    return asked.kind === "run" && task.message.claim ? this.#claim(held, delivery, facts) : asked;
+  }
+
+  /** Makes the claim durable, then waits for the grant. */
+  async #claim(held: Held, delivery: Delivery, facts: OutcomeFacts): Promise<Admission> {
+    const { task } = held;
+    const reported = await this.#ports.report(task, startedOutcome(task, facts, this.#ports.now()));
+    if (reported.kind !== "stored") return { kind: "later", delayMs: unsentDelayMs };
+    for (let tries = 1; ; tries += 1) {
+      const admission = admit(await this.#ask(held, "claimed", { claimed: true }), delivery.delivery);
+      if (admission.kind !== "later" || tries >= grantTries) return admission;
+      await this.#ports.pause(admission.delayMs);
+    }
+  }
+
+  async #ask(held: Held, why: AskReason | "claimed", also: Partial<Ask>): Promise<AskReply_Verdict | undefined> {
+    const verdict = await this.#ports.ask(held.task, this.#question(held, also));
+    this.#ports.observer.asked(why, verdict);
+    return verdict;
+  }
+
+  async #askRunning(held: Held): Promise<void> {
+    const verdict = await this.#ports.ask(held.task, this.#question(held, { running: true }));
+    this.#ports.observer.asked("running", verdict);
+    if (verdict !== AskReply_Verdict.CLOSED) return;
+    held.isReset = true;
+    held.call?.reset();
+  }
+
+  #question(held: Held, also: Partial<Ask>): Ask {
+    return {
+      runId: held.task.message.runId,
+      attempt: held.task.attempt,
+      token: held.task.message.token,
+      sidecarId: this.#options.sidecar.id,
+      running: false,
+      claimed: false,
+      delivery: held.deliveries[0]?.delivery ?? 1,
+      ...also,
+    };
+  }
+
+  async #report(held: Held, outcome: Outcome, word: string): Promise<string> {
+    let reported = await this.#ports.report(held.task, outcome);
+    if (reported.kind === "rejected") {
+      this.#ports.observer.unreported(held.task, reported.reason);
+      reported = await this.#ports.report(held.task, tooLargeOutcome(outcome, reported.reason));
+    }
+    if (reported.kind === "stored") this.#ackAll(held);
+    else this.#giveBack(held, unsentDelayMs);
+    return word;
+  }
+
+  #ackAll(held: Held): void {
+    for (const delivery of held.deliveries) delivery.ack();
+  }
+
+  #giveBack(held: Held, delayMs: number): void {
+    for (const delivery of held.deliveries) delivery.nak(delayMs);
+  }
+}
+
+const admitted: Admission = { kind: "run" };
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, index) => byte === b[index]);
+}
