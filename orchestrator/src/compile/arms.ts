@@ -1,0 +1,119 @@
+import type { Block as PlannedBlock, Step as PlannedStep } from "../../../proto/gen/sidestep/internal/v1/plan.ts";
+import type { Step } from "../../../proto/gen/sidestep/v1/workflow.ts";
+import type { ValueType } from "../engine/expression/value.ts";
+import type { Context } from "./context.ts";
+import { compileExpression } from "./expression.ts";
+import type { CompiledExpression } from "./expression.ts";
+import { hide, save } from "./names.ts";
+import type { SavedNames } from "./names.ts";
+import { fieldOf } from "./place.ts";
+import type { Place } from "./place.ts";
+
+/** Where a sequence of steps stands. */
+export interface Surround {
+  /** Beginning of the names of its steps in paths; empty for the workflow's own. */
+  readonly name: string;
+  readonly inParallel: boolean;
+}
+
+/** A compiled sequence of steps. */
+export interface CompiledSteps {
+  readonly steps: readonly PlannedStep[];
+  /** Nothing after it is ever reached. */
+  readonly ends: boolean;
+  /** The last step's result; undefined when it has none or may not have run. */
+  readonly last: { readonly index: number; readonly type: ValueType } | undefined;
+}
+
+/** Compiles the field `step` of the message at `place`. */
+export type StepsCompiler = (
+  context: Context,
+  steps: readonly Step[],
+  place: Place,
+  surround: Surround,
+) => CompiledSteps;
+
+/** A case of a switch, its default, or a branch of a parallel step. */
+export interface Arm {
+  readonly steps: readonly Step[];
+  readonly result: string;
+  readonly place: Place;
+  readonly name: string;
+}
+
+/** A compiled arm, and what is known of its steps at its end. */
+export interface CompiledArm {
+  readonly arm: Arm;
+  readonly block: PlannedBlock;
+  readonly ends: boolean;
+  readonly result: CompiledExpression | undefined;
+  readonly ids: readonly string[];
+  readonly namesAtEnd: SavedNames;
+}
+
+/** Compiles one arm; the next ones can't see its steps, for `reason`. A result must be of the type `wanted` where that is given. */
+export function compileArm(
+  context: Context,
+  arm: Arm,
+  inParallel: boolean,
+  wanted: ValueType | undefined,
+  reason: string,
+  compileSteps: StepsCompiler,
+): CompiledArm {
+  const begun = context.finished.length;
+  const steps = compileSteps(context, arm.steps, arm.place, { name: arm.name, inParallel });
+  const result = compileResult(context, arm, steps.ends, wanted);
+  const ids = context.finished.slice(begun);
+  const namesAtEnd = save(context.names, ids);
+  hide(context.names, ids, reason);
+  const block = { steps: steps.steps, result: result?.expression };
+  return { arm, block, ends: steps.ends, result, ids, namesAtEnd };
+}
+
+/** The type that the results of all arms have: undefined when there are none, or when they don't fit. */
+export function commonResult(context: Context, arms: readonly CompiledArm[]): ValueType | undefined {
+  const first = arms.find((one) => one.arm.result !== "");
+  if (first === undefined) return undefined;
+  let complete = true;
+  for (const one of arms) {
+    if (one.arm.result !== "" || one.ends) continue;
+    context.findings.add(
+      "RESULT",
+      one.arm.place,
+      `${first.arm.place.path} has a result, this has none`,
+      "give each a `result` of the same type, or none of them",
+    );
+    complete = false;
+  }
+  return complete ? first.result?.type : undefined;
+}
+
+/** Does any arm have a result. */
+export function hasResults(arms: readonly CompiledArm[]): boolean {
+  return arms.some((one) => one.arm.result !== "");
+}
+
+function compileResult(
+  context: Context,
+  arm: Arm,
+  ends: boolean,
+  wanted: ValueType | undefined,
+): CompiledExpression | undefined {
+  if (arm.result === "") return undefined;
+  const place = fieldOf(arm.place, "result");
+  if (ends) {
+    context.findings.add(
+      "UNREACHABLE",
+      place,
+      "this result is never read: the steps before it always end the run",
+      "leave it out",
+    );
+    return undefined;
+  }
+  return compileExpression(
+    context,
+    place,
+    arm.result,
+    wanted === undefined ? { kind: "any" } : { kind: "value", type: wanted },
+  );
+}

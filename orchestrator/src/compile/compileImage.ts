@@ -1,0 +1,123 @@
+import type { DescMethod, DescService } from "@bufbuild/protobuf";
+import type { Plan } from "../../../proto/gen/sidestep/internal/v1/plan.ts";
+import type { Diagnostic } from "../../../proto/gen/sidestep/v1/diagnostic.ts";
+import { contentPreimage } from "./content.ts";
+import type { Surroundings } from "./context.ts";
+import { toDiagnostics } from "./diagnostic.ts";
+import { newFindings } from "./findings.ts";
+import { firstSegmentsOfPackages, parseImage } from "./image.ts";
+import { defaultCompileLimits } from "./limits.ts";
+import type { CompileLimits } from "./limits.ts";
+import {
+  defaultsOption,
+  hasExtension,
+  queryOption,
+  readDefaults,
+  readWorkflow,
+  signalOption,
+  workflowOption,
+} from "./option.ts";
+import { rootPlace } from "./place.ts";
+import { builtInSettings, mergeSettings } from "./settings.ts";
+import type { Settings } from "./settings.ts";
+import { compileWorkflow } from "./workflow.ts";
+
+/** One workflow, ready to be deployed. */
+export interface CompiledWorkflow {
+  /** Full name of the rpc: "shop.v1.OrderWorkflow/Fulfil". */
+  readonly workflow: string;
+  readonly plan: Plan;
+  /** Its SHA-256 names the content: equal for equal options over equal contracts, and for nothing else. */
+  readonly contentPreimage: Uint8Array;
+}
+
+/** What an image came to. */
+export interface CompiledImage {
+  /** In the order of their names; empty when there is any error. */
+  readonly workflows: readonly CompiledWorkflow[];
+  /** By file and position; nothing of the image may be deployed when one is an error. */
+  readonly diagnostics: readonly Diagnostic[];
+  /** Full names of all services in the image, sorted. */
+  readonly services: readonly string[];
+}
+
+/** What helps to compile, and bounds it. */
+export interface CompileOptions {
+  /** Texts of the .proto files, by their names in the image: with them diagnostics have exact positions. */
+  readonly sources?: ReadonlyMap<string, string>;
+  readonly limits?: CompileLimits;
+}
+
+/** Compiles every workflow of a google.protobuf.FileDescriptorSet. Whatever the bytes are, it doesn't throw. */
+export function compileImage(image: Uint8Array, options: CompileOptions = {}): CompiledImage {
+  const limits = options.limits ?? defaultCompileLimits;
+  const findings = newFindings(limits.diagnosticsMax);
+  const sources = options.sources ?? new Map<string, string>();
+  if (image.length > limits.imageBytesMax) {
+    const message = `the image has ${image.length} bytes, the limit is ${limits.imageBytesMax}`;
+    findings.add("IMAGE_LIMIT", undefined, message, "build it without source info: buf build --exclude-source-info");
+    return { workflows: [], diagnostics: toDiagnostics(findings.list, sources), services: [] };
+  }
+  const parsed = parseImage(image);
+  if (parsed.kind === "wrong") {
+    findings.add("IMAGE", undefined, parsed.message, parsed.hint);
+    return { workflows: [], diagnostics: toDiagnostics(findings.list, sources), services: [] };
+  }
+  const { registry, services } = parsed;
+  const surroundings = { registry, packages: firstSegmentsOfPackages(registry), limits, findings };
+  const workflows = services.flatMap((service) => compileService(surroundings, service));
+  return {
+    workflows: findings.list.length > 0 ? [] : workflows,
+    diagnostics: toDiagnostics(findings.list, sources),
+    services: services.map((service) => service.typeName),
+  };
+}
+
+function compileService(surroundings: Surroundings, service: DescService): readonly CompiledWorkflow[] {
+  const settings = settingsOf(surroundings, service);
+  const compiled: CompiledWorkflow[] = [];
+  for (const method of service.methods) {
+    refuseLater(surroundings, method);
+    if (!hasExtension(method.proto.options, workflowOption.number)) continue;
+    if (!isSchemaComplete(surroundings, method)) continue;
+    const place = rootPlace({ service, method, option: workflowOption });
+    const definition = readWorkflow(method.proto.options, place, surroundings.findings);
+    if (definition === undefined) continue;
+    const planned = compileWorkflow(surroundings, method, definition, place, settings);
+    if (planned === undefined) continue;
+    const defaults = readDefaults(service.proto.options, place, newFindings(0));
+    const preimage = contentPreimage(surroundings.registry, method, definition, defaults, planned);
+    compiled.push({ workflow: planned.plan.workflow, plan: planned.plan, contentPreimage: preimage });
+  }
+  return compiled.toSorted((a, b) => (a.workflow < b.workflow ? -1 : 1));
+}
+
+function settingsOf({ findings, limits }: Surroundings, service: DescService): Settings {
+  const place = rootPlace({ service, method: undefined, option: defaultsOption });
+  const defaults = readDefaults(service.proto.options, place, findings);
+  return defaults === undefined ? builtInSettings : mergeSettings(builtInSettings, defaults, place, findings, limits);
+}
+
+function refuseLater({ findings }: Surroundings, method: DescMethod): void {
+  for (const [option, word] of [
+    [signalOption, "signal"],
+    [queryOption, "query"],
+  ] as const) {
+    if (!hasExtension(method.proto.options, option.number)) continue;
+    const place = rootPlace({ service: method.parent, method, option });
+    findings.add("NOT_YET", place, `(sidestep.v1.${word}) rpcs are not supported yet`, "leave the option out");
+  }
+}
+
+/** Expressions over `run` and `steps` need the messages that stand beside the options. */
+function isSchemaComplete({ findings, registry }: Surroundings, method: DescMethod): boolean {
+  const needed = { "sidestep.v1.RunRecord": 6, "sidestep.v1.StepRecord": 3 };
+  for (const [name, fields] of Object.entries(needed)) {
+    if ((registry.getMessage(name)?.fields.length ?? 0) >= fields) continue;
+    const place = rootPlace({ service: method.parent, method, option: workflowOption });
+    const hint = "use the sidestep/v1/workflow.proto that came with this version";
+    findings.add("SCHEMA", place, `the sidestep/v1/workflow.proto of the image has no complete ${name}`, hint);
+    return false;
+  }
+  return true;
+}

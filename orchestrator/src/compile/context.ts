@@ -1,0 +1,35 @@
+import type { DescMethod, FileRegistry } from "@bufbuild/protobuf";
+import type { ValueType } from "../engine/expression/value.ts";
+import type { Findings } from "./findings.ts";
+import type { CompileLimits } from "./limits.ts";
+import type { Names } from "./names.ts";
+import type { Settings } from "./settings.ts";
+
+/** The image a workflow is compiled in; the same for all its workflows. */
+export interface Surroundings {
+  readonly registry: FileRegistry;
+  /** First segments of all packages. */
+  readonly packages: ReadonlySet<string>;
+  readonly limits: CompileLimits;
+  readonly findings: Findings;
+}
+
+/** The workflow that is being compiled. What it collects is changed in place. */
+export interface Context extends Surroundings {
+  readonly method: DescMethod;
+  readonly request: ValueType;
+  /** Package that names in expressions are looked up from. */
+  readonly container: string;
+  readonly names: Names;
+  /** What a call without settings of its own does. */
+  readonly settings: Settings;
+  /** Ids that name one step each: those that were found wrong or doubled are left out. */
+  readonly ids: ReadonlySet<string>;
+  /** Full names of the messages and enums that the plan's descriptors must hold. */
+  readonly types: Set<string>;
+  /** The rpcs it calls, by "package.Service/Method". */
+  readonly methods: Map<string, DescMethod>;
+  /** Ids of the steps whose compilation is done, in document order: a block's own are those since it began. */
+  readonly finished: string[];
+  stepCount: number;
+}

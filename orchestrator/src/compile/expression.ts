@@ -1,0 +1,67 @@
+import type { Expression } from "../../../proto/gen/sidestep/internal/v1/plan.ts";
+import type { ValueType } from "../engine/expression/value.ts";
+import { checkExpression } from "./cel/check.ts";
+import type { Wanted } from "./cel/check.ts";
+import type { Issue } from "./cel/issue.ts";
+import type { Scope } from "./cel/scope.ts";
+import type { Context } from "./context.ts";
+import { scopeInRun } from "./names.ts";
+import type { Place } from "./place.ts";
+
+/** An expression of the plan, and what it yields. */
+export interface CompiledExpression {
+  readonly expression: Expression;
+  readonly type: ValueType;
+}
+
+const engineTypes: ReadonlyMap<string, string> = new Map([["run", "sidestep.v1.RunRecord"]]);
+const stepRecord = "sidestep.v1.StepRecord";
+
+/** Compiles the expression at `place`; undefined, and findings, when it is wrong. Without `scope`: what the running workflow may see here. */
+export function compileExpression(
+  context: Context,
+  place: Place,
+  source: string,
+  wanted: Wanted,
+  scope: Scope = scopeInRun(context.names),
+): CompiledExpression | undefined {
+  const result = checkExpression({
+    source,
+    wanted,
+    scope,
+    registry: context.registry,
+    container: context.container,
+    limits: context.limits.expression,
+  });
+  if (result.kind === "wrong") {
+    for (const issue of result.issues) {
+      if (isAboutBroken(context, source, issue)) continue;
+      context.findings.add(issue.code, place, issue.message, issue.hint, issue.offset);
+    }
+    return undefined;
+  }
+  const { checked } = result;
+  for (const type of checked.types) context.types.add(type);
+  for (const name of checked.builtIns) {
+    const type = engineTypes.get(name);
+    if (type !== undefined) context.types.add(type);
+  }
+  if (checked.steps.length > 0) context.types.add(stepRecord);
+  return { expression: { checked: checked.bytes, source, path: place.path }, type: checked.type };
+}
+
+/** An expression that may be left out. */
+export function compileOptional(
+  context: Context,
+  place: Place,
+  source: string,
+  wanted: Wanted,
+): CompiledExpression | undefined {
+  return source === "" ? undefined : compileExpression(context, place, source, wanted);
+}
+
+/** The name it can't read belongs to a step that is wrong itself: its own finding says enough. */
+function isAboutBroken(context: Context, source: string, issue: Issue): boolean {
+  if (issue.code !== "CEL_NOT_IN_SCOPE") return false;
+  return context.names.broken.has(source.slice(issue.offset, issue.offset + issue.length));
+}

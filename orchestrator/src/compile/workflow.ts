@@ -1,0 +1,271 @@
+import type { DescMethod } from "@bufbuild/protobuf";
+import { Plan_Order } from "../../../proto/gen/sidestep/internal/v1/plan.ts";
+import type { Attribute as PlannedAttribute, Plan } from "../../../proto/gen/sidestep/internal/v1/plan.ts";
+import { Saga_Order } from "../../../proto/gen/sidestep/v1/workflow.ts";
+import type { Workflow } from "../../../proto/gen/sidestep/v1/workflow.ts";
+import { engineRevision } from "../engine/revision.ts";
+import type { CompiledSteps } from "./arms.ts";
+import type { Context, Surroundings } from "./context.ts";
+import { trimDescriptors } from "./descriptors.ts";
+import { compileExpression } from "./expression.ts";
+import { whyNotMetadata } from "./header.ts";
+import { newNames, scopeAtStart } from "./names.ts";
+import { outlineOf } from "./outline.ts";
+import { elementOf, fieldOf } from "./place.ts";
+import type { Place } from "./place.ts";
+import { durationOr, mergeSettings } from "./settings.ts";
+import type { Settings } from "./settings.ts";
+import { compileSteps } from "./step.ts";
+
+/** A workflow's plan, and what it was made of besides its option. */
+export interface PlannedWorkflow {
+  readonly plan: Plan;
+  /** The rpcs it calls. */
+  readonly methods: readonly DescMethod[];
+  /** Full names of the messages and enums that it uses. */
+  readonly types: ReadonlySet<string>;
+}
+
+const retentionMs = 7 * 86_400_000;
+
+/** Compiles the workflow option `definition` of an rpc; undefined, and findings, when it is wrong. `place` is the option. */
+export function compileWorkflow(
+  surroundings: Surroundings,
+  method: DescMethod,
+  definition: Workflow,
+  place: Place,
+  serviceSettings: Settings,
+): PlannedWorkflow | undefined {
+  const { findings } = surroundings;
+  const before = findings.list.length;
+  if (!isServable(surroundings, method, place)) return undefined;
+  const outline = outlineOf(surroundings, definition.step, place);
+  if (definition.step.length === 0) findings.add("EMPTY_BLOCK", place, "the workflow has no steps", "add `step { … }`");
+  if (!outline.fits) return undefined;
+  const context = newContext(surroundings, method, definition, place, serviceSettings, outline.ids);
+  refuseLater(context, definition, place);
+  const key = compileKey(context, definition, place);
+  const attributes = compileAttributes(context, definition, place);
+  const metadata = checkMetadata(context, definition, place);
+  const timeoutMs = durationOr(undefined, definition.timeout, fieldOf(place, "timeout"), findings, context.limits);
+  const saga = compileOrder(context, definition, place);
+  const body = compileSteps(context, definition.step, place, { name: "", inParallel: false });
+  const response = compileResponse(context, definition, body, place);
+  const kept = durationOr(retentionMs, definition.retention, fieldOf(place, "retention"), findings, context.limits);
+  if (findings.list.length > before) return undefined;
+  const plan: Plan = {
+    workflow: `${method.parent.typeName}/${method.name}`,
+    requestType: method.input.typeName,
+    responseType: method.output.typeName,
+    engineRevision,
+    descriptors: trimDescriptors(context.registry, context.types),
+    key,
+    timeoutMs,
+    saga,
+    attributes,
+    retentionMs: kept,
+    metadata,
+    body: { steps: body.steps, result: undefined },
+    output: response.output,
+    outputStep: response.outputStep,
+    stepCount: context.stepCount,
+    methods: [...context.methods.keys()].toSorted(),
+  };
+  return { plan, methods: [...context.methods.values()], types: context.types };
+}
+
+function newContext(
+  surroundings: Surroundings,
+  method: DescMethod,
+  definition: Workflow,
+  place: Place,
+  serviceSettings: Settings,
+  ids: ReadonlySet<string>,
+): Context {
+  const request = { kind: "message", message: method.input } as const;
+  const { findings, limits } = surroundings;
+  const settings =
+    definition.defaults === undefined
+      ? serviceSettings
+      : mergeSettings(serviceSettings, definition.defaults, fieldOf(place, "defaults"), findings, limits);
+  return {
+    ...surroundings,
+    method,
+    request,
+    container: method.parent.file.proto.package,
+    names: newNames(request, ids),
+    settings,
+    ids,
+    types: new Set([method.input.typeName, method.output.typeName]),
+    methods: new Map(),
+    finished: [],
+    stepCount: 0,
+  };
+}
+
+function isServable({ findings }: Surroundings, method: DescMethod, place: Place): boolean {
+  switch (method.methodKind) {
+    case "unary":
+      return true;
+    case "server_streaming":
+      findings.add("NOT_YET", place, "a workflow that returns a stream is not supported yet", "make the rpc unary");
+      return false;
+    case "client_streaming":
+    case "bidi_streaming":
+      findings.add(
+        "NOT_CALLABLE",
+        place,
+        "a workflow takes one request, this rpc takes a stream of them",
+        "make the rpc unary",
+      );
+      return false;
+  }
+}
+
+function refuseLater(context: Context, definition: Workflow, place: Place): void {
+  const { findings } = context;
+  for (const index of definition.trigger.keys()) {
+    const at = elementOf(place, "trigger", index);
+    findings.add("NOT_YET", at, "`trigger` is not supported yet", "start the run by a call, from a scheduler you have");
+  }
+  if (definition.bodyFile !== "") {
+    findings.add("NOT_YET", fieldOf(place, "body_file"), "`body_file` is not supported yet", "write the steps here");
+  }
+}
+
+function compileKey(context: Context, definition: Workflow, place: Place): Plan["key"] {
+  if (definition.key === "") return undefined;
+  const at = fieldOf(place, "key");
+  if (/^\s*(""|'')\s*$/.test(definition.key)) {
+    const hint =
+      "leave `key` out: the caller's idempotency-key header is the key then, else each call is a run of its own";
+    context.findings.add("MISSING", at, "the key is always empty, and no run starts with an empty key", hint);
+    return undefined;
+  }
+  return compileExpression(context, at, definition.key, { kind: "string" }, scopeAtStart(context.request))?.expression;
+}
+
+function compileAttributes(context: Context, definition: Workflow, place: Place): readonly PlannedAttribute[] {
+  const { findings, limits } = context;
+  const compiled: PlannedAttribute[] = [];
+  const seen = new Set<string>();
+  if (definition.attribute.length > limits.entriesMax) {
+    const at = elementOf(place, "attribute", limits.entriesMax);
+    findings.add(
+      "LIMIT",
+      at,
+      `${definition.attribute.length} attributes, the limit is ${limits.entriesMax}`,
+      "leave some out",
+    );
+    return compiled;
+  }
+  for (const [index, attribute] of definition.attribute.entries()) {
+    const at = elementOf(place, "attribute", index);
+    const name = fieldOf(at, "name");
+    if (!/^[a-z][a-z0-9_]*$/.test(attribute.name) || attribute.name.length > limits.nameLengthMax) {
+      const hint = `small letters, digits and '_', beginning with a letter, at most ${limits.nameLengthMax}`;
+      findings.add("ATTRIBUTE", name, `'${attribute.name.slice(0, 40)}' can't be the name of an attribute`, hint);
+    } else if (seen.has(attribute.name)) {
+      findings.add("ATTRIBUTE", name, `attribute '${attribute.name}' is given twice`, "leave one out");
+    }
+    seen.add(attribute.name);
+    if (attribute.value === "") {
+      findings.add("MISSING", at, "the attribute has no value", "add `value: '…'`, a CEL expression over `input`");
+      continue;
+    }
+    const value = compileExpression(context, fieldOf(at, "value"), attribute.value, { kind: "any" });
+    if (value === undefined) continue;
+    const { type } = value;
+    if (
+      type.kind === "list" ||
+      type.kind === "map" ||
+      (type.kind === "message" && !isSearchable(type.message.typeName))
+    ) {
+      const message = `an attribute is a single value, this is a ${type.kind}`;
+      findings.add("ATTRIBUTE", fieldOf(at, "value"), message, "name one field of it");
+    }
+    compiled.push({ name: attribute.name, value: value.expression });
+  }
+  return compiled;
+}
+
+function isSearchable(typeName: string): boolean {
+  return typeName === "google.protobuf.Timestamp" || typeName === "google.protobuf.Duration";
+}
+
+function checkMetadata(context: Context, definition: Workflow, place: Place): readonly string[] {
+  const { findings, limits } = context;
+  if (definition.metadata.length > limits.entriesMax) {
+    const at = elementOf(place, "metadata", limits.entriesMax);
+    findings.add(
+      "LIMIT",
+      at,
+      `${definition.metadata.length} headers, the limit is ${limits.entriesMax}`,
+      "leave some out",
+    );
+  }
+  const seen = new Set<string>();
+  for (const [index, name] of definition.metadata.entries()) {
+    const at = elementOf(place, "metadata", index);
+    const wrong = whyNotMetadata(name, limits);
+    if (wrong !== undefined) findings.add("HEADER", at, wrong.message, wrong.hint);
+    else if (seen.has(name)) findings.add("HEADER", at, `header '${name}' stands here twice`, "leave one out");
+    seen.add(name);
+  }
+  return definition.metadata;
+}
+
+function compileOrder(context: Context, definition: Workflow, place: Place): Plan_Order {
+  const at = fieldOf(place, "saga");
+  switch (definition.saga) {
+    case Saga_Order.ORDER_UNSPECIFIED:
+    case Saga_Order.REVERSE:
+      return Plan_Order.REVERSE;
+    case Saga_Order.PARALLEL:
+      return Plan_Order.PARALLEL;
+    case Saga_Order.MANUAL:
+      context.findings.add("NOT_YET", at, "`saga: MANUAL` is not supported yet", "use REVERSE or PARALLEL");
+      return Plan_Order.REVERSE;
+    case Saga_Order.UNRECOGNIZED:
+      break;
+  }
+  context.findings.add(
+    "SCHEMA",
+    at,
+    `${definition.saga} is not an order known to this version of Sidestep`,
+    "use REVERSE or PARALLEL",
+  );
+  return Plan_Order.REVERSE;
+}
+
+/** Where the response comes from: `output`, the last step's result, or nowhere. */
+function compileResponse(
+  context: Context,
+  definition: Workflow,
+  body: CompiledSteps,
+  place: Place,
+): { readonly output: Plan["output"]; readonly outputStep: number | undefined } {
+  const { findings, method } = context;
+  const none = { output: undefined, outputStep: undefined };
+  const at = fieldOf(place, "output");
+  if (definition.output !== "") {
+    if (body.ends) {
+      findings.add("UNREACHABLE", at, "`output` is never built: the last step always ends the run", "leave it out");
+      return none;
+    }
+    const type = { kind: "message", message: method.output } as const;
+    const output = compileExpression(context, at, definition.output, { kind: "value", type });
+    return { output: output?.expression, outputStep: undefined };
+  }
+  if (body.ends || definition.step.length === 0) return none;
+  const last = body.last?.type;
+  if (last?.kind === "message" && last.message.typeName === method.output.typeName) {
+    return { output: undefined, outputStep: body.last?.index };
+  }
+  if (method.output.fields.length > 0) {
+    const message = `nothing builds the response, a ${method.output.typeName}`;
+    const hint = "add `output: '{…}'`, or end with a step that certainly runs and has a result of this type";
+    findings.add("RESPONSE", place, message, hint);
+  }
+  return none;
+}
