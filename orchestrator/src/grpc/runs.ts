@@ -5,6 +5,7 @@ import type {
   RunsServer,
   StartRunRequest,
   StartRunResponse,
+  TraceRunResponse,
   WaitRunRequest,
   WaitRunResponse,
 } from "../../../proto/gen/sidestep/v1/runs.ts";
@@ -13,6 +14,8 @@ import { idempotencyKeyHeader } from "../../../proto/wire/headers.ts";
 import { parseRunId } from "../../../proto/wire/runId.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
 import { code } from "../../../proto/wire/status.ts";
+import type { LoadedPlan } from "../engine/plan.ts";
+import type { LogRecord } from "../engine/record.ts";
 import type { RunRequest } from "../processor/front.ts";
 import type { Catalog } from "./catalog.ts";
 import { absenceFailure, refusalFailure, tooLarge, workflowNotFound } from "./failure.ts";
@@ -27,8 +30,11 @@ const requestTimeoutMs = 10_000;
 const waitMsDefault = 30_000;
 const pageMax = 1000;
 
+/** A run's spans, from its records. */
+export type ShowTrace = (runId: RunId, plan: LoadedPlan, records: readonly LogRecord[]) => TraceRunResponse;
+
 /** sidestep.v1.Runs over the front; Get tells besides whether a step waits for a sidecar that isn't there. */
-export function runsService(options: IngressOptions, catalog: Catalog): RunsServer {
+export function runsService(options: IngressOptions, catalog: Catalog, showTrace: ShowTrace): RunsServer {
   const { front } = options;
   return {
     start: unary((call) => start(call.request, call.metadata, options)),
@@ -40,6 +46,14 @@ export function runsService(options: IngressOptions, catalog: Catalog): RunsServ
     ),
     wait: unary((call) => ofRun(call.request.runId, (runId) => wait(runId, call, options))),
     history: unary((call) => ofRun(call.request.runId, (runId) => history(runId, call.request, options))),
+    trace: unary((call) =>
+      ofRun(call.request.runId, async (runId) => {
+        const got = await front.records(runId);
+        return got.kind === "records"
+          ? done(showTrace(runId, got.plan, got.records))
+          : failed(absenceFailure(runId, got));
+      }),
+    ),
     cancel: unary(({ request: { runId, reason }, metadata }) =>
       ofRun(runId, (id) =>
         ask(id, { kind: "cancel", event: { reason, actor: "", requestId: requestId(metadata) } }, options),

@@ -15,9 +15,11 @@ import { serveWorkflows } from "./ingress.ts";
 import type { IngressOptions } from "./ingress.ts";
 import { serveReflection } from "./reflection.ts";
 import { runsService } from "./runs.ts";
+import type { ShowTrace } from "./runs.ts";
 
 export interface FrontServerOptions extends Omit<IngressOptions, "closing"> {
   readonly catalog: Catalog;
+  readonly showTrace: ShowTrace;
   /** "127.0.0.1:7420"; port 0 lets the system choose. */
   readonly address: string;
   /** Largest image that Deploy takes, and so the largest message. */
@@ -56,7 +58,7 @@ export async function openFrontServer(options: FrontServerOptions): Promise<Fron
   const health = newHealth();
   let described = describeServices([own]);
   let isServing = false;
-  server.addService(RunsService, runsService(ingress, options.catalog));
+  server.addService(RunsService, runsService(ingress, options.catalog, options.showTrace));
   server.addService(DefinitionsService, definitionsService(definitions));
   server.addService(HealthService, health.service);
   serveReflection(server, () => described);

@@ -50,6 +50,7 @@ export function fakeFront(): FakeFront {
         run === undefined ? { kind: "unknown" } : { kind: "run", run: { ...Run.fromPartial({}), runId, ...run } },
       );
     },
+    records: () => Promise.resolve({ kind: "unknown" }),
     history: () => Promise.resolve({ kind: "history", events: [], next: undefined }),
     request: (_runId, request) => {
       front.requests.push(request);
@@ -126,6 +127,7 @@ export function openTestServer(
   return openFrontServer({
     front,
     definitions,
+    showTrace: () => ({ traceId: "", tree: [], otlpJson: "" }),
     catalog: { isMissing: () => false },
     address: "127.0.0.1:0",
     requestBytesMax: 1000,

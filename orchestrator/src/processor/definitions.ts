@@ -18,6 +18,7 @@ import type { DefinitionStore, StoredIndex } from "./definitionStore.ts";
 import { deployInto } from "./deployment.ts";
 import type { Candidate } from "./deployment.ts";
 import type { ActiveWorkflow } from "./front.ts";
+import { openHashCache } from "./hashCache.ts";
 
 export type DeployResult =
   /** With warnings at most. */
@@ -61,8 +62,8 @@ export async function openDefinitions(given: {
   const { store, now, log } = given;
   const stop = new AbortController();
   const listeners = new Set<() => void>();
-  const contracts = cacheOf(plansKept, (hash: Uint8Array) => store.readContract(hash));
-  const plans = cacheOf(plansKept, async (hash: Uint8Array) => {
+  const contracts = openHashCache(plansKept, (hash: Uint8Array) => store.readContract(hash));
+  const plans = openHashCache(plansKept, async (hash: Uint8Array) => {
     const bytes = await store.readPlan(hash);
     return bytes === undefined ? undefined : loadPlan(bytes);
   });
@@ -98,21 +99,9 @@ export async function openDefinitions(given: {
   };
   return {
     deploy: async (image, isDryRun) => {
-      const compiled = compileImage(image, {});
-      const { diagnostics } = compiled;
-      if (diagnostics.some(({ severity }) => severity === Diagnostic_Severity.ERROR))
-        return { kind: "wrong", diagnostics };
-      const drafts = toDrafts(image, compiled.workflows);
-      if (!isDryRun) await prepare(store, drafts);
-      const deployed = await commit(
-        store,
-        drafts.map(({ candidate }) => candidate),
-        compiled.services,
-        now,
-        isDryRun,
-      );
-      keep(deployed.stored);
-      return { kind: "deployed", workflows: deployed.workflows, diagnostics };
+      const { result, index } = await deploy(store, image, isDryRun, now());
+      if (index !== undefined) keep(index);
+      return result;
     },
     list: () => stored.index.workflow,
     get: find,
@@ -129,6 +118,23 @@ export async function openDefinitions(given: {
       return Promise.resolve();
     },
   };
+}
+
+async function deploy(
+  store: DefinitionStore,
+  image: Uint8Array,
+  isDryRun: boolean,
+  nowMs: number,
+): Promise<{ readonly result: DeployResult; readonly index: StoredIndex | undefined }> {
+  const { workflows: compiled, services, diagnostics } = compileImage(image, {});
+  if (diagnostics.some(({ severity }) => severity === Diagnostic_Severity.ERROR)) {
+    return { result: { kind: "wrong", diagnostics }, index: undefined };
+  }
+  const drafts = toDrafts(image, compiled);
+  if (!isDryRun) await prepare(store, drafts);
+  const candidates = drafts.map(({ candidate }) => candidate);
+  const { index, workflows } = await commit(store, candidates, services, nowMs, isDryRun);
+  return { result: { kind: "deployed", workflows, diagnostics }, index };
 }
 
 interface Draft {
@@ -173,43 +179,16 @@ async function commit(
   store: DefinitionStore,
   candidates: readonly Candidate[],
   services: readonly string[],
-  now: () => number,
+  nowMs: number,
   isDryRun: boolean,
-): Promise<{ readonly stored: StoredIndex; readonly workflows: readonly DeployedWorkflow[] }> {
-  for (let round = 1; ; round++) {
+): Promise<{ readonly index: StoredIndex; readonly workflows: readonly DeployedWorkflow[] }> {
+  for (let round = 1; round <= deployRounds; round++) {
     const before = await store.readIndex();
-    const { index, workflows } = deployInto(before.index, candidates, services, now());
-    if (isDryRun || index === before.index) return { stored: before, workflows };
-    if (await store.replaceIndex(index, before.revision)) return { stored: await store.readIndex(), workflows };
-    if (round === deployRounds)
-      throw new DefinitionStoreError(`the definitions changed ${deployRounds} times during one deploy: deploy again.`);
+    const { index, workflows } = deployInto(before.index, candidates, services, nowMs);
+    if (isDryRun || index === before.index) return { index: before, workflows };
+    if (await store.replaceIndex(index, before.revision)) return { index: await store.readIndex(), workflows };
   }
-}
-
-function cacheOf<Value>(
-  kept: number,
-  read: (hash: Uint8Array) => Promise<Value | undefined>,
-): (hash: Uint8Array) => Promise<Value | undefined> {
-  const found = new Map<string, Promise<Value | undefined>>();
-  return (hash) => {
-    const key = toHex(hash);
-    const known = found.get(key);
-    found.delete(key);
-    const value = known ?? read(hash);
-    found.set(key, value);
-    if (known === undefined) {
-      // What is missing or could not be read is looked for again.
-      value.then(
-        (one) => one === undefined && found.get(key) === value && found.delete(key),
-        () => found.get(key) === value && found.delete(key),
-      );
-      for (const oldest of found.keys()) {
-        if (found.size <= kept) break;
-        found.delete(oldest);
-      }
-    }
-    return value;
-  };
+  throw new DefinitionStoreError(`the definitions changed ${deployRounds} times during one deploy: deploy again.`);
 }
 
 function sha256(bytes: Uint8Array): Uint8Array {

@@ -9,6 +9,7 @@ import type {
 import type { HistoryEvent, Run } from "../../../proto/gen/sidestep/v1/run.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
 import type { LoadedPlan } from "../engine/plan.ts";
+import type { LogRecord } from "../engine/record.ts";
 
 /** A version of a workflow that new runs are pinned to. */
 export interface ActiveWorkflow {
@@ -80,6 +81,14 @@ export interface Front {
     limit: number,
   ): Promise<
     | { readonly kind: "history"; readonly events: readonly HistoryEvent[]; readonly next: number | undefined }
+    | Unknown
+    | Unavailable
+  >;
+  /** All records of the run, oldest first, and the plan it is pinned to: what its spans are made of. */
+  records(
+    runId: RunId,
+  ): Promise<
+    | { readonly kind: "records"; readonly plan: LoadedPlan; readonly records: readonly LogRecord[] }
     | Unknown
     | Unavailable
   >;

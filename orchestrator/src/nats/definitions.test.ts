@@ -1,0 +1,94 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { DeployedWorkflow_Change as Change } from "../../../proto/gen/sidestep/v1/definitions.ts";
+import { toNames } from "../../../proto/wire/subjects.ts";
+import { silentLog } from "../../../runtime/src/log.ts";
+import type { Nats as Connection } from "../../../runtime/src/natsConnection.ts";
+import { connectTo } from "../../../test/support/connectTo.ts";
+import { buildImage } from "../../../test/support/image.ts";
+import { startNats } from "../../../test/support/nats.ts";
+import type { Nats } from "../../../test/support/nats.ts";
+import { openDefinitions } from "../processor/definitions.ts";
+import type { Definitions } from "../processor/definitions.ts";
+import { openDefinitionStore } from "./definitions.ts";
+import { askJetStream } from "./jetstream.ts";
+import { ensurePartitionsBucket, ensureTopology } from "./topology.ts";
+
+const workflow = "shop.v1.OrderWorkflow/Fulfil";
+const names = toNames();
+let nats: Nats;
+let connection: Connection;
+let image = new Uint8Array();
+
+beforeAll(async () => {
+  nats = await startNats();
+  connection = await connectTo(nats.url);
+  image = new Uint8Array(await buildImage("examples/order/proto"));
+  await ensurePartitionsBucket(connection.connection, { names, replicas: 1 });
+  await ensureTopology(connection.connection, { names, replicas: 1 }, 1, silentLog);
+});
+
+afterAll(async () => {
+  await connection[Symbol.asyncDispose]();
+  await nats[Symbol.asyncDispose]();
+});
+
+async function open(): Promise<Definitions> {
+  const store = await openDefinitionStore(connection.connection, names);
+  return openDefinitions({ store, now: () => 5_000, log: silentLog });
+}
+
+test("a deploy is seen by other orchestrators, its plan loads, and its services' tasks can wait", async () => {
+  await using one = await open();
+  await using other = await open();
+  const changed = new Promise<void>((resolve) => void other.onChange(resolve));
+  const dry = await one.deploy(image, true);
+  expect(dry).toMatchObject({ kind: "deployed", workflows: [{ workflow, version: 1, change: Change.ADDED }] });
+  expect(one.list()).toEqual([]);
+  const deployed = await one.deploy(image, false);
+  expect(deployed).toMatchObject({ kind: "deployed", workflows: [{ workflow, version: 1, change: Change.ADDED }] });
+  await changed;
+  const active = await other.active(workflow);
+  expect(active?.plan.plan.workflow).toBe(workflow);
+  expect(await other.load(active?.planHash ?? new Uint8Array())).toBe(active?.plan);
+  const consumers = await askJetStream<{ readonly consumers: readonly string[] }>(
+    connection.connection,
+    `CONSUMER.NAMES.${names.tasksStream}`,
+    undefined,
+  );
+  expect(consumers.consumers.toSorted()).toEqual([
+    "inventory-v1-InventoryService",
+    "payment-v1-PaymentService",
+    "shipping-v1-ShippingService",
+  ]);
+});
+
+test("the same image again changes nothing, and a wrong one is told and changes nothing", async () => {
+  await using definitions = await open();
+  await definitions.deploy(image, false);
+  const before = definitions.list();
+  expect(await definitions.deploy(image, false)).toMatchObject({ workflows: [{ change: Change.UNCHANGED }] });
+  const wrong = await definitions.deploy(Uint8Array.of(1, 2, 3), false);
+  expect(wrong.kind).toBe("wrong");
+  await definitions.refresh();
+  expect(definitions.list()).toEqual(before);
+});
+
+test("of deploys at the same time each is whole, and none is lost", async () => {
+  const store = await openDefinitionStore(connection.connection, names);
+  const entry = (name: string) => ({
+    workflow: name,
+    activeVersion: 1,
+    version: [],
+    contractHash: new Uint8Array(),
+    requestType: "",
+    responseType: "",
+  });
+  const { index, revision } = await store.readIndex();
+  const both = ["z.Z/One", "z.Z/Two"].map((name) =>
+    store.replaceIndex({ workflow: [...index.workflow, entry(name)] }, revision),
+  );
+  expect((await Promise.all(both)).toSorted()).toEqual([false, true]);
+  const after = await store.readIndex();
+  expect(after.index.workflow).toHaveLength(index.workflow.length + 1);
+  expect(await store.replaceIndex({ workflow: [...index.workflow] }, after.revision)).toBe(true);
+});
