@@ -1,6 +1,6 @@
 import type { AttemptId } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import { toHex } from "../../../proto/wire/runId.ts";
-import { attemptKey, stepKey } from "../../../proto/wire/attempt.ts";
+import { attemptKey } from "../../../proto/wire/attempt.ts";
 
 /** SHA-256 of a string's UTF-8 bytes; handed in, so that this folder stays free of node:. */
 export type Sha256 = (text: string) => Uint8Array;
@@ -15,9 +15,22 @@ export function startedSpanId(runId: string, sha256: Sha256): string {
   return spanId(`started:${runId}`, sha256);
 }
 
-/** Of a step in one generation and phase; the attempt number does not count. */
-export function stepSpanId(runId: string, step: AttemptId, sha256: Sha256): string {
-  return spanId(`step:${stepKey(runId, step)}`, sha256);
+/**
+ * Of a step in one phase. One span over all generations: a step that an operator tries again is still the same step, and its first
+ * attempts have gone out below it already.
+ */
+export function stepSpanId(runId: string, step: Pick<AttemptId, "step" | "phase">, sha256: Sha256): string {
+  return spanId(`step:${runId}/${step.step}/${step.phase}`, sha256);
+}
+
+/** Of the moment at which a step began to wait for a person. */
+export function incidentSpanId(
+  runId: string,
+  step: Pick<AttemptId, "step" | "phase" | "generation">,
+  attempts: number,
+  sha256: Sha256,
+): string {
+  return spanId(`incident:${runId}/${step.step}/${step.phase}/g${step.generation}/${attempts}`, sha256);
 }
 
 /** Of one attempt; it is the parent id in the traceparent that the called service sees. */
