@@ -1,0 +1,172 @@
+import { existsSync } from "node:fs";
+import { copyFile, mkdir, mkdtemp, readFile, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { fromBinary } from "@bufbuild/protobuf";
+import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
+import { codes } from "../../orchestrator/src/compile/codes.ts";
+import { Diagnostic_Severity } from "../../proto/gen/sidestep/v1/diagnostic.ts";
+import type { Diagnostic } from "../../proto/gen/sidestep/v1/diagnostic.ts";
+import { runBuf } from "./buf.ts";
+import type { BufResult } from "./buf.ts";
+import { hintFor } from "./bufHint.ts";
+import { ownProtoFolder, schemaFile } from "./ownProto.ts";
+import { copyProtoFiles } from "./protoFiles.ts";
+
+/** What became of building a folder. */
+export type Build =
+  | BuiltImage
+  /** The .proto files don't compile: buf's own findings. */
+  | { readonly kind: "wrong"; readonly diagnostics: readonly Diagnostic[]; readonly sources: ProtoSources }
+  /** It could not even begin. */
+  | { readonly kind: "failed"; readonly what: string; readonly where: string; readonly next: string };
+
+/** A google.protobuf.FileDescriptorSet with all imports, without source info. */
+export interface BuiltImage {
+  readonly kind: "built";
+  readonly image: Uint8Array;
+  readonly sources: ProtoSources;
+}
+
+/** The texts behind an image. */
+export interface ProtoSources {
+  /** By name in the image. */
+  readonly texts: ReadonlyMap<string, string>;
+  /** Path, from the working folder, of a file of the image. */
+  readonly showFile: (name: string) => string;
+}
+
+/**
+ * Builds the .proto files of a folder with the buf that this package depends on: by its buf.yaml where it has one, else with the folder as
+ * root of all imports. sidestep/v1/workflow.proto is there without being vendored; a vendored one comes first. The folder itself is left
+ * as it is.
+ */
+export async function buildImage(folder: string): Promise<Build> {
+  const kind = await stat(folder).catch(() => undefined);
+  if (kind?.isDirectory() !== true) {
+    return {
+      kind: "failed",
+      what: "there is no such folder",
+      where: folder,
+      next: "name the folder that holds your .proto files",
+    };
+  }
+  const copy = await mkdtemp(path.join(tmpdir(), "sidestep-"));
+  try {
+    await copyProtoFiles(folder, copy);
+    const listed = await runBuf(["config", "ls-modules", "--format", "json"], copy);
+    if (listed.exitCode !== 0) return notBuilt(listed, folder, copy);
+    const modules = modulesOf(listed.stdout);
+    await addSchema(copy, modules);
+    const args = [
+      "build",
+      "--as-file-descriptor-set",
+      "--exclude-source-info",
+      "--error-format",
+      "json",
+      "-o",
+      "image.binpb",
+    ];
+    const built = await runBuf(args, copy);
+    const sources = sourcesOf(folder, modules);
+    if (built.exitCode !== 0) return await wrong(built, folder, copy, modules);
+    const image = new Uint8Array(await readFile(path.join(copy, "image.binpb")));
+    const names = fromBinary(FileDescriptorSetSchema, image).file.map((file) => file.name);
+    return { kind: "built", image, sources: await sources(names) };
+  } finally {
+    await rm(copy, { recursive: true, force: true });
+  }
+}
+
+function modulesOf(listing: string): readonly string[] {
+  const found = listing.split("\n").flatMap((line) => /"path":"((?:[^"\\]|\\.)*)"/.exec(line)?.[1] ?? []);
+  return found.length === 0 ? ["."] : found;
+}
+
+async function addSchema(copy: string, modules: readonly string[]): Promise<void> {
+  if (modules.some((module) => existsSync(path.join(copy, module, schemaFile)))) return;
+  const target = path.join(copy, modules[0] ?? ".", schemaFile);
+  await mkdir(path.dirname(target), { recursive: true });
+  await copyFile(path.join(ownProtoFolder(), schemaFile), target);
+}
+
+/** Reads the texts of files of the image, from the folder as it is: those that come from elsewhere have none. */
+function sourcesOf(folder: string, modules: readonly string[]): (names: readonly string[]) => Promise<ProtoSources> {
+  return async (names) => {
+    const texts = new Map<string, string>();
+    const paths = new Map<string, string>();
+    for (const name of names) {
+      const found = modules.map((module) => path.join(folder, module, name)).find((candidate) => existsSync(candidate));
+      if (found === undefined) continue;
+      texts.set(name, await readFile(found, "utf8"));
+      paths.set(name, shortest(found));
+    }
+    return { texts, showFile: (name) => paths.get(name) ?? name };
+  };
+}
+
+/** One line of `buf build --error-format json`. */
+interface BufError {
+  readonly path: string;
+  readonly line: number;
+  readonly column: number;
+  readonly message: string;
+}
+
+async function wrong(built: BufResult, folder: string, copy: string, modules: readonly string[]): Promise<Build> {
+  const errors = built.stderr.split("\n").flatMap((line) => parseBufError(line) ?? []);
+  if (errors.length === 0) return notBuilt(built, folder, copy);
+  const texts = new Map<string, string>();
+  for (const name of new Set(errors.map((error) => error.path))) {
+    const text = await readFile(path.join(folder, name), "utf8").catch(() => undefined);
+    if (text !== undefined) texts.set(name, text);
+  }
+  const schema = await readFile(path.join(ownProtoFolder(), schemaFile), "utf8");
+  const diagnostics = errors.map((error): Diagnostic => {
+    const { message, line, column, path: name } = error;
+    const text = texts.get(name)?.split("\n")[line - 1] ?? "";
+    return {
+      severity: Diagnostic_Severity.ERROR,
+      code: codes.SOURCES.code,
+      message,
+      hint: hintFor({ message, line: text, column, schema, roots: modules }),
+      file: name,
+      line,
+      column,
+      path: "",
+    };
+  });
+  const showFile = (name: string): string => shortest(path.join(folder, name));
+  return { kind: "wrong", diagnostics, sources: { texts, showFile } };
+}
+
+/** The path from the working folder, unless it would lead out of it. */
+function shortest(file: string): string {
+  const relative = path.relative("", path.resolve(file));
+  return relative.startsWith("..") ? file : relative;
+}
+
+function notBuilt(result: BufResult, folder: string, copy: string): Build {
+  const said = (result.stderr.trim() || result.stdout.trim())
+    .replaceAll(`${copy}${path.sep}`, "")
+    .replaceAll(copy, folder);
+  const what = `buf can't build it: ${said === "" ? `it ended with ${result.exitCode}` : said}`;
+  return { kind: "failed", what, where: folder, next: "run `buf build` there: what it says applies here too" };
+}
+
+function parseBufError(line: string): BufError | undefined {
+  if (!line.startsWith("{")) return undefined;
+  const found = { path: "", line: 0, column: 0, message: "" };
+  try {
+    const fields: unknown = JSON.parse(line);
+    for (const [name, value] of Object.entries(fields ?? {})) {
+      if (name === "path") found.path = String(value);
+      if (name === "message") found.message = String(value);
+      if (name === "start_line") found.line = Number(value);
+      if (name === "start_column") found.column = Number(value);
+    }
+  } catch {
+    return undefined;
+  }
+  return found;
+}
