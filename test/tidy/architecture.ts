@@ -2,7 +2,7 @@
 export type Part = {
   /** A folder or a file, from the root. The longest match counts. */
   readonly folder: string;
-  /** Parts it may import; a part may always import itself. `type:` before one: its types only (ports). */
+  /** Parts, or single files, it may import; a part may always import itself. `type:` before one: its types only (ports). */
   readonly imports: readonly string[];
   /** npm packages it may import; a trailing * is a prefix. */
   readonly packages: readonly string[];
@@ -20,6 +20,11 @@ const compile = "orchestrator/src/compile";
 const projection = "orchestrator/src/projection";
 const processor = "orchestrator/src/processor";
 const runtime = "runtime/src";
+// What a loop may call of the runtime: words for the log, and waiting.
+const forLoops = ["type:runtime/src", "runtime/src/log.ts", "runtime/src/pause.ts"];
+// A port with an error class of its own: who fulfils it throws that.
+const definitionStore = "orchestrator/src/processor/definitionStore.ts";
+const closest = "orchestrator/src/compile/closest.ts";
 const orchestratorAdapters = [
   "orchestrator/src/nats",
   "orchestrator/src/grpc",
@@ -37,7 +42,11 @@ export const architecture: readonly Part[] = [
   { folder: "proto/wire", imports: ["proto/gen"], packages: protobuf, pure: true },
 
   // What every process of ours needs.
-  { folder: runtime, imports: contracts, packages: [...protobuf, ...nats, "@grpc/grpc-js", "@opentelemetry/*"] },
+  {
+    folder: runtime,
+    imports: contracts,
+    packages: [...protobuf, ...nats, "@grpc/grpc-js", "@opentelemetry/*"],
+  },
 
   // The orchestrator's pure core.
   {
@@ -49,7 +58,7 @@ export const architecture: readonly Part[] = [
   { folder: engine, imports: [...contracts, expression], packages: protobuf, pure: true },
   {
     folder: cel,
-    imports: [...contracts, expression],
+    imports: [...contracts, expression, closest],
     packages: [...protobuf, "@bufbuild/cel", "@bufbuild/cel-spec"],
     pure: true,
   },
@@ -59,17 +68,17 @@ export const architecture: readonly Part[] = [
   // Its loop, its adapters, its main.
   {
     folder: processor,
-    imports: [...contracts, engine, expression, projection, compile, `type:${runtime}`],
+    imports: [...contracts, engine, expression, projection, compile, ...forLoops],
     packages: protobuf,
   },
   {
     folder: "orchestrator/src/nats",
-    imports: [...contracts, `type:${processor}`, `type:${engine}`, runtime],
+    imports: [...contracts, `type:${processor}`, definitionStore, `type:${engine}`, runtime],
     packages: [...protobuf, ...nats],
   },
   {
     folder: "orchestrator/src/grpc",
-    imports: [...contracts, `type:${processor}`, `type:${engine}`, `type:${compile}`, runtime],
+    imports: [...contracts, `type:${processor}`, definitionStore, `type:${engine}`, `type:${compile}`, runtime],
     packages: [...protobuf, "@grpc/grpc-js"],
   },
   {
@@ -88,7 +97,7 @@ export const architecture: readonly Part[] = [
   { folder: "sidecar/src/core", imports: contracts, packages: protobuf, pure: true },
   {
     folder: "sidecar/src/worker.ts",
-    imports: [...contracts, "sidecar/src/core", "type:sidecar/src"],
+    imports: [...contracts, "sidecar/src/core", "type:sidecar/src", ...forLoops],
     packages: protobuf,
   },
   {

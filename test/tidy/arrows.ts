@@ -24,6 +24,7 @@ function isAllowed({ target, isOwn, isType }: Import, part: Part, parts: readonl
   if (!isOwn)
     return part.packages.some((it) => (it.endsWith("*") ? target.startsWith(it.slice(0, -1)) : target === it));
   if (isBelow(target, "proto/gen")) return part.imports.includes("proto/gen");
+  if (part.imports.includes(target)) return true;
   const home = partOf(target, parts)?.folder;
   return (
     home !== undefined &&

@@ -26,7 +26,7 @@ const bannedFiles: Readonly<Record<string, string>> = {
 };
 
 /** Names that others gave: google.rpc's error details and status codes, repeated in our protos because the wire has them. */
-const imposedNames = new Set(["ErrorInfo", "RetryInfo", "DATA_LOSS"]);
+const imposedNames = /ErrorInfo|RetryInfo|DATA_LOSS/g;
 
 /** Files, exported names, protos, metrics and commands of ours say nothing in a banned word. */
 export function bannedNames(tree: readonly Source[]): readonly Finding[] {
@@ -88,8 +88,7 @@ function complaints(
   where: string,
   what: string,
 ): readonly Finding[] {
-  if (imposedNames.has(name)) return [];
-  return toWords(name)
+  return toWords(name.replace(imposedNames, " "))
     .map((word) => (banned[word] === undefined && word.endsWith("s") ? word.slice(0, -1) : word))
     .filter((word) => Object.hasOwn(banned, word))
     .map((word) => `${where}: the ${what} ${name} says "${word}". Remedy: say ${banned[word]} (DESIGN §8).`);

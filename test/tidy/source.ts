@@ -43,7 +43,8 @@ export function isTest(file: string): boolean {
 
 /** Every import and re-export of a file, dynamic ones included. */
 export function importsOf(source: Source): readonly Import[] {
-  const text = withoutComments(source.text);
+  // A text in a template may look like an import: a .proto that is written out.
+  const text = withoutComments(source.text).replace(/`(?:[^`\\]|\\.)*`/g, "``");
   const named = [...text.matchAll(/^\s*(?:import|export)\s+(type\s)?(?:[^;"']*?\sfrom\s+)?"([^"]+)"/gm)];
   const dynamic = [...text.matchAll(/\bimport\(\s*"([^"]+)"\s*\)/g)];
   return [
