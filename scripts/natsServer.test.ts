@@ -3,7 +3,8 @@ import os from "node:os";
 import path from "node:path";
 import { expect, test } from "vitest";
 import { repositoryRoot, runProgram } from "../test/support/program.ts";
-import { isFit } from "./natsServer.mjs";
+import { fitVersions as fitVersionsOfProcesses, isFitVersion } from "../runtime/src/natsServer.ts";
+import { fitVersions, isFit } from "./natsServer.mjs";
 import { debianMirror } from "./privateApt.mjs";
 
 test.each([
@@ -21,6 +22,11 @@ test.each([
   [undefined, false],
 ])("version %s fits: %s", (version, fits) => {
   expect(isFit(version)).toBe(fits);
+  expect(isFitVersion(version ?? "")).toBe(fits);
+});
+
+test("what the set-up fetches is what our processes accept, in the same words", () => {
+  expect(fitVersions).toBe(fitVersionsOfProcesses);
 });
 
 /** An empty home with nats-servers that only tell their version: `files` maps a path in it to that version. */
