@@ -1,0 +1,247 @@
+import type { Expr, Expr_Call } from "@bufbuild/cel-spec/cel/expr/syntax_pb.js";
+import { candidateNames } from "../../engine/expression/value.ts";
+import { closest } from "../closest.ts";
+import { report, suggest } from "./checking.ts";
+import type { Checking, Place, Typed, Want } from "./checking.ts";
+import { constantProblem } from "./constant.ts";
+import { knownElsewhere } from "./declarations.ts";
+import type { Signature } from "./declarations.ts";
+import { conversionHint, elementWant, inferAs, inferCondition } from "./fit.ts";
+import { placeWhen } from "./guard.ts";
+import { makeCall } from "./node.ts";
+import { boolType, dynType, errorType, listOf, showType } from "./type.ts";
+import type { CelType } from "./type.ts";
+import { fits, instantiate, join, prune, resolve, settle } from "./unify.ts";
+
+/** Types a call of a function, method or operator. */
+export function inferCall(checking: Checking, node: Expr, call: Expr_Call, place: Place, want: Want | undefined): Typed {
+  switch (call.function) {
+    case "_?_:_":
+      return inferChoice(checking, node, call, place, want);
+    case "_&&_":
+    case "_||_":
+      return inferLogic(checking, node, call, place);
+    case "_+_":
+      if (isListWanted(checking, want)) return inferConcatenation(checking, node, call, place, want);
+      break;
+    case "has":
+      report(checking, node, "CEL_TYPE", "has() tests a field", "has(a.b) is the form");
+      return { type: boolType, node };
+  }
+  return inferFunction(checking, node, call, place);
+}
+
+function inferChoice(checking: Checking, node: Expr, call: Expr_Call, place: Place, want: Want | undefined): Typed {
+  const [condition, yes, no] = call.args;
+  if (condition === undefined || yes === undefined || no === undefined) return { type: errorType, node };
+  const test = inferCondition(checking, condition, place, "the condition");
+  const whenTrue = placeWhen(place, condition, true);
+  const whenFalse = placeWhen(place, condition, false);
+  const wanted = want === undefined ? undefined : prune(checking.substitution, want.type);
+  if (want !== undefined && wanted?.kind !== "unknown" && wanted?.kind !== "dyn") {
+    const first = inferAs(checking, yes, whenTrue, want);
+    const second = inferAs(checking, no, whenFalse, want);
+    return { type: want.type, node: makeCall(checking, node, call.function, [test.node, first.node, second.node]) };
+  }
+  const [first, second] = inferPair(checking, [yes, whenTrue], [no, whenFalse]);
+  const chosen = makeCall(checking, node, call.function, [test.node, first.node, second.node]);
+  if (wanted?.kind === "dyn" || fits(checking.substitution, first.type, second.type) || fits(checking.substitution, second.type, first.type)) {
+    return { type: join(checking.substitution, first.type, second.type), node: chosen };
+  }
+  const shown = [first, second].map((typed) => showType(resolve(checking.substitution, typed.type)));
+  const message = `one arm of the condition is ${shown[0]}, the other ${shown[1]}`;
+  return { type: report(checking, node, "CEL_TYPE", message, "both arms need one type"), node: chosen };
+}
+
+function inferLogic(checking: Checking, node: Expr, call: Expr_Call, place: Place): Typed {
+  const what = `a side of ${call.function === "_&&_" ? "&&" : "||"}`;
+  let here = place;
+  const nodes: Expr[] = [];
+  for (const side of call.args) {
+    nodes.push(inferCondition(checking, side, here, what).node);
+    here = placeWhen(here, side, call.function === "_&&_");
+  }
+  return { type: boolType, node: makeCall(checking, node, call.function, nodes) };
+}
+
+function isListWanted(checking: Checking, want: Want | undefined): want is Want {
+  return want !== undefined && prune(checking.substitution, want.type).kind === "list" && elementWant(checking, want)?.type.kind !== "unknown";
+}
+
+function inferConcatenation(checking: Checking, node: Expr, call: Expr_Call, place: Place, want: Want): Typed {
+  const nodes = call.args.map((arg) => inferAs(checking, arg, place, want).node);
+  return { type: want.type, node: makeCall(checking, node, call.function, nodes) };
+}
+
+/** Types two nodes of which each may tell the other's literals what kind of number, or which enum's value, they are. */
+function inferPair(checking: Checking, first: readonly [Expr, Place], second: readonly [Expr, Place]): readonly [Typed, Typed] {
+  const firstIsLeading = !leansOnOther(first[0]) || leansOnOther(second[0]);
+  const [lead, follow] = firstIsLeading ? [first, second] : [second, first];
+  const led = checking.infer(checking, lead[0], lead[1], undefined);
+  const followed = checking.infer(checking, follow[0], follow[1], literalWant(checking, led.type));
+  return firstIsLeading ? [led, followed] : [followed, led];
+}
+
+/** A whole-number literal or a bare name takes on what stands beside it. */
+function leansOnOther(node: Expr): boolean {
+  if (node.exprKind.case === "identExpr") return true;
+  return node.exprKind.case === "constExpr" && node.exprKind.value.constantKind.case === "int64Value";
+}
+
+function literalWant(checking: Checking, beside: CelType): Want | undefined {
+  const type = prune(checking.substitution, beside);
+  const element = type.kind === "wrapper" ? type.element : type;
+  if (element.kind === "double" || element.kind === "uint") return { type: element };
+  return element.kind === "int" && element.enum !== undefined ? { type: element } : undefined;
+}
+
+function inferFunction(checking: Checking, node: Expr, call: Expr_Call, place: Place): Typed {
+  const { name, target } = nameOf(checking, call);
+  const given = target === undefined ? call.args : [target, ...call.args];
+  const typed = inferArguments(checking, name, given, place);
+  const isMember = target !== undefined;
+  const forms = formsOf(checking, name);
+  if (forms.length === 0) return unknownFunction(checking, node, name, isMember);
+  if (!forms.some((form) => form.isMember === isMember)) {
+    const hint = isMember ? `it is a function: ${name}(x)` : `it is a method: x.${name}(…)`;
+    return { type: report(checking, node, "CEL_TYPE", `${name} is not called like this`, hint), node };
+  }
+  const result = resolveForms(checking, forms.filter((form) => form.isMember === isMember), typed);
+  if (result === undefined) return noSuchForm(checking, node, name, isMember, typed);
+  const nodes = typed.map((part) => part.node);
+  if (checking.strict) {
+    const problem = constantProblem(name, isMember, nodes);
+    if (problem !== undefined) report(checking, given[problem.argument] ?? node, "CEL_CONSTANT", problem.message, problem.hint);
+  }
+  const rewritten = name === "_[_]" ? "@index" : name;
+  const [first, ...rest] = nodes;
+  return { type: result, node: isMember ? makeCall(checking, node, rewritten, rest, first) : makeCall(checking, node, rewritten, nodes) };
+}
+
+function nameOf(checking: Checking, call: Expr_Call): { readonly name: string; readonly target: Expr | undefined } {
+  const path = call.target === undefined ? undefined : pathOf(call.target);
+  if (path !== undefined) {
+    for (const candidate of candidateNames(`${path}.${call.function}`, checking.container)) {
+      if (formsOf(checking, candidate).length > 0) return { name: candidate, target: undefined };
+    }
+  }
+  if (call.target === undefined) {
+    for (const candidate of candidateNames(call.function, checking.container)) {
+      if (formsOf(checking, candidate).length > 0) return { name: candidate, target: undefined };
+    }
+  }
+  return { name: call.function, target: call.target };
+}
+
+function pathOf(node: Expr): string | undefined {
+  if (node.exprKind.case === "identExpr") return node.exprKind.value.name;
+  if (node.exprKind.case !== "selectExpr" || node.exprKind.value.testOnly || node.exprKind.value.operand === undefined) return undefined;
+  const outer = pathOf(node.exprKind.value.operand);
+  return outer === undefined ? undefined : `${outer}.${node.exprKind.value.field}`;
+}
+
+function formsOf(checking: Checking, name: string): readonly Signature[] {
+  return checking.declarations.flatMap((declarations) => declarations.get(name) ?? []);
+}
+
+function inferArguments(checking: Checking, name: string, given: readonly Expr[], place: Place): readonly Typed[] {
+  const [first, second] = given;
+  if (given.length !== 2 || first === undefined || second === undefined) return given.map((arg) => checking.infer(checking, arg, place, undefined));
+  if (name === "@in") return inferMembership(checking, first, second, place);
+  if (/^_[-+*/%<>=!]+_$/.test(name)) return inferPair(checking, [first, place], [second, place]);
+  return given.map((arg) => checking.infer(checking, arg, place, undefined));
+}
+
+function inferMembership(checking: Checking, item: Expr, container: Expr, place: Place): readonly Typed[] {
+  if (container.exprKind.case === "listExpr") {
+    const typed = checking.infer(checking, item, place, undefined);
+    const beside = literalWant(checking, typed.type);
+    const want = beside === undefined ? undefined : { type: listOf(beside.type) };
+    return [typed, checking.infer(checking, container, place, want)];
+  }
+  const within = checking.infer(checking, container, place, undefined);
+  const type = prune(checking.substitution, within.type);
+  const element = type.kind === "list" ? type.element : type.kind === "map" ? type.key : dynType;
+  return [checking.infer(checking, item, place, literalWant(checking, element)), within];
+}
+
+/** The result of the forms that fit; `dyn` when they disagree, undefined when none fits. */
+function resolveForms(checking: Checking, forms: readonly Signature[], given: readonly Typed[]): CelType | undefined {
+  const { substitution } = checking;
+  const before = new Map(substitution.bindings);
+  let learned: Map<number, CelType> | undefined;
+  let result: CelType | undefined;
+  for (const form of forms) {
+    if (form.parameters.length !== given.length) continue;
+    substitution.bindings = new Map(before);
+    const parameters = new Map<number, CelType>();
+    const wanted = form.parameters.map((parameter) => instantiate(substitution, parameter, parameters));
+    if (!wanted.every((type, at) => fits(substitution, given[at]?.type ?? dynType, type))) continue;
+    const yielded = settle(substitution, instantiate(substitution, form.result, parameters));
+    learned ??= substitution.bindings;
+    if (result === undefined) result = yielded;
+    else if (showType(resolve(substitution, result)) !== showType(resolve(substitution, yielded))) result = dynType;
+  }
+  substitution.bindings = learned ?? before;
+  return result;
+}
+
+const macros: ReadonlyMap<string, string> = new Map([
+  ["map", "list.map(x, value), or list.map(x, test, value)"],
+  ["filter", "list.filter(x, test)"],
+  ["all", "list.all(x, test)"],
+  ["exists", "list.exists(x, test)"],
+  ["exists_one", "list.exists_one(x, test)"],
+]);
+
+function unknownFunction(checking: Checking, node: Expr, name: string, isMember: boolean): Typed {
+  const macro = macros.get(name);
+  if (macro !== undefined) {
+    return { type: report(checking, node, "CEL_TYPE", `${name}() is not written like this`, `the form is ${macro}`), node };
+  }
+  const names = checking.declarations.flatMap((declarations) => [...declarations.keys()]).filter((known) => /^[a-z]/.test(known));
+  const elsewhere = knownElsewhere.get(name);
+  const near = closest(name, [...names, ...macros.keys()]);
+  const hint = elsewhere ?? (near === undefined ? undefined : `did you mean '${near}'?`);
+  return { type: report(checking, node, "CEL_UNKNOWN_NAME", `no ${isMember ? "method" : "function"} '${name}'`, hint), node };
+}
+
+function noSuchForm(checking: Checking, node: Expr, name: string, isMember: boolean, typed: readonly Typed[]): Typed {
+  const types = typed.map((part) => resolve(checking.substitution, part.type));
+  if (types.some((type) => type.kind === "error")) return { type: errorType, node };
+  const shown = types.map(showType);
+  const operator = /^_?([^A-Za-z_]+)_$/.exec(name)?.[1] ?? (name === "@in" ? "in" : undefined);
+  if (name === "_[_]") {
+    const message = `${shown[0]} can't be indexed by ${shown[1]}`;
+    return { type: report(checking, node, "CEL_TYPE", message, types[0]?.kind === "message" ? "a field is read by its name: x.field" : undefined), node };
+  }
+  const message =
+    operator !== undefined
+      ? `no operator '${operator}' for ${shown.join(" and ")}`
+      : isMember
+        ? `no method '${name}(${shown.slice(1).join(", ")})' of ${shown[0]}`
+        : `no function '${name}(${shown.join(", ")})'`;
+  const hint = operator === undefined ? formHint(checking, name, isMember) : operatorHint(name, types);
+  return { type: report(checking, node, "CEL_TYPE", message, hint), node };
+}
+
+function formHint(checking: Checking, name: string, isMember: boolean): string | undefined {
+  const forms = formsOf(checking, name).filter((form) => form.isMember === isMember);
+  const shown = forms.map((form) => {
+    const types = form.parameters.map((type) => (type.kind === "unknown" ? "any" : showType(type)));
+    return isMember ? `${types[0]}.${name}(${types.slice(1).join(", ")})` : `${name}(${types.join(", ")})`;
+  });
+  return suggest("", shown, "forms");
+}
+
+const numberKinds: ReadonlySet<string> = new Set(["int", "uint", "double"]);
+
+function operatorHint(name: string, types: readonly CelType[]): string | undefined {
+  const [left, right] = types;
+  if (left === undefined || right === undefined) return undefined;
+  if (numberKinds.has(left.kind) && numberKinds.has(right.kind)) return `both sides need one kind of number: ${right.kind}(…) or ${left.kind}(…)`;
+  if (name === "_+_" && (left.kind === "string" || right.kind === "string")) return "convert the other side with string(…)";
+  if (left.kind === "duration" && right.kind === "string") return 'write duration("5m")';
+  if (left.kind === "timestamp" && right.kind === "string") return 'write timestamp("2026-01-31T12:00:00Z")';
+  return conversionHint(right, left);
+}

@@ -1,0 +1,115 @@
+import type { Expr, Expr_Comprehension } from "@bufbuild/cel-spec/cel/expr/syntax_pb.js";
+import { report } from "./checking.ts";
+import type { Checking, Local, Place, Typed, Want } from "./checking.ts";
+import { elementWant, inferAs } from "./fit.ts";
+import { makeCall, makeNode } from "./node.ts";
+import { boolType, dynType, errorType, listOf, showType } from "./type.ts";
+import type { CelType } from "./type.ts";
+import { fits, join, prune, resolve, settle } from "./unify.ts";
+
+/**
+ * Types a macro (map, filter, all, exists, exists_one) in its expanded form. Every pass of it counts a step at run time, its variables
+ * get names that nothing else can have, and the list it gathers grows in place.
+ */
+export function inferComprehension(checking: Checking, node: Expr, fold: Expr_Comprehension, place: Place, want: Want | undefined): Typed {
+  const { iterRange, accuInit, loopCondition, loopStep, result } = fold;
+  if (iterRange === undefined || accuInit === undefined || loopCondition === undefined || loopStep === undefined || result === undefined) {
+    return { type: errorType, node };
+  }
+  const depth = place.comprehensions + 1;
+  if (depth > checking.comprehensionDepthMax) {
+    report(checking, node, "CEL_LIMIT", `comprehensions stand ${depth} deep in each other, ${checking.comprehensionDepthMax} are allowed`, "split it with let steps");
+    return { type: errorType, node };
+  }
+  const range = checking.infer(checking, iterRange, place, undefined);
+  const item = itemType(checking, iterRange, range.type);
+  const gathers = isName(result, fold.accuVar) && accuInit.exprKind.case === "listExpr";
+  const start = checking.infer(checking, accuInit, place, gathers ? want : undefined);
+  const number = checking.found.locals;
+  checking.found.locals += 1;
+  const accumulated: Local = { name: fold.accuVar, type: start.type, rewritten: `@a${number}`, outer: place.locals };
+  const variable: Local = { name: fold.iterVar, type: item, rewritten: `@i${number}`, outer: accumulated };
+  const inside: Place = { ...place, locals: variable, comprehensions: depth };
+  const condition = checking.infer(checking, loopCondition, inside, undefined);
+  const step = gathers ? inferGathering(checking, loopStep, fold.accuVar, inside, want) : checking.infer(checking, loopStep, inside, undefined);
+  const type = gathers ? settle(checking.substitution, step.type) : start.type;
+  if (!gathers && !fits(checking.substitution, step.type, start.type)) mismatch(checking, loopStep, step.type, start.type);
+  const yielded = checking.infer(checking, result, { ...place, locals: accumulated, comprehensions: depth }, undefined);
+  const value: Expr_Comprehension = {
+    $typeName: "cel.expr.Expr.Comprehension",
+    iterVar: variable.rewritten,
+    iterVar2: "",
+    iterRange: range.node,
+    accuVar: accumulated.rewritten,
+    accuInit: start.node,
+    loopCondition: counted(checking, node, condition.node),
+    loopStep: step.node,
+    result: yielded.node,
+  };
+  return { type: gathers ? type : yielded.type, node: makeNode(checking, node, { case: "comprehensionExpr", value }) };
+}
+
+/** The condition of a pass, counting the pass first. */
+function counted(checking: Checking, node: Expr, condition: Expr): Expr {
+  const tick = makeCall(checking, node, "@tick", []);
+  const { exprKind } = condition;
+  const always = exprKind.case === "constExpr" && exprKind.value.constantKind.case === "boolValue" && exprKind.value.constantKind.value;
+  return always ? tick : makeCall(checking, node, "_&&_", [tick, condition]);
+}
+
+/** The step of map and filter: `test ? gathered + [value] : gathered`, or without the test. */
+function inferGathering(checking: Checking, step: Expr, accuVar: string, place: Place, want: Want | undefined): Typed {
+  const call = step.exprKind.case === "callExpr" ? step.exprKind.value : undefined;
+  const [first, second, third] = call?.args ?? [];
+  if (call?.function === "_?_:_" && first !== undefined && second !== undefined && third !== undefined) {
+    const test = inferAs(checking, first, place, { type: boolType, what: "the test" });
+    const grown = inferGathering(checking, second, accuVar, place, want);
+    const kept = checking.infer(checking, third, place, undefined);
+    return { type: grown.type, node: makeCall(checking, step, call.function, [test.node, grown.node, kept.node]) };
+  }
+  const added = second?.exprKind.case === "listExpr" ? second.exprKind.value.elements[0] : undefined;
+  if (call?.function !== "_+_" || first === undefined || added === undefined || !isName(first, accuVar)) {
+    return checking.infer(checking, step, place, want);
+  }
+  const wanted = elementWant(checking, want);
+  const known = wanted !== undefined && prune(checking.substitution, wanted.type).kind !== "unknown";
+  const value = known ? inferAs(checking, added, place, wanted) : checking.infer(checking, added, place, undefined);
+  const gathered = checking.infer(checking, first, place, undefined);
+  const type = known ? listOf(wanted.type) : gatheredType(checking, gathered.type, value.type);
+  return { type, node: makeCall(checking, step, "@append", [gathered.node, value.node]) };
+}
+
+function gatheredType(checking: Checking, gathered: CelType, value: CelType): CelType {
+  const before = prune(checking.substitution, gathered);
+  if (before.kind !== "list") return listOf(value);
+  if (!fits(checking.substitution, listOf(value), before)) return dynType;
+  return listOf(join(checking.substitution, before.element, value));
+}
+
+function isName(node: Expr, name: string): boolean {
+  return node.exprKind.case === "identExpr" && node.exprKind.value.name === name;
+}
+
+function itemType(checking: Checking, node: Expr, range: CelType): CelType {
+  const known = prune(checking.substitution, range);
+  switch (known.kind) {
+    case "list":
+      return known.element;
+    case "map":
+      return known.key;
+    case "dyn":
+    case "any":
+    case "error":
+      return dynType;
+    case "unknown":
+      checking.substitution.bindings.set(known.number, dynType);
+      return dynType;
+    default:
+      return report(checking, node, "CEL_TYPE", `${showType(resolve(checking.substitution, known))} has no elements`, "a list or a map is needed");
+  }
+}
+
+function mismatch(checking: Checking, node: Expr, given: CelType, wanted: CelType): void {
+  const [shown, expected] = [given, wanted].map((type) => showType(resolve(checking.substitution, type)));
+  report(checking, node, "CEL_TYPE", `expected ${expected ?? ""}, the expression is ${shown ?? ""}`);
+}

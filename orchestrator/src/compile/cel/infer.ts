@@ -1,0 +1,200 @@
+import type { Constant, Expr, Expr_CreateList, Expr_Select } from "@bufbuild/cel-spec/cel/expr/syntax_pb.js";
+import type { DescField } from "@bufbuild/protobuf";
+import { inferCall } from "./call.ts";
+import { report, suggest } from "./checking.ts";
+import type { Checking, Place, Typed, Want } from "./checking.ts";
+import { inferComprehension } from "./comprehension.ts";
+import { adaptLiteral, elementWant, inferAs } from "./fit.ts";
+import { isSteps } from "./guard.ts";
+import { inferBraces } from "./message.ts";
+import { inferName, inferStep, localNamed, lookUp, unknownNode } from "./names.ts";
+import { makeCall, makeConstant, makeList, makeNode } from "./node.ts";
+import {
+  boolType,
+  bytesType,
+  doubleType,
+  dynType,
+  intType,
+  listOf,
+  nullType,
+  showType,
+  stringType,
+  typeOfField,
+  uintType,
+} from "./type.ts";
+import type { CelType } from "./type.ts";
+import { freshType, join, prune, resolve } from "./unify.ts";
+
+/** The type of a node and what it is rewritten to; what is wrong with it is reported on the way. */
+export function infer(checking: Checking, node: Expr, place: Place, want: Want | undefined): Typed {
+  const { exprKind } = node;
+  switch (exprKind.case) {
+    case "constExpr":
+      return inferConstant(checking, node, exprKind.value, want);
+    case "identExpr":
+      return inferName(checking, node, exprKind.value.name, place, want);
+    case "selectExpr":
+      return inferSelect(checking, node, exprKind.value, place, want);
+    case "callExpr":
+      return inferCall(checking, node, exprKind.value, place, want);
+    case "listExpr":
+      return inferList(checking, node, exprKind.value, place, want);
+    case "structExpr":
+      return inferBraces(checking, node, exprKind.value, place, want);
+    case "comprehensionExpr":
+      return inferComprehension(checking, node, exprKind.value, place, want);
+    case undefined:
+      return unknownNode(node);
+  }
+}
+
+function inferConstant(checking: Checking, node: Expr, constant: Constant, want: Want | undefined): Typed {
+  const { constantKind } = constant;
+  if (constantKind.case === "int64Value" && want !== undefined && checking.strict) {
+    const adapted = adaptLiteral(checking, node, constantKind.value, want);
+    if (adapted !== undefined) return adapted;
+  }
+  if (constantKind.case === "uint64Value" && want?.kept !== undefined) adaptLiteral(checking, node, constantKind.value, want);
+  return { type: typeOfConstant(constantKind.case), node: makeConstant(checking, node, constantKind) };
+}
+
+function typeOfConstant(kind: Constant["constantKind"]["case"]): CelType {
+  switch (kind) {
+    case "boolValue":
+      return boolType;
+    case "int64Value":
+      return intType;
+    case "uint64Value":
+      return uintType;
+    case "doubleValue":
+      return doubleType;
+    case "stringValue":
+      return stringType;
+    case "bytesValue":
+      return bytesType;
+    case "nullValue":
+      return nullType;
+    case "durationValue":
+    case "timestampValue":
+    case undefined:
+      return dynType;
+  }
+}
+
+function inferList(checking: Checking, node: Expr, literal: Expr_CreateList, place: Place, want: Want | undefined): Typed {
+  const wanted = elementWant(checking, want);
+  const known = wanted !== undefined && prune(checking.substitution, wanted.type).kind !== "unknown";
+  let element: CelType | undefined = known ? wanted.type : undefined;
+  const nodes = literal.elements.map((item) => {
+    if (known) return inferAs(checking, item, place, wanted).node;
+    const typed = checking.infer(checking, item, place, undefined);
+    element = join(checking.substitution, element, typed.type);
+    return typed.node;
+  });
+  return { type: listOf(element ?? wanted?.type ?? freshType(checking.substitution)), node: makeList(checking, node, nodes) };
+}
+
+function inferSelect(checking: Checking, node: Expr, select: Expr_Select, place: Place, want: Want | undefined): Typed {
+  const { operand, field, testOnly } = select;
+  if (operand === undefined) return unknownNode(node);
+  if (isSteps(operand, place) && checking.steps !== undefined) return inferStep(checking, node, field, testOnly);
+  if (!testOnly) {
+    const named = inferQualified(checking, node, place);
+    if (named !== undefined) return named;
+  }
+  const of = checking.infer(checking, operand, place, undefined);
+  const known = prune(checking.substitution, of.type);
+  const source = known.kind === "message" ? known.message.fields.find((candidate) => candidate.name === field) : undefined;
+  const type = fieldType(checking, node, known, field);
+  if (!testOnly && source !== undefined && copiesPresence(source, want)) {
+    const name = makeConstant(checking, node, { case: "stringValue", value: field });
+    return { type, node: makeCall(checking, node, "@copy", [of.node, name]) };
+  }
+  const value: Expr_Select = { $typeName: "cel.expr.Expr.Select", operand: of.node, field, testOnly };
+  return { type: testOnly ? boolType : type, node: makeNode(checking, node, { case: "selectExpr", value }) };
+}
+
+/** FeatureSet.FieldPresence.IMPLICIT */
+const implicitPresence = 2;
+
+function copiesPresence(source: DescField, want: Want | undefined): boolean {
+  if (want?.presence === undefined || source.fieldKind === "list" || source.fieldKind === "map") return false;
+  if (source.presence === implicitPresence) return false;
+  return want.presence === "explicit" || (source.fieldKind === "message" && typeOfField(source).kind === "wrapper");
+}
+
+/** A name with dots that stands for a type, an enum's value or a variable. */
+function inferQualified(checking: Checking, node: Expr, place: Place): Typed | undefined {
+  const path = qualifiedName(node);
+  if (path === undefined) return undefined;
+  const root = path.names[0] ?? "";
+  const absolute = checking.parsed.isAbsolute(path.root);
+  if (!absolute && localNamed(place.locals, root) !== undefined) return undefined;
+  return lookUp(checking, node, (absolute ? "." : "") + path.names.join("."), place);
+}
+
+function qualifiedName(node: Expr): { readonly root: Expr; readonly names: readonly string[] } | undefined {
+  const { exprKind } = node;
+  if (exprKind.case === "identExpr") return { root: node, names: [exprKind.value.name] };
+  if (exprKind.case !== "selectExpr" || exprKind.value.testOnly || exprKind.value.operand === undefined) return undefined;
+  const outer = qualifiedName(exprKind.value.operand);
+  return outer === undefined ? undefined : { root: outer.root, names: [...outer.names, exprKind.value.field] };
+}
+
+function fieldType(checking: Checking, node: Expr, of: CelType, field: string): CelType {
+  switch (of.kind) {
+    case "dyn":
+    case "error":
+    case "any":
+      return dynType;
+    case "unknown":
+      checking.substitution.bindings.set(of.number, dynType);
+      return dynType;
+    case "map":
+      return of.value;
+    case "message": {
+      const found = of.message.fields.find((candidate) => candidate.name === field);
+      if (found !== undefined) return typeOfField(found);
+      const names = of.message.fields.map((candidate) => candidate.name);
+      const named = of.message.fields.find((candidate) => candidate.jsonName === field)?.name;
+      const hint = named === undefined ? suggest(field, names, "fields") : `did you mean '${named}'?`;
+      return report(checking, node, "CEL_UNKNOWN_FIELD", `message ${of.message.typeName} has no field '${field}'`, hint);
+    }
+    case "opaque":
+      if (of.name === "optional_type") return { ...of, parameters: of.parameters.map((inner) => fieldType(checking, node, inner, field)) };
+      return noFields(checking, node, of);
+    case "null":
+    case "bool":
+    case "int":
+    case "uint":
+    case "double":
+    case "string":
+    case "bytes":
+    case "timestamp":
+    case "duration":
+    case "list":
+    case "wrapper":
+    case "type":
+      return noFields(checking, node, of);
+  }
+}
+
+function noFields(checking: Checking, node: Expr, of: CelType): CelType {
+  const shown = showType(resolve(checking.substitution, of));
+  return report(checking, node, "CEL_TYPE", `${shown} has no fields`, noFieldsHint(of));
+}
+
+function noFieldsHint(of: CelType): string | undefined {
+  switch (of.kind) {
+    case "list":
+      return "take an element, x[0] for example, or map(x, x.field) over it";
+    case "timestamp":
+      return "its parts are methods: getFullYear(), getHours(), …";
+    case "duration":
+      return "its parts are methods: getHours(), getMinutes(), getSeconds(), getMilliseconds()";
+    case "wrapper":
+      return "the value itself stands for its field `value`";
+    default:
+      return undefined;
+  }
+}
