@@ -67,16 +67,16 @@ message HelloResponse {
 
 const readme = `# A first workflow
 
-- proto/hello/v1/hello.proto: the workflow, an rpc whose option lists its steps
-- proto/greeting/v1/greeting.proto: the contract of the service it calls
-- proto/sidestep/v1/workflow.proto: the options; their comments are the manual
+- hello/v1/hello.proto: the workflow, an rpc whose option lists its steps
+- greeting/v1/greeting.proto: the contract of the service it calls
+- sidestep/v1/workflow.proto: the options; their comments are the manual
 
 \`\`\`sh
 sidestep check                                                   # what is wrong, with file:line:column
 sidestep orchestrator                                            # needs a nats-server; see NATS_URL
 sidestep sidecar --service localhost:50051                       # beside your greeting service
 sidestep deploy                                                  # checks again, then makes the workflow active
-sidestep run exec hello.v1.HelloWorkflow/Hello -d '{"name": "world"}'
+sidestep run exec hello.v1.HelloWorkflow/Hello -d '{"request_id": "1", "name": "world"}'
 \`\`\`
 `;
 
@@ -85,5 +85,5 @@ export const firstFiles: ReadonlyMap<string, string> = new Map([
   ["buf.yaml", bufConfiguration],
   ["proto/greeting/v1/greeting.proto", service],
   ["proto/hello/v1/hello.proto", workflow],
-  ["README.md", readme],
+  ["proto/README.md", readme],
 ]);

@@ -23,8 +23,8 @@ export interface Context extends Surroundings {
   readonly names: Names;
   /** What a call without settings of its own does. */
   readonly settings: Settings;
-  /** Ids that name one step each: those that were found wrong or doubled are left out. */
-  readonly ids: ReadonlySet<string>;
+  /** The path of the step that each id names; wrong ids are left out. */
+  readonly ids: ReadonlyMap<string, string>;
   /** Full names of the messages and enums that the plan's descriptors must hold. */
   readonly types: Set<string>;
   /** The rpcs it calls, by "package.Service/Method". */

@@ -11,6 +11,8 @@ export interface DiagnosticTextOptions {
   readonly color?: boolean;
 }
 
+const lineMax = 160;
+
 /**
  * One diagnostic as text, in lines without a last newline:
  *
@@ -43,14 +45,25 @@ function excerpt(
   sources: ReadonlyMap<string, string> | undefined,
   paint: Paint,
 ): readonly string[] {
-  const line = sources?.get(diagnostic.file)?.split("\n")[diagnostic.line - 1]?.replace(/\r$/, "");
-  if (line === undefined) return [];
+  const whole = sources?.get(diagnostic.file)?.split("\n")[diagnostic.line - 1]?.replace(/\r$/, "");
+  if (whole === undefined) return [];
+  const { line, at } = clip(whole, diagnostic.column - 1);
   const number = String(diagnostic.line).padStart(5);
-  const before = line.slice(0, diagnostic.column - 1).replaceAll(/[^\t]/g, " ");
+  const before = line.slice(0, at).replaceAll(/[^\t]/g, " ");
   return [
     `${paint("2", `${number} |`)} ${line}`,
     `${paint("2", `${" ".repeat(number.length)} |`)} ${before}${paint("31;1", "^")}`,
   ];
+}
+
+/** Of a long line, what is around the point in question. */
+function clip(whole: string, at: number): { readonly line: string; readonly at: number } {
+  if (whole.length <= lineMax) return { line: whole, at };
+  const from = Math.max(0, Math.min(at - lineMax / 2, whole.length - lineMax));
+  const end = from + lineMax;
+  const before = from > 0 ? "…" : "";
+  const after = end < whole.length ? "…" : "";
+  return { line: `${before}${whole.slice(from, end)}${after}`, at: at - from + before.length };
 }
 
 type Paint = (style: string, text: string) => string;

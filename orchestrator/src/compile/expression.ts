@@ -1,7 +1,7 @@
 import type { Expression } from "../../../proto/gen/sidestep/internal/v1/plan.ts";
 import type { ValueType } from "../engine/expression/value.ts";
 import { checkExpression } from "./cel/check.ts";
-import type { Wanted } from "./cel/check.ts";
+import type { Wanted } from "./cel/request.ts";
 import type { Issue } from "./cel/issue.ts";
 import type { Scope } from "./cel/scope.ts";
 import type { Context } from "./context.ts";

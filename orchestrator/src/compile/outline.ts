@@ -6,8 +6,8 @@ import type { Place } from "./place.ts";
 
 /** All steps of a workflow at a glance, before any of them is compiled. */
 export interface Outline {
-  /** Ids that name one step each. */
-  readonly ids: ReadonlySet<string>;
+  /** The path of the step that each id names; of two steps with the same id, the first. */
+  readonly ids: ReadonlyMap<string, string>;
   /** It is small enough to be compiled. */
   readonly fits: boolean;
 }
@@ -15,7 +15,7 @@ export interface Outline {
 /** Looks through the steps, nested ones too: ids and sizes; what is wrong with them becomes findings. */
 export function outlineOf(surroundings: Surroundings, steps: readonly Step[], root: Place): Outline {
   const { findings, limits, packages } = surroundings;
-  const seen = new Map<string, Place>();
+  const seen = new Map<string, string>();
   let count = 0;
   let fits = true;
   const tooLarge = (place: Place, message: string, hint: string): void => {
@@ -41,8 +41,8 @@ export function outlineOf(surroundings: Surroundings, steps: readonly Step[], ro
         "shorten it",
       );
     } else if (first !== undefined) {
-      findings.add("STEP_ID_TWICE", at, `the id '${step.id}' is given twice`, `${first.path} has it too`);
-    } else seen.set(step.id, place);
+      findings.add("STEP_ID_TWICE", at, `the id '${step.id}' is given twice`, `${first} has it too`);
+    } else seen.set(step.id, place.path);
   };
   const walk = (inside: readonly Step[], place: Place, depth: number): void => {
     for (const [index, step] of inside.entries()) {
@@ -64,7 +64,7 @@ export function outlineOf(surroundings: Surroundings, steps: readonly Step[], ro
     }
   };
   walk(steps, root, 1);
-  return { ids: new Set(seen.keys()), fits };
+  return { ids: seen, fits };
 }
 
 function blocksOf(step: Step, place: Place): readonly { readonly steps: readonly Step[]; readonly place: Place }[] {

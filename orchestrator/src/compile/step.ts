@@ -58,8 +58,8 @@ function compileStep(context: Context, step: Step, place: Place, surround: Surro
   const { names, finished } = context;
   const index = context.stepCount++;
   const begun = finished.length;
-  const id = context.ids.has(step.id) ? step.id : "";
-  if (id !== "") hide(names, [id], "it has no result yet: it stands in this very step");
+  const id = context.ids.get(step.id) === place.path ? step.id : "";
+  if (id !== "") hide(names, [id], "it ends only after this");
   const when = compileOptional(context, fieldOf(place, "when"), step.when, { kind: "bool" });
   if (step.lock !== "") {
     context.findings.add(

@@ -80,7 +80,7 @@ function newContext(
   definition: Workflow,
   place: Place,
   serviceSettings: Settings,
-  ids: ReadonlySet<string>,
+  ids: ReadonlyMap<string, string>,
 ): Context {
   const request = { kind: "message", message: method.input } as const;
   const { findings, limits } = surroundings;
@@ -93,7 +93,7 @@ function newContext(
     method,
     request,
     container: method.parent.file.proto.package,
-    names: newNames(request, ids),
+    names: newNames(request, ids.keys()),
     settings,
     ids,
     types: new Set([method.input.typeName, method.output.typeName]),
