@@ -34,6 +34,8 @@ export async function startNats(
     readonly configuration?: string;
     /** The port to listen on, else a free one. */
     readonly port?: number;
+    /** Where its log is kept too. */
+    readonly logFile?: string;
   } = {},
 ): Promise<Nats> {
   const server = await ensureNatsServer();
@@ -50,7 +52,13 @@ export async function startNats(
     ].join("\n"),
   );
   const start = (): Promise<Program> =>
-    startProgram({ name: "nats-server", command: server, args: ["-c", file], readyLine: /Server is ready/ });
+    startProgram({
+      name: "nats-server",
+      command: server,
+      args: ["-c", file],
+      readyLine: /Server is ready/,
+      ...(options.logFile === undefined ? {} : { logFile: options.logFile }),
+    });
   let program = await start();
   return {
     url: `nats://127.0.0.1:${port}`,

@@ -43,6 +43,8 @@ export interface OrderServices extends AsyncDisposable {
 export interface OrderServicesOptions {
   /** Where the journals lie. */
   readonly folder: string;
+  /** Folder for what they write; absent: it is kept in memory only. */
+  readonly logs?: string;
   /** Endpoint for the inventory's stock instrumentation (http/protobuf); absent: it runs without. */
   readonly otlpEndpoint?: string;
   /** More environment by service: SHIP_DELAY_MS, SHIP_OUTAGES for shipping. */
@@ -75,6 +77,7 @@ export async function startService(name: OrderServiceName, options: OrderService
       args: [...command(name, options.otlpEndpoint).args, "--port", String(port), "--journal", journalFile],
       env: { ...tracingEnv(name, options.otlpEndpoint), ...options.env?.[name], ...env },
       readyLine: /listens on/,
+      ...(options.logs === undefined ? {} : { logFile: path.join(options.logs, `${name}.log`) }),
     });
   let program = await start();
   return {

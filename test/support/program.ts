@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { appendFileSync } from "node:fs";
 import path from "node:path";
 import readline from "node:readline";
 
@@ -19,6 +20,8 @@ export type ProgramOptions = {
   readonly readyLine?: RegExp;
   /** How long to wait for `readyLine`; 20 s unless told. */
   readonly readyTimeoutMs?: number;
+  /** Every line is appended to this file too. */
+  readonly logFile?: string;
 };
 
 /** How a program ended. */
@@ -64,7 +67,7 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
     stdio: ["ignore", "pipe", "pipe"],
   });
   running.add(child);
-  const program = toProgram(options.name, child);
+  const program = toProgram(options.name, child, options.logFile);
   await once(child, "spawn");
   try {
     if (options.readyLine !== undefined) {
@@ -97,7 +100,7 @@ export async function runProgram(
   return { ...end, stdout: program.stdout(), lines: program.lines };
 }
 
-function toProgram(name: string, child: ChildProcess): Program {
+function toProgram(name: string, child: ChildProcess, logFile: string | undefined): Program {
   const lines: string[] = [];
   const stdout: string[] = [];
   const listeners = new Set<() => void>();
@@ -107,6 +110,7 @@ function toProgram(name: string, child: ChildProcess): Program {
     reader.on("line", (line) => {
       lines.push(line);
       also?.push(line);
+      if (logFile !== undefined) appendFileSync(logFile, `${line}\n`);
       listeners.forEach((listener) => listener());
     });
     return once(reader, "close");

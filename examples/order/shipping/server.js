@@ -34,7 +34,10 @@ async function ship({ order_id, address, express }) {
     outages -= 1;
     throw new Refusal(grpc.status.UNAVAILABLE, "the carrier does not answer");
   }
-  if (!express) await pause(bookingMs);
+  if (!express && bookingMs > 0) {
+    console.log(`order ${order_id}: waiting for the carrier's desk`);
+    await pause(bookingMs);
+  }
   return book(order_id, address);
 }
 

@@ -1,0 +1,76 @@
+import path from "node:path";
+import grpc from "@grpc/grpc-js";
+import protoLoader from "@grpc/proto-loader";
+
+/** What a customer asks for: shop.v1.FulfilRequest. */
+export interface Order {
+  readonly order_id: string;
+  readonly customer_id: string;
+  readonly items: readonly { readonly sku: string; readonly quantity: number }[];
+  readonly total: { readonly currency: string; readonly units: number };
+  readonly address: string;
+}
+
+/** How a call of Fulfil ended. */
+export type Answer =
+  | { readonly kind: "answered"; readonly runId: string; readonly response: Readonly<Record<string, unknown>> }
+  | { readonly kind: "failed"; readonly runId: string; readonly code: string; readonly message: string };
+
+/**
+ * A client of the shop that has only the .proto: one unary call of shop.v1.OrderWorkflow/Fulfil. `onRun` is told the run's id as soon as
+ * the order is durable.
+ */
+export function fulfil(
+  address: string,
+  order: Order,
+  onRun: (runId: string) => void = () => undefined,
+): Promise<Answer> {
+  const { Fulfil: method } = contract();
+  if (method === undefined) throw new Error("order.proto has no Fulfil");
+  const client = new grpc.Client(address, grpc.credentials.createInsecure());
+  const metadata = new grpc.Metadata({ waitForReady: true });
+  return new Promise<Answer>((resolve) => {
+    let runId = "";
+    const call = client.makeUnaryRequest(
+      method.path,
+      method.requestSerialize,
+      method.responseDeserialize,
+      order,
+      metadata,
+      { deadline: Date.now() + 60_000 },
+      (error, response) => {
+        client.close();
+        if (error === null)
+          resolve({ kind: "answered", runId, response: Object.fromEntries(Object.entries(response ?? {})) });
+        else
+          resolve({
+            kind: "failed",
+            runId,
+            code: grpc.status[error.code] ?? String(error.code),
+            message: error.details,
+          });
+      },
+    );
+    call.on("metadata", (headers: grpc.Metadata) => {
+      runId = String(headers.get("sidestep-run-id")[0] ?? "");
+      onRun(runId);
+    });
+  });
+}
+
+let loaded: grpc.ServiceDefinition | undefined;
+
+function contract(): grpc.ServiceDefinition {
+  const folders = [path.join(import.meta.dirname, "../proto"), path.join(import.meta.dirname, "../../../proto")];
+  loaded ??= findService(
+    protoLoader.loadSync("shop/v1/order.proto", { includeDirs: folders, keepCase: true, longs: Number }),
+    "shop.v1.OrderWorkflow",
+  );
+  return loaded;
+}
+
+function findService(found: protoLoader.PackageDefinition, name: string): grpc.ServiceDefinition {
+  const service = found[name];
+  if (service === undefined || "format" in service) throw new Error(`order.proto has no service ${name}`);
+  return service;
+}

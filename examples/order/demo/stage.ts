@@ -1,0 +1,176 @@
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import os from "node:os";
+import path from "node:path";
+import { freePort } from "../../../test/support/freePort.ts";
+import { startNats } from "../../../test/support/nats.ts";
+import { startOrderServices } from "../../../test/support/orderServices.ts";
+import type { OrderService, OrderServiceName, OrderServices } from "../../../test/support/orderServices.ts";
+import { startOtlpReceiver } from "../../../test/support/otlpReceiver.ts";
+import type { OtlpReceiver } from "../../../test/support/otlpReceiver.ts";
+import { repositoryRoot, runProgram, startNode } from "../../../test/support/program.ts";
+import type { Program } from "../../../test/support/program.ts";
+
+/** One process of ours, which the demo can kill and start again. */
+export interface Part {
+  readonly name: string;
+  readonly pid: () => number;
+  /** SIGKILL, and the end awaited. */
+  readonly kill9: () => Promise<void>;
+  readonly start: () => Promise<void>;
+}
+
+/** Everything the demo runs, each a process of its own; leaving the scope ends all of it. */
+export interface Stage extends AsyncDisposable {
+  /** host:port of the orchestrator. */
+  readonly address: string;
+  readonly natsUrl: string;
+  readonly orchestrator: Part;
+  readonly services: OrderServices;
+  readonly sidecars: Readonly<Record<OrderServiceName, Part>>;
+  /** Undefined when OTEL_EXPORTER_OTLP_ENDPOINT names another collector. */
+  readonly receiver: OtlpReceiver | undefined;
+  /** Folder of logs and journals. */
+  readonly folder: string;
+}
+
+export interface StageOptions {
+  readonly say: (line: string) => void;
+  /** Collector of the user's; undefined: the demo has one of its own. */
+  readonly otlpEndpoint: string | undefined;
+  /** How long the carrier takes for parcels that are not express. */
+  readonly carrierDeskMs: number;
+}
+
+/** Makes the folder that outlives the stage when something goes wrong. */
+export async function makeStageFolder(): Promise<string> {
+  const folder = await mkdtemp(path.join(os.tmpdir(), "sidestep-demo-"));
+  await mkdir(path.join(folder, "logs"));
+  return folder;
+}
+
+/** Removes it. */
+export function removeStageFolder(folder: string): Promise<void> {
+  return rm(folder, { recursive: true, force: true, maxRetries: 3 });
+}
+
+/** Starts everything and deploys the workflow. */
+export async function openStage(folder: string, { say, otlpEndpoint, carrierDeskMs }: StageOptions): Promise<Stage> {
+  await using started = new AsyncDisposableStack();
+  const logs = path.join(folder, "logs");
+  const receiver = otlpEndpoint === undefined ? started.use(await startOtlpReceiver()) : undefined;
+  const otlp = otlpEndpoint ?? receiver?.httpUrl ?? "";
+  const nats = started.use(await startNats({ logFile: path.join(logs, "nats-server.log") }));
+  say(`nats-server        ${nats.url}`);
+  const env = { shipping: { SHIP_DELAY_MS: String(carrierDeskMs) } };
+  const services = started.use(await startOrderServices({ folder, logs, otlpEndpoint: otlp, env }));
+  for (const { name, address } of services.all) {
+    say(`${name.padEnd(18)} ${address}  (${languages[name]}; knows nothing of the rest)`);
+  }
+  const address = `127.0.0.1:${await freePort()}`;
+  const orchestrator = await startPart(started, logs, {
+    name: "orchestrator",
+    file: "orchestrator/src/main.ts",
+    args: ["--listen", address],
+    env: { NATS_URL: nats.url, OTEL_EXPORTER_OTLP_ENDPOINT: otlp },
+  });
+  say(`orchestrator       ${address}`);
+  await deploy(address, say);
+  const descriptors = path.join(folder, "contracts.binpb");
+  await buildDescriptors(descriptors);
+  const sidecar = (service: OrderService): Promise<Part> =>
+    startPart(started, logs, {
+      name: `${service.name}-sidecar`,
+      file: "sidecar/src/main.ts",
+      args: ["--service", service.address, ...howFound(service, descriptors)],
+      env: { NATS_URL: nats.url, OTEL_SERVICE_NAME: `${service.name}-sidecar` },
+    });
+  const [inventory, payment, shipping] = await Promise.all([
+    sidecar(services.inventory),
+    sidecar(services.payment),
+    sidecar(services.shipping),
+  ]);
+  say("three sidecars     one beside each service");
+  const sidecars = { inventory, payment, shipping };
+  const owned = started.move();
+  const dispose = (): Promise<void> => owned.disposeAsync();
+  return {
+    address,
+    natsUrl: nats.url,
+    orchestrator,
+    services,
+    sidecars,
+    receiver,
+    folder,
+    [Symbol.asyncDispose]: dispose,
+  };
+}
+
+interface PartOptions {
+  readonly name: string;
+  readonly file: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+async function startPart(
+  owner: AsyncDisposableStack,
+  logs: string,
+  { name, file, args, env }: PartOptions,
+): Promise<Part> {
+  const start = (): Promise<Program> =>
+    startNode(file, {
+      name,
+      args: [...args, "--admin-port", "0", "--log-format", "json"],
+      env,
+      readyLine: /"msg":"(ready|sidecar ready|orchestrator ready)/,
+      logFile: path.join(logs, `${name}.log`),
+    });
+  let program = await start();
+  owner.defer(async () => void (await program.stop({ graceMs: 5_000 }).catch(() => program.kill9())));
+  return {
+    name,
+    pid: () => program.pid,
+    kill9: async () => void (await program.kill9()),
+    start: async () => {
+      program = await start();
+    },
+  };
+}
+
+const languages: Readonly<Record<OrderServiceName, string>> = {
+  inventory: "Node",
+  payment: "Python",
+  shipping: "Node",
+};
+
+/** The three ways in which a sidecar learns what its service offers. */
+function howFound(service: OrderService, descriptors: string): readonly string[] {
+  switch (service.name) {
+    case "inventory":
+      // By reflection: nothing to say.
+      return [];
+    case "payment":
+      return ["--expose", service.service];
+    case "shipping":
+      return ["--descriptor-set", descriptors, "--expose", service.service];
+  }
+}
+
+async function deploy(address: string, say: (line: string) => void): Promise<void> {
+  const deployed = await runProgram({
+    name: "sidestep deploy",
+    command: process.execPath,
+    args: [path.join(repositoryRoot, "bin/sidestep.js"), "deploy", "examples/order/proto", "--address", address],
+  });
+  if (deployed.code !== 0) throw new Error(`sidestep deploy failed:\n${deployed.lines.join("\n")}`);
+  say("deployed           shop.v1.OrderWorkflow/Fulfil  (examples/order/proto/shop/v1/order.proto)");
+}
+
+async function buildDescriptors(file: string): Promise<void> {
+  const built = await runProgram({
+    name: "buf build",
+    command: path.join(repositoryRoot, "node_modules/.bin/buf"),
+    args: ["build", "examples/order/proto", "-o", file],
+  });
+  if (built.code !== 0) throw new Error(`buf build failed:\n${built.lines.join("\n")}`);
+}
