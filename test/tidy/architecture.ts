@@ -125,6 +125,18 @@ export const architecture: readonly Part[] = [
 
   // Around it.
   { folder: "scripts", imports: [], packages: ["esbuild", ...protobuf] },
-  { folder: "examples", imports: ["proto/gen", "scripts"], packages: [...protobuf, "@grpc/grpc-js"] },
+  // The example's services know nothing of ours; the demo starts everything with the same means as the tests.
+  { folder: "examples", imports: [], packages: ["@grpc/*"] },
+  {
+    folder: "examples/order/demo.ts",
+    imports: ["examples/order/demo", "type:test/support"],
+    packages: [],
+  },
+  {
+    folder: "examples/order/demo",
+    imports: ["proto/gen", projection, "test/support"],
+    packages: ["@grpc/grpc-js", "@grpc/proto-loader"],
+  },
+  { folder: "test/support", imports: ["scripts"], packages: [] },
   { folder: "vitest.config.ts", imports: ["scripts"], packages: ["vitest"] },
 ];

@@ -98,7 +98,7 @@ export function importsOfTests(tree: readonly Source[]): readonly Finding[] {
         ({ target, isOwn }) =>
           isOwn && (/^(test|examples)\//.test(target) || /\.test\.ts$|\/testing(\/|\.ts$)/.test(target)),
       )
-      .filter(({ target }) => !(source.path.startsWith("examples/") && target.startsWith("examples/")))
+      .filter(({ target }) => !(source.path.startsWith("examples/") && /^(examples|test\/support)\//.test(target)))
       .map(
         ({ target }) =>
           `${source.path}: imports ${target}. Remedy: what production needs lives beside it, not in tests or examples.`,
