@@ -6,7 +6,7 @@ import { RpcStatus } from "../../../proto/gen/sidestep/internal/v1/rpc.ts";
 import { Sidecar } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import { Incident_Reason, Run_State } from "../../../proto/gen/sidestep/v1/run.ts";
 import { fromHex } from "../../../proto/wire/runId.ts";
-import type { StepPlan } from "../engine/plan.ts";
+import type { Action, StepPlan } from "../engine/plan.ts";
 import type { AttemptEnded, StepAddress, StepEnded, Transition } from "../engine/transition.ts";
 import { attemptSpanId, runSpanId, startedSpanId, stepSpanId } from "./spanId.ts";
 import { isSampled, spansOfTurn } from "./spans.ts";
@@ -25,11 +25,26 @@ const run: TracedRun = {
 const charge: AttemptId = { step: "charge", generation: 0, phase: 0, attempt: 2 };
 const unavailable = RpcStatus.fromPartial({ code: 14, message: "no route" });
 
-function makePlan(kind: "call" | "parallel"): StepPlan {
-  const plan = { index: 0, name: "", id: "", title: "", when: undefined, resultType: "", compensate: undefined };
-  const action = kind === "call" ? { kind, call: undefined } : { kind, branches: [] };
-  return { ...plan, action } as unknown as StepPlan;
+function makePlan(action: Action): StepPlan {
+  return { index: 0, name: "", id: "", title: "", when: undefined, resultType: "", action, compensate: undefined };
 }
+
+const callPlan = makePlan({
+  kind: "call",
+  call: {
+    method: "payment.v1.PaymentService/Charge",
+    request: undefined,
+    headers: [],
+    timeoutMs: 0,
+    stepTimeoutMs: undefined,
+    queueNoticeMs: 0,
+    retry: { attemptsMax: 1, backoffMs: 0, backoffMaxMs: 0, multiplier: 1, on: new Set() },
+    onDoubt: 0,
+    onExhausted: 0,
+    isIdempotent: false,
+    isClaimed: false,
+  },
+});
 
 function makeAttempt(more: Partial<AttemptEnded>): AttemptEnded {
   return {
@@ -55,7 +70,7 @@ function makeStep(more: Partial<StepEnded>): StepEnded {
   return {
     kind: "stepEnded",
     address,
-    plan: makePlan("call"),
+    plan: callPlan,
     parent: undefined,
     startedMs: 990,
     endedMs: 1011,
@@ -141,7 +156,9 @@ test("a step stands below the run, or below the step whose block it is in", () =
   });
   const parent: StepAddress = { step: "pay_and_quote", generation: 0, phase: 0 };
   expect(spanOf(makeStep({ parent })).parentSpanId).toBe(stepSpanId(runId, parent, sha256));
-  expect(spanOf(makeStep({ plan: makePlan("parallel"), attempts: 0 })).attributes).toMatchObject({
+  expect(
+    spanOf(makeStep({ plan: makePlan({ kind: "parallel", branches: [] }), attempts: 0 })).attributes,
+  ).toMatchObject({
     "sidestep.step.kind": "parallel",
   });
 });

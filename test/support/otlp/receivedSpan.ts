@@ -57,7 +57,9 @@ function load(): grpc.ServiceDefinition {
     defaults: true,
     oneofs: true,
   });
-  return all["opentelemetry.proto.collector.trace.v1.TraceService"] as unknown as grpc.ServiceDefinition;
+  const service = all["opentelemetry.proto.collector.trace.v1.TraceService"];
+  if (service === undefined || "format" in service) throw new Error("trace.proto has no TraceService");
+  return service;
 }
 
 interface WireValue {
