@@ -34,6 +34,7 @@ const callPlan = makePlan({
   call: {
     method: "payment.v1.PaymentService/Charge",
     request: undefined,
+    responseType: "",
     headers: [],
     timeoutMs: 0,
     stepTimeoutMs: undefined,
