@@ -1,6 +1,6 @@
-import { status } from "@grpc/grpc-js";
 import type { Client, ClientReadableStream, ServiceError } from "@grpc/grpc-js";
 import { HealthCheckRequest, HealthCheckResponse, HealthCheckResponse_ServingStatus as Serving } from "../../../proto/gen/grpc/health/v1/health.ts";
+import { code } from "../../../proto/wire/status.ts";
 import { pause } from "../../../runtime/src/pause.ts";
 
 /** What a health service says of one service; "unspoken": the process has no health service, or does not know this one. */
@@ -48,24 +48,24 @@ function watch(client: Client, service: string, onChange: (health: Healthiness) 
       if (health === undefined) done("unknownService");
       else onChange(health);
     });
-    endOf(call, (code) => done(code === status.UNIMPLEMENTED ? "unimplemented" : code === status.NOT_FOUND ? "unknownService" : "ended"));
+    endOf(call, (ended) => done(ended === code.UNIMPLEMENTED ? "unimplemented" : ended === code.NOT_FOUND ? "unknownService" : "ended"));
     if (signal.aborted) cancel();
   });
 }
 
-function endOf(call: ClientReadableStream<HealthCheckResponse>, end: (code: number) => void): void {
+function endOf(call: ClientReadableStream<HealthCheckResponse>, end: (ended: number) => void): void {
   call.on("error", (error: ServiceError) => end(error.code));
-  call.on("end", () => end(status.OK));
+  call.on("end", () => end(code.OK));
 }
 
 async function poll(client: Client, service: string, onChange: (health: Healthiness) => void, signal: AbortSignal): Promise<void> {
   let asked = service;
   while (!signal.aborted) {
     const answer = await check(client, asked);
-    if (answer.code === status.UNIMPLEMENTED || (answer.code === status.NOT_FOUND && asked === "")) return onChange("unspoken");
-    if (answer.code === status.NOT_FOUND) asked = "";
+    if (answer.code === code.UNIMPLEMENTED || (answer.code === code.NOT_FOUND && asked === "")) return onChange("unspoken");
+    if (answer.code === code.NOT_FOUND) asked = "";
     else {
-      onChange(answer.code === status.OK ? (toHealthiness(answer.serving) ?? "unspoken") : "notServing");
+      onChange(answer.code === code.OK ? (toHealthiness(answer.serving) ?? "unspoken") : "notServing");
       await pause(pollMs, signal);
     }
   }
@@ -79,7 +79,7 @@ function check(client: Client, service: string): Promise<{ readonly code: number
       decodeResponse,
       { service },
       { deadline: Date.now() + checkTimeoutMs },
-      (error, response) => resolve({ code: error?.code ?? status.OK, serving: response?.status ?? Serving.UNKNOWN }),
+      (error, response) => resolve({ code: error?.code ?? code.OK, serving: response?.status ?? Serving.UNKNOWN }),
     );
   });
 }

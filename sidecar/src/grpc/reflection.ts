@@ -1,7 +1,7 @@
-import { status } from "@grpc/grpc-js";
 import type { Client, ServiceError } from "@grpc/grpc-js";
 import type { FileDescriptorProto } from "@bufbuild/protobuf/wkt";
 import { ServerReflectionRequest, ServerReflectionResponse } from "../../../proto/gen/grpc/reflection/v1/reflection.ts";
+import { code } from "../../../proto/wire/status.ts";
 import { parseFile } from "../core/descriptors.ts";
 import { isInfrastructure } from "../core/exposure.ts";
 
@@ -17,10 +17,10 @@ export type Reflection = {
 
 export class ReflectionError extends Error {
   readonly code: number;
-  constructor(code: number, message: string) {
+  constructor(number: number, message: string) {
     super(message);
     this.name = "ReflectionError";
-    this.code = code;
+    this.code = number;
   }
 }
 
@@ -34,7 +34,7 @@ export async function reflect(client: Client): Promise<Reflection | undefined> {
     try {
       return await converse(client, version);
     } catch (error) {
-      if (!(error instanceof ReflectionError) || error.code !== status.UNIMPLEMENTED) throw error;
+      if (!(error instanceof ReflectionError) || error.code !== code.UNIMPLEMENTED) throw error;
     }
   }
   return undefined;
@@ -43,7 +43,7 @@ export async function reflect(client: Client): Promise<Reflection | undefined> {
 async function converse(client: Client, version: Reflection["version"]): Promise<Reflection> {
   using dialogue = openDialogue(client, version);
   const listed = await dialogue.ask({ $case: "listServices", value: "*" });
-  if (listed.messageResponse?.$case !== "listServicesResponse") throw new ReflectionError(status.INTERNAL, "list_services was not answered");
+  if (listed.messageResponse?.$case !== "listServicesResponse") throw new ReflectionError(code.INTERNAL, "list_services was not answered");
   const services = listed.messageResponse.value.service.map((one) => one.name).toSorted();
   const files = new Map<string, FileDescriptorProto>();
   const failures: { service: string; message: string }[] = [];
@@ -98,13 +98,13 @@ function openDialogue(client: Client, version: Reflection["version"]): Dialogue 
   );
   const waiting: PromiseWithResolvers<ServerReflectionResponse>[] = [];
   let failure: ReflectionError | undefined;
-  const fail = (code: number, message: string): void => {
-    failure ??= new ReflectionError(code, message);
+  const fail = (number: number, message: string): void => {
+    failure ??= new ReflectionError(number, message);
     for (const one of waiting.splice(0)) one.reject(failure);
   };
   call.on("data", (response: ServerReflectionResponse) => waiting.shift()?.resolve(response));
   call.on("error", (error: ServiceError) => fail(error.code, error.details));
-  call.on("end", () => fail(status.UNAVAILABLE, "the reflection stream ended"));
+  call.on("end", () => fail(code.UNAVAILABLE, "the reflection stream ended"));
   return {
     ask: (messageRequest) => {
       if (failure !== undefined) return Promise.reject(failure);

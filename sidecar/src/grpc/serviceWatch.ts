@@ -127,8 +127,8 @@ export class ServiceWatch implements Disposable {
         this.channel.client,
         service,
         (health) => {
-          if (signal.aborted || this.#health.get(service) === health) return;
           isUnspoken = health === "unspoken";
+          if (signal.aborted || this.#health.get(service) === health) return;
           this.#health.set(service, health);
           if (health === "notServing") this.#options.log.warn("the service is not serving, no tasks are pulled for it", { service });
           if (health === "serving") this.#options.log.info("the service is serving", { service });

@@ -20,7 +20,7 @@ export type PullerOptions = {
   readonly log: Log;
 };
 
-type Pull = { left: number; readonly startedAtMs: number };
+type Pull = { readonly batch: number; readonly startedAtMs: number };
 
 const expiresMs = 5_000;
 const heartbeatMs = 500;
@@ -40,7 +40,9 @@ export class TaskPuller {
   readonly #inbox = `${createInbox()}.`;
   readonly #subject: string;
   readonly #subscription: Subscription;
+  /** Requests that the server may still serve. Tasks don't say which one they belong to, only statuses do. */
   readonly #pulls = new Map<string, Pull>();
+  #outstanding = 0;
   readonly #forget: () => void;
   readonly #watchdog: NodeJS.Timeout;
   #window: PullWindow = firstWindow;
@@ -61,16 +63,14 @@ export class TaskPuller {
         if (error === null) this.#receive(message);
       },
     });
-    const forgets = [nats.onReconnect(() => this.#restart()), nats.onDisconnect(() => this.#pulls.clear())];
+    const forgets = [nats.onReconnect(() => this.#restart()), nats.onDisconnect(() => this.#clear())];
     this.#forget = () => forgets.forEach((forget) => forget());
     this.#watchdog = setInterval(() => this.#watch(), heartbeatMs);
   }
 
   /** Tasks asked for that have not come. */
   outstanding(): number {
-    let sum = 0;
-    for (const pull of this.#pulls.values()) sum += pull.left;
-    return sum;
+    return this.#outstanding;
   }
 
   /** Begins, or goes on, asking for tasks. */
@@ -90,12 +90,13 @@ export class TaskPuller {
   pull(): void {
     if (!this.#isActive || this.#resting !== undefined || !this.#options.nats.isConnected()) return;
     const { free, unasked } = this.#options.room();
-    const batch = nextBatch(this.#window, this.outstanding(), unasked, free);
+    const batch = nextBatch(this.#window, this.#outstanding, unasked, free);
     if (batch <= 0) return;
     const token = (this.#count += 1).toString(36);
     const now = performance.now();
     if (this.#pulls.size === 0) this.#heardAtMs = now;
-    this.#pulls.set(token, { left: batch, startedAtMs: now });
+    this.#pulls.set(token, { batch, startedAtMs: now });
+    this.#outstanding += batch;
     const request = JSON.stringify({ batch, expires: nanos(expiresMs), idle_heartbeat: nanos(heartbeatMs) });
     this.#options.nats.connection.publish(this.#subject, request, { reply: this.#inbox + token });
   }
@@ -107,38 +108,32 @@ export class TaskPuller {
     this.#forget();
     clearInterval(this.#watchdog);
     clearTimeout(this.#resting);
-    this.#pulls.clear();
+    this.#clear();
     if (this.#options.nats.isConnected()) await this.#subscription.drain().catch(() => undefined);
     else this.#subscription.unsubscribe();
   }
 
   #receive(message: Msg): void {
     this.#heardAtMs = performance.now();
-    const token = message.subject.slice(this.#inbox.length);
-    const code = message.headers?.code ?? 0;
-    if (code !== 0 && message.data.length === 0) return this.#receiveStatus(token, code, message.headers?.description ?? "");
+    if ((message.headers?.code ?? 0) !== 0 && message.data.length === 0) return this.#receiveStatus(message);
     const delivery = toDelivery(this.#options.nats, message);
-    const pull = this.#pulls.get(token);
-    if (pull !== undefined) {
-      pull.left -= 1;
-      if (pull.left <= 0) {
-        this.#pulls.delete(token);
-        this.#window = grown(this.#window, windowMax);
-      }
+    this.#outstanding -= 1;
+    if (this.#outstanding <= 0) {
+      this.#clear();
+      this.#window = grown(this.#window, windowMax);
     }
     if (this.#isMissing) this.#found();
     if (delivery !== undefined) this.#options.accept(delivery);
     this.pull();
   }
 
-  #receiveStatus(token: string, code: number, description: string): void {
+  #receiveStatus(message: Msg): void {
+    const { code = 0, description = "" } = message.headers ?? {};
     if (code === 100) {
       if (this.#isMissing) this.#found();
       return;
     }
-    const pull = this.#pulls.get(token);
-    if (pull === undefined) return;
-    this.#pulls.delete(token);
+    if (!this.#end(message.subject.slice(this.#inbox.length), Number(message.headers?.get("Nats-Pending-Messages") ?? ""))) return;
     if (code === 408 || code === 404) {
       if (this.#pulls.size === 0) this.#window = firstWindow;
       this.pull();
@@ -149,6 +144,22 @@ export class TaskPuller {
       this.#options.log.info("waiting for the first workflow that calls the service", { service: this.#options.service });
     } else if (code !== 503) this.#options.log.info("a pull has ended", { service: this.#options.service, code, description });
     this.#rest();
+  }
+
+  /** A request is over; `pending` of its tasks will not come. False for one that is not known any more. */
+  #end(token: string, pending: number): boolean {
+    const pull = this.#pulls.get(token);
+    if (pull === undefined) return false;
+    this.#pulls.delete(token);
+    let asked = 0;
+    for (const { batch } of this.#pulls.values()) asked += batch;
+    this.#outstanding = Math.min(Math.max(this.#outstanding - (pending > 0 ? pending : pull.batch), 0), asked);
+    return true;
+  }
+
+  #clear(): void {
+    this.#pulls.clear();
+    this.#outstanding = 0;
   }
 
   /** Waits a little before the next pull, longer each time. */
@@ -169,7 +180,7 @@ export class TaskPuller {
   }
 
   #restart(): void {
-    this.#pulls.clear();
+    this.#clear();
     this.#window = firstWindow;
     clearTimeout(this.#resting);
     this.#resting = undefined;
@@ -180,11 +191,11 @@ export class TaskPuller {
   #watch(): void {
     const now = performance.now();
     for (const [token, pull] of this.#pulls) {
-      if (now - pull.startedAtMs > expiresMs + silenceMaxMs) this.#pulls.delete(token);
+      if (now - pull.startedAtMs > expiresMs + silenceMaxMs) this.#end(token, 0);
     }
     if (this.#pulls.size > 0 && now - this.#heardAtMs > silenceMaxMs) {
       this.#options.log.warn("a pull fell silent, pulling anew", { service: this.#options.service });
-      this.#pulls.clear();
+      this.#clear();
       this.#window = firstWindow;
     }
     this.pull();

@@ -1,0 +1,78 @@
+import { logSettings } from "../../runtime/src/logSettings.ts";
+import { natsSettings } from "../../runtime/src/natsSettings.ts";
+import { duration, integer, optionalPort, requiredTexts, text, textOr, texts } from "../../runtime/src/setting.ts";
+import type { Values } from "../../runtime/src/setting.ts";
+import { parseTarget, targetForm } from "./grpc/target.ts";
+import type { Target } from "./grpc/target.ts";
+
+const nameForm = /^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$/;
+
+/** Every setting of a sidecar: its flags, variables, help and documentation are made from here. */
+export const sidecarSettings = {
+  service: requiredTexts({ flag: "service", placeholder: "<address>", doc: "Where a service listens: host:port or unix:path." }, (one) =>
+    parseTarget(one) === undefined ? targetForm : undefined,
+  ),
+  expose: texts(
+    {
+      flag: "expose",
+      placeholder: "<package.Service[@address]>",
+      doc: "Service to take tasks for; without it all that are found. With an address: at that --service only.",
+    },
+    (one) => (parseWanted(one) === undefined ? "a service's full name such as shop.v1.Orders, with or without @address" : undefined),
+  ),
+  descriptorSet: text({
+    flag: "descriptor-set",
+    placeholder: "<file>",
+    doc: "A FileDescriptorSet (buf build -o) that says what the service offers, instead of reflection.",
+  }),
+  tlsCa: text({ flag: "tls-ca", placeholder: "<file>", doc: "Certificates the service's is checked against; turns TLS on." }),
+  tlsCert: text({ flag: "tls-cert", placeholder: "<file>", doc: "Certificate shown to the service; turns TLS on." }),
+  tlsKey: text({ flag: "tls-key", placeholder: "<file>", doc: "Private key of that certificate." }),
+  concurrency: integer({ flag: "concurrency", doc: "Calls at a time, over all services." }, 64, { min: 1, max: 10_000 }),
+  name: textOr(
+    { flag: "name", env: "OTEL_SERVICE_NAME", placeholder: "<name>", doc: "What the sidecar is called in traces, metrics and the catalog." },
+    "sidestep-sidecar",
+  ),
+  adminHost: textOr({ flag: "admin-host", placeholder: "<host>", doc: "Address of /livez, /readyz and /metrics." }, "127.0.0.1"),
+  adminPort: optionalPort({ flag: "admin-port", doc: "Port of /livez, /readyz and /metrics." }, "next free from 7430"),
+  drainTimeout: duration(
+    { flag: "drain-timeout", doc: "How long a shutdown waits for the calls in flight." },
+    "30s",
+    { min: 0, max: 86_400_000 },
+  ),
+  ...natsSettings,
+  ...logSettings,
+};
+
+export type SidecarSettings = Values<typeof sidecarSettings>;
+
+/** A service to expose, at one address or wherever it is found. */
+export type Wanted = { readonly service: string; readonly target: string | undefined };
+
+/** Reads "shop.v1.Orders" or "shop.v1.Orders@localhost:50051". */
+export function parseWanted(one: string): Wanted | undefined {
+  const at = one.indexOf("@");
+  const service = at < 0 ? one : one.slice(0, at);
+  const target = at < 0 ? undefined : one.slice(at + 1);
+  const isSound = nameForm.test(service) && (target === undefined || parseTarget(target) !== undefined);
+  return isSound ? { service, target } : undefined;
+}
+
+/** Of the settings' texts, the addresses. */
+export function targetsOf(settings: SidecarSettings): readonly Target[] {
+  return [...new Set(settings.service)].flatMap((one) => parseTarget(one) ?? []);
+}
+
+/** What contradicts itself although each setting is sound. */
+export function contradictions(settings: SidecarSettings): readonly string[] {
+  const problems: string[] = [];
+  if ((settings.tlsCert === undefined) !== (settings.tlsKey === undefined)) {
+    problems.push("--tls-cert and --tls-key are needed together");
+  }
+  for (const wanted of settings.expose.flatMap((one) => parseWanted(one) ?? [])) {
+    if (wanted.target !== undefined && !settings.service.includes(wanted.target)) {
+      problems.push(`--expose ${wanted.service}@${wanted.target} names an address that is no --service`);
+    }
+  }
+  return problems;
+}

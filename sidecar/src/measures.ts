@@ -1,0 +1,56 @@
+import type { Meter } from "@opentelemetry/api";
+import { AskReply_Verdict } from "../../proto/gen/sidestep/internal/v1/task.ts";
+import type { Log } from "../../runtime/src/log.ts";
+import type { WorkerObserver } from "./ports.ts";
+
+/** What is looked at when metrics are scraped. */
+export type Gauges = {
+  readonly running: () => number;
+  readonly isConnected: () => boolean;
+  readonly reconnects: () => number;
+  readonly serving: () => readonly { readonly service: string; readonly isServing: boolean }[];
+};
+
+/** The sidecar's metrics, and the log lines that go with them. */
+export function openMeasures(meter: Meter, log: Log): WorkerObserver & { watch(gauges: Gauges): void; garbage(): void; retried(): void } {
+  const tasks = meter.createCounter("sidestep.sidecar.tasks", { description: "Tasks by method and what became of them." });
+  const durations = meter.createHistogram("sidestep.sidecar.task.duration.seconds", {
+    description: "From taking a task up to its acknowledgement.",
+    advice: { explicitBucketBoundaries: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60] },
+  });
+  const asks = meter.createCounter("sidestep.sidecar.asks", { description: "Questions to owners of partitions, by reason and verdict." });
+  const setAside = meter.createCounter("sidestep.sidecar.set_aside", { description: "Messages that are none of ours, taken out of the queue." });
+  const retries = meter.createCounter("sidestep.sidecar.publish_retries", { description: "Outcomes published again for want of an answer." });
+  return {
+    ended: (method, outcome, durationMs) => {
+      tasks.add(1, { "rpc.method": method, outcome });
+      durations.record(durationMs / 1_000, { "rpc.method": method });
+    },
+    asked: (reason, verdict) => asks.add(1, { reason, verdict: verdict === undefined ? "NO_ANSWER" : (verdictNames.get(verdict) ?? "UNKNOWN") }),
+    setAside: (reason, delivery) => {
+      setAside.add(1);
+      log.error("a message in the task queue was set aside", { reason, streamSequence: delivery.streamSequence, bytes: delivery.body.length });
+    },
+    unreported: (task, reason) => log.error("an outcome can't be stored", { runId: task.runId, step: task.attempt.step, method: task.message.method, reason }),
+    garbage: () => setAside.add(1),
+    retried: () => retries.add(1),
+    watch: (gauges) => {
+      meter
+        .createObservableGauge("sidestep.sidecar.in_flight", { description: "Tasks being worked on." })
+        .addCallback((result) => result.observe(gauges.running()));
+      meter
+        .createObservableGauge("sidestep.sidecar.connected", { description: "1 while there is a connection to NATS." })
+        .addCallback((result) => result.observe(gauges.isConnected() ? 1 : 0));
+      meter
+        .createObservableCounter("sidestep.sidecar.nats_reconnects", { description: "How often the connection to NATS came back." })
+        .addCallback((result) => result.observe(gauges.reconnects()));
+      meter
+        .createObservableGauge("sidestep.sidecar.serving", { description: "1 while tasks of the service are pulled." })
+        .addCallback((result) => {
+          for (const { service, isServing } of gauges.serving()) result.observe(isServing ? 1 : 0, { service });
+        });
+    },
+  };
+}
+
+const verdictNames: ReadonlyMap<number, string> = new Map(Object.entries(AskReply_Verdict).map(([name, number]) => [number, name]));

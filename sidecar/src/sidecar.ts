@@ -1,0 +1,188 @@
+import type { Sidecar as SidecarFacts } from "../../proto/gen/sidestep/internal/v1/task.ts";
+import type { Names } from "../../proto/wire/subjects.ts";
+import { errorText } from "../../runtime/src/log.ts";
+import type { Log } from "../../runtime/src/log.ts";
+import type { Nats } from "../../runtime/src/natsConnection.ts";
+import { pause } from "../../runtime/src/pause.ts";
+import { openPublisher } from "../../runtime/src/publisher.ts";
+import type { Publisher } from "../../runtime/src/publisher.ts";
+import { atMost } from "../../runtime/src/shutdown.ts";
+import { observeClock, unknownOffset } from "./core/admission.ts";
+import type { ClockOffset } from "./core/admission.ts";
+import { invoke } from "./grpc/invoke.ts";
+import type { ServiceWatch } from "./grpc/serviceWatch.ts";
+import type { openMeasures } from "./measures.ts";
+import { askOwner } from "./nats/asks.ts";
+import { openCatalog } from "./nats/catalog.ts";
+import type { CatalogWriter } from "./nats/catalog.ts";
+import { listenForControl } from "./nats/control.ts";
+import { reportOutcome } from "./nats/outcomes.ts";
+import { TaskPuller } from "./nats/tasks.ts";
+import type { Delivery, Service, WorkerPorts } from "./ports.ts";
+import { Worker } from "./worker.ts";
+
+export type SidecarOptions = {
+  readonly nats: Nats;
+  readonly names: Names;
+  readonly facts: SidecarFacts;
+  readonly concurrency: number;
+  readonly measures: ReturnType<typeof openMeasures>;
+  readonly log: Log;
+};
+
+type Pulling = { readonly puller: TaskPuller; readonly control: Disposable };
+
+const extendCheckMs = 1_000;
+const catalogEveryMs = 10_000;
+/** How exactly the clocks of server and sidecar can be compared by what arrives. */
+const clockMarginMs = 250;
+const lastWordsMs = 1_000;
+
+/** Pulls for each service that its watches find and that is healthy, and works off what comes. */
+export class Sidecar {
+  readonly worker: Worker;
+  readonly #options: SidecarOptions;
+  readonly #watches = new Set<ServiceWatch>();
+  readonly #pulling = new Map<string, Pulling>();
+  readonly #stop = new AbortController();
+  readonly #publisher: Publisher;
+  readonly #catalog: CatalogWriter;
+  readonly #timers: readonly NodeJS.Timeout[];
+  #offset: ClockOffset = unknownOffset;
+  #isDraining = false;
+
+  constructor(options: SidecarOptions) {
+    this.#options = options;
+    this.#publisher = openPublisher(options.nats.connection);
+    this.#catalog = openCatalog(this.#publisher, options.names, options.facts.id);
+    this.worker = new Worker(this.#ports(), { concurrency: options.concurrency, sidecar: options.facts });
+    this.worker.onRoom(() => this.#pullAll());
+    this.#timers = [setInterval(() => this.worker.extend(), extendCheckMs), setInterval(() => this.#sayAll(), catalogEveryMs)];
+  }
+
+  /** Takes a service process on; `update` is to be called whenever its offers change. */
+  add(watch: ServiceWatch): void {
+    this.#watches.add(watch);
+    this.update();
+  }
+
+  /** What is offered now, and whether tasks of it are pulled. */
+  serving(): readonly { readonly service: string; readonly isServing: boolean }[] {
+    return this.#services().map((service) => ({ service, isServing: this.#provider(service)?.isServing ?? false }));
+  }
+
+  /** Begins, pauses and ends pulling, as the offers are now. */
+  update(): void {
+    if (this.#isDraining) return;
+    const services = new Set(this.#services());
+    for (const service of services) {
+      const { puller } = this.#pulling.get(service) ?? this.#begin(service);
+      if (this.#provider(service)?.isServing === true) puller.resume();
+      else puller.pause();
+    }
+    for (const [service, { puller, control }] of this.#pulling) {
+      if (services.has(service)) continue;
+      this.#pulling.delete(service);
+      control[Symbol.dispose]();
+      void puller.close();
+    }
+    this.#sayAll();
+  }
+
+  /**
+   * Stops pulling, gives back what was not begun, and waits until what runs is reported and acknowledged, at most `boundMs`. True when
+   * all was done.
+   */
+  async drain(boundMs: number): Promise<boolean> {
+    this.#isDraining = true;
+    const pulling = [...this.#pulling];
+    await atMost(lastWordsMs, Promise.all([...pulling.map(([, { puller }]) => puller.close()), ...pulling.map(([service]) => this.#catalog.unsay(service))]));
+    const isDone = await atMost(boundMs, this.worker.drain());
+    for (const timer of this.#timers) clearInterval(timer);
+    this.#stop.abort();
+    for (const [, { control }] of pulling) control[Symbol.dispose]();
+    this.#pulling.clear();
+    // The last acknowledgements are written before the connection closes.
+    if (this.#options.nats.isConnected()) await atMost(lastWordsMs, this.#options.nats.connection.flush().catch(() => undefined));
+    this.#publisher[Symbol.dispose]();
+    for (const watch of this.#watches) watch[Symbol.dispose]();
+    return isDone;
+  }
+
+  #services(): readonly string[] {
+    return [...new Set([...this.#watches].flatMap((watch) => watch.offers().map((offer) => offer.exposed.service)))];
+  }
+
+  /** Who offers a service: the first that is healthy. */
+  #provider(service: string): (Service & { readonly isServing: boolean; readonly target: string }) | undefined {
+    const found = [...this.#watches].flatMap((watch) =>
+      watch.offers().filter((offer) => offer.exposed.service === service).map((offer) => ({ watch, offer })),
+    );
+    const best = found.find(({ offer }) => offer.isServing) ?? found[0];
+    if (best === undefined) return undefined;
+    const { watch, offer } = best;
+    return {
+      offered: offer.exposed,
+      isServing: offer.isServing,
+      target: watch.channel.target.text,
+      invoke: (request) => invoke(watch.channel, request),
+    };
+  }
+
+  #begin(service: string): Pulling {
+    const { nats, names, log, measures } = this.#options;
+    const pulling = {
+      puller: new TaskPuller({
+        nats,
+        names,
+        service,
+        log,
+        room: () => {
+          const free = this.worker.free();
+          const outstanding = [...this.#pulling.values()].reduce((sum, one) => sum + one.puller.outstanding(), 0);
+          return { free, unasked: free - outstanding };
+        },
+        accept: (delivery) => this.#accept(service, delivery),
+      }),
+      control: listenForControl(nats, names, service, (reset) => this.worker.reset(reset), () => measures.garbage()),
+    };
+    this.#pulling.set(service, pulling);
+    return pulling;
+  }
+
+  #accept(service: string, delivery: Delivery): void {
+    this.#offset = observeClock(this.#offset, delivery.storedAtMs, delivery.receivedAtMs);
+    const provider = this.#provider(service);
+    if (provider === undefined) delivery.nak(lastWordsMs);
+    else this.worker.accept(delivery, provider);
+  }
+
+  #pullAll(): void {
+    for (const { puller } of this.#pulling.values()) puller.pull();
+  }
+
+  #sayAll(): void {
+    const { facts, concurrency, nats, log } = this.#options;
+    if (this.#isDraining || !nats.isConnected()) return;
+    for (const service of this.#pulling.keys()) {
+      const provider = this.#provider(service);
+      if (provider === undefined) continue;
+      const methods = (provider.offered.methods ?? []).map((method) => `${service}/${method.name}`);
+      const entry = { sidecar: facts, services: [service], methods, target: provider.target, serving: provider.isServing, concurrency };
+      this.#catalog.say(service, entry).catch((error: unknown) => log.debug("the catalog entry was not written", { error: errorText(error) }));
+    }
+  }
+
+  #ports(): WorkerPorts {
+    const { nats, names, measures } = this.#options;
+    return {
+      ask: (task, ask) => askOwner(nats, names, task, ask),
+      report: (task, outcome) =>
+        reportOutcome(this.#publisher, names, task, outcome, { signal: this.#stop.signal, onRetry: () => measures.retried() }),
+      now: Date.now,
+      pause: (ms) => pause(ms, this.#stop.signal),
+      connectedAtMs: () => nats.connectedAtMs() + this.#offset.aheadMs + clockMarginMs,
+      observer: measures,
+    };
+  }
+}

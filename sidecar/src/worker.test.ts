@@ -1,0 +1,322 @@
+import { expect, test } from "vitest";
+import { AskReply_Verdict, Failure_Origin, Task } from "../../proto/gen/sidestep/internal/v1/task.ts";
+import type { Ask, Outcome } from "../../proto/gen/sidestep/internal/v1/task.ts";
+import { fromHex } from "../../proto/wire/runId.ts";
+import type { Ending } from "./core/ending.ts";
+import type { Call, CallRequest, Delivery, Reported, Service } from "./ports.ts";
+import { Worker } from "./worker.ts";
+
+/** A worker among fakes: time stands still unless moved, calls end when told. */
+function makeGround({ concurrency = 4 } = {}) {
+  const ground = {
+    now: 1_000_000,
+    connectedAtMs: 0,
+    verdicts: [] as (AskReply_Verdict | undefined)[],
+    asks: [] as Ask[],
+    outcomes: [] as Outcome[],
+    reported: [] as Reported[],
+    calls: [] as { request: CallRequest; end: (ending: Partial<Ending>) => void; isReset: boolean }[],
+    ended: [] as string[],
+    setAside: [] as string[],
+    pauses: [] as number[],
+    said: [] as string[],
+  };
+  const invoke = (request: CallRequest): Call => {
+    const { promise, resolve } = Promise.withResolvers<Ending>();
+    const call = {
+      request,
+      isReset: false,
+      end: (ending: Partial<Ending>) => resolve({ peer: "p:1", startedAtMs: 1, endedAtMs: 2, ...ending } as Ending),
+    };
+    ground.calls.push(call);
+    const reset = (): void => {
+      call.isReset = true;
+      call.end({ kind: "failed", code: 1, message: "Cancelled on client", details: new Uint8Array(), pushback: undefined, origin: "transport", sent: true });
+    };
+    return { ending: promise, reset };
+  };
+  const service: Service = { offered: { service: "shop.v1.Stock", methods: undefined }, invoke };
+  const worker = new Worker(
+    {
+      ask: async (_, ask) => {
+        ground.asks.push(ask);
+        return ground.verdicts.shift();
+      },
+      report: async (_, outcome) => {
+        ground.outcomes.push(outcome);
+        return ground.reported.shift() ?? { kind: "stored" };
+      },
+      now: () => ground.now,
+      pause: async (ms) => void ground.pauses.push(ms),
+      connectedAtMs: () => ground.connectedAtMs,
+      observer: {
+        ended: (_, outcome) => ground.ended.push(outcome),
+        asked: () => undefined,
+        setAside: (reason) => ground.setAside.push(reason),
+        unreported: () => undefined,
+      },
+    },
+    { concurrency, sidecar: { id: "s1", name: "s", host: "h", version: "0" } },
+  );
+  const deliver = (about: Partial<Task> & { number?: number }, facts: Partial<Delivery> = {}): void => {
+    const { number = 1, ...rest } = about;
+    const say = (what: string) => void ground.said.push(`${number} ${what}`);
+    worker.accept(
+      {
+        body: Task.encode(taskOf(number, rest)).finish(),
+        delivery: 1,
+        streamSequence: number,
+        storedAtMs: 1_000_000,
+        receivedAtMs: ground.now,
+        ack: () => say("ack"),
+        nak: (ms) => say(`nak ${ms}`),
+        extend: () => say("extend"),
+        discard: (reason) => say(`discard: ${reason}`),
+        ...facts,
+      },
+      service,
+    );
+  };
+  /** Everything that can happen has happened. */
+  const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  return Object.assign(ground, { worker, deliver, settle });
+}
+
+function taskOf(number: number, rest: Partial<Task> = {}): Task {
+  return {
+    runId: fromHex(number.toString(16).padStart(32, "0")),
+    partition: 3,
+    attempt: { step: "reserve", generation: 0, phase: 0, attempt: 1 },
+    method: "shop.v1.Stock/Reserve",
+    request: new Uint8Array([1, 2]),
+    headers: [],
+    timeoutMs: 500,
+    token: new Uint8Array([number]),
+    issuedAtSequence: 5,
+    issuedAtMs: 1_000_000,
+    recheck: false,
+    claim: false,
+    ...rest,
+  };
+}
+
+const answered: Partial<Ending> = { kind: "answered", response: new Uint8Array([7]) };
+
+function failed(rest: object): Partial<Ending> {
+  return { kind: "failed", code: 14, message: "m", details: new Uint8Array(), pushback: undefined, origin: "transport", sent: true, ...rest } as Partial<Ending>;
+}
+
+test("a young first delivery runs unasked; its outcome is stored before it is acknowledged", async () => {
+  const ground = makeGround();
+  ground.deliver({});
+  await ground.settle();
+  expect(ground.calls.map((call) => call.request)).toEqual([
+    { service: "shop.v1.Stock", method: "shop.v1.Stock/Reserve", body: new Uint8Array([1, 2]), headers: [], timeoutMs: 500 },
+  ]);
+  expect(ground.said).toEqual([]);
+  ground.calls[0]?.end(answered);
+  await ground.settle();
+  expect(ground.asks).toEqual([]);
+  expect(ground.outcomes).toMatchObject([{ kind: { $case: "completed" }, delivery: 1, sent: true }]);
+  expect(ground.said).toEqual(["1 ack"]);
+  expect(ground.ended).toEqual(["OK"]);
+});
+
+test.each<[string, Partial<Task>, Partial<Delivery>, { connectedAtMs?: number }]>([
+  ["a recheck", { recheck: true }, {}, {}],
+  ["a redelivery", {}, { delivery: 2 }, {}],
+  ["a task stored more than 1 s after its issue", { issuedAtMs: 998_999 }, {}, {}],
+  ["a task held for more than 1 s", {}, { receivedAtMs: 998_999 }, {}],
+  ["a task older than the connection", {}, {}, { connectedAtMs: 1_000_001 }],
+])("%s is asked about before it runs", async (_, task, facts, setting) => {
+  const ground = Object.assign(makeGround(), setting, { verdicts: [AskReply_Verdict.OPEN] });
+  ground.deliver(task, facts);
+  await ground.settle();
+  expect(ground.asks).toMatchObject([{ sidecarId: "s1", running: false, claimed: false, delivery: facts.delivery ?? 1 }]);
+  expect(ground.calls).toHaveLength(1);
+});
+
+test.each<[string, AskReply_Verdict | undefined, string, string | undefined]>([
+  ["closed: it is acknowledged and nothing is told", AskReply_Verdict.CLOSED, "1 ack", undefined],
+  ["busy: it is given back", AskReply_Verdict.BUSY, "1 nak 3000", undefined],
+  ["not now: it is given back for a little longer each time", AskReply_Verdict.NOT_NOW, "1 nak 1000", undefined],
+  ["no answer: it is given back", undefined, "1 nak 1000", undefined],
+  ["in doubt: that is its outcome", AskReply_Verdict.DOUBT, "1 ack", "inDoubt"],
+])("%s, and it does not run", async (_, verdict, said, outcome) => {
+  const ground = Object.assign(makeGround(), { verdicts: [verdict] });
+  ground.deliver({}, { delivery: 2 });
+  await ground.settle();
+  expect(ground.calls).toEqual([]);
+  expect(ground.said).toEqual([said]);
+  expect(ground.outcomes.map((one) => one.kind?.$case)).toEqual(outcome === undefined ? [] : [outcome]);
+});
+
+test("the same attempt delivered twice runs once, and both deliveries are acknowledged", async () => {
+  const ground = makeGround();
+  ground.deliver({});
+  ground.deliver({}, { delivery: 2, streamSequence: 9 });
+  await ground.settle();
+  ground.calls[0]?.end(answered);
+  await ground.settle();
+  expect(ground.calls).toHaveLength(1);
+  expect(ground.outcomes).toHaveLength(1);
+  expect(ground.said).toEqual(["1 ack", "1 ack"]);
+});
+
+test.each([14, 4])("a call that was never sent (code %d) costs no attempt: the task is given back, nothing is told", async (code) => {
+  const ground = makeGround();
+  ground.deliver({});
+  await ground.settle();
+  ground.calls[0]?.end(failed({ code, sent: false }));
+  await ground.settle();
+  expect(ground.outcomes).toEqual([]);
+  expect(ground.said).toEqual(["1 nak 1000"]);
+});
+
+test.each([
+  ["sent", { sent: true }],
+  ["answered so by the service", { origin: "service" }],
+  ["never sent for a reason that stays", { code: 8, sent: false }],
+])("UNAVAILABLE and the like are told when the call was %s", async (_, rest) => {
+  const ground = makeGround();
+  ground.deliver({});
+  await ground.settle();
+  ground.calls[0]?.end(failed(rest));
+  await ground.settle();
+  expect(ground.outcomes).toMatchObject([{ kind: { $case: "failed" } }]);
+  expect(ground.said).toEqual(["1 ack"]);
+});
+
+test("a claim is durable and granted before the call", async () => {
+  const ground = Object.assign(makeGround(), { verdicts: [AskReply_Verdict.NOT_NOW, AskReply_Verdict.OPEN] });
+  ground.deliver({ claim: true });
+  await ground.settle();
+  expect(ground.outcomes.map((one) => one.kind?.$case)).toEqual(["started"]);
+  expect(ground.asks).toMatchObject([{ claimed: true }, { claimed: true }]);
+  expect(ground.pauses).toEqual([500]);
+  expect(ground.calls).toHaveLength(1);
+  // It was claimed, so even an unsent call is told: nobody may begin it again unasked.
+  ground.calls[0]?.end(failed({ sent: false }));
+  await ground.settle();
+  expect(ground.outcomes.map((one) => [one.kind?.$case, one.sent])).toEqual([["started", false], ["failed", false]]);
+});
+
+test("a claim that is not granted is given back and does not run", async () => {
+  const ground = Object.assign(makeGround(), { verdicts: [AskReply_Verdict.DOUBT] });
+  ground.deliver({ claim: true });
+  ground.deliver({ number: 2, claim: true });
+  await ground.settle();
+  expect(ground.calls).toEqual([]);
+  expect(ground.outcomes.map((one) => one.kind?.$case)).toEqual(["started", "started", "inDoubt"]);
+  expect(ground.said).toEqual(["1 ack", "2 nak 500"]);
+});
+
+test("no claim is granted that is not stored", async () => {
+  const ground = Object.assign(makeGround(), { reported: [{ kind: "stopped" as const }] });
+  ground.deliver({ claim: true });
+  await ground.settle();
+  expect([ground.asks, ground.calls, ground.said]).toEqual([[], [], ["1 nak 1000"]]);
+});
+
+test("a reset ends the call of its attempt only, and how it ended is told", async () => {
+  const ground = makeGround();
+  ground.deliver({});
+  ground.deliver({ number: 2 });
+  await ground.settle();
+  const { runId, attempt, token } = taskOf(1);
+  ground.worker.reset({ runId, attempt, token: new Uint8Array([99]) });
+  ground.worker.reset({ runId: new Uint8Array(3), attempt, token });
+  expect(ground.calls.map((call) => call.isReset)).toEqual([false, false]);
+  ground.worker.reset({ runId, attempt, token });
+  await ground.settle();
+  expect(ground.calls.map((call) => call.isReset)).toEqual([true, false]);
+  expect(ground.outcomes).toMatchObject([{ kind: { $case: "failed", value: { code: 1, origin: Failure_Origin.TRANSPORT } }, sent: true }]);
+});
+
+test("an attempt that is reset while the owner is asked never begins", async () => {
+  const ground = Object.assign(makeGround(), { verdicts: [AskReply_Verdict.OPEN] });
+  ground.deliver({ recheck: true });
+  ground.worker.reset(taskOf(1));
+  await ground.settle();
+  expect(ground.calls).toEqual([]);
+  expect(ground.outcomes).toMatchObject([{ kind: { $case: "failed", value: { code: 1, origin: Failure_Origin.SIDECAR } }, sent: false }]);
+});
+
+test("what runs is extended each 3 s and asked about, and a closed attempt is reset although its control message was lost", async () => {
+  const ground = makeGround();
+  ground.deliver({});
+  await ground.settle();
+  ground.now += 2_999;
+  ground.worker.extend();
+  expect(ground.said).toEqual([]);
+  ground.verdicts.push(AskReply_Verdict.OPEN, undefined, AskReply_Verdict.CLOSED);
+  for (const isReset of [false, false, true]) {
+    ground.now += 3_000;
+    ground.worker.extend();
+    await ground.settle();
+    expect(ground.calls[0]?.isReset).toBe(isReset);
+  }
+  expect(ground.asks.map((ask) => ask.running)).toEqual([true, true, true]);
+  expect(ground.said).toEqual(["1 extend", "1 extend", "1 extend", "1 ack"]);
+});
+
+test("no more run than there are slots; the rest waits in order, is extended, and is asked about when it waited for long", async () => {
+  const ground = makeGround({ concurrency: 1 });
+  let rooms = 0;
+  ground.worker.onRoom(() => (rooms += 1));
+  ground.deliver({});
+  ground.deliver({ number: 2 });
+  ground.deliver({ number: 3 });
+  await ground.settle();
+  expect([ground.calls.length, ground.worker.running(), ground.worker.free()]).toEqual([1, 1, -2]);
+  ground.now += 3_500;
+  ground.verdicts.push(AskReply_Verdict.OPEN, AskReply_Verdict.CLOSED);
+  ground.worker.extend();
+  expect(ground.said).toEqual(["1 extend", "2 extend", "3 extend"]);
+  ground.calls[0]?.end(answered);
+  await ground.settle();
+  expect(ground.asks.map((ask) => [ask.token[0], ask.running])).toEqual([[1, true], [2, false], [3, false]]);
+  expect(rooms).toBeGreaterThan(0);
+});
+
+test("a drain gives back what waits, takes nothing more, and ends when what runs is told", async () => {
+  const ground = makeGround({ concurrency: 1 });
+  ground.deliver({});
+  ground.deliver({ number: 2 });
+  await ground.settle();
+  let isDone = false;
+  const drained = ground.worker.drain().then(() => (isDone = true));
+  ground.deliver({ number: 3 });
+  await ground.settle();
+  expect([isDone, ground.said]).toEqual([false, ["2 nak 0", "3 nak 0"]]);
+  ground.calls[0]?.end(answered);
+  await drained;
+  expect(ground.said).toEqual(["2 nak 0", "3 nak 0", "1 ack"]);
+  expect(ground.worker.free()).toBe(0);
+});
+
+test("an outcome that can't be stored is told as RESOURCE_EXHAUSTED after sending; when that can't be either, the task is given back", async () => {
+  const rejected = { kind: "rejected" as const, reason: "too large" };
+  const ground = Object.assign(makeGround(), { reported: [rejected, { kind: "stored" as const }, rejected, rejected] });
+  for (const number of [1, 2]) {
+    ground.deliver({ number });
+    await ground.settle();
+    ground.calls[number - 1]?.end(answered);
+    await ground.settle();
+  }
+  expect(ground.outcomes.map((one) => (one.kind?.$case === "failed" ? one.kind.value.code : one.kind?.$case))).toEqual(["completed", 8, "completed", 8]);
+  expect(ground.said).toEqual(["1 ack", "2 nak 1000"]);
+});
+
+test.each<[string, Uint8Array]>([
+  ["it is not a task", new Uint8Array([255, 255, 255])],
+  ["its run id does not have 16 bytes", Task.encode(taskOf(1, { runId: new Uint8Array(15) })).finish()],
+  ["it names no attempt", Task.encode(taskOf(1, { attempt: undefined })).finish()],
+  ["it has no token", Task.encode(taskOf(1, { token: new Uint8Array() })).finish()],
+  ["its method is not of the form package.Service/Method", Task.encode(taskOf(1, { method: "http://evil/x/y" })).finish()],
+])("garbage is set aside: %s", async (reason, body) => {
+  const ground = makeGround();
+  ground.deliver({}, { body });
+  await ground.settle();
+  expect([ground.setAside, ground.said, ground.calls]).toEqual([[reason], [`1 discard: ${reason}`], []]);
+});
