@@ -113,10 +113,15 @@ function unify(substitution: Substitution, given: CelType, wanted: CelType): boo
   const a = prune(substitution, given);
   const b = prune(substitution, wanted);
   if (a === b) return true;
+  if (wanted.kind === "unknown" && b.kind !== "unknown" && isMoreGeneral(substitution, a, b)) {
+    widen(substitution, wanted.number, a);
+    return true;
+  }
   if (b.kind === "unknown") return bind(substitution, b.number, a);
   if (a.kind === "unknown") return bind(substitution, a.number, b);
   if (isOpen(a) || isOpen(b)) return true;
   if (a.kind === "null") return isNullable(b);
+  if (b.kind === "null") return isNullable(a);
   if (b.kind === "wrapper") return unify(substitution, a.kind === "wrapper" ? a.element : a, b.element);
   if (a.kind === "wrapper") return unify(substitution, a.element, b);
   if (a.kind === "list" && b.kind === "list") return unify(substitution, a.element, b.element);
@@ -124,6 +129,21 @@ function unify(substitution: Substitution, given: CelType, wanted: CelType): boo
   if (a.kind === "message" && b.kind === "message") return a.message.typeName === b.message.typeName;
   if (a.kind === "opaque" && b.kind === "opaque") return unifyOpaque(substitution, a, b);
   return a.kind === b.kind;
+}
+
+/** Is the type the same but for `dyn` where the other knows more? Then what is wanted widens: [1] + [dyn(x)] is a list of dyn. */
+function isMoreGeneral(substitution: Substitution, type: CelType, than: CelType): boolean {
+  const a = prune(substitution, type);
+  const b = prune(substitution, than);
+  if (a.kind === "dyn") return b.kind !== "dyn" && b.kind !== "unknown";
+  if (a.kind === "list" && b.kind === "list") return isMoreGeneral(substitution, a.element, b.element);
+  return a.kind === "map" && b.kind === "map" && isMoreGeneral(substitution, a.value, b.value);
+}
+
+function widen(substitution: Substitution, number: number, type: CelType): void {
+  let last = number;
+  for (let next = substitution.bindings.get(last); next?.kind === "unknown"; next = substitution.bindings.get(last)) last = next.number;
+  substitution.bindings.set(last, type);
 }
 
 type Opaque = CelType & { readonly kind: "opaque" };
