@@ -26,6 +26,8 @@ export interface PublishTask {
   readonly timeoutMs: number;
   /** The step must not be repeated: claimed durably before the call. */
   readonly claim: boolean;
+  /** It was asked for before, and may have been written then. */
+  readonly isReissue: boolean;
   /** Set on a compensating call: the attempt id of the forward call that it undoes. */
   readonly compensates: AttemptId | undefined;
 }

@@ -1,0 +1,44 @@
+import type { RunStarted } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import type { Command } from "./command.ts";
+import { decide } from "./decide.ts";
+import type { Draft } from "./draft.ts";
+import { fold } from "./fold.ts";
+import type { LoadedPlan } from "./plan.ts";
+import type { LogRecord } from "./record.ts";
+import type { RunState } from "./state.ts";
+import type { Transition } from "./transition.ts";
+
+export { newRun } from "./state.ts";
+
+/** What one record of a run's log led to. */
+export interface Turn {
+  /** To be made durable, in any order; part of the state until an event settles them. */
+  readonly commands: readonly Command[];
+  /** The record came late, twice, too early or without a valid token, and changed nothing. */
+  readonly ignored: boolean;
+  /** What became of the run, in order. */
+  readonly transitions: readonly Transition[];
+}
+
+const nothing: Turn = { commands: [], ignored: true, transitions: [] };
+
+/**
+ * One turn of the engine: folds the record into the state, which is changed in place, and decides. A record that has been folded before
+ * (sequence ≤ state.lastSequence) is skipped. Reads nothing but its arguments.
+ */
+export function advance(plan: LoadedPlan, state: RunState, record: LogRecord): Turn {
+  if (record.sequence <= state.lastSequence) return nothing;
+  state.lastSequence = record.sequence;
+  if (record.fact.kind === "event") state.lastEvent = record.sequence;
+  if (record.storedMs > state.nowMs) state.nowMs = record.storedMs;
+  const draft: Draft = { plan, state, sequence: record.sequence, commands: [], transitions: [] };
+  const changed = fold(draft, record);
+  decide(draft);
+  return { commands: draft.commands, ignored: !changed, transitions: draft.transitions };
+}
+
+/** The RunStarted that a record is, if it is one; its plan_hash names the plan to load before advance can be called. */
+export function startOf({ fact }: LogRecord): RunStarted | undefined {
+  if (fact.kind !== "event" || fact.event.kind?.$case !== "runStarted") return undefined;
+  return fact.event.kind.value;
+}

@@ -1,0 +1,123 @@
+import { AttemptId_Phase as Phase } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import type { AttemptId } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import type { Outcome } from "../../../proto/gen/sidestep/internal/v1/task.ts";
+import type { RpcStatus } from "../../../proto/gen/sidestep/internal/v1/rpc.ts";
+import type { PublishTask } from "./command.ts";
+import type { Draft } from "./draft.ts";
+import { reissueAfterMs } from "./limits.ts";
+import { attemptName } from "./state.ts";
+import type { LiveAttempt, LiveCall, LiveStep, PreparedCall } from "./state.ts";
+import { armTimer, cancelTimer, watchOverdue } from "./timers.ts";
+
+/** Asks for the next attempt of a call; the step is running then. */
+export function publishAttempt(
+  draft: Draft,
+  step: LiveStep,
+  call: LiveCall,
+  prepared: PreparedCall,
+  timeoutMs: number,
+): void {
+  const { state } = draft;
+  const { plan } = call;
+  call.attempt += 1;
+  const id: AttemptId = { step: step.path, generation: step.generation, phase: step.phase, attempt: call.attempt };
+  const publish: PublishTask = {
+    kind: "publishTask",
+    issuedAt: draft.sequence,
+    issuedMs: state.nowMs,
+    attempt: id,
+    method: plan.method,
+    request: prepared.request,
+    headers: prepared.headers,
+    timeoutMs,
+    claim: plan.isClaimed,
+    isReissue: false,
+    compensates: call.compensates,
+  };
+  const attempt: LiveAttempt = {
+    id,
+    step,
+    publish,
+    close: undefined,
+    claim: undefined,
+    overdueMs: plan.queueNoticeMs > 0 ? state.nowMs + plan.queueNoticeMs + timeoutMs : Infinity,
+    isOverdue: false,
+    deferred: undefined,
+  };
+  state.attempts.set(attemptName(id), attempt);
+  if (step.phase === Phase.FORWARD) state.forwardAttempts += 1;
+  step.state = { kind: "running", attempt };
+  draft.commands.push(publish);
+  draft.transitions.push({ kind: "attemptBegan", attempt: id, method: plan.method, atMs: state.nowMs });
+  watchOverdue(draft, attempt);
+}
+
+/** The attempt is wanted no more; an outcome or AttemptExpired settles it. */
+export function closeAttempt(draft: Draft, attempt: LiveAttempt): void {
+  if (attempt.close !== undefined) return;
+  dropReissue(draft, attempt);
+  attempt.close = {
+    kind: "closeAttempt",
+    issuedAt: draft.sequence,
+    attempt: attempt.id,
+    method: attempt.publish.method,
+    timeoutMs: attempt.publish.timeoutMs,
+  };
+  draft.commands.push(attempt.close);
+}
+
+/** The attempt is over: nothing of it is in flight any more. */
+export function settleAttempt(draft: Draft, attempt: LiveAttempt): void {
+  const { state } = draft;
+  if (!state.attempts.delete(attemptName(attempt.id))) return;
+  if (attempt.id.phase === Phase.FORWARD) state.forwardAttempts -= 1;
+  dropReissue(draft, attempt);
+}
+
+/** The task could not be written for long; it is asked for again after a pause. */
+export function deferAttempt(draft: Draft, attempt: LiveAttempt): void {
+  dropReissue(draft, attempt);
+  attempt.deferred = armTimer(draft, draft.state.nowMs + reissueAfterMs, { kind: "reissue", attempt });
+}
+
+/** Asks for the same task again: it may have been written by now. */
+export function reissueAttempt(draft: Draft, attempt: LiveAttempt): void {
+  attempt.deferred = undefined;
+  attempt.publish = { ...attempt.publish, issuedAt: draft.sequence, issuedMs: draft.state.nowMs, isReissue: true };
+  draft.commands.push(attempt.publish);
+}
+
+function dropReissue(draft: Draft, attempt: LiveAttempt): void {
+  if (attempt.deferred === undefined) return;
+  cancelTimer(draft, attempt.deferred);
+  attempt.deferred = undefined;
+}
+
+/** Tells how an attempt ended; `outcome` undefined: none came, and none can come. */
+export function tellAttemptEnded(
+  draft: Draft,
+  attempt: LiveAttempt,
+  outcome: Outcome | undefined,
+  ended: {
+    readonly result: "completed" | "failed" | "inDoubt" | "expired";
+    readonly status: RpcStatus | undefined;
+    readonly counted: boolean;
+  },
+): void {
+  const { issuedMs, method } = attempt.publish;
+  draft.transitions.push({
+    kind: "attemptEnded",
+    attempt: attempt.id,
+    method,
+    issuedMs,
+    startedMs: outcome?.startedAtMs ?? issuedMs,
+    endedMs: outcome?.endedAtMs ?? draft.state.nowMs,
+    result: ended.result,
+    status: ended.status,
+    peer: outcome?.peer ?? "",
+    sidecar: outcome?.sidecar,
+    delivery: outcome?.delivery ?? 0,
+    sent: outcome?.sent ?? false,
+    counted: ended.counted,
+  });
+}

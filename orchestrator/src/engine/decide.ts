@@ -1,0 +1,112 @@
+import { Plan_Order } from "../../../proto/gen/sidestep/internal/v1/plan.ts";
+import { compensate } from "./compensation.ts";
+import type { Draft } from "./draft.ts";
+import { toRunEnded } from "./end.ts";
+import { evaluateValue } from "./evaluate.ts";
+import { runFrame } from "./frame.ts";
+import type { Frame, LiveStep } from "./state.ts";
+import { tryCall } from "./steps/call.ts";
+import { continueParallel } from "./steps/parallel.ts";
+import { continueSwitch } from "./steps/switch.ts";
+import { failRun } from "./stop.ts";
+import { completeRun } from "./verdict.ts";
+
+/** Moves everything on that the fold has set free, and asks for what should happen next. */
+export function decide(draft: Draft): void {
+  const { worklist } = draft.state;
+  do {
+    for (let i = 0; i < worklist.length; i++) {
+      const next = worklist[i];
+      if (next?.kind === "frame") runFrame(draft, next);
+      else if (next !== undefined) continueStep(draft, next);
+    }
+    worklist.length = 0;
+    settle(draft);
+  } while (worklist.length > 0);
+}
+
+function continueStep(draft: Draft, step: LiveStep): void {
+  const { action } = step.plan;
+  if (step.state.kind === "ready" && step.call !== undefined) tryCall(draft, step, step.call);
+  if (step.state.kind !== "inside" || step.inner === undefined) return;
+  if (action.kind === "switch") continueSwitch(draft, step, step.inner);
+  else if (action.kind === "parallel") continueParallel(draft, step, step.inner);
+}
+
+/** Takes the run from phase to phase as far as it can go. */
+function settle(draft: Draft): void {
+  const { state } = draft;
+  for (;;) {
+    switch (state.phase) {
+      case "unstarted":
+      case "void":
+      case "ended":
+        return;
+      case "forward":
+        if (state.body === undefined || !isOver(state.body)) return;
+        finishForward(draft, state.body);
+        break;
+      case "stopping":
+        if (!hasStopped(draft)) return;
+        leaveStopping(draft);
+        break;
+      case "compensating":
+        compensate(draft);
+        // An overtaken attempt of a compensation is awaited, too.
+        if (state.compensating > 0 || state.attempts.size > 0 || state.worklist.length > 0) return;
+        state.phase = "ending";
+        break;
+      case "ending":
+        askForEnd(draft);
+        return;
+    }
+  }
+}
+
+function isOver(frame: Frame): boolean {
+  return frame.state !== "going" && frame.state !== "stopping";
+}
+
+/** The body is over by itself: the run completes, or it fails. */
+function finishForward(draft: Draft, body: Frame): void {
+  const { plan, state } = draft;
+  if (state.bodyFailure !== undefined) {
+    failRun(draft, state.bodyFailure);
+    return;
+  }
+  if (plan.output !== undefined) {
+    const evaluated = evaluateValue({ state, scope: body.scope, step: "" }, plan.output);
+    if (evaluated.kind === "failed") failRun(draft, evaluated.failure);
+    else completeRun(draft, evaluated.value.bytes, "");
+    return;
+  }
+  const last = plan.plan.outputStep === undefined ? undefined : plan.steps[plan.plan.outputStep];
+  const result = last === undefined ? undefined : state.steps.get(last.name)?.result?.bytes;
+  completeRun(draft, result ?? new Uint8Array(), "");
+}
+
+/** Is nothing forward in flight any more? A terminated run does not care. */
+function hasStopped({ state }: Draft): boolean {
+  if (state.verdict?.kind === "terminated") return true;
+  return state.body !== undefined && isOver(state.body) && state.forwardAttempts === 0;
+}
+
+function leaveStopping({ plan, state, transitions }: Draft): void {
+  const isUndone = state.verdict?.kind === "failed" || state.verdict?.kind === "cancelled";
+  state.phase = isUndone ? "compensating" : "ending";
+  if (!isUndone || state.undo.length === 0 || plan.plan.saga === Plan_Order.MANUAL) return;
+  transitions.push({ kind: "compensationBegan", steps: state.undo.length, atMs: state.nowMs });
+}
+
+/** Asks for RunEnded, again when another event has come since. */
+function askForEnd(draft: Draft): void {
+  const { state } = draft;
+  if (state.verdict === undefined || state.ending?.expectedEvent === state.lastEvent) return;
+  state.ending = {
+    kind: "endRun",
+    issuedAt: draft.sequence,
+    expectedEvent: state.lastEvent,
+    ended: state.ending?.ended ?? toRunEnded(state, state.verdict),
+  };
+  draft.commands.push(state.ending);
+}

@@ -1,0 +1,115 @@
+import type { Bindings } from "./expression/bindings.ts";
+import { defaultBudget, evaluateBool, evaluateKept, evaluateString, evaluateTimestamp } from "./expression/evaluate.ts";
+import type { Evaluated, KeptValue } from "./expression/result.ts";
+import type { RunRecord, StepRecord } from "../../../proto/gen/sidestep/v1/workflow.ts";
+import { expressionFailure } from "./failure.ts";
+import type { PlannedExpression } from "./plan.ts";
+import type { Failure, LiveStep, RunState, Scope } from "./state.ts";
+import { toMs, toTimestamp } from "./time.ts";
+
+/** Where and for which step an expression is evaluated. */
+export interface Place {
+  readonly state: RunState;
+  readonly scope: Scope;
+  /** Path of the step that fails when the expression does. */
+  readonly step: string;
+}
+
+/** What came of an evaluation, as a step takes it. */
+export type Evaluation<T> =
+  | { readonly kind: "value"; readonly value: T }
+  | { readonly kind: "failed"; readonly failure: Failure };
+
+export function evaluateCondition(place: Place, planned: PlannedExpression): Evaluation<boolean> {
+  return toEvaluation(place, planned, evaluateBool(planned.expression, bindingsOf(place), budgetOf(place)));
+}
+
+export function evaluateText(place: Place, planned: PlannedExpression): Evaluation<string> {
+  return toEvaluation(place, planned, evaluateString(planned.expression, bindingsOf(place), budgetOf(place)));
+}
+
+export function evaluateValue(place: Place, planned: PlannedExpression): Evaluation<KeptValue> {
+  return toEvaluation(place, planned, evaluateKept(planned.expression, bindingsOf(place), budgetOf(place)));
+}
+
+/** A point in time in milliseconds since 1970. */
+export function evaluateTime(place: Place, planned: PlannedExpression): Evaluation<number> {
+  const found = evaluateTimestamp(planned.expression, bindingsOf(place), budgetOf(place));
+  const evaluated: Evaluated<number> = found.kind === "failed" ? found : { kind: "value", value: toMs(found.value) };
+  return toEvaluation(place, planned, evaluated);
+}
+
+function toEvaluation<T>(place: Place, planned: PlannedExpression, found: Evaluated<T>): Evaluation<T> {
+  if (found.kind === "value") return found;
+  return {
+    kind: "failed",
+    failure: expressionFailure(place.state.runId, place.step, planned.place, found.message),
+  };
+}
+
+function budgetOf({ state }: Place): number {
+  const max = state.started?.limits?.evaluationStepsMax ?? 0;
+  return max === 0 ? defaultBudget : max;
+}
+
+/** What an expression may see at a place. */
+export function bindingsOf({ state, scope }: Place): Bindings {
+  return {
+    variable: (name) => (name === "input" ? state.started?.request : variableIn(scope, name)),
+    step: (id) => {
+      const step = stepIn(scope, id);
+      return step?.state.kind === "completed" ? toStepRecord(step) : undefined;
+    },
+    get run() {
+      return toRunRecord(state);
+    },
+    get now() {
+      return toTimestamp(state.nowMs);
+    },
+    get metadata() {
+      return metadataOf(state);
+    },
+  };
+}
+
+function variableIn(scope: Scope, name: string): Uint8Array | undefined {
+  for (let at: Scope | undefined = scope; at !== undefined; at = at.parent) {
+    const found = at.variables.get(name) ?? at.steps.get(name)?.result?.bytes;
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function stepIn(scope: Scope, id: string): LiveStep | undefined {
+  for (let at: Scope | undefined = scope; at !== undefined; at = at.parent) {
+    const found = at.steps.get(id);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function toStepRecord(step: LiveStep): StepRecord {
+  return {
+    attempts: step.call?.attempt ?? 0,
+    startedAt: toTimestamp(step.startedMs),
+    endedAt: toTimestamp(step.endedMs),
+    decision: undefined,
+  };
+}
+
+function toRunRecord(state: RunState): RunRecord | undefined {
+  const { started } = state;
+  if (started === undefined) return undefined;
+  return {
+    id: state.runId,
+    key: started.key,
+    workflow: started.workflow,
+    version: started.version,
+    startedAt: toTimestamp(state.startedMs),
+    deadline: state.deadlineMs === undefined ? undefined : toTimestamp(state.deadlineMs),
+  };
+}
+
+function metadataOf(state: RunState): ReadonlyMap<string, string> {
+  return new Map(Object.entries(state.started?.metadata ?? {}));
+}

@@ -1,0 +1,28 @@
+import type { RunState } from "./state.ts";
+
+/** Cancellations of timers that a run remembers: a lost one only lets its timer fire in vain. */
+export const cancelledTimersMax = 1_000;
+
+/** A service may ask for a longer pause; it gets this. */
+export const retryAfterMsMax = 24 * 60 * 60 * 1_000;
+
+/** A start that the log stored later than this after its issue is void. */
+export const startValidMs = 30_000;
+
+/** Pause before a task that could not be written for long is asked for again. */
+export const reissueAfterMs = 30_000;
+
+/** Overdue attempts are looked for at most this often. */
+export const overduePauseMs = 1_000;
+
+/** Does a payload fit the limit that the run has pinned? No limit pinned, or 0: everything fits. */
+export function fitsPayload(state: RunState, sizeBytes: number): boolean {
+  const max = state.started?.limits?.payloadBytesMax ?? 0;
+  return max === 0 || sizeBytes <= max;
+}
+
+/** May the run open one more call or wait? */
+export function mayOpenStep(state: RunState): boolean {
+  const max = state.started?.limits?.pendingStepsMax ?? 0;
+  return max === 0 || state.pendingSteps < max;
+}

@@ -1,0 +1,247 @@
+import { createFileRegistry, fromBinary } from "@bufbuild/protobuf";
+import type { Registry } from "@bufbuild/protobuf";
+import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
+import { Call_OnDoubt, Plan } from "../../../proto/gen/sidestep/internal/v1/plan.ts";
+import type {
+  Block,
+  Call,
+  Call_OnExhausted,
+  Compensation,
+  Expression as StoredExpression,
+  Fail,
+  Step,
+  Wait,
+} from "../../../proto/gen/sidestep/internal/v1/plan.ts";
+import { loadExpression } from "./expression/load.ts";
+import type { Expression } from "./expression/load.ts";
+
+/** A plan ready to run: expressions loaded, steps nested and by index. Immutable; shared by all runs that are pinned to it. */
+export interface LoadedPlan {
+  /** As stored. */
+  readonly plan: Plan;
+  readonly registry: Registry;
+  readonly body: BlockPlan;
+  /** By StepPlan.index. */
+  readonly steps: readonly StepPlan[];
+  readonly key: PlannedExpression | undefined;
+  readonly output: PlannedExpression | undefined;
+  readonly attributes: readonly { readonly name: string; readonly value: PlannedExpression }[];
+}
+
+/** An expression and where it stands in the definition, for messages. */
+export interface PlannedExpression {
+  readonly expression: Expression;
+  readonly place: string;
+}
+
+export interface BlockPlan {
+  readonly steps: readonly StepPlan[];
+  readonly result: PlannedExpression | undefined;
+}
+
+export interface StepPlan {
+  readonly index: number;
+  /** Last part of its paths. */
+  readonly name: string;
+  /** Empty: nothing refers to it. */
+  readonly id: string;
+  readonly title: string;
+  readonly when: PlannedExpression | undefined;
+  /** Spelling of its result's type; empty: it has no result. */
+  readonly resultType: string;
+  readonly action: Action;
+  readonly compensate: CompensationPlan | undefined;
+}
+
+/** What a step does. */
+export type Action =
+  | { readonly kind: "call"; readonly call: CallPlan }
+  | { readonly kind: "switch"; readonly cases: readonly CasePlan[]; readonly otherwise: BlockPlan | undefined }
+  | { readonly kind: "parallel"; readonly branches: readonly BlockPlan[] }
+  | { readonly kind: "wait"; readonly forMs: number }
+  | { readonly kind: "waitUntil"; readonly until: PlannedExpression }
+  | { readonly kind: "let"; readonly value: PlannedExpression }
+  | { readonly kind: "fail"; readonly fail: FailPlan }
+  | { readonly kind: "return"; readonly value: PlannedExpression };
+
+export interface CallPlan {
+  readonly method: string;
+  /** Undefined: an empty message. */
+  readonly request: PlannedExpression | undefined;
+  readonly headers: readonly { readonly key: string; readonly value: PlannedExpression }[];
+  readonly timeoutMs: number;
+  readonly stepTimeoutMs: number | undefined;
+  readonly queueNoticeMs: number;
+  readonly retry: RetryPlan;
+  readonly onDoubt: Call_OnDoubt;
+  readonly onExhausted: Call_OnExhausted;
+  readonly isIdempotent: boolean;
+  /** It must not be repeated: claimed before it is called. */
+  readonly isClaimed: boolean;
+  readonly responseType: string;
+}
+
+export interface RetryPlan {
+  readonly attemptsMax: number;
+  readonly backoffMs: number;
+  readonly backoffMaxMs: number;
+  readonly multiplier: number;
+  /** Codes; empty: the built-in table. */
+  readonly on: ReadonlySet<number>;
+}
+
+export interface CasePlan {
+  readonly when: PlannedExpression;
+  readonly block: BlockPlan;
+}
+
+export interface FailPlan {
+  readonly code: number;
+  readonly message: PlannedExpression | undefined;
+  readonly details: readonly { readonly type: string; readonly value: PlannedExpression }[];
+}
+
+export interface CompensationPlan {
+  readonly when: PlannedExpression | undefined;
+  readonly call: CallPlan;
+}
+
+/** Loads a plan's stored bytes. Throws when they are not a plan that the compiler made. */
+export function loadPlan(bytes: Uint8Array): LoadedPlan {
+  const plan = Plan.decode(bytes);
+  const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, plan.descriptors));
+  return toLoadedPlan(plan, registry, (stored) => loadExpression(stored.checked, registry));
+}
+
+/** Like loadPlan, of a decoded plan; `load` makes each expression. */
+export function toLoadedPlan(
+  plan: Plan,
+  registry: Registry,
+  load: (stored: StoredExpression) => Expression,
+): LoadedPlan {
+  const loader: Loader = { steps: [], load };
+  const body = toBlock(loader, required(plan.body, "body"));
+  return {
+    plan,
+    registry,
+    body,
+    steps: loader.steps,
+    key: toExpression(loader, plan.key),
+    output: toExpression(loader, plan.output),
+    attributes: plan.attributes.map(({ name, value }) => ({ name, value: toRequired(loader, value, name) })),
+  };
+}
+
+interface Loader {
+  readonly steps: StepPlan[];
+  readonly load: (stored: StoredExpression) => Expression;
+}
+
+function toBlock(loader: Loader, block: Block): BlockPlan {
+  return {
+    steps: block.steps.map((step) => toStep(loader, step)),
+    result: toExpression(loader, block.result),
+  };
+}
+
+function toStep(loader: Loader, step: Step): StepPlan {
+  const loaded: StepPlan = {
+    index: step.index,
+    name: step.name,
+    id: step.id,
+    title: step.title,
+    when: toExpression(loader, step.when),
+    resultType: step.result?.name ?? "",
+    action: toAction(loader, step),
+    compensate: step.compensate === undefined ? undefined : toCompensation(loader, step.compensate),
+  };
+  loader.steps[step.index] = loaded;
+  return loaded;
+}
+
+function toAction(loader: Loader, step: Step): Action {
+  const kind = required(step.kind, `kind of ${step.name}`);
+  switch (kind.$case) {
+    case "call":
+      return { kind: "call", call: toCall(loader, kind.value) };
+    case "switch":
+      return {
+        kind: "switch",
+        cases: kind.value.cases.map((it) => ({
+          when: toRequired(loader, it.when, step.name),
+          block: toBlock(loader, required(it.block, step.name)),
+        })),
+        otherwise: kind.value.default === undefined ? undefined : toBlock(loader, kind.value.default),
+      };
+    case "parallel":
+      return { kind: "parallel", branches: kind.value.branches.map((branch) => toBlock(loader, branch)) };
+    case "wait":
+      return toWait(loader, kind.value);
+    case "let":
+      return { kind: "let", value: toRequired(loader, kind.value, step.name) };
+    case "fail":
+      return { kind: "fail", fail: toFail(loader, kind.value) };
+    case "return":
+      return { kind: "return", value: toRequired(loader, kind.value, step.name) };
+  }
+}
+
+function toCall(loader: Loader, call: Call): CallPlan {
+  const retry = required(call.retry, `retry of ${call.method}`);
+  return {
+    method: call.method,
+    request: toExpression(loader, call.request),
+    headers: call.headers.map(({ key, value }) => ({ key, value: toRequired(loader, value, key) })),
+    timeoutMs: call.timeoutMs,
+    stepTimeoutMs: call.stepTimeoutMs,
+    queueNoticeMs: call.queueNoticeMs,
+    retry: {
+      attemptsMax: retry.attemptsMax,
+      backoffMs: retry.backoffMs,
+      backoffMaxMs: retry.backoffMaxMs,
+      multiplier: retry.multiplier,
+      on: new Set(retry.on),
+    },
+    onDoubt: call.onDoubt,
+    onExhausted: call.onExhausted,
+    isIdempotent: call.idempotent,
+    isClaimed: call.onDoubt !== Call_OnDoubt.RETRY && !call.idempotent,
+    responseType: call.responseType,
+  };
+}
+
+function toWait(loader: Loader, wait: Wait): Action {
+  const kind = required(wait.kind, "kind of wait");
+  switch (kind.$case) {
+    case "forMs":
+      return { kind: "wait", forMs: kind.value };
+    case "until":
+      return { kind: "waitUntil", until: toRequired(loader, kind.value, "until") };
+  }
+}
+
+function toFail(loader: Loader, fail: Fail): FailPlan {
+  return {
+    code: fail.code,
+    message: toExpression(loader, fail.message),
+    details: fail.details.map(({ type, value }) => ({ type, value: toRequired(loader, value, type) })),
+  };
+}
+
+function toCompensation(loader: Loader, { when, call }: Compensation): CompensationPlan {
+  return { when: toExpression(loader, when), call: toCall(loader, required(call, "compensating call")) };
+}
+
+function toExpression(loader: Loader, stored: StoredExpression | undefined): PlannedExpression | undefined {
+  return stored === undefined ? undefined : { expression: loader.load(stored), place: stored.path };
+}
+
+function toRequired(loader: Loader, stored: StoredExpression | undefined, name: string): PlannedExpression {
+  const found = required(stored, name);
+  return { expression: loader.load(found), place: found.path };
+}
+
+function required<T>(value: T | undefined, name: string): T {
+  if (value === undefined) throw new Error(`the plan is not the compiler's: ${name} is missing`);
+  return value;
+}

@@ -1,0 +1,21 @@
+import { fromBinary } from "@bufbuild/protobuf";
+import { reflect } from "@bufbuild/protobuf/reflect";
+import { encodeMessage } from "./expression/encode.ts";
+import type { LoadedPlan } from "./plan.ts";
+
+/** A request decoded, and encoded in the one way that equal requests share. */
+export type CanonicalRequest =
+  | { readonly kind: "ok"; readonly bytes: Uint8Array }
+  | { readonly kind: "failed"; readonly message: string };
+
+/** Fields in number order, maps sorted by key, unknown fields kept. Fails when the bytes are not of the workflow's request type. */
+export function canonicalRequest({ plan, registry }: LoadedPlan, request: Uint8Array): CanonicalRequest {
+  const type = registry.getMessage(plan.requestType);
+  if (type === undefined) return { kind: "failed", message: `the plan does not know its request type ${plan.requestType}` };
+  try {
+    return { kind: "ok", bytes: encodeMessage(reflect(type, fromBinary(type, request), false)) };
+  } catch (error) {
+    const cause = error instanceof Error ? error.message : String(error);
+    return { kind: "failed", message: `the request is not a ${plan.requestType}: ${cause}` };
+  }
+}

@@ -1,0 +1,168 @@
+import type { AttemptId_Phase } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import { AttemptId_Phase as Phase } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import type { RpcStatus } from "../../../proto/gen/sidestep/internal/v1/rpc.ts";
+import type { Incident_Reason } from "../../../proto/gen/sidestep/v1/run.ts";
+import type { Draft } from "./draft.ts";
+import type { KeptValue } from "./expression/result.ts";
+import type { StepPlan } from "./plan.ts";
+import type { Failure, Frame, Inner, LiveCall, LiveStep, StepState } from "./state.ts";
+import { cancelTimer } from "./timers.ts";
+import type { StepAddress } from "./transition.ts";
+
+/** A step that begins now in a frame, in the state "ready". */
+export function makeStep(
+  draft: Draft,
+  frame: Frame,
+  plan: StepPlan,
+  phase: AttemptId_Phase,
+  parts: { readonly call: LiveCall | undefined; readonly inner: Inner | undefined },
+): LiveStep {
+  const { nowMs } = draft.state;
+  return {
+    kind: "step",
+    plan,
+    phase,
+    path: frame.scope.prefix + plan.name,
+    generation: 0,
+    frame,
+    state: ready,
+    startedMs: nowMs,
+    endedMs: 0,
+    result: undefined,
+    maybeExecuted: false,
+    lastStatus: undefined,
+    isPending: false,
+    call: parts.call,
+    inner: parts.inner,
+  };
+}
+
+const ready: StepState = { kind: "ready" };
+const completed: StepState = { kind: "completed" };
+const skipped: StepState = { kind: "skipped" };
+const cancelled: StepState = { kind: "cancelled" };
+
+/** Is the step not over yet? */
+export function isOpen(step: LiveStep): boolean {
+  switch (step.state.kind) {
+    case "ready":
+    case "running":
+    case "closing":
+    case "backingOff":
+    case "waiting":
+    case "inside":
+    case "paused":
+      return true;
+    case "completed":
+    case "failed":
+    case "skipped":
+    case "cancelled":
+      return false;
+  }
+}
+
+/** Counts the step among the open ones until it ends. */
+export function holdPlace(draft: Draft, step: LiveStep): void {
+  step.isPending = true;
+  draft.state.pendingSteps += 1;
+}
+
+export function addressOf(step: LiveStep): StepAddress {
+  return { step: step.path, generation: step.generation, phase: step.phase };
+}
+
+/** The step whose block this one stands in. */
+export function parentOf(step: LiveStep): StepAddress | undefined {
+  const { owner } = step.frame;
+  return owner === undefined ? undefined : addressOf(owner);
+}
+
+export function completeStep(draft: Draft, step: LiveStep, result: KeptValue | undefined): void {
+  step.result = result;
+  endStep(draft, step, completed, "completed");
+}
+
+export function failStep(draft: Draft, step: LiveStep, failure: Failure): void {
+  step.lastStatus = failure.status;
+  endStep(draft, step, { kind: "failed", failure }, "failed");
+}
+
+export function skipStep(draft: Draft, step: LiveStep): void {
+  endStep(draft, step, skipped, "skipped");
+}
+
+export function cancelStep(draft: Draft, step: LiveStep): void {
+  endStep(draft, step, cancelled, "cancelled");
+}
+
+/** The one place where a step ends: leaves its incident and its deadline, is noted for undoing, and lets its frame go on. */
+function endStep(
+  draft: Draft,
+  step: LiveStep,
+  end: StepState,
+  result: "completed" | "failed" | "skipped" | "cancelled",
+): void {
+  const { state } = draft;
+  leaveIncident(draft, step);
+  step.state = end;
+  step.endedMs = state.nowMs;
+  if (step.isPending) state.pendingSteps -= 1;
+  step.isPending = false;
+  releaseCall(draft, step);
+  draft.transitions.push({
+    kind: "stepEnded",
+    address: addressOf(step),
+    plan: step.plan,
+    parent: parentOf(step),
+    startedMs: step.startedMs,
+    endedMs: step.endedMs,
+    result,
+    attempts: step.call?.attempt ?? 0,
+    status: result === "failed" ? step.lastStatus : undefined,
+    maybeExecuted: step.maybeExecuted,
+  });
+  if (step.phase === Phase.COMPENSATE) {
+    state.compensating -= 1;
+    if (result === "failed") state.compensationFailed = true;
+  } else {
+    if (step.plan.compensate !== undefined && (result === "completed" || step.maybeExecuted)) state.undo.push(step);
+    state.worklist.push(step.frame);
+  }
+}
+
+function releaseCall(draft: Draft, { call }: LiveStep): void {
+  if (call === undefined) return;
+  call.prepared = undefined;
+  if (call.deadlineTimer !== undefined) cancelTimer(draft, call.deadlineTimer);
+  call.deadlineTimer = undefined;
+}
+
+/** Stops the step until a person decides. */
+export function openIncident(draft: Draft, step: LiveStep, reason: Incident_Reason, status: RpcStatus): void {
+  const { nowMs, incidents } = draft.state;
+  step.lastStatus = status;
+  step.state = { kind: "paused", incident: { reason, status, sinceMs: nowMs } };
+  incidents.add(step);
+  releaseDeadline(draft, step);
+  draft.transitions.push({
+    kind: "incidentOpened",
+    address: addressOf(step),
+    reason,
+    status,
+    attempts: step.call?.attempt ?? 0,
+    atMs: nowMs,
+  });
+}
+
+function releaseDeadline(draft: Draft, { call }: LiveStep): void {
+  if (call?.deadlineTimer === undefined) return;
+  cancelTimer(draft, call.deadlineTimer);
+  call.deadlineTimer = undefined;
+  call.deadlineMs = undefined;
+}
+
+/** The step's incident, if it has one, is over. */
+export function leaveIncident(draft: Draft, step: LiveStep): void {
+  if (!draft.state.incidents.delete(step)) return;
+  draft.transitions.push({ kind: "incidentClosed", address: addressOf(step), atMs: draft.state.nowMs });
+}

@@ -1,0 +1,96 @@
+import { AttemptId_Phase as Phase } from "../../../../proto/gen/sidestep/internal/v1/event.ts";
+import type { AttemptId } from "../../../../proto/gen/sidestep/internal/v1/event.ts";
+import { code } from "../../../../proto/wire/status.ts";
+import { publishAttempt } from "../attempts.ts";
+import type { Draft } from "../draft.ts";
+import { evaluateText, evaluateValue } from "../evaluate.ts";
+import type { Evaluation, Place } from "../evaluate.ts";
+import { toFailure } from "../failure.ts";
+import { fitsPayload, mayOpenStep } from "../limits.ts";
+import type { CallPlan } from "../plan.ts";
+import type { Failure, LiveCall, LiveStep, PreparedCall } from "../state.ts";
+import { failStep, holdPlace } from "../step.ts";
+import { failRun } from "../stop.ts";
+import { armTimer } from "../timers.ts";
+import { giveUpCall, timeOutCall } from "./callEnd.ts";
+
+/** What a call keeps over its attempts, before the first one. */
+export function makeCall(plan: CallPlan, compensates: AttemptId | undefined): LiveCall {
+  return {
+    plan,
+    prepared: undefined,
+    attempt: 0,
+    attemptsBefore: 0,
+    deadlineMs: undefined,
+    deadlineTimer: undefined,
+    compensates,
+  };
+}
+
+/** A call begins: evaluates what it sends and asks for the first attempt. */
+export function beginCall(draft: Draft, step: LiveStep, call: LiveCall): void {
+  const { state } = draft;
+  if (step.phase === Phase.FORWARD && !mayOpenStep(state)) {
+    const message = `more than ${state.pendingSteps} steps are open at one time`;
+    failStep(draft, step, toFailure(state.runId, step.path, code.RESOURCE_EXHAUSTED, "TOO_MANY_STEPS", message));
+    return;
+  }
+  holdPlace(draft, step);
+  tryCall(draft, step, call);
+}
+
+/** Asks for the next attempt of a call that is ready: the first, or the one after a backoff or an incident. */
+export function tryCall(draft: Draft, step: LiveStep, call: LiveCall): void {
+  const { state } = draft;
+  if (call.prepared === undefined) {
+    const prepared = prepareCall(draft, step, call.plan);
+    if (prepared.kind === "failed") {
+      giveUpCall(draft, step, call, prepared.failure);
+      return;
+    }
+    call.prepared = prepared.value;
+  }
+  if (call.deadlineMs === undefined && call.plan.stepTimeoutMs !== undefined) {
+    call.deadlineMs = state.nowMs + call.plan.stepTimeoutMs;
+    call.deadlineTimer = armTimer(draft, call.deadlineMs, { kind: "stepDeadline", step });
+  }
+  const stepLeftMs = (call.deadlineMs ?? Infinity) - state.nowMs;
+  const runLeftMs = step.phase === Phase.FORWARD ? (state.deadlineMs ?? Infinity) - state.nowMs : Infinity;
+  if (runLeftMs <= 0) failRun(draft, runTimeout(draft));
+  else if (stepLeftMs <= 0) timeOutCall(draft, step, call, undefined);
+  else publishAttempt(draft, step, call, call.prepared, Math.min(call.plan.timeoutMs, stepLeftMs, runLeftMs));
+}
+
+/** The run's deadline has passed. */
+export function runTimeout({ plan, state }: Draft): Failure {
+  const message = `the run did not end within its timeout of ${plan.plan.timeoutMs ?? 0} ms`;
+  return toFailure(state.runId, "", code.DEADLINE_EXCEEDED, "RUN_TIMEOUT", message);
+}
+
+const empty: Uint8Array = new Uint8Array();
+
+function prepareCall(draft: Draft, step: LiveStep, plan: CallPlan): Evaluation<PreparedCall> {
+  const { state } = draft;
+  const place: Place = { state, scope: step.frame.scope, step: step.path };
+  let request: Uint8Array = empty;
+  if (plan.request !== undefined) {
+    const evaluated = evaluateValue(place, plan.request);
+    if (evaluated.kind === "failed") return evaluated;
+    request = evaluated.value.bytes;
+  }
+  if (!fitsPayload(state, request.length)) {
+    const message = `the request of ${plan.method} has ${request.length} bytes, ${state.started?.limits?.payloadBytesMax ?? 0} are allowed`;
+    return {
+      kind: "failed",
+      failure: toFailure(state.runId, step.path, code.RESOURCE_EXHAUSTED, "PAYLOAD_TOO_LARGE", message),
+    };
+  }
+  if (plan.headers.length === 0) return { kind: "value", value: { request, headers: [] } };
+  const headers: { key: string; value: string }[] = [];
+  for (const { key, value } of plan.headers) {
+    const evaluated = evaluateText(place, value);
+    if (evaluated.kind === "failed") return evaluated;
+    headers.push({ key, value: evaluated.value });
+  }
+  return { kind: "value", value: { request, headers } };
+}

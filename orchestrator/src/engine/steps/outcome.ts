@@ -1,0 +1,143 @@
+import { AttemptId_Phase as Phase } from "../../../../proto/gen/sidestep/internal/v1/event.ts";
+import type { Failure as FailedOutcome, Outcome } from "../../../../proto/gen/sidestep/internal/v1/task.ts";
+import type { RpcStatus } from "../../../../proto/gen/sidestep/internal/v1/rpc.ts";
+import { code } from "../../../../proto/wire/status.ts";
+import { closeAttempt, settleAttempt, tellAttemptEnded } from "../attempts.ts";
+import type { Draft } from "../draft.ts";
+import { parseDetails, toErrorInfo, toFailure } from "../failure.ts";
+import { fitsPayload } from "../limits.ts";
+import { judge } from "../retry.ts";
+import type { LiveAttempt, LiveCall, LiveStep } from "../state.ts";
+import { cancelStep, completeStep, isOpen } from "../step.ts";
+import { cancelTimer } from "../timers.ts";
+import { doubtCall, giveUpCall, timeOutCall, tryAgain } from "./callEnd.ts";
+
+/**
+ * A call answered OK. It counts while the step is open, whichever attempt it was; `attempt` is undefined when that has been settled
+ * before. Answers whether anything changed.
+ */
+export function succeedCall(
+  draft: Draft,
+  step: LiveStep,
+  call: LiveCall,
+  attempt: LiveAttempt | undefined,
+  outcome: Outcome,
+  response: Uint8Array,
+): boolean {
+  const counted = isOpen(step);
+  if (attempt !== undefined) {
+    settleAttempt(draft, attempt);
+    tellAttemptEnded(draft, attempt, outcome, { result: "completed", status: undefined, counted });
+  }
+  if (!counted) return undoLateSuccess(draft, step) || attempt !== undefined;
+  leaveAttempts(draft, step, attempt);
+  if (fitsPayload(draft.state, response.length)) {
+    completeStep(draft, step, { type: call.plan.responseType, bytes: response });
+    return true;
+  }
+  step.maybeExecuted = true;
+  const message = `the response of ${call.plan.method} has ${response.length} bytes, ${draft.state.started?.limits?.payloadBytesMax ?? 0} are allowed`;
+  giveUpCall(
+    draft,
+    step,
+    call,
+    toFailure(draft.state.runId, step.path, code.RESOURCE_EXHAUSTED, "PAYLOAD_TOO_LARGE", message),
+  );
+  return true;
+}
+
+/** What a success finds when it ends a step: another attempt is overtaken, a backoff is needed no more. */
+function leaveAttempts(draft: Draft, step: LiveStep, succeeded: LiveAttempt | undefined): void {
+  const { state } = step;
+  if (state.kind === "backingOff") cancelTimer(draft, state.timer);
+  if ((state.kind === "running" || state.kind === "closing") && state.attempt !== succeeded) {
+    closeAttempt(draft, state.attempt);
+  }
+}
+
+/** A step that had failed was carried out after all: it is undone like the others, unless it is too late for that. */
+function undoLateSuccess({ state }: Draft, step: LiveStep): boolean {
+  if (step.phase !== Phase.FORWARD || step.plan.compensate === undefined || step.maybeExecuted) return false;
+  if (step.state.kind === "completed" || state.phase === "ending" || state.phase === "ended") return false;
+  step.maybeExecuted = true;
+  state.undo.push(step);
+  return true;
+}
+
+/** A call failed. Counts from the attempt at hand only. */
+export function failCall(
+  draft: Draft,
+  attempt: LiveAttempt,
+  call: LiveCall,
+  outcome: Outcome,
+  failure: FailedOutcome,
+): void {
+  const { step } = attempt;
+  const isLate = !isAwaited(step, attempt);
+  const status = toRpcStatus(failure);
+  settleAttempt(draft, attempt);
+  tellAttemptEnded(draft, attempt, outcome, { result: "failed", status, counted: !isLate });
+  const redelivered = outcome.delivery > 1 || outcome.recheck;
+  const judgement = judge(call.plan, { failure, sent: outcome.sent, redelivered });
+  if (isLate) return;
+  if (judgement.maybeExecuted) step.maybeExecuted = true;
+  step.lastStatus = status;
+  const closing = step.state.kind === "closing" ? step.state.reason : undefined;
+  if (closing === "stop") cancelStep(draft, step);
+  else if (judgement.next === "doubt") doubtCall(draft, step, call, status);
+  else if (judgement.next === "answer") giveUpCall(draft, step, call, { status, step: step.path });
+  else if (closing === "timeout") timeOutCall(draft, step, call, status);
+  else tryAgain(draft, step, call, status, failure.retryAfterMs);
+}
+
+/** The task was delivered again after it had been claimed: the call may have been carried out, and was not made again. */
+export function doubtAttempt(draft: Draft, attempt: LiveAttempt, call: LiveCall, outcome: Outcome): void {
+  const message = "the task was delivered again after its call had been claimed: the call may have been carried out";
+  loseAttempt(draft, attempt, call, outcome, {
+    code: code.UNKNOWN,
+    message,
+    details: [toErrorInfo(draft.state.runId, attempt.id.step, "IN_DOUBT")],
+  });
+}
+
+/** No outcome came, and none can come any more. */
+export function expireAttempt(draft: Draft, attempt: LiveAttempt, call: LiveCall): void {
+  loseAttempt(draft, attempt, call, undefined, {
+    code: code.DEADLINE_EXCEEDED,
+    message: "no outcome came, and the attempt's time is over",
+    details: [toErrorInfo(draft.state.runId, attempt.id.step, "NO_OUTCOME")],
+  });
+}
+
+function loseAttempt(
+  draft: Draft,
+  attempt: LiveAttempt,
+  call: LiveCall,
+  outcome: Outcome | undefined,
+  status: RpcStatus,
+): void {
+  const { step } = attempt;
+  const isLate = !isAwaited(step, attempt);
+  const result = outcome === undefined ? "expired" : "inDoubt";
+  settleAttempt(draft, attempt);
+  tellAttemptEnded(draft, attempt, outcome, { result, status, counted: !isLate });
+  if (isLate) return;
+  // Who never claimed the call never made it.
+  const hasBegun = outcome !== undefined || !call.plan.isClaimed || attempt.claim !== undefined;
+  if (hasBegun) step.maybeExecuted = true;
+  step.lastStatus = status;
+  const closing = step.state.kind === "closing" ? step.state.reason : undefined;
+  if (closing === "stop") cancelStep(draft, step);
+  else if (hasBegun && call.plan.isClaimed) doubtCall(draft, step, call, status);
+  else if (closing === "timeout") timeOutCall(draft, step, call, status);
+  else tryAgain(draft, step, call, status, undefined);
+}
+
+/** Is this the attempt that the step waits for? */
+function isAwaited({ state }: LiveStep, attempt: LiveAttempt): boolean {
+  return (state.kind === "running" || state.kind === "closing") && state.attempt === attempt;
+}
+
+function toRpcStatus(failure: FailedOutcome): RpcStatus {
+  return { code: failure.code, message: failure.message, details: parseDetails(failure.details) };
+}

@@ -1,0 +1,62 @@
+import { closeAttempt } from "./attempts.ts";
+import type { Draft } from "./draft.ts";
+import type { Failure, Frame, LiveStep } from "./state.ts";
+import { cancelStep } from "./step.ts";
+import { cancelTimer } from "./timers.ts";
+
+/** Nothing more begins in the frame; what is open in it is given up, and calls under way are reset and awaited. */
+export function stopFrame(draft: Draft, frame: Frame): void {
+  if (frame.state !== "going") return;
+  frame.state = "stopping";
+  if (frame.current !== undefined) stopStep(draft, frame.current);
+  draft.state.worklist.push(frame);
+}
+
+/** Gives the step up, once its calls under way are settled. */
+export function stopStep(draft: Draft, step: LiveStep): void {
+  const { state } = step;
+  switch (state.kind) {
+    case "running":
+      closeAttempt(draft, state.attempt);
+      step.state = { kind: "closing", attempt: state.attempt, reason: "stop" };
+      return;
+    case "closing":
+      if (state.reason !== "stop") step.state = { kind: "closing", attempt: state.attempt, reason: "stop" };
+      return;
+    case "backingOff":
+    case "waiting":
+      cancelTimer(draft, state.timer);
+      cancelStep(draft, step);
+      return;
+    case "ready":
+    case "paused":
+      cancelStep(draft, step);
+      return;
+    case "inside":
+      for (const frame of step.inner?.frames ?? []) stopFrame(draft, frame);
+      return;
+    case "completed":
+    case "failed":
+    case "skipped":
+    case "cancelled":
+      return;
+  }
+}
+
+/** The run will fail; everything forward stops. The first reason stands. */
+export function failRun(draft: Draft, failure: Failure): void {
+  const { state } = draft;
+  if (state.verdict !== undefined) return;
+  state.verdict = { kind: "failed", failure };
+  stopForward(draft);
+}
+
+/** No new forward steps from here on; what is in flight is awaited. */
+export function stopForward(draft: Draft): void {
+  const { state } = draft;
+  state.phase = "stopping";
+  state.ending = undefined;
+  if (state.deadlineTimer !== undefined) cancelTimer(draft, state.deadlineTimer);
+  state.deadlineTimer = undefined;
+  if (state.body !== undefined) stopFrame(draft, state.body);
+}

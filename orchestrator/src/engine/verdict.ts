@@ -1,0 +1,57 @@
+import { code } from "../../../proto/wire/status.ts";
+import type { Draft } from "./draft.ts";
+import { toFailure, toStatus } from "./failure.ts";
+import { fitsPayload } from "./limits.ts";
+import type { RunState } from "./state.ts";
+import { failRun, stopForward, stopStep } from "./stop.ts";
+
+/** The run will complete with this response, unless a person's request comes before its end. */
+export function completeRun(draft: Draft, response: Uint8Array, step: string): void {
+  const { state } = draft;
+  if (state.verdict !== undefined) return;
+  if (!fitsPayload(state, response.length)) {
+    const message = `the response has ${response.length} bytes, ${state.started?.limits?.payloadBytesMax ?? 0} are allowed`;
+    failRun(draft, toFailure(state.runId, step, code.RESOURCE_EXHAUSTED, "PAYLOAD_TOO_LARGE", message));
+    return;
+  }
+  state.verdict = { kind: "completed", response };
+  stopForward(draft);
+}
+
+/** Answers false when the run is ending or being undone already. */
+export function cancelRun(draft: Draft, reason: string): boolean {
+  const { state } = draft;
+  if (!isForward(state)) return false;
+  const message = reason === "" ? "the run was cancelled" : `the run was cancelled: ${reason}`;
+  state.verdict = { kind: "cancelled", failure: { status: toStatus(code.CANCELLED, message), step: "" } };
+  stopForward(draft);
+  return true;
+}
+
+/** Is it still open whether the run completes? */
+function isForward({ phase, verdict }: RunState): boolean {
+  switch (phase) {
+    case "forward":
+      return true;
+    case "stopping":
+    case "ending":
+      return verdict?.kind === "completed";
+    case "unstarted":
+    case "void":
+    case "compensating":
+    case "ended":
+      return false;
+  }
+}
+
+/** Ends the run at once; calls under way are reset and not awaited. Answers false when its end is decided already. */
+export function terminateRun(draft: Draft, reason: string): boolean {
+  const { state } = draft;
+  const isDecided = state.phase === "ending" && state.verdict?.kind !== "completed";
+  if (isDecided || state.phase === "unstarted" || state.phase === "void" || state.phase === "ended") return false;
+  const message = reason === "" ? "the run was terminated" : `the run was terminated: ${reason}`;
+  state.verdict = { kind: "terminated", failure: { status: toStatus(code.ABORTED, message), step: "" } };
+  stopForward(draft);
+  for (const step of state.compensations.values()) stopStep(draft, step);
+  return true;
+}
