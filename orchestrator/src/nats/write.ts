@@ -3,7 +3,7 @@ import type { Nats } from "../../../runtime/src/natsConnection.ts";
 import { growingPause, pause } from "../../../runtime/src/pause.ts";
 import { messageIdLine } from "../../../runtime/src/publisher.ts";
 import type { Published, Publisher } from "../../../runtime/src/publisher.ts";
-import type { Written } from "../processor/ports.ts";
+import type { WriteLimits, Written } from "../processor/ports.ts";
 import { JetStreamFailure, readFromLeader } from "./jetstream.ts";
 import type { StoredMessage, Wanted } from "./jetstream.ts";
 
@@ -20,13 +20,6 @@ export interface Write {
   readonly onConflict: Wanted;
   /** Tells the own message from others. */
   readonly isOurs: (stored: StoredMessage) => boolean;
-}
-
-/** How long a writer tries. */
-export interface WriteLimits {
-  readonly signal: AbortSignal;
-  /** Give up after this long while the stream answers others. */
-  readonly deferAfterMs?: number;
 }
 
 /** Publishes until it is known what became of it. */
@@ -60,7 +53,7 @@ export function openWriter(nats: Nats, publisher: Publisher): Writer {
       else if (known !== undefined) return known;
       else if (isDeferred(write, startedMs, limits)) return { kind: "deferred", reason: reasonOf(published) };
       else await pause(nextPauseMs(), limits.signal);
-      if (limits.signal.aborted) return { kind: "abandoned" };
+      if (limits.signal.aborted || Date.now() > (limits.giveUpAtMs ?? Infinity)) return { kind: "abandoned" };
       published = await send(write, id);
     }
   };

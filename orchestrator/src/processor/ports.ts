@@ -32,6 +32,8 @@ export type Written =
 export interface WriteLimits {
   readonly signal: AbortSignal;
   readonly deferAfterMs?: number;
+  /** Abandoned from this time on, by this machine's clock. */
+  readonly giveUpAtMs?: number;
 }
 
 /** An open reader of a log, in stream order. */
@@ -168,13 +170,16 @@ export interface WaitCall extends Disposable {
   ask(): Promise<WaitReply | undefined>;
 }
 
-/** Told of every turn, once live and once for each new owner that folds it behind `tracedUpTo`. Must not throw, and returns at once. */
+/** Told of every turn of the partitions that are owned. Must not throw, and returns at once. */
 export interface TurnObserver {
+  /** A partition is owned from now on. Turns behind the checkpoint follow; those from `traced` up to it were another owner's. */
+  opened(partition: number, position: { readonly traced: number; readonly checkpoint: number }): void;
   turn(
     run: { readonly runId: RunId; readonly partition: number; readonly plan: LoadedPlan; readonly state: RunState },
     record: LogRecord,
     turn: Turn,
   ): void;
-  /** What a later owner need not see again; Infinity: nothing. */
-  tracedUpTo(partition: number): number;
+  closed(partition: number): void;
+  /** What a later owner need not tell again, beside this checkpoint. */
+  tracedUpTo(partition: number, checkpoint: number): number;
 }

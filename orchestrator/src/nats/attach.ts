@@ -1,0 +1,69 @@
+import type { Layouts } from "../../../proto/gen/sidestep/internal/v1/record.ts";
+import type { Names } from "../../../proto/wire/subjects.ts";
+import type { Log } from "../../../runtime/src/log.ts";
+import type { Nats } from "../../../runtime/src/natsConnection.ts";
+import { openPublisher } from "../../../runtime/src/publisher.ts";
+import { partitionCount } from "../processor/layout.ts";
+import type { Ports } from "../processor/processor.ts";
+import { agreeOnLayouts, agreeOnSecret } from "./cluster.ts";
+import { openDirectGets } from "./directGet.ts";
+import { untilAnswered } from "./jetstream.ts";
+import { toBeats, toKeys, toLeases } from "./leases.ts";
+import { toPartitionLog } from "./partitionLog.ts";
+import { toControl, toQuestions } from "./questions.ts";
+import { toTasks } from "./tasks.ts";
+import { toTimers } from "./timers.ts";
+import { ensurePartitionsBucket, ensureTopology } from "./topology.ts";
+import { openWriter } from "./write.ts";
+
+export interface AttachOptions {
+  readonly nats: Nats;
+  readonly names: Names;
+  /** How many partitions a cluster that is new gets. */
+  readonly partitions: number;
+  readonly replicas: number;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+/** Everything of ours on a NATS server. */
+export interface Attached extends Disposable {
+  readonly layouts: Layouts;
+  /** What tokens are made of when no file says otherwise. */
+  readonly secret: Uint8Array;
+  readonly ports: Ports;
+}
+
+/** Makes or verifies streams and buckets and opens the processor's ports on them. Throws for a server that can't carry us. */
+export async function attach({ nats, names, partitions, replicas, log, signal }: AttachOptions): Promise<Attached> {
+  const { connection } = nats;
+  const topology = { names, replicas };
+  const publisher = openPublisher(connection);
+  const cluster = { nats, names, publisher };
+  await untilAnswered(() => ensurePartitionsBucket(connection, topology), signal);
+  const layouts = await agreeOnLayouts(cluster, partitions, signal);
+  const secret = await agreeOnSecret(cluster, signal);
+  await untilAnswered(() => ensureTopology(connection, topology, partitionCount(layouts), log), signal);
+  const writer = openWriter(nats, publisher);
+  const directGets = openDirectGets(nats);
+  const access = { nats, names, writer, directGets, log };
+  return {
+    layouts,
+    secret,
+    ports: {
+      logOf: (partition) => toPartitionLog(access, partition),
+      tasks: toTasks(names, writer),
+      timers: toTimers(names, writer),
+      control: toControl(nats, names),
+      leases: toLeases(nats, names, publisher),
+      beats: toBeats(nats, names),
+      keys: toKeys(nats, names, publisher),
+      questions: toQuestions(nats, names, log),
+      isConnected: () => nats.isConnected(),
+    },
+    [Symbol.dispose]: () => {
+      directGets[Symbol.dispose]();
+      publisher[Symbol.dispose]();
+    },
+  };
+}

@@ -1,0 +1,80 @@
+import { attemptKey } from "../../../proto/wire/attempt.ts";
+import { AskReply_Verdict } from "../../../proto/gen/sidestep/internal/v1/task.ts";
+import type { Ask } from "../../../proto/gen/sidestep/internal/v1/task.ts";
+import { parseRunId } from "../../../proto/wire/runId.ts";
+import type { RunId } from "../../../proto/wire/runId.ts";
+import { attemptStanding, claimOf } from "../engine/standing.ts";
+import type { Ownership } from "./ownership.ts";
+import type { Residents } from "./residents.ts";
+import type { ResidentRun } from "./residentRun.ts";
+
+/** How long a sidecar that was told `open` is believed to run the attempt: less than the task takes to be delivered again. */
+const grantMs = 8000;
+const foldTimeoutMs = 2000;
+const grantsMax = 64;
+
+/** What an answer is drawn from. */
+export interface AskGround {
+  /** The takeover is over, the log is read on. */
+  readonly isWorking: () => boolean;
+  readonly residents: Residents;
+  readonly position: () => number;
+}
+
+/**
+ * May this attempt run? Only an owner with a live lease says, after it has read from the log's leader how far the run has come and that it
+ * is still the owner, and has folded up to there. Everything unsure is "not now"; unknown is never "closed".
+ */
+export async function verdictOn(owner: Ownership, ground: AskGround, ask: Ask): Promise<AskReply_Verdict> {
+  owner.counts.asks++;
+  const runId = parseRunId(ask.runId);
+  if (runId === undefined || ask.attempt === undefined || !ground.isWorking() || !owner.isLive()) return AskReply_Verdict.NOT_NOW;
+  const key = attemptKey(runId, ask.attempt);
+  if (!owner.credentials.isAuthentic(key, ask.token)) return AskReply_Verdict.NOT_NOW;
+  const positions = await owner.log.positions(runId);
+  if (positions.ownerEpoch !== owner.epoch) return AskReply_Verdict.NOT_NOW;
+  const run = await foldedUpTo(ground, runId, Math.max(positions.event, positions.outcome));
+  if (run?.state === undefined || run.phase !== "ready" || run.state.phase === "unstarted") return AskReply_Verdict.NOT_NOW;
+  if (!owner.isLive() || owner.signal.aborted) return AskReply_Verdict.NOT_NOW;
+  switch (attemptStanding(run.state, ask.attempt)) {
+    case "closed":
+      return AskReply_Verdict.CLOSED;
+    case "claimed": {
+      const claim = claimOf(run.state, ask.attempt);
+      const isTheirs = claim?.sidecarId === ask.sidecarId && claim.delivery === ask.delivery;
+      return isTheirs && (ask.claimed || ask.running) ? AskReply_Verdict.OPEN : AskReply_Verdict.DOUBT;
+    }
+    case "open":
+      // Its claim should have been folded by now: it did not count.
+      if (ask.claimed) return AskReply_Verdict.NOT_NOW;
+      return grant(run, key, ask.sidecarId);
+  }
+}
+
+function grant(run: ResidentRun, key: string, sidecarId: string): AskReply_Verdict {
+  const grants = (run.grants ??= new Map());
+  const atMs = Date.now();
+  const last = grants.get(key);
+  if (last !== undefined && last.sidecarId !== sidecarId && atMs - last.atMs < grantMs) return AskReply_Verdict.BUSY;
+  grants.delete(key);
+  grants.set(key, { sidecarId, atMs });
+  for (const oldest of grants.keys()) {
+    if (grants.size <= grantsMax) break;
+    grants.delete(oldest);
+  }
+  return AskReply_Verdict.OPEN;
+}
+
+async function foldedUpTo({ residents, position }: AskGround, runId: RunId, sequence: number): Promise<ResidentRun | undefined> {
+  if (sequence === 0) return undefined;
+  // A run that is loaded before the loop has read so far would have its latest records in the mailbox only later.
+  const run = await residents.ensure(runId);
+  if (run.phase === "orphan" && position() <= sequence) return undefined;
+  if (run.seen >= sequence) return run;
+  const folded = Promise.withResolvers<boolean>();
+  const timer = setTimeout(() => folded.resolve(false), foldTimeoutMs);
+  (run.watchers ??= []).push({ sequence, resolve: () => folded.resolve(true) });
+  const isFolded = await folded.promise;
+  clearTimeout(timer);
+  return isFolded ? run : undefined;
+}

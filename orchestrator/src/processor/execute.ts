@@ -1,0 +1,247 @@
+import { attemptKey, stepKey } from "../../../proto/wire/attempt.ts";
+import { Event } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import type { AttemptId } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import { Task } from "../../../proto/gen/sidestep/internal/v1/task.ts";
+import {
+  attemptHeader,
+  compensatesHeader,
+  idempotencyKeyHeader,
+  runIdHeader,
+  stepHeader,
+  traceparentHeader,
+  tracestateHeader,
+} from "../../../proto/wire/headers.ts";
+import { fromHex, toHex } from "../../../proto/wire/runId.ts";
+import type { ArmTimer, CancelTimer, CloseAttempt, Command, EndRun, PublishTask } from "../engine/command.ts";
+import { attemptTraceHeaders } from "../projection/traceContext.ts";
+import { idempotencyKey, sha256 } from "./credentials.ts";
+import type { Ownership } from "./ownership.ts";
+import type { Timer, Written } from "./ports.ts";
+import type { ResidentRun } from "./residentRun.ts";
+
+/** Timers due sooner are kept in memory; they hold the checkpoint back, so this is how far it may lag behind. */
+const shortTimerMs = 2000;
+/** A command that is not durable by then, while its stream answers others, becomes an event. */
+const deferAfterMs = 30_000;
+/** A sidecar may begin a task unasked, or on an answer that was under way, this long after the attempt was closed. */
+const startSlackMs = 2000;
+/** After the longest time of the call this long is waited for an outcome that is under way. */
+const outcomeSlackMs = 5000;
+
+/** How a command is carried out. */
+export interface Carry {
+  /** Sequence whose turn is not done before the command is durable. */
+  readonly hold: number;
+  /** Log time of the event that asked for it. */
+  readonly atMs: number;
+  /** Somebody may have carried it out already. */
+  readonly recheck: boolean;
+}
+
+/** Carries out what the engine asks for. Returns at once; the turn of `carry.hold` is done when all of it is durable. */
+export function execute(owner: Ownership, run: ResidentRun, command: Command, carry: Carry): void {
+  switch (command.kind) {
+    case "publishTask":
+      return publishTask(owner, run, command, carry);
+    case "armTimer":
+      return armTimer(owner, run, command, carry);
+    case "cancelTimer":
+      return cancelTimer(owner, run, command, carry);
+    case "closeAttempt":
+      return closeAttempt(owner, run, command, carry);
+    case "endRun":
+      return endRun(owner, run, command, carry);
+  }
+}
+
+/** The end of a closed attempt need not come any more: its outcome has. */
+export function cancelExpiry(owner: Ownership, run: ResidentRun, attempt: AttemptId, hold: number): void {
+  const written = owner.timers.cancel(expiryOf(owner, run, attempt), { signal: owner.signal, deferAfterMs });
+  settle(owner, run, hold, written, undefined);
+}
+
+/** Makes every timer in memory durable, so that the partition can be left. */
+export function scheduleShortTimers(owner: Ownership, run: ResidentRun): void {
+  for (const [number, timer] of run.shortTimers ?? []) {
+    clearTimeout(timer.timeout);
+    run.shortTimers?.delete(number);
+    schedule(owner, run, number, timer.dueMs, timer.hold);
+    release(owner, run, timer.hold);
+  }
+}
+
+function publishTask(owner: Ownership, run: ResidentRun, command: PublishTask, { hold, recheck }: Carry): void {
+  const { attempt, method } = command;
+  const key = attemptKey(run.runId, attempt);
+  const task = Task.encode({
+    runId: fromHex(run.runId),
+    partition: owner.partition,
+    attempt,
+    method,
+    request: command.request,
+    headers: toHeaders(run, command),
+    timeoutMs: command.timeoutMs,
+    token: owner.credentials.token(key),
+    issuedAtSequence: command.issuedAt,
+    issuedAtMs: command.issuedMs,
+    recheck,
+    claim: command.claim,
+  }).finish();
+  owner.counts.tasks++;
+  const written = owner.tasks.publish(method, key, task, { signal: owner.signal, deferAfterMs });
+  settle(owner, run, hold, written, { $case: "task", value: attempt });
+}
+
+const encoder = new TextEncoder();
+
+function toHeaders(run: ResidentRun, { headers, attempt, compensates }: PublishTask): Task["headers"] {
+  const { runId } = run;
+  const made = headers.map(({ key, value }) => ({ key, value: encoder.encode(value) }));
+  const add = (key: string, value: string): void => void made.push({ key, value: encoder.encode(value) });
+  add(idempotencyKeyHeader, idempotencyKey(stepKey(runId, attempt)));
+  add(runIdHeader, runId);
+  add(stepHeader, attempt.step);
+  add(attemptHeader, String(attempt.attempt));
+  if (compensates !== undefined) add(compensatesHeader, idempotencyKey(stepKey(runId, compensates)));
+  const trace = attemptTraceHeaders(runId, run.state?.started?.trace, attempt, sha256);
+  add(traceparentHeader, trace.traceparent);
+  if (trace.tracestate !== undefined) add(tracestateHeader, trace.tracestate);
+  return made;
+}
+
+function armTimer(owner: Ownership, run: ResidentRun, { number, dueMs }: ArmTimer, { hold }: Carry): void {
+  const inMs = dueMs - owner.clock.now();
+  if (inMs > shortTimerMs) {
+    schedule(owner, run, number, dueMs, hold);
+    return;
+  }
+  keep(owner, run, hold);
+  const timers = (run.shortTimers ??= new Map());
+  const timeout = setTimeout(() => {
+    timers.delete(number);
+    if (!owner.isLive()) return;
+    const written = owner.log.append(run.runId, `${run.runId}/t${number}`, timerFired(number, dueMs), { signal: owner.signal });
+    settle(owner, run, hold, written, undefined);
+    release(owner, run, hold);
+  }, Math.max(inMs, 0));
+  timers.set(number, { timeout, hold, dueMs });
+}
+
+function schedule(owner: Ownership, run: ResidentRun, number: number, dueMs: number, hold: number): void {
+  const timer: Timer = { partition: owner.partition, runId: run.runId, name: number };
+  const written = owner.timers.arm(timer, dueMs, timerFired(number, dueMs), { signal: owner.signal, deferAfterMs });
+  settle(owner, run, hold, written, { $case: "timer", value: number });
+}
+
+function timerFired(number: number, dueMs: number): Uint8Array {
+  return Event.encode({ kind: { $case: "timerFired", value: { number, dueMs } } }).finish();
+}
+
+function cancelTimer(owner: Ownership, run: ResidentRun, { number }: CancelTimer, { hold }: Carry): void {
+  const short = run.shortTimers?.get(number);
+  if (short !== undefined) {
+    clearTimeout(short.timeout);
+    run.shortTimers?.delete(number);
+    release(owner, run, short.hold);
+    return;
+  }
+  const timer: Timer = { partition: owner.partition, runId: run.runId, name: number };
+  // One that can't be cancelled fires in vain.
+  settle(owner, run, hold, owner.timers.cancel(timer, { signal: owner.signal, deferAfterMs }), undefined);
+}
+
+/**
+ * From now on everybody who asks is told `closed`. The last who could have begun it did so, asked or not, within `startSlackMs`; so what
+ * counts as its end is known now and is scheduled, and outlives this owner.
+ */
+function closeAttempt(owner: Ownership, run: ResidentRun, command: CloseAttempt, { hold, atMs }: Carry): void {
+  const { attempt, method, timeoutMs } = command;
+  owner.control.reset(method, run.runId, attempt, owner.credentials.token(attemptKey(run.runId, attempt)));
+  const event = Event.encode({ kind: { $case: "attemptExpired", value: { attempt } } }).finish();
+  const dueMs = atMs + startSlackMs + timeoutMs + outcomeSlackMs;
+  const written = owner.timers.arm(expiryOf(owner, run, attempt), dueMs, event, { signal: owner.signal });
+  settle(owner, run, hold, written, undefined);
+}
+
+function expiryOf(owner: Ownership, run: ResidentRun, attempt: AttemptId): Timer {
+  const id = toHex(sha256(attemptKey(run.runId, attempt)).subarray(0, 12));
+  return { partition: owner.partition, runId: run.runId, name: id };
+}
+
+function endRun(owner: Ownership, run: ResidentRun, { ended, expectedEvent }: EndRun, { hold }: Carry): void {
+  const event = Event.encode({ kind: { $case: "runEnded", value: ended } }).finish();
+  // Garbage on the run's subject moves its end without moving the state.
+  const expected = Math.max(expectedEvent, run.seenEvent);
+  keep(owner, run, hold);
+  void owner.log.appendAfter(run.runId, expected, event, { signal: owner.signal }).then((written) => {
+    switch (written.kind) {
+      case "abandoned":
+        return;
+      case "conflict":
+        owner.endRefused(run, expected);
+        break;
+      case "rejected":
+      case "deferred":
+        owner.logger.error("the end of a run can't be stored; the run stays as it is", { run: run.runId, reason: written.reason });
+        break;
+      case "stored":
+        break;
+    }
+    release(owner, run, hold);
+  }, owner.fail);
+}
+
+type Failed = { readonly $case: "task"; readonly value: AttemptId } | { readonly $case: "timer"; readonly value: number };
+
+/** Holds the turn until the write is known; what can't be durable, or not for long, becomes an event. */
+function settle(owner: Ownership, run: ResidentRun, hold: number, written: Promise<Written>, command: Failed | undefined): void {
+  keep(owner, run, hold);
+  void written.then((result) => {
+    switch (result.kind) {
+      case "stored":
+      case "conflict":
+        break;
+      case "abandoned":
+        // The partition has been left: whoever owns it next folds this turn again.
+        return;
+      case "rejected":
+      case "deferred":
+        tellFailure(owner, run, hold, result, command);
+        break;
+    }
+    release(owner, run, hold);
+  }, owner.fail);
+}
+
+function tellFailure(
+  owner: Ownership,
+  run: ResidentRun,
+  hold: number,
+  result: Extract<Written, { readonly reason: string }>,
+  command: Failed | undefined,
+): void {
+  const fields = { run: run.runId, command: command?.$case, reason: result.reason };
+  if (result.kind === "rejected") owner.logger.error("a command can never become durable", fields);
+  else owner.logger.warn("a command is not durable yet; the run will ask for it again", fields);
+  if (command === undefined) return;
+  const value = { command, reason: result.reason };
+  const event = Event.encode(
+    result.kind === "rejected"
+      ? { kind: { $case: "commandRejected", value } }
+      : { kind: { $case: "commandDeferred", value } },
+  ).finish();
+  const name = command.$case === "task" ? attemptKey(run.runId, command.value) : `${run.runId}/t${command.value}`;
+  const id = `${name}/${result.kind}/${hold}`;
+  settle(owner, run, hold, owner.log.append(run.runId, id, event, { signal: owner.signal }), undefined);
+}
+
+function keep(owner: Ownership, run: ResidentRun, hold: number): void {
+  run.unacked++;
+  owner.unfinished.hold(hold);
+}
+
+function release(owner: Ownership, run: ResidentRun, hold: number): void {
+  run.unacked--;
+  owner.unfinished.release(hold);
+  owner.roomAgain();
+}

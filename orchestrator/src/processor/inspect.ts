@@ -1,0 +1,86 @@
+import type { Layouts } from "../../../proto/gen/sidestep/internal/v1/record.ts";
+import type { HistoryEvent, Run } from "../../../proto/gen/sidestep/v1/run.ts";
+import type { RunId } from "../../../proto/wire/runId.ts";
+import { advance } from "../engine/advance.ts";
+import type { Turn } from "../engine/advance.ts";
+import { describeEvent, describeRun } from "../engine/describe.ts";
+import type { LoadedPlan } from "../engine/plan.ts";
+import type { LogRecord } from "../engine/record.ts";
+import { newRun } from "../engine/state.ts";
+import type { RunState } from "../engine/state.ts";
+import type { Credentials } from "./credentials.ts";
+import { toFact } from "./fact.ts";
+import { partitionOf } from "./layout.ts";
+import type { PartitionLog, Plans } from "./ports.ts";
+import { startOf } from "./residents.ts";
+
+/** What looking into a run needs; its partition may be anybody's. */
+export interface InspectGround {
+  readonly layouts: Layouts;
+  readonly logOf: (partition: number) => PartitionLog;
+  readonly plans: Plans;
+  readonly credentials: Credentials;
+}
+
+/** A run folded from its log, as far as that goes now. */
+interface Folded {
+  readonly plan: LoadedPlan;
+  readonly state: RunState;
+}
+
+/** The run as its log adds up; undefined: there is none. Throws when NATS does not answer. */
+export async function inspectRun(ground: InspectGround, runId: RunId): Promise<Run | undefined> {
+  const folded = await fold(ground, runId, () => undefined);
+  return folded === undefined || folded.state.phase === "void" ? undefined : describeRun(folded.plan, folded.state);
+}
+
+/** At most `limit` events of a run behind a sequence. Throws when NATS does not answer. */
+export async function readHistory(
+  ground: InspectGround,
+  runId: RunId,
+  after: number,
+  limit: number,
+): Promise<{ readonly events: readonly HistoryEvent[]; readonly next: number | undefined } | undefined> {
+  const events: HistoryEvent[] = [];
+  let next: number | undefined;
+  let last = after;
+  const folded = await fold(ground, runId, (plan, state, record, turn) => {
+    if (record.sequence <= after) return;
+    if (events.length >= limit) {
+      next ??= last;
+      return;
+    }
+    events.push(describeEvent(plan, state, record, turn));
+    last = record.sequence;
+  });
+  return folded === undefined ? undefined : { events, next };
+}
+
+/** All records of a run and the plan it is pinned to. Throws when NATS does not answer. */
+export async function readRecords(
+  { layouts, logOf, plans, credentials }: InspectGround,
+  runId: RunId,
+): Promise<{ readonly plan: LoadedPlan; readonly records: readonly LogRecord[] } | undefined> {
+  const partition = partitionOf(layouts, runId);
+  if (partition === undefined) return undefined;
+  const records = (await logOf(partition).load(runId)).flatMap((message) => {
+    const fact = toFact(message, credentials);
+    return fact.kind === "record" ? [fact.record] : [];
+  });
+  const started = startOf(records);
+  const plan = started === undefined ? undefined : await plans.load(started.planHash);
+  return plan === undefined ? undefined : { plan, records };
+}
+
+async function fold(
+  ground: InspectGround,
+  runId: RunId,
+  onTurn: (plan: LoadedPlan, state: RunState, record: LogRecord, turn: Turn) => void,
+): Promise<Folded | undefined> {
+  const found = await readRecords(ground, runId);
+  if (found === undefined) return undefined;
+  const { plan, records } = found;
+  const state = newRun(runId);
+  for (const record of records) onTurn(plan, state, record, advance(plan, state, record));
+  return { plan, state };
+}

@@ -1,0 +1,64 @@
+import type { LoadedPlan } from "../engine/plan.ts";
+import type { LogRecord } from "../engine/record.ts";
+import type { RunState } from "../engine/state.ts";
+import type { RunId } from "../../../proto/wire/runId.ts";
+
+/** A run in memory, with what its owner remembers of it beside its state. Owned by its partition's loop. */
+export interface ResidentRun {
+  readonly runId: RunId;
+  /** `loading`: records wait in the mailbox. `orphan`: its log has no start. `corrupt`: its own fold fails; it is left alone. */
+  phase: "loading" | "ready" | "orphan" | "corrupt";
+  state: RunState | undefined;
+  plan: LoadedPlan | undefined;
+  mailbox: LogRecord[];
+  /** Sequence of the last message delivered, garbage included. */
+  seen: number;
+  /** The same, of `.e` alone. */
+  seenEvent: number;
+  /** Things that are not durable yet; short timers are. */
+  unacked: number;
+  touchedMs: number;
+  /** Timers that are due too soon for a schedule, by number. */
+  shortTimers: Map<number, ShortTimer> | undefined;
+  /** Who was told last that the attempt is open, by attempt key. */
+  grants: Map<string, Grant> | undefined;
+  /** Whether an operator's request was ignored, by its sequence; the last few. */
+  requests: Map<number, boolean> | undefined;
+  /** Called once `seen` has reached a sequence and nothing waits in the mailbox. */
+  watchers: { readonly sequence: number; readonly resolve: () => void }[] | undefined;
+}
+
+export interface ShortTimer {
+  readonly timeout: NodeJS.Timeout;
+  readonly hold: number;
+  readonly dueMs: number;
+}
+
+export interface Grant {
+  readonly sidecarId: string;
+  readonly atMs: number;
+}
+
+/** A run whose records wait until its state and plan are there. */
+export function toResidentRun(runId: RunId, nowMs: number): ResidentRun {
+  return {
+    runId,
+    phase: "loading",
+    state: undefined,
+    plan: undefined,
+    mailbox: [],
+    seen: 0,
+    seenEvent: 0,
+    unacked: 0,
+    touchedMs: nowMs,
+    shortTimers: undefined,
+    grants: undefined,
+    requests: undefined,
+    watchers: undefined,
+  };
+}
+
+/** Nothing would be lost but a later load. */
+export function isEvictable(run: ResidentRun): boolean {
+  return run.phase !== "loading" && run.mailbox.length === 0 && run.unacked === 0 && (run.watchers?.length ?? 0) === 0;
+}

@@ -1,0 +1,192 @@
+import { createHash, randomBytes } from "node:crypto";
+import { Event } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import type { Limits, RunStarted } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import type { KeyRecord, Layouts } from "../../../proto/gen/sidestep/internal/v1/record.ts";
+import { fromHex, parseRunId, toRunId } from "../../../proto/wire/runId.ts";
+import type { RunId } from "../../../proto/wire/runId.ts";
+import { growingPause, pause } from "../../../runtime/src/pause.ts";
+import { evaluateKey } from "../engine/key.ts";
+import { canonicalRequest } from "../engine/request.ts";
+import { engineRevision } from "../engine/revision.ts";
+import type { Refusal, StartRequest, StartResult } from "./front.ts";
+import { currentLayout, keyPlace, partitionOf } from "./layout.ts";
+import type { HeldKey, Keys, LogMessage, PartitionLog } from "./ports.ts";
+
+/** What starting runs needs. */
+export interface StartGround {
+  readonly layouts: Layouts;
+  readonly logOf: (partition: number) => PartitionLog;
+  readonly keys: Keys;
+  readonly limits: Limits;
+  readonly now: () => number;
+  /** Messages of the log that are not behind the checkpoint; undefined: not known. */
+  readonly backlog: (partition: number) => number | undefined;
+  readonly backlogMax: number;
+  /** Told where the log of a partition has come to. */
+  readonly onStored: (partition: number, sequence: number) => void;
+}
+
+/** An acknowledgement that comes later does not count: the fold holds a start void that was stored 30 s after its issue. */
+const ackWithinMs = 20_000;
+const voidAfterMs = 30_000;
+/** A key whose run never started is given to another run then. */
+const orphanedKeyMs = 60_000;
+const retryAfterMs = 1000;
+const joinPatienceMs = 5000;
+
+/** Makes runs durable. Nothing is written before the request has been decoded and its key evaluated. */
+export function toStart(ground: StartGround): (request: StartRequest, signal: AbortSignal) => Promise<StartResult> {
+  return async (request, signal) => {
+    const issuedMs = ground.now();
+    const prepared = prepare(ground, request, issuedMs);
+    if ("kind" in prepared) return prepared;
+    try {
+      return prepared.key === ""
+        ? await startNew(ground, prepared, Math.floor(Math.random() * 4096), signal)
+        : await startKeyed(ground, prepared, signal);
+    } catch (error) {
+      return { kind: "unavailable", message: error instanceof Error ? error.message : String(error) };
+    }
+  };
+}
+
+interface Prepared {
+  readonly request: StartRequest;
+  readonly key: string;
+  readonly requestHash: Uint8Array;
+  readonly issuedMs: number;
+}
+
+function prepare(ground: StartGround, request: StartRequest, issuedMs: number): Prepared | Refusal {
+  const { plan } = request.active;
+  const limitBytes = ground.limits.payloadBytesMax;
+  if (request.request.length > limitBytes) return { kind: "tooLarge", sizeBytes: request.request.length, limitBytes };
+  const canonical = canonicalRequest(plan, request.request);
+  if (canonical.kind === "failed") return { kind: "invalid", message: canonical.message };
+  const evaluated = evaluateKey(plan, request.request, request.metadata);
+  if (evaluated.kind === "failed") return { kind: "invalid", message: evaluated.message };
+  const key = evaluated.kind === "key" ? evaluated.key : request.idempotencyKey;
+  if (key === "") return { kind: "invalid", message: "The key is empty." };
+  const requestHash = createHash("sha256").update(canonical.bytes).digest();
+  return { request, key: key ?? "", requestHash, issuedMs };
+}
+
+async function startNew(ground: StartGround, prepared: Prepared, bucket: number, signal: AbortSignal): Promise<StartResult> {
+  const runId = newRunId(ground, bucket, prepared.issuedMs);
+  return (await append(ground, prepared, runId, signal)) ?? unavailable("a run of that id exists already");
+}
+
+/** Undefined: the run has a first event already. */
+async function append(ground: StartGround, prepared: Prepared, runId: RunId, signal: AbortSignal): Promise<StartResult | undefined> {
+  const partition = partitionOf(ground.layouts, runId);
+  if (partition === undefined) return unavailable(`the run ${runId} is of an unknown layout`);
+  if ((ground.backlog(partition) ?? 0) > ground.backlogMax) return { kind: "exhausted", retryAfterMs };
+  const value = toRunStarted(ground, prepared, runId);
+  const event = Event.encode({ kind: { $case: "runStarted", value } }).finish();
+  const giveUpAtMs = prepared.issuedMs + ackWithinMs;
+  const written = await ground.logOf(partition).appendFirst(runId, event, { signal, giveUpAtMs });
+  switch (written.kind) {
+    case "stored":
+      ground.onStored(partition, written.sequence);
+      return ground.now() > giveUpAtMs ? unavailable("the log took too long to store the start") : { kind: "started", runId };
+    case "conflict":
+      return undefined;
+    case "abandoned":
+      return unavailable("the log did not say in time whether it stored the start");
+    case "rejected":
+    case "deferred":
+      return unavailable(written.reason);
+  }
+}
+
+function toRunStarted(ground: StartGround, { request, key, requestHash, issuedMs }: Prepared, runId: RunId): RunStarted {
+  const { active } = request;
+  const metadata: Record<string, string> = {};
+  for (const name of active.plan.plan.metadata) {
+    const value = request.metadata.get(name);
+    if (value !== undefined) metadata[name] = value;
+  }
+  return {
+    workflow: active.workflow,
+    version: active.version,
+    planHash: active.planHash,
+    engineRevision,
+    key,
+    request: request.request,
+    requestHash,
+    issuedAtMs: issuedMs,
+    metadata,
+    trace: request.trace(runId),
+    limits: ground.limits,
+    actor: request.actor,
+  };
+}
+
+/** Joins the run that holds the key, or becomes it. */
+async function startKeyed(ground: StartGround, prepared: Prepared, signal: AbortSignal): Promise<StartResult> {
+  const { workflow } = prepared.request.active;
+  const { bucket, hash } = keyPlace(workflow, prepared.key);
+  const nextPauseMs = growingPause(20, 500);
+  const patientUntilMs = prepared.issuedMs + joinPatienceMs;
+  for (;;) {
+    const held = await ground.keys.read(bucket, hash);
+    if (held === undefined || (await isOrphaned(ground, held))) {
+      const runId = newRunId(ground, bucket, prepared.issuedMs);
+      const record: KeyRecord = { runId: fromHex(runId), workflow, requestHash: prepared.requestHash };
+      const taken = await ground.keys.take(bucket, hash, record, held?.revision ?? 0, signal);
+      if (taken.kind === "stored") {
+        const result = await append(ground, prepared, runId, signal);
+        if (result !== undefined) return result;
+      } else if (taken.kind !== "conflict") return unavailable("the record of the key did not become durable in time");
+    } else {
+      const joined = await join(ground, prepared, held, signal);
+      if (joined !== undefined) return joined;
+    }
+    if (signal.aborted || ground.now() > patientUntilMs) return unavailable("another start with the same key is under way");
+    await pause(nextPauseMs(), signal);
+  }
+}
+
+/**
+ * The run that the key's record names. Has it not started, and it is the same request, then it is started now: the log takes one start of a run only,
+ * whoever was first. Undefined: its start was void; the key becomes free when its record is a minute old.
+ */
+async function join(ground: StartGround, prepared: Prepared, held: HeldKey, signal: AbortSignal): Promise<StartResult | undefined> {
+  const runId = parseRunId(held.record.runId);
+  if (runId === undefined) return unavailable("the record of the key is broken");
+  const isSame = held.record.workflow === prepared.request.active.workflow && sameHash(held.record.requestHash, prepared.requestHash);
+  const started = await firstEvent(ground, runId);
+  if (started === undefined) return isSame ? append(ground, prepared, runId, signal) : undefined;
+  if (isVoid(started)) return undefined;
+  return isSame ? { kind: "joined", runId } : { kind: "conflict", runId };
+}
+
+async function isOrphaned(ground: StartGround, held: HeldKey): Promise<boolean> {
+  if (ground.now() - held.storedMs < orphanedKeyMs) return false;
+  const runId = parseRunId(held.record.runId);
+  const started = runId === undefined ? undefined : await firstEvent(ground, runId);
+  return started === undefined || isVoid(started);
+}
+
+async function firstEvent(ground: StartGround, runId: RunId): Promise<LogMessage | undefined> {
+  const partition = partitionOf(ground.layouts, runId);
+  return partition === undefined ? undefined : ground.logOf(partition).firstEvent(runId);
+}
+
+/** The first event of a run is no start, or one that came too late. */
+export function isVoid(first: LogMessage): boolean {
+  const { kind } = Event.decode(first.data);
+  return kind?.$case !== "runStarted" || first.storedMs - kind.value.issuedAtMs > voidAfterMs;
+}
+
+function newRunId({ layouts }: StartGround, bucket: number, timeMs: number): RunId {
+  return toRunId(timeMs, currentLayout(layouts).generation, bucket, randomBytes(8));
+}
+
+function sameHash(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) === 0;
+}
+
+function unavailable(message: string): Refusal {
+  return { kind: "unavailable", message };
+}

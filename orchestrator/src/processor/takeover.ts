@@ -1,0 +1,104 @@
+import type { RunId } from "../../../proto/wire/runId.ts";
+import type { LogRecord } from "../engine/record.ts";
+import { openCommands } from "../engine/standing.ts";
+import { newRun } from "../engine/state.ts";
+import { execute } from "./execute.ts";
+import type { Ownership } from "./ownership.ts";
+import { openGate, recordOf, startOf, untilIt } from "./residents.ts";
+import type { Residents } from "./residents.ts";
+import { toResidentRun } from "./residentRun.ts";
+import type { ResidentRun } from "./residentRun.ts";
+import { collected, commandName, park, replay, takeTurn } from "./turn.ts";
+import type { Issued } from "./turn.ts";
+
+/** What an owner finds between the checkpoint of the last one and its own record in the log. */
+export interface Window {
+  /** Up to here every command is durable. */
+  readonly checkpoint: number;
+  /** The own record: everything up to here was written under earlier owners. */
+  readonly head: number;
+}
+
+const loadsMax = 64;
+
+/**
+ * Folds every run that has records in a part of the window, each up to the head, and carries out what was issued behind the checkpoint and
+ * is still wanted: the last owner may have done so already, so tasks carry `recheck`. The time it takes grows with the window, never with the number of
+ * runs. `isLast`: the part reaches the head, so the records of a run in it are all there are.
+ */
+export async function takeOver(
+  owner: Ownership,
+  residents: Residents,
+  window: Window,
+  part: ReadonlyMap<RunId, readonly LogRecord[]>,
+  { hold, isLast }: { readonly hold: number; readonly isLast: boolean },
+): Promise<void> {
+  const gate = openGate(loadsMax);
+  const runs = [...part].map(([runId, records]) =>
+    gate(async () => {
+      const known = residents.get(runId);
+      const run = known ?? toResidentRun(runId, Date.now());
+      const all = isLast && (known !== undefined || startOf(records.slice(0, 1)) !== undefined) ? records : await loadUpTo(owner, run, window.head);
+      const issued = await fold(owner, residents, window, run, all);
+      if (known === undefined && run.phase !== "orphan") residents.adopt(run);
+      carryOut(owner, window, run, issued, hold);
+    }),
+  );
+  await Promise.all(runs);
+}
+
+async function loadUpTo(owner: Ownership, run: ResidentRun, head: number): Promise<readonly LogRecord[]> {
+  owner.counts.loads++;
+  const messages = await untilIt(owner, "a run", () => owner.log.load(run.runId));
+  return messages.filter(({ sequence }) => sequence <= head).flatMap((message) => recordOf(owner, run, message));
+}
+
+/** The commands that were issued behind the checkpoint, the last of each name. */
+async function fold(
+  owner: Ownership,
+  residents: Residents,
+  { checkpoint }: Window,
+  run: ResidentRun,
+  records: readonly LogRecord[],
+): Promise<ReadonlyMap<string, Issued>> {
+  const issued = new Map<string, Issued>();
+  if (run.state === undefined && !(await begin(owner, residents, run, records))) return issued;
+  for (const record of records) {
+    if (run.phase !== "ready") break;
+    run.seen = Math.max(run.seen, record.sequence);
+    if (record.fact.kind === "event") run.seenEvent = Math.max(run.seenEvent, record.sequence);
+    const turn = takeTurn(owner, run, record, record.sequence > checkpoint ? collected : replay);
+    if (turn === undefined || record.sequence <= checkpoint) continue;
+    for (const command of turn.commands) issued.set(commandName(run.runId, command), { command, atMs: record.storedMs });
+  }
+  return issued;
+}
+
+async function begin(owner: Ownership, residents: Residents, run: ResidentRun, records: readonly LogRecord[]): Promise<boolean> {
+  const started = startOf(records);
+  if (started === undefined) {
+    run.phase = "orphan";
+    owner.counts.orphans += records.length;
+    return false;
+  }
+  const plan = await residents.planOf(started);
+  if (plan === undefined) {
+    park(owner, run, records[0]?.sequence ?? 0, new Error("the definitions do not have its plan"));
+    return false;
+  }
+  run.state = newRun(run.runId);
+  run.plan = plan;
+  run.phase = "ready";
+  return true;
+}
+
+function carryOut(owner: Ownership, { checkpoint }: Window, run: ResidentRun, issued: ReadonlyMap<string, Issued>, hold: number): void {
+  if (run.phase !== "ready" || run.state === undefined || issued.size === 0) return;
+  const wanted = new Set(openCommands(run.state).map((command) => commandName(run.runId, command)));
+  for (const [name, { command, atMs }] of issued) {
+    // Cancelling a timer twice harms nothing, and not at all leaves it behind.
+    if (command.kind !== "cancelTimer" && !wanted.has(name)) continue;
+    const latest = command.kind === "endRun" ? (run.state.ending ?? command) : command;
+    if (latest.issuedAt > checkpoint) execute(owner, run, latest, { hold, atMs, recheck: true });
+  }
+}

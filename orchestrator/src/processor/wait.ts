@@ -1,0 +1,75 @@
+import type { Layouts } from "../../../proto/gen/sidestep/internal/v1/record.ts";
+import type { WaitReply } from "../../../proto/gen/sidestep/internal/v1/task.ts";
+import { fromHex } from "../../../proto/wire/runId.ts";
+import type { RunId } from "../../../proto/wire/runId.ts";
+import { growingPause, pause } from "../../../runtime/src/pause.ts";
+import { partitionOf } from "./layout.ts";
+import type { Partition } from "./partition.ts";
+import type { Questions, WaitCall } from "./ports.ts";
+
+/** What waiting for runs needs. */
+export interface WaitGround {
+  readonly layouts: Layouts;
+  readonly held: (partition: number) => Partition | undefined;
+  readonly questions: Questions;
+}
+
+/** What a wait ends with. */
+export type Waited = Extract<NonNullable<WaitReply["kind"]>, { readonly $case: "ended" | "folded" | "unknown" }> | "aborted";
+
+const askAgainMs = 5000;
+const pauseFirstMs = 50;
+const pauseMaxMs = 1000;
+
+/**
+ * Waits until a run has ended, or, when `foldedSequence` is not 0, until that message of its log has been folded; whoever owns its partition, and
+ * however often that changes.
+ */
+export async function waitFor(ground: WaitGround, runId: RunId, foldedSequence: number, signal: AbortSignal): Promise<Waited> {
+  const partition = partitionOf(ground.layouts, runId);
+  if (partition === undefined) return { $case: "unknown", value: {} };
+  const request = { runId: fromHex(runId), foldedSequence };
+  const nextPauseMs = growingPause(pauseFirstMs, pauseMaxMs);
+  while (!signal.aborted) {
+    const local = ground.held(partition);
+    const kind =
+      local === undefined
+        ? await askRemote(ground.questions, partition, request, signal)
+        : await askLocal(local, request, signal);
+    if (kind?.$case === "ended" || kind?.$case === "folded" || kind?.$case === "unknown") return kind;
+    await pause(nextPauseMs(), signal);
+  }
+  return "aborted";
+}
+
+type Kind = WaitReply["kind"];
+type Request = { readonly runId: Uint8Array; readonly foldedSequence: number };
+
+function askLocal(partition: Partition, request: Request, signal: AbortSignal): Promise<Kind> {
+  return new Promise((resolve) => {
+    const onAbort = (): void => {
+      forget();
+      resolve(undefined);
+    };
+    signal.addEventListener("abort", onAbort, { once: true });
+    const forget = partition.wait(request, true, ({ kind }) => {
+      signal.removeEventListener("abort", onAbort);
+      resolve(kind);
+    });
+  });
+}
+
+/** The owner tells at once or registers; it is asked again every 5 s, for it may have died. */
+async function askRemote(questions: Questions, partition: number, request: Request, signal: AbortSignal): Promise<Kind> {
+  const told = Promise.withResolvers<Kind>();
+  using call: WaitCall = questions.wait(partition, request, ({ kind }) => told.resolve(kind));
+  while (!signal.aborted) {
+    const answer = await call.ask();
+    if (answer?.kind?.$case !== "registered") return answer?.kind;
+    const again = new AbortController();
+    const kind = await Promise.race([told.promise, pause(askAgainMs, AbortSignal.any([signal, again.signal]))]);
+    again.abort();
+    if (kind !== undefined) return kind;
+  }
+  return undefined;
+}
