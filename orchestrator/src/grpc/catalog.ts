@@ -1,7 +1,18 @@
+import { StepStatus_State } from "../../../proto/gen/sidestep/v1/run.ts";
 import type { StepStatus } from "../../../proto/gen/sidestep/v1/run.ts";
+import { splitMethod } from "../../../proto/wire/subjects.ts";
 
 /** What the sidecars offer now. */
 export interface Catalog {
-  /** A call of the step is due or out, and no sidecar that serves its service is there. */
-  isMissing(step: StepStatus): boolean;
+  /** Whether a sidecar pulls tasks of the service; undefined: not known. */
+  isServed(service: string): boolean | undefined;
+}
+
+/** A task of the step is out, and nobody is there to take it. */
+export function isWithoutSidecar(step: StepStatus, catalog: Catalog): boolean {
+  return (
+    step.state === StepStatus_State.RUNNING &&
+    step.method !== "" &&
+    catalog.isServed(splitMethod(step.method).service) === false
+  );
 }

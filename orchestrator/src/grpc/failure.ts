@@ -59,6 +59,7 @@ export function refusalFailure(refusal: Refusal): Failure {
   }
 }
 
+/** A request over the limit. */
 export function tooLarge(sizeBytes: number, limitBytes: number): Failure {
   return {
     code: code.RESOURCE_EXHAUSTED,
@@ -68,6 +69,7 @@ export function tooLarge(sizeBytes: number, limitBytes: number): Failure {
   };
 }
 
+/** No run of that id. */
 export function runNotFound(runId: string): Failure {
   return {
     code: code.NOT_FOUND,
@@ -77,6 +79,7 @@ export function runNotFound(runId: string): Failure {
   };
 }
 
+/** Never deployed, or retired. */
 export function workflowNotFound(workflow: string): Failure {
   return {
     code: code.NOT_FOUND,

@@ -17,6 +17,7 @@ import { code } from "../../../proto/wire/status.ts";
 import type { LoadedPlan } from "../engine/plan.ts";
 import type { LogRecord } from "../engine/record.ts";
 import type { RunRequest } from "../processor/front.ts";
+import { isWithoutSidecar } from "./catalog.ts";
 import type { Catalog } from "./catalog.ts";
 import { absenceFailure, refusalFailure, tooLarge, workflowNotFound } from "./failure.ts";
 import type { Failure } from "./failure.ts";
@@ -176,8 +177,11 @@ async function askIncident(
 }
 
 function withSidecars(run: Run, catalog: Catalog): Run {
-  if (!run.steps.some((step) => catalog.isMissing(step))) return run;
-  return { ...run, steps: run.steps.map((step) => (catalog.isMissing(step) ? { ...step, noSidecar: true } : step)) };
+  if (!run.steps.some((step) => isWithoutSidecar(step, catalog))) return run;
+  return {
+    ...run,
+    steps: run.steps.map((step) => (isWithoutSidecar(step, catalog) ? { ...step, noSidecar: true } : step)),
+  };
 }
 
 /** The same request again, told by the caller's idempotency-key header, is folded once. */

@@ -236,7 +236,7 @@ test("Runs.Get says when a step waits for a sidecar that isn't there", async () 
     steps: [StepStatus.fromPartial({ path: "reserve", state: StepStatus_State.RUNNING, method: "a.B/C" })],
   };
   const server = await openTestServer(front, fakeDefinitions(contract), {
-    catalog: { isMissing: ({ method }) => method === "a.B/C" },
+    catalog: { isServed: (service) => service !== "a.B" },
   });
   opened.push(server);
   const client = new RunsClient(`127.0.0.1:${server.port}`, credentials.createInsecure());

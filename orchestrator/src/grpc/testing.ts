@@ -128,7 +128,7 @@ export function openTestServer(
     front,
     definitions,
     showTrace: () => ({ traceId: "", tree: [], otlpJson: "" }),
-    catalog: { isMissing: () => false },
+    catalog: { isServed: () => true },
     address: "127.0.0.1:0",
     requestBytesMax: 1000,
     deployBytesMax: 32 << 20,

@@ -19,10 +19,12 @@ export function unary<Request, Response>(
   };
 }
 
+/** An answer. */
 export function done<T>(answer: T): Answered<T> {
   return { kind: "answer", answer };
 }
 
+/** No answer, and why. */
 export function failed(failure: Failure): Answered<never> {
   return { kind: "failure", failure };
 }

@@ -20,7 +20,12 @@ interface Heard {
 }
 
 /** Follows the bucket SIDESTEP_CATALOG until the signal aborts. */
-export function openCatalogView(connection: NatsConnection, names: Names, now: () => number, signal: AbortSignal): CatalogView {
+export function openCatalogView(
+  connection: NatsConnection,
+  names: Names,
+  now: () => number,
+  signal: AbortSignal,
+): CatalogView {
   const heard = new Map<string, Heard>();
   const view = { isComplete: false };
   void follow(connection, names, now, signal, heard, view);

@@ -1,0 +1,236 @@
+import { Command, InvalidArgumentError, Option } from "commander";
+import { StartRunResponse } from "../../proto/gen/sidestep/v1/runs.ts";
+import { version } from "../../runtime/src/version.ts";
+import { check } from "./check.ts";
+import { deploy } from "./deploy.ts";
+import { exit } from "./failure.ts";
+import type { ExitCode } from "./failure.ts";
+import { openFrontClient } from "./frontClient.ts";
+import { init } from "./init.ts";
+import { bytesToJson, toRegistry } from "./messageJson.ts";
+import { execRun, startRun } from "./runExec.ts";
+import { describeRun, showHistory, showTrace } from "./runShow.ts";
+import { steerRun } from "./runSteer.ts";
+import type { Steering } from "./runSteer.ts";
+import type { Terminal } from "./terminal.ts";
+import { parseDuration } from "./time.ts";
+import { listWorkflows } from "./workflowList.ts";
+import { parseWorkflowName } from "./workflowRpc.ts";
+
+/** The long-running programs, started in place; each reads its own flags and sets the exit code. */
+export interface Programs {
+  orchestrator(args: readonly string[]): Promise<void>;
+  sidecar(args: readonly string[]): Promise<void>;
+}
+
+/** The whole command tree. Actions throw CliFailure; `end` takes the exit code of those that don't end with 0. */
+export function toProgram(terminal: Terminal, programs: Programs, end: (code: number) => void): Command {
+  const program = new Command("sidestep")
+    .description("Durable workflows over unmodified gRPC services.")
+    .showHelpAfterError("(--help shows what there is)")
+    .configureOutput({ writeOut: terminal.out, writeErr: terminal.err })
+    .exitOverride()
+    .enablePositionalOptions();
+  const withAddress = (command: Command): Command => command.addOption(addressOption());
+  addDefinitions(program, terminal, end, withAddress);
+  addPrograms(program, programs);
+  const workflow = program.command("workflow").description("what is deployed");
+  withAddress(workflow.command("list"))
+    .description("list all workflows that were ever deployed")
+    .addOption(outputOption())
+    .addHelpText("after", example("sidestep workflow list"))
+    .action((given: Shown) => listWorkflows(given, terminal));
+  const run = program.command("run").description("start, watch and steer runs");
+  addStarts(run, terminal, withAddress);
+  addShows(run, terminal, withAddress);
+  addSteering(run, terminal, withAddress);
+  program
+    .command("version")
+    .description("print the version")
+    .addHelpText("after", example("sidestep version"))
+    .action(() => terminal.out(`sidestep ${version}\n`));
+  return program;
+}
+
+interface Shown {
+  readonly address: string;
+  readonly output: "table" | "json";
+}
+
+function addDefinitions(
+  program: Command,
+  terminal: Terminal,
+  end: (code: ExitCode) => void,
+  withAddress: (command: Command) => Command,
+): void {
+  const line = (text: string): void => terminal.out(`${text}\n`);
+  program
+    .command("init")
+    .description("write workflow.proto, buf.yaml and a first workflow")
+    .argument("[folder]", "where to", ".")
+    .addHelpText("after", example("sidestep init my-workflows"))
+    .action(async (folder: string) => end(await init(folder, { out: line })));
+  program
+    .command("check")
+    .description("check the workflows of a folder; exit code 10 when something is wrong")
+    .argument("[folder]", "folder of .proto files", ".")
+    .option("--descriptor-set <file>", "check a google.protobuf.FileDescriptorSet instead")
+    .addHelpText("after", example("sidestep check examples/order/proto"))
+    .action(async (folder: string, { descriptorSet }: { readonly descriptorSet?: string }) =>
+      end(await check(folder, { descriptorSet, color: terminal.colors.out, out: line })),
+    );
+  withAddress(program.command("deploy"))
+    .description("check and deploy the workflows of a folder, all or none")
+    .argument("[folder]", "folder of .proto files", ".")
+    .option("--descriptor-set <file>", "deploy a google.protobuf.FileDescriptorSet instead")
+    .option("--dry-run", "only say what would change", false)
+    .addOption(outputOption())
+    .addHelpText("after", example("sidestep deploy examples/order/proto"))
+    .action((folder: string, given: Shown & { readonly descriptorSet?: string; readonly dryRun: boolean }) =>
+      deploy({ ...given, folder, descriptorSet: given.descriptorSet, isDryRun: given.dryRun }, terminal),
+    );
+}
+
+function addPrograms(program: Command, programs: Programs): void {
+  const about = {
+    orchestrator: { does: "run an orchestrator", example: "sidestep orchestrator --nats-url nats://127.0.0.1:4222" },
+    sidecar: { does: "run a sidecar beside a service", example: "sidestep sidecar --service localhost:50051" },
+  } as const;
+  for (const name of ["orchestrator", "sidecar"] as const) {
+    program
+      .command(name)
+      .description(`${about[name].does}; \`sidestep ${name} --help\` lists its settings`)
+      .argument("[settings...]")
+      .allowUnknownOption()
+      .passThroughOptions()
+      .helpOption(false)
+      .addHelpText("after", example(about[name].example))
+      .action((settings: readonly string[]) => programs[name](settings));
+  }
+}
+
+function addStarts(run: Command, terminal: Terminal, withAddress: (command: Command) => Command): void {
+  const starting = (name: string): Command =>
+    withAddress(run.command(name))
+      .argument("<workflow>", "package.Service/Method", named)
+      .option("-d, --request <json>", "the request as JSON, @file, or - for stdin")
+      .option("--idempotency-key <key>", "used when the workflow declares no key");
+  starting("start")
+    .description("start a run and print its id")
+    .addOption(outputOption())
+    .addHelpText("after", example(`sidestep run start shop.v1.OrderWorkflow/Fulfil -d '{"order_id": "o-1"}'`))
+    .action(async (workflow: string, given: Starting & Shown) => {
+      using client = openFrontClient(given.address);
+      const { runId, joined } = await startRun(client, toStart(workflow, given), terminal);
+      if (given.output === "table") return terminal.out(`${runId}\n`);
+      const bytes = StartRunResponse.encode({ runId, joined }).finish();
+      return terminal.out(`${bytesToJson(toRegistry(), "sidestep.v1.StartRunResponse", bytes)}\n`);
+    });
+  starting("exec")
+    .description("start a run and wait for its answer: JSON on stdout, progress on stderr")
+    .option("--timeout <duration>", "stop waiting after this long, as in 30s; the run goes on", timeout)
+    .addHelpText("after", example(`sidestep run exec shop.v1.OrderWorkflow/Fulfil -d '{"order_id": "o-1"}'`))
+    .action((workflow: string, given: Starting & { readonly timeout?: number }) =>
+      execRun({ ...toStart(workflow, given), timeoutMs: given.timeout }, terminal),
+    );
+}
+
+interface Starting {
+  readonly address: string;
+  readonly request?: string;
+  readonly idempotencyKey?: string;
+}
+
+function toStart(workflow: string, given: Starting) {
+  return { address: given.address, workflow, request: given.request, idempotencyKey: given.idempotencyKey };
+}
+
+function addShows(run: Command, terminal: Terminal, withAddress: (command: Command) => Command): void {
+  withAddress(run.command("describe"))
+    .description("show a run as it stands: steps, incidents, answer, trace")
+    .argument("<run id>")
+    .addOption(outputOption())
+    .addOption(
+      new Option("--jaeger-url <url>", "print the trace as a link into this Jaeger").env("SIDESTEP_JAEGER_URL"),
+    )
+    .addHelpText(
+      "after",
+      example("sidestep run describe 0198c0ffee0010008000000000000001 --jaeger-url http://localhost:16686"),
+    )
+    .action((runId: string, given: Shown & { readonly jaegerUrl?: string }) =>
+      describeRun({ ...given, runId, jaegerUrl: given.jaegerUrl }, terminal),
+    );
+  withAddress(run.command("history"))
+    .description("list a run's events, oldest first")
+    .argument("<run id>")
+    .addOption(outputOption())
+    .addHelpText("after", example("sidestep run history 0198c0ffee0010008000000000000001"))
+    .action((runId: string, given: Shown) => showHistory({ ...given, runId }, terminal));
+  withAddress(run.command("trace"))
+    .description("show a run's spans as a tree, or as JSON that trace viewers open")
+    .argument("<run id>")
+    .addOption(new Option("-o, --output <form>", "form of the output").choices(["table", "otlp-json"]).default("table"))
+    .option("--file <file>", "write the JSON into this file")
+    .addHelpText("after", example("sidestep run trace 0198c0ffee0010008000000000000001 -o otlp-json --file trace.json"))
+    .action(
+      (
+        runId: string,
+        given: { readonly address: string; readonly output: "table" | "otlp-json"; readonly file?: string },
+      ) => showTrace({ ...given, runId, file: given.file }, terminal),
+    );
+}
+
+function addSteering(run: Command, terminal: Terminal, withAddress: (command: Command) => Command): void {
+  const steering: readonly (readonly [Steering, string, hasStep: boolean])[] = [
+    ["cancel", "stop a run and undo what was done", false],
+    ["terminate", "end a run at once; nothing is undone", false],
+    ["retry", "leave an incident by trying its step again", true],
+    ["fail", "leave an incident by failing its step", true],
+  ];
+  for (const [name, does, hasStep] of steering) {
+    const command = withAddress(run.command(name))
+      .description(does)
+      .argument("<run id>")
+      .option("--reason <text>", "kept in the history", "")
+      .addHelpText(
+        "after",
+        example(`sidestep run ${name} 0198c0ffee0010008000000000000001 --reason "asked by the customer"`),
+      )
+      .action((runId: string, given: { readonly address: string; readonly reason: string; readonly step?: string }) =>
+        steerRun(name, { ...given, runId, step: given.step ?? "" }, terminal),
+      );
+    if (hasStep) command.option("--step <path>", "which step, when there are several incidents");
+  }
+}
+
+function addressOption(): Option {
+  return new Option("--address <host:port>", "the orchestrator").env("SIDESTEP_ADDRESS").default("127.0.0.1:7420");
+}
+
+function outputOption(): Option {
+  return new Option("-o, --output <form>", "for people, or protobuf JSON for programs")
+    .choices(["table", "json"])
+    .default("table");
+}
+
+function named(text: string): string {
+  const name = parseWorkflowName(text);
+  if (name === undefined)
+    throw new InvalidArgumentError("Give it as package.Service/Method; `sidestep workflow list` shows them.");
+  return name;
+}
+
+function timeout(text: string): number {
+  const ms = parseDuration(text);
+  if (ms === undefined) throw new InvalidArgumentError("Expected a duration such as 500ms, 30s or 5m.");
+  return ms;
+}
+
+function example(line: string): string {
+  return `\nExample:\n  $ ${line}\n`;
+}
+
+/** The exit code of a usage error of commander's; its help and version end with 0. */
+export function usageExitCode(code: number): number {
+  return code === 0 ? exit.ok : exit.usage;
+}

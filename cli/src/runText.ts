@@ -1,0 +1,144 @@
+import type { Registry } from "@bufbuild/protobuf";
+import {
+  Incident_Reason,
+  Run_State,
+  run_StateToJSON,
+  StepStatus_State,
+  stepStatus_StateToJSON,
+} from "../../proto/gen/sidestep/v1/run.ts";
+import type { Incident, Run, RpcStatus, StepStatus } from "../../proto/gen/sidestep/v1/run.ts";
+import { codeName } from "../../proto/wire/status.ts";
+import { splitMethod } from "../../proto/wire/subjects.ts";
+import { anyToLine, bytesToJson } from "./messageJson.ts";
+import { listText, tableText } from "./table.ts";
+import type { Tone } from "./terminal.ts";
+import { toned } from "./terminal.ts";
+import { durationText, timeText, toMs } from "./time.ts";
+
+/** A run for people: what it is, its steps, what it waits for, how it ended. */
+export function runText(
+  run: Run,
+  show: { readonly registry: Registry; readonly traceLink: string | undefined; readonly isColored: boolean },
+): string {
+  const { registry, isColored } = show;
+  const parts = [
+    listText([
+      ["run", run.runId],
+      ["workflow", `${run.workflow} (version ${run.version})`],
+      ["key", run.key],
+      ["state", toned(stateName(run.state), stateTone(run.state), isColored)],
+      ["started", timeText(run.startedAt)],
+      ["ended", endText(run)],
+      ["deadline", timeText(run.deadline)],
+      ["trace", show.traceLink ?? run.traceId],
+      ...Object.entries(run.attributes).map(([name, value]) => [name, value] as const),
+    ]),
+  ];
+  if (run.steps.length > 0) parts.push(stepsText(run.steps));
+  for (const incident of run.incidents) parts.push(incidentText(run.runId, incident));
+  if (run.status !== undefined && run.state !== Run_State.COMPLETED) parts.push(failureLines(run.status, registry));
+  if (run.state === Run_State.COMPLETED)
+    parts.push(`answer\n${bytesToJson(registry, run.responseType, run.response)}\n`);
+  return parts.join("\n");
+}
+
+/** The steps as a table; a compensation follows with "undo". */
+export function stepsText(steps: readonly StepStatus[]): string {
+  const rows = steps.map((step) => [
+    step.compensation ? `undo ${step.path}` : step.path,
+    step.kind,
+    stepStateName(step.state),
+    step.attempt === 0 ? "" : String(step.attempt),
+    spanText(step),
+    remarkText(step),
+  ]);
+  return tableText(["STEP", "KIND", "STATE", "ATTEMPT", "TIME", ""], rows);
+}
+
+/** What a person wants to know of a step besides its state. */
+export function remarkText(step: StepStatus): string {
+  const remarks = [step.method];
+  if (step.noSidecar) remarks.push(noSidecarText(step.method));
+  if (step.nextAt !== undefined) remarks.push(`goes on at ${timeText(step.nextAt)}`);
+  if (step.maybeExecuted) remarks.push("may have been carried out");
+  if (step.lastError !== undefined) remarks.push(`${codeName(step.lastError.code)}: ${step.lastError.message}`);
+  return remarks.filter((remark) => remark !== "").join("; ");
+}
+
+/** What holds a step up whose service nobody offers. */
+export function noSidecarText(method: string): string {
+  return `waits: no sidecar offers ${splitMethod(method).service}`;
+}
+
+/** "COMPENSATION_FAILED", as in the API. */
+export function stateName(state: Run_State): string {
+  return run_StateToJSON(state);
+}
+
+/** "backing off". */
+export function stepStateName(state: StepStatus_State): string {
+  return stepStatus_StateToJSON(state).toLowerCase().replaceAll("_", " ");
+}
+
+/** How well a run does, at a glance. */
+export function stateTone(state: Run_State): Tone {
+  switch (state) {
+    case Run_State.COMPLETED:
+      return "good";
+    case Run_State.FAILED:
+    case Run_State.COMPENSATED:
+    case Run_State.COMPENSATION_FAILED:
+    case Run_State.CANCELLED:
+    case Run_State.TERMINATED:
+    case Run_State.CORRUPT:
+      return "bad";
+    case Run_State.PAUSED:
+    case Run_State.COMPENSATING:
+      return "waiting";
+    case Run_State.RUNNING:
+    case Run_State.STATE_UNSPECIFIED:
+    case Run_State.UNRECOGNIZED:
+      return "plain";
+  }
+}
+
+function endText(run: Run): string {
+  if (run.endedAt === undefined) return "";
+  const tookMs = run.startedAt === undefined ? 0 : toMs(run.endedAt) - toMs(run.startedAt);
+  return `${timeText(run.endedAt)} (took ${durationText(tookMs)})`;
+}
+
+function spanText(step: StepStatus): string {
+  if (step.startedAt === undefined || step.endedAt === undefined) return "";
+  return durationText(toMs(step.endedAt) - toMs(step.startedAt));
+}
+
+function incidentText(runId: string, incident: Incident): string {
+  const step = incident.compensation ? `the compensation of ${incident.step}` : incident.step;
+  const error = incident.error === undefined ? "" : `: ${codeName(incident.error.code)}: ${incident.error.message}`;
+  return [
+    `incident: ${step} ${reasonText(incident)}${error}`,
+    `  try it again:  sidestep run retry ${runId} --step ${incident.step}`,
+    `  let it fail:   sidestep run fail ${runId} --step ${incident.step}`,
+    "",
+  ].join("\n");
+}
+
+function reasonText({ reason, attempts }: Incident): string {
+  switch (reason) {
+    case Incident_Reason.EXHAUSTED:
+      return `failed ${attempts} ${attempts === 1 ? "time" : "times"}`;
+    case Incident_Reason.IN_DOUBT:
+      return "may have been carried out";
+    case Incident_Reason.COMMAND_REJECTED:
+      return "could not be asked for";
+    case Incident_Reason.REASON_UNSPECIFIED:
+    case Incident_Reason.UNRECOGNIZED:
+      return "needs a decision";
+  }
+}
+
+function failureLines(status: RpcStatus, registry: Registry): string {
+  const details = status.details.map((detail) => `  ${anyToLine(registry, detail)}\n`);
+  return `failure: ${codeName(status.code)}: ${status.message}\n${details.join("")}`;
+}

@@ -1,0 +1,73 @@
+import { logSettings } from "../../runtime/src/logSettings.ts";
+import { natsSettings } from "../../runtime/src/natsSettings.ts";
+import { duration, integer, optionalPort, text, textOr } from "../../runtime/src/setting.ts";
+import type { Setting, SettingText, Values } from "../../runtime/src/setting.ts";
+import { traceSettings } from "./otlp/traceSettings.ts";
+
+/** Every setting of an orchestrator: its flags, variables, help and documentation are made from here. */
+export const orchestratorSettings = {
+  listen: hostAndPort({ flag: "listen", doc: "Where the front door listens: gRPC, without TLS." }, "127.0.0.1:7420"),
+  adminHost: textOr(
+    { flag: "admin-host", placeholder: "<host>", doc: "Address of /livez, /readyz and /metrics." },
+    "127.0.0.1",
+  ),
+  adminPort: optionalPort({ flag: "admin-port", doc: "Port of /livez, /readyz and /metrics." }, "next free from 7421"),
+  partitions: integer(
+    {
+      flag: "partitions",
+      doc: "Partitions of the log; counts at the very first start only, later ones go by what stands.",
+    },
+    4,
+    { min: 1, max: 256 },
+  ),
+  replicas: integer(
+    { flag: "replicas", doc: "Copies of each stream: 1, or 3 on a cluster, which survives the loss of a node." },
+    1,
+    { min: 1, max: 5 },
+  ),
+  payloadBytesMax: integer(
+    { flag: "payload-bytes-max", doc: "Bytes of one request, result or kept value." },
+    256 * 1024,
+    { min: 1024, max: 512 * 1024 },
+  ),
+  evaluationStepsMax: integer(
+    { flag: "evaluation-steps-max", doc: "Comprehension steps that one evaluation of an expression may take." },
+    100_000,
+    { min: 1_000, max: 10_000_000 },
+  ),
+  pendingStepsMax: integer({ flag: "pending-steps-max", doc: "Open steps of a run at one time." }, 1_000, {
+    min: 1,
+    max: 100_000,
+  }),
+  backlogMax: integer(
+    { flag: "backlog-max", doc: "Events of a partition that may wait to be folded; new runs are refused beyond it." },
+    20_000,
+    { min: 100, max: 10_000_000 },
+  ),
+  secretFile: text({
+    flag: "secret-file",
+    placeholder: "<file>",
+    doc: "File with the secret that fences attempts, the same for all orchestrators; without it one is made and kept in NATS.",
+  }),
+  drainTimeout: duration({ flag: "drain-timeout", doc: "How long a shutdown may take." }, "15s", {
+    min: 0,
+    max: 3_600_000,
+  }),
+  ...natsSettings,
+  ...logSettings,
+  ...traceSettings,
+};
+
+export type OrchestratorSettings = Values<typeof orchestratorSettings>;
+
+function hostAndPort(about: SettingText, fallback: string): Setting<string> {
+  return {
+    ...textOr({ ...about, placeholder: "<host:port>" }, fallback),
+    read: ([given = ""]) => {
+      const port = /^(?:[\w.-]+|\[[0-9a-fA-F:]+\]):(\d{1,5})$/.exec(given)?.[1];
+      return port !== undefined && Number(port) <= 65_535
+        ? { kind: "value", value: given }
+        : { kind: "problem", expected: "host:port, such as 127.0.0.1:7420 or [::]:7420" };
+    },
+  };
+}
