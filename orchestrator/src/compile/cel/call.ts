@@ -14,7 +14,13 @@ import type { CelType } from "./type.ts";
 import { fits, instantiate, join, prune, resolve, settle } from "./unify.ts";
 
 /** Types a call of a function, method or operator. */
-export function inferCall(checking: Checking, node: Expr, call: Expr_Call, place: Place, want: Want | undefined): Typed {
+export function inferCall(
+  checking: Checking,
+  node: Expr,
+  call: Expr_Call,
+  place: Place,
+  want: Want | undefined,
+): Typed {
   switch (call.function) {
     case "_?_:_":
       return inferChoice(checking, node, call, place, want);
@@ -45,7 +51,11 @@ function inferChoice(checking: Checking, node: Expr, call: Expr_Call, place: Pla
   }
   const [first, second] = inferPair(checking, [yes, whenTrue], [no, whenFalse]);
   const chosen = makeCall(checking, node, call.function, [test.node, first.node, second.node]);
-  if (wanted?.kind === "dyn" || fits(checking.substitution, first.type, second.type) || fits(checking.substitution, second.type, first.type)) {
+  if (
+    wanted?.kind === "dyn" ||
+    fits(checking.substitution, first.type, second.type) ||
+    fits(checking.substitution, second.type, first.type)
+  ) {
     return { type: join(checking.substitution, first.type, second.type), node: chosen };
   }
   const shown = [first, second].map((typed) => showType(resolve(checking.substitution, typed.type)));
@@ -65,7 +75,11 @@ function inferLogic(checking: Checking, node: Expr, call: Expr_Call, place: Plac
 }
 
 function isListWanted(checking: Checking, want: Want | undefined): want is Want {
-  return want !== undefined && prune(checking.substitution, want.type).kind === "list" && elementWant(checking, want)?.type.kind !== "unknown";
+  return (
+    want !== undefined &&
+    prune(checking.substitution, want.type).kind === "list" &&
+    elementWant(checking, want)?.type.kind !== "unknown"
+  );
 }
 
 function inferConcatenation(checking: Checking, node: Expr, call: Expr_Call, place: Place, want: Want): Typed {
@@ -74,7 +88,11 @@ function inferConcatenation(checking: Checking, node: Expr, call: Expr_Call, pla
 }
 
 /** Types two nodes of which each may tell the other's literals what kind of number, or which enum's value, they are. */
-function inferPair(checking: Checking, first: readonly [Expr, Place], second: readonly [Expr, Place]): readonly [Typed, Typed] {
+function inferPair(
+  checking: Checking,
+  first: readonly [Expr, Place],
+  second: readonly [Expr, Place],
+): readonly [Typed, Typed] {
   const firstIsLeading = !leansOnOther(first[0]) || leansOnOther(second[0]);
   const [lead, follow] = firstIsLeading ? [first, second] : [second, first];
   const led = checking.infer(checking, lead[0], lead[1], undefined);
@@ -106,16 +124,24 @@ function inferFunction(checking: Checking, node: Expr, call: Expr_Call, place: P
     const hint = isMember ? `it is a function: ${name}(x)` : `it is a method: x.${name}(…)`;
     return { type: report(checking, node, "CEL_TYPE", `${name} is not called like this`, hint), node };
   }
-  const result = resolveForms(checking, forms.filter((form) => form.isMember === isMember), typed);
+  const result = resolveForms(
+    checking,
+    forms.filter((form) => form.isMember === isMember),
+    typed,
+  );
   if (result === undefined) return noSuchForm(checking, node, name, isMember, typed);
   const nodes = typed.map((part) => part.node);
   if (checking.strict) {
     const problem = constantProblem(name, isMember, nodes);
-    if (problem !== undefined) report(checking, given[problem.argument] ?? node, "CEL_CONSTANT", problem.message, problem.hint);
+    if (problem !== undefined)
+      report(checking, given[problem.argument] ?? node, "CEL_CONSTANT", problem.message, problem.hint);
   }
   const rewritten = name === "_[_]" ? "@index" : name;
   const [first, ...rest] = nodes;
-  return { type: result, node: isMember ? makeCall(checking, node, rewritten, rest, first) : makeCall(checking, node, rewritten, nodes) };
+  return {
+    type: result,
+    node: isMember ? makeCall(checking, node, rewritten, rest, first) : makeCall(checking, node, rewritten, nodes),
+  };
 }
 
 function nameOf(checking: Checking, call: Expr_Call): { readonly name: string; readonly target: Expr | undefined } {
@@ -135,7 +161,8 @@ function nameOf(checking: Checking, call: Expr_Call): { readonly name: string; r
 
 function pathOf(node: Expr): string | undefined {
   if (node.exprKind.case === "identExpr") return node.exprKind.value.name;
-  if (node.exprKind.case !== "selectExpr" || node.exprKind.value.testOnly || node.exprKind.value.operand === undefined) return undefined;
+  if (node.exprKind.case !== "selectExpr" || node.exprKind.value.testOnly || node.exprKind.value.operand === undefined)
+    return undefined;
   const outer = pathOf(node.exprKind.value.operand);
   return outer === undefined ? undefined : `${outer}.${node.exprKind.value.field}`;
 }
@@ -146,7 +173,8 @@ function formsOf(checking: Checking, name: string): readonly Signature[] {
 
 function inferArguments(checking: Checking, name: string, given: readonly Expr[], place: Place): readonly Typed[] {
   const [first, second] = given;
-  if (given.length !== 2 || first === undefined || second === undefined) return given.map((arg) => checking.infer(checking, arg, place, undefined));
+  if (given.length !== 2 || first === undefined || second === undefined)
+    return given.map((arg) => checking.infer(checking, arg, place, undefined));
   if (name === "@in") return inferMembership(checking, first, second, place);
   if (/^_[-+*/%<>=!]+_$/.test(name)) return inferPair(checking, [first, place], [second, place]);
   return given.map((arg) => checking.infer(checking, arg, place, undefined));
@@ -197,13 +225,21 @@ const macros: ReadonlyMap<string, string> = new Map([
 function unknownFunction(checking: Checking, node: Expr, name: string, isMember: boolean): Typed {
   const macro = macros.get(name);
   if (macro !== undefined) {
-    return { type: report(checking, node, "CEL_TYPE", `${name}() is not written like this`, `the form is ${macro}`), node };
+    return {
+      type: report(checking, node, "CEL_TYPE", `${name}() is not written like this`, `the form is ${macro}`),
+      node,
+    };
   }
-  const names = checking.declarations.flatMap((declarations) => [...declarations.keys()]).filter((known) => /^[a-z]/.test(known));
+  const names = checking.declarations
+    .flatMap((declarations) => [...declarations.keys()])
+    .filter((known) => /^[a-z]/.test(known));
   const elsewhere = knownElsewhere.get(name);
   const near = closest(name, [...names, ...macros.keys()]);
   const hint = elsewhere ?? (near === undefined ? undefined : `did you mean '${near}'?`);
-  return { type: report(checking, node, "CEL_UNKNOWN_NAME", `no ${isMember ? "method" : "function"} '${name}'`, hint), node };
+  return {
+    type: report(checking, node, "CEL_UNKNOWN_NAME", `no ${isMember ? "method" : "function"} '${name}'`, hint),
+    node,
+  };
 }
 
 function noSuchForm(checking: Checking, node: Expr, name: string, isMember: boolean, typed: readonly Typed[]): Typed {
@@ -213,7 +249,16 @@ function noSuchForm(checking: Checking, node: Expr, name: string, isMember: bool
   const operator = /^_?([^A-Za-z_]+)_$/.exec(name)?.[1] ?? (name === "@in" ? "in" : undefined);
   if (name === "_[_]") {
     const message = `${shown[0]} can't be indexed by ${shown[1]}`;
-    return { type: report(checking, node, "CEL_TYPE", message, types[0]?.kind === "message" ? "a field is read by its name: x.field" : undefined), node };
+    return {
+      type: report(
+        checking,
+        node,
+        "CEL_TYPE",
+        message,
+        types[0]?.kind === "message" ? "a field is read by its name: x.field" : undefined,
+      ),
+      node,
+    };
   }
   const message =
     operator !== undefined
@@ -239,8 +284,10 @@ const numberKinds: ReadonlySet<string> = new Set(["int", "uint", "double"]);
 function operatorHint(name: string, types: readonly CelType[]): string | undefined {
   const [left, right] = types;
   if (left === undefined || right === undefined) return undefined;
-  if (numberKinds.has(left.kind) && numberKinds.has(right.kind)) return `both sides need one kind of number: ${right.kind}(…) or ${left.kind}(…)`;
-  if (name === "_+_" && (left.kind === "string" || right.kind === "string")) return "convert the other side with string(…)";
+  if (numberKinds.has(left.kind) && numberKinds.has(right.kind))
+    return `both sides need one kind of number: ${right.kind}(…) or ${left.kind}(…)`;
+  if (name === "_+_" && (left.kind === "string" || right.kind === "string"))
+    return "convert the other side with string(…)";
   if (left.kind === "duration" && right.kind === "string") return 'write duration("5m")';
   if (left.kind === "timestamp" && right.kind === "string") return 'write timestamp("2026-01-31T12:00:00Z")';
   return conversionHint(right, left);

@@ -31,7 +31,10 @@ export function checkExpression(request: CheckRequest): CheckResult {
   const checking = toChecking(request, parsed, limits);
   const place: Place = { locals: undefined, ran: new Set(), comprehensions: 0 };
   const want = toWant(request.wanted);
-  const typed = want === undefined ? infer(checking, parsed.syntax, place, undefined) : inferAs(checking, parsed.syntax, place, want);
+  const typed =
+    want === undefined
+      ? infer(checking, parsed.syntax, place, undefined)
+      : inferAs(checking, parsed.syntax, place, want);
   const type = yieldedType(checking, parsed.syntax, typed, request.wanted);
   if (checking.issues.length > 0 || type === undefined) return { kind: "wrong", issues: inOrder(checking.issues) };
   return { kind: "ok", checked: compile(checking, request, typed, type) };
@@ -99,7 +102,13 @@ function yieldedType(checking: Checking, node: Expr, typed: Typed, wanted: Wante
   if (type.kind === "error") return undefined;
   const kept = toValueType(type, checking.registry);
   if (kept === undefined) {
-    report(checking, node, "CEL_TYPE", `a value of type ${showType(type)} can't be kept`, "a message, an enum, a scalar, or a list or map of these can");
+    report(
+      checking,
+      node,
+      "CEL_TYPE",
+      `a value of type ${showType(type)} can't be kept`,
+      "a message, an enum, a scalar, or a list or map of these can",
+    );
   }
   return kept;
 }

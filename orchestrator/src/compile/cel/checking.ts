@@ -14,7 +14,12 @@ import type { Substitution } from "./unify.ts";
 /** A variable as the checker sees it; `kept` is how it comes in. */
 export type KnownVariable =
   | { readonly kind: "certain"; readonly type: CelType; readonly kept: ValueType | undefined }
-  | { readonly kind: "conditional"; readonly type: CelType; readonly kept: ValueType | undefined; readonly reason: string }
+  | {
+      readonly kind: "conditional";
+      readonly type: CelType;
+      readonly kept: ValueType | undefined;
+      readonly reason: string;
+    }
   | { readonly kind: "hidden"; readonly reason: string };
 
 /** All that checking one expression looks at and finds out. */

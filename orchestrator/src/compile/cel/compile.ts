@@ -2,7 +2,10 @@ import { ExprSchema } from "@bufbuild/cel-spec/cel/expr/syntax_pb.js";
 import type { Expr } from "@bufbuild/cel-spec/cel/expr/syntax_pb.js";
 import { toBinary } from "@bufbuild/protobuf";
 import { CompiledExpression, CompiledExpression_Form } from "../../../../proto/gen/sidestep/internal/v1/expression.ts";
-import type { CompiledExpression_Builder, CompiledExpression_Read } from "../../../../proto/gen/sidestep/internal/v1/expression.ts";
+import type {
+  CompiledExpression_Builder,
+  CompiledExpression_Read,
+} from "../../../../proto/gen/sidestep/internal/v1/expression.ts";
 import { compiledFormat } from "../../engine/expression/load.ts";
 import { formatValueType } from "../../engine/expression/value.ts";
 import type { ValueType } from "../../engine/expression/value.ts";
@@ -35,7 +38,14 @@ export function compile(checking: Checking, request: CheckRequest, typed: Typed,
     form: formOf(request.wanted),
     type: formatValueType(type),
   }).finish();
-  return { bytes, type, reads: reads.map((read) => read.name), steps, builtIns, types: [...types].toSorted(compareNames) };
+  return {
+    bytes,
+    type,
+    reads: reads.map((read) => read.name),
+    steps,
+    builtIns,
+    types: [...types].toSorted(compareNames),
+  };
 }
 
 /** Numbers the nodes in the order of the tree, so that equal trees are equal bytes. */

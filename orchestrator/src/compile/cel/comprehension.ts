@@ -11,14 +11,32 @@ import { fits, join, prune, resolve, settle } from "./unify.ts";
  * Types a macro (map, filter, all, exists, exists_one) in its expanded form. Every pass of it counts a step at run time, its variables
  * get names that nothing else can have, and the list it gathers grows in place.
  */
-export function inferComprehension(checking: Checking, node: Expr, fold: Expr_Comprehension, place: Place, want: Want | undefined): Typed {
+export function inferComprehension(
+  checking: Checking,
+  node: Expr,
+  fold: Expr_Comprehension,
+  place: Place,
+  want: Want | undefined,
+): Typed {
   const { iterRange, accuInit, loopCondition, loopStep, result } = fold;
-  if (iterRange === undefined || accuInit === undefined || loopCondition === undefined || loopStep === undefined || result === undefined) {
+  if (
+    iterRange === undefined ||
+    accuInit === undefined ||
+    loopCondition === undefined ||
+    loopStep === undefined ||
+    result === undefined
+  ) {
     return { type: errorType, node };
   }
   const depth = place.comprehensions + 1;
   if (depth > checking.comprehensionDepthMax) {
-    report(checking, node, "CEL_LIMIT", `comprehensions stand ${depth} deep in each other, ${checking.comprehensionDepthMax} are allowed`, "split it with let steps");
+    report(
+      checking,
+      node,
+      "CEL_LIMIT",
+      `comprehensions stand ${depth} deep in each other, ${checking.comprehensionDepthMax} are allowed`,
+      "split it with let steps",
+    );
     return { type: errorType, node };
   }
   const range = checking.infer(checking, iterRange, place, undefined);
@@ -31,9 +49,12 @@ export function inferComprehension(checking: Checking, node: Expr, fold: Expr_Co
   const variable: Local = { name: fold.iterVar, type: item, rewritten: `@i${number}`, outer: accumulated };
   const inside: Place = { ...place, locals: variable, comprehensions: depth };
   const condition = checking.infer(checking, loopCondition, inside, undefined);
-  const step = gathers ? inferGathering(checking, loopStep, fold.accuVar, inside, want) : checking.infer(checking, loopStep, inside, undefined);
+  const step = gathers
+    ? inferGathering(checking, loopStep, fold.accuVar, inside, want)
+    : checking.infer(checking, loopStep, inside, undefined);
   const type = gathers ? settle(checking.substitution, step.type) : start.type;
-  if (!gathers && !fits(checking.substitution, step.type, start.type)) mismatch(checking, loopStep, step.type, start.type);
+  if (!gathers && !fits(checking.substitution, step.type, start.type))
+    mismatch(checking, loopStep, step.type, start.type);
   const yielded = checking.infer(checking, result, { ...place, locals: accumulated, comprehensions: depth }, undefined);
   const value: Expr_Comprehension = {
     $typeName: "cel.expr.Expr.Comprehension",
@@ -53,7 +74,10 @@ export function inferComprehension(checking: Checking, node: Expr, fold: Expr_Co
 function counted(checking: Checking, node: Expr, condition: Expr): Expr {
   const tick = makeCall(checking, node, "@tick", []);
   const { exprKind } = condition;
-  const always = exprKind.case === "constExpr" && exprKind.value.constantKind.case === "boolValue" && exprKind.value.constantKind.value;
+  const always =
+    exprKind.case === "constExpr" &&
+    exprKind.value.constantKind.case === "boolValue" &&
+    exprKind.value.constantKind.value;
   return always ? tick : makeCall(checking, node, "_&&_", [tick, condition]);
 }
 
@@ -105,7 +129,13 @@ function itemType(checking: Checking, node: Expr, range: CelType): CelType {
       checking.substitution.bindings.set(known.number, dynType);
       return dynType;
     default:
-      return report(checking, node, "CEL_TYPE", `${showType(resolve(checking.substitution, known))} has no elements`, "a list or a map is needed");
+      return report(
+        checking,
+        node,
+        "CEL_TYPE",
+        `${showType(resolve(checking.substitution, known))} has no elements`,
+        "a list or a map is needed",
+      );
   }
 }
 

@@ -26,7 +26,9 @@ export function constantProblem(name: string, isMember: boolean, args: readonly 
     case "matches":
       return problem(1, "''.matches(x)", args[1]);
     default:
-      return isMember && /^get[A-Z]/.test(name) && args.length === 2 ? problem(1, `timestamp(0).${name}(x)`, args[1]) : undefined;
+      return isMember && /^get[A-Z]/.test(name) && args.length === 2
+        ? problem(1, `timestamp(0).${name}(x)`, args[1])
+        : undefined;
   }
 }
 

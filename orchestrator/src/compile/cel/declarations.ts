@@ -1,4 +1,16 @@
-import { boolType, bytesType, doubleType, durationType, dynType, intType, listOf, mapOf, stringType, timestampType, uintType } from "./type.ts";
+import {
+  boolType,
+  bytesType,
+  doubleType,
+  durationType,
+  dynType,
+  intType,
+  listOf,
+  mapOf,
+  stringType,
+  timestampType,
+  uintType,
+} from "./type.ts";
 import type { CelType } from "./type.ts";
 
 /** One form of a function. */
@@ -82,7 +94,19 @@ export const standardDeclarations: Declarations = new Map<string, readonly Signa
   ["uint", conversions(uintType, [uintType, intType, doubleType, stringType])],
   ["double", conversions(doubleType, [doubleType, intType, uintType, stringType])],
   ["bool", conversions(boolType, [boolType, stringType])],
-  ["string", conversions(stringType, [stringType, boolType, intType, uintType, doubleType, bytesType, timestampType, durationType])],
+  [
+    "string",
+    conversions(stringType, [
+      stringType,
+      boolType,
+      intType,
+      uintType,
+      doubleType,
+      bytesType,
+      timestampType,
+      durationType,
+    ]),
+  ],
   ["bytes", conversions(bytesType, [bytesType, stringType])],
   ["timestamp", conversions(timestampType, [timestampType, stringType, intType])],
   ["duration", conversions(durationType, [durationType, stringType])],
@@ -106,8 +130,17 @@ export const standardDeclarations: Declarations = new Map<string, readonly Signa
   ["lastIndexOf", [member(stringType, stringType, intType), member(stringType, stringType, intType, intType)]],
   ["lowerAscii", [member(stringType, stringType)]],
   ["upperAscii", [member(stringType, stringType)]],
-  ["replace", [member(stringType, stringType, stringType, stringType), member(stringType, stringType, stringType, intType, stringType)]],
-  ["split", [member(stringType, stringType, listOf(stringType)), member(stringType, stringType, intType, listOf(stringType))]],
+  [
+    "replace",
+    [
+      member(stringType, stringType, stringType, stringType),
+      member(stringType, stringType, stringType, intType, stringType),
+    ],
+  ],
+  [
+    "split",
+    [member(stringType, stringType, listOf(stringType)), member(stringType, stringType, intType, listOf(stringType))],
+  ],
   ["substring", [member(stringType, intType, stringType), member(stringType, intType, intType, stringType)]],
   ["trim", [member(stringType, stringType)]],
   ["join", [member(listOf(stringType), stringType), member(listOf(stringType), stringType, stringType)]],

@@ -30,7 +30,12 @@ export function fitTo(checking: Checking, node: Expr, typed: Typed, want: Want):
     const message = `${want.what === undefined ? "expected" : `${want.what} is`} ${showType(wanted)}, the expression is ${showType(shown)}`;
     return { type: report(checking, node, "CEL_TYPE", message, conversionHint(shown, wanted)), node: typed.node };
   }
-  if (want.kept?.kind === "enum" && given.kind === "int" && given.enum !== undefined && given.enum.typeName !== want.kept.enum.typeName) {
+  if (
+    want.kept?.kind === "enum" &&
+    given.kind === "int" &&
+    given.enum !== undefined &&
+    given.enum.typeName !== want.kept.enum.typeName
+  ) {
     const message = `${want.what ?? "the value"} is ${want.kept.enum.typeName}, the expression is a value of ${given.enum.typeName}`;
     return { type: report(checking, node, "CEL_TYPE", message, "int(…) takes the number as it is"), node: typed.node };
   }
@@ -43,13 +48,27 @@ export function adaptLiteral(checking: Checking, node: Expr, value: bigint, want
   const type = wanted.kind === "wrapper" ? wanted.element : wanted;
   const range = rangeOf(want.kept);
   if (range !== undefined && (value < range.min || value > range.max)) {
-    report(checking, node, "CEL_CONSTANT", `${value} does not fit ${range.name}`, `${range.name} goes from ${range.min} to ${range.max}`);
+    report(
+      checking,
+      node,
+      "CEL_CONSTANT",
+      `${value} does not fit ${range.name}`,
+      `${range.name} goes from ${range.min} to ${range.max}`,
+    );
   }
   if (want.kept?.kind === "enum" && !want.kept.enum.open && want.kept.enum.value[Number(value)] === undefined) {
-    report(checking, node, "CEL_CONSTANT", `${value} is no value of ${want.kept.enum.typeName}`, enumHint(want.kept.enum.values.map((known) => known.name)));
+    report(
+      checking,
+      node,
+      "CEL_CONSTANT",
+      `${value} is no value of ${want.kept.enum.typeName}`,
+      enumHint(want.kept.enum.values.map((known) => known.name)),
+    );
   }
-  if (type.kind === "double") return { type, node: makeConstant(checking, node, { case: "doubleValue", value: Number(value) }) };
-  if (type.kind === "uint" && value >= 0n) return { type, node: makeConstant(checking, node, { case: "uint64Value", value }) };
+  if (type.kind === "double")
+    return { type, node: makeConstant(checking, node, { case: "doubleValue", value: Number(value) }) };
+  if (type.kind === "uint" && value >= 0n)
+    return { type, node: makeConstant(checking, node, { case: "uint64Value", value }) };
   return undefined;
 }
 
@@ -65,7 +84,8 @@ interface Range {
 
 function rangeOf(kept: ValueType | undefined): Range | undefined {
   if (kept?.kind === "enum") return { name: "an enum", min: -0x8000_0000n, max: 0x7fff_ffffn };
-  const scalar = kept?.kind === "scalar" ? kept.scalar : kept?.kind === "message" ? wrappedScalar(kept.message) : undefined;
+  const scalar =
+    kept?.kind === "scalar" ? kept.scalar : kept?.kind === "message" ? wrappedScalar(kept.message) : undefined;
   switch (scalar) {
     case ScalarType.INT32:
     case ScalarType.SINT32:
@@ -87,14 +107,23 @@ function wrappedScalar(message: DescMessage): ScalarType | undefined {
   return message.typeName === "google.protobuf.UInt32Value" ? ScalarType.UINT32 : undefined;
 }
 
-const convertible = ["int", "uint", "double", "string", "bool", "bytes", "timestamp", "duration"];
+const convertible: ReadonlySet<string> = new Set([
+  "int",
+  "uint",
+  "double",
+  "string",
+  "bool",
+  "bytes",
+  "timestamp",
+  "duration",
+]);
 
 /** How to get from one type to another. */
 export function conversionHint(given: CelType, wanted: CelType): string | undefined {
   const target = wanted.kind === "wrapper" ? wanted.element : wanted;
   const source = given.kind === "wrapper" ? given.element : given;
   if (given.kind === "null") return "leave it out: what is not set has no value";
-  if (convertible.includes(target.kind) && convertible.includes(source.kind)) {
+  if (convertible.has(target.kind) && convertible.has(source.kind)) {
     const forms = standardDeclarations.get(target.kind) ?? [];
     if (forms.some((form) => form.parameters[0]?.kind === source.kind)) return `convert it with ${target.kind}(…)`;
   }
@@ -112,13 +141,19 @@ export function elementWant(checking: Checking, want: Want | undefined): Want | 
 }
 
 /** What is wanted of a key and of a value of a map. */
-export function entryWants(checking: Checking, want: Want | undefined): { readonly key: Want; readonly value: Want } | undefined {
+export function entryWants(
+  checking: Checking,
+  want: Want | undefined,
+): { readonly key: Want; readonly value: Want } | undefined {
   const type = want === undefined ? undefined : prune(checking.substitution, want.type);
   if (type?.kind !== "map") return undefined;
   const kept = want?.kept?.kind === "map" ? want.kept : undefined;
   const suffix = want?.what === undefined ? "" : ` in ${want.what}`;
   return {
-    key: withKept({ type: type.key, what: `the key${suffix}` }, kept === undefined ? undefined : { kind: "scalar", scalar: kept.key }),
+    key: withKept(
+      { type: type.key, what: `the key${suffix}` },
+      kept === undefined ? undefined : { kind: "scalar", scalar: kept.key },
+    ),
     value: withKept({ type: type.value, what: `the value${suffix}` }, kept?.value),
   };
 }

@@ -39,5 +39,9 @@ function combine(left: Expr, right: Expr, truth: boolean, both: boolean, place: 
 
 /** Is the node the variable `steps`? */
 export function isSteps(node: Expr | undefined, place: Place): boolean {
-  return node?.exprKind.case === "identExpr" && node.exprKind.value.name === "steps" && localNamed(place.locals, "steps") === undefined;
+  return (
+    node?.exprKind.case === "identExpr" &&
+    node.exprKind.value.name === "steps" &&
+    localNamed(place.locals, "steps") === undefined
+  );
 }

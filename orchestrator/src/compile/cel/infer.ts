@@ -54,7 +54,8 @@ function inferConstant(checking: Checking, node: Expr, constant: Constant, want:
     const adapted = adaptLiteral(checking, node, constantKind.value, want);
     if (adapted !== undefined) return adapted;
   }
-  if (constantKind.case === "uint64Value" && want?.kept !== undefined) adaptLiteral(checking, node, constantKind.value, want);
+  if (constantKind.case === "uint64Value" && want?.kept !== undefined)
+    adaptLiteral(checking, node, constantKind.value, want);
   return { type: typeOfConstant(constantKind.case), node: makeConstant(checking, node, constantKind) };
 }
 
@@ -81,7 +82,13 @@ function typeOfConstant(kind: Constant["constantKind"]["case"]): CelType {
   }
 }
 
-function inferList(checking: Checking, node: Expr, literal: Expr_CreateList, place: Place, want: Want | undefined): Typed {
+function inferList(
+  checking: Checking,
+  node: Expr,
+  literal: Expr_CreateList,
+  place: Place,
+  want: Want | undefined,
+): Typed {
   const wanted = elementWant(checking, want);
   const known = wanted !== undefined && prune(checking.substitution, wanted.type).kind !== "unknown";
   let element: CelType | undefined = known ? wanted.type : undefined;
@@ -91,7 +98,10 @@ function inferList(checking: Checking, node: Expr, literal: Expr_CreateList, pla
     element = join(checking.substitution, element, typed.type);
     return typed.node;
   });
-  return { type: listOf(element ?? wanted?.type ?? freshType(checking.substitution)), node: makeList(checking, node, nodes) };
+  return {
+    type: listOf(element ?? wanted?.type ?? freshType(checking.substitution)),
+    node: makeList(checking, node, nodes),
+  };
 }
 
 function inferSelect(checking: Checking, node: Expr, select: Expr_Select, place: Place, want: Want | undefined): Typed {
@@ -104,7 +114,8 @@ function inferSelect(checking: Checking, node: Expr, select: Expr_Select, place:
   }
   const of = checking.infer(checking, operand, place, undefined);
   const known = prune(checking.substitution, of.type);
-  const source = known.kind === "message" ? known.message.fields.find((candidate) => candidate.name === field) : undefined;
+  const source =
+    known.kind === "message" ? known.message.fields.find((candidate) => candidate.name === field) : undefined;
   const type = fieldType(checking, node, known, field);
   if (!testOnly && source !== undefined && copiesPresence(source, want)) {
     const name = makeConstant(checking, node, { case: "stringValue", value: field });
@@ -136,7 +147,8 @@ function inferQualified(checking: Checking, node: Expr, place: Place): Typed | u
 function qualifiedName(node: Expr): { readonly root: Expr; readonly names: readonly string[] } | undefined {
   const { exprKind } = node;
   if (exprKind.case === "identExpr") return { root: node, names: [exprKind.value.name] };
-  if (exprKind.case !== "selectExpr" || exprKind.value.testOnly || exprKind.value.operand === undefined) return undefined;
+  if (exprKind.case !== "selectExpr" || exprKind.value.testOnly || exprKind.value.operand === undefined)
+    return undefined;
   const outer = qualifiedName(exprKind.value.operand);
   return outer === undefined ? undefined : { root: outer.root, names: [...outer.names, exprKind.value.field] };
 }
@@ -158,10 +170,17 @@ function fieldType(checking: Checking, node: Expr, of: CelType, field: string): 
       const names = of.message.fields.map((candidate) => candidate.name);
       const named = of.message.fields.find((candidate) => candidate.jsonName === field)?.name;
       const hint = named === undefined ? suggest(field, names, "fields") : `did you mean '${named}'?`;
-      return report(checking, node, "CEL_UNKNOWN_FIELD", `message ${of.message.typeName} has no field '${field}'`, hint);
+      return report(
+        checking,
+        node,
+        "CEL_UNKNOWN_FIELD",
+        `message ${of.message.typeName} has no field '${field}'`,
+        hint,
+      );
     }
     case "opaque":
-      if (of.name === "optional_type") return { ...of, parameters: of.parameters.map((inner) => fieldType(checking, node, inner, field)) };
+      if (of.name === "optional_type")
+        return { ...of, parameters: of.parameters.map((inner) => fieldType(checking, node, inner, field)) };
       return noFields(checking, node, of);
     case "null":
     case "bool":

@@ -9,4 +9,8 @@ export interface ExpressionLimits {
 }
 
 /** What holds unless configured otherwise. */
-export const defaultExpressionLimits: ExpressionLimits = { sourceBytesMax: 4096, comprehensionDepthMax: 2, depthMax: 64 };
+export const defaultExpressionLimits: ExpressionLimits = {
+  sourceBytesMax: 4096,
+  comprehensionDepthMax: 2,
+  depthMax: 64,
+};

@@ -11,13 +11,28 @@ import type { CelType } from "./type.ts";
 import { freshType, join, prune } from "./unify.ts";
 
 /** Types a literal in braces: a named message, the message that is wanted, or a map. */
-export function inferBraces(checking: Checking, node: Expr, literal: Expr_CreateStruct, place: Place, want: Want | undefined): Typed {
+export function inferBraces(
+  checking: Checking,
+  node: Expr,
+  literal: Expr_CreateStruct,
+  place: Place,
+  want: Want | undefined,
+): Typed {
   if (literal.messageName !== "") return inferNamed(checking, node, literal, place);
   const wanted = want === undefined ? undefined : prune(checking.substitution, want.type);
   if (wanted?.kind === "message") return buildMessage(checking, node, wanted.message, literal, place);
   if (wanted?.kind === "timestamp" || wanted?.kind === "duration") {
     const hint = wanted.kind === "timestamp" ? 'timestamp("2026-01-31T12:00:00Z"), or now' : 'duration("5m")';
-    return { type: report(checking, node, "CEL_TYPE", `${want?.what ?? "the value"} is ${wanted.kind}, the expression is a map`, hint), node };
+    return {
+      type: report(
+        checking,
+        node,
+        "CEL_TYPE",
+        `${want?.what ?? "the value"} is ${wanted.kind}, the expression is a map`,
+        hint,
+      ),
+      node,
+    };
   }
   return inferMap(checking, node, literal, place, want);
 }
@@ -29,7 +44,8 @@ function inferNamed(checking: Checking, node: Expr, literal: Expr_CreateStruct, 
   }
   const names = [...checking.registry].filter((desc) => desc.kind === "message").map((desc) => desc.typeName);
   const near = suggest(literal.messageName, names, "messages");
-  for (const entry of literal.entries) if (entry.value !== undefined) checking.infer(checking, entry.value, place, undefined);
+  for (const entry of literal.entries)
+    if (entry.value !== undefined) checking.infer(checking, entry.value, place, undefined);
   return { type: report(checking, node, "CEL_UNKNOWN_NAME", `unknown message '${literal.messageName}'`, near), node };
 }
 
@@ -39,7 +55,13 @@ interface FieldEntry {
   readonly entry: Expr_CreateStruct_Entry;
 }
 
-function buildMessage(checking: Checking, node: Expr, message: DescMessage, literal: Expr_CreateStruct, place: Place): Typed {
+function buildMessage(
+  checking: Checking,
+  node: Expr,
+  message: DescMessage,
+  literal: Expr_CreateStruct,
+  place: Place,
+): Typed {
   checking.found.types.add(message.typeName);
   const entries: FieldEntry[] = [];
   for (const entry of literal.entries) {
@@ -56,7 +78,10 @@ function buildMessage(checking: Checking, node: Expr, message: DescMessage, lite
   };
   const index = checking.found.builders.push(draft) - 1;
   const number = makeConstant(checking, node, { case: "int64Value", value: BigInt(index) });
-  return { type: typeOfMessage(message), node: makeCall(checking, node, "@message", [number, makeList(checking, node, values)]) };
+  return {
+    type: typeOfMessage(message),
+    node: makeCall(checking, node, "@message", [number, makeList(checking, node, values)]),
+  };
 }
 
 function inferField(checking: Checking, message: DescMessage, field: DescField, value: Expr, place: Place): Expr {
@@ -72,9 +97,16 @@ const requiredPresence = 3;
 
 function fieldOf(checking: Checking, entry: Expr_CreateStruct_Entry, message: DescMessage): DescField | undefined {
   const name = keyName(entry);
-  const span = entry.keyKind.case === "mapKey" ? checking.parsed.spanOf(entry.keyKind.value) : checking.parsed.spanAt(entry.id);
+  const span =
+    entry.keyKind.case === "mapKey" ? checking.parsed.spanOf(entry.keyKind.value) : checking.parsed.spanAt(entry.id);
   if (name === undefined) {
-    reportAt(checking, span, "CEL_TYPE", `the name of a field of ${message.typeName} is expected`, "in a message the keys are field names");
+    reportAt(
+      checking,
+      span,
+      "CEL_TYPE",
+      `the name of a field of ${message.typeName} is expected`,
+      "in a message the keys are field names",
+    );
     return undefined;
   }
   const field = message.fields.find((candidate) => candidate.name === name);
@@ -90,7 +122,9 @@ function keyName(entry: Expr_CreateStruct_Entry): string | undefined {
   if (entry.keyKind.case === "fieldKey") return entry.keyKind.value;
   const key = entry.keyKind.case === "mapKey" ? entry.keyKind.value.exprKind : undefined;
   if (key?.case === "identExpr") return key.value.name;
-  return key?.case === "constExpr" && key.value.constantKind.case === "stringValue" ? key.value.constantKind.value : undefined;
+  return key?.case === "constExpr" && key.value.constantKind.case === "stringValue"
+    ? key.value.constantKind.value
+    : undefined;
 }
 
 function checkEntries(checking: Checking, node: Expr, message: DescMessage, entries: readonly FieldEntry[]): void {
@@ -98,14 +132,23 @@ function checkEntries(checking: Checking, node: Expr, message: DescMessage, entr
   const arms = new Map<string, FieldEntry>();
   for (const entry of entries) {
     const { field } = entry;
-    const span = entry.entry.keyKind.case === "mapKey" ? checking.parsed.spanOf(entry.entry.keyKind.value) : checking.parsed.spanAt(entry.entry.id);
+    const span =
+      entry.entry.keyKind.case === "mapKey"
+        ? checking.parsed.spanOf(entry.entry.keyKind.value)
+        : checking.parsed.spanAt(entry.entry.id);
     if (seen.has(field.name)) reportAt(checking, span, "CEL_MAPPING", `field '${field.name}' is set twice`);
     seen.add(field.name);
     if (field.oneof === undefined) continue;
     const other = arms.get(field.oneof.name);
     if (other !== undefined && other.field !== field && !(maybeUnset(entry.value) && maybeUnset(other.value))) {
       const both = `'${other.field.name}' and '${field.name}' are both set, but only one of the oneof '${field.oneof.name}' can be`;
-      reportAt(checking, span, "CEL_MAPPING", both, "bare selections of another oneof's fields copy the one that is set");
+      reportAt(
+        checking,
+        span,
+        "CEL_MAPPING",
+        both,
+        "bare selections of another oneof's fields copy the one that is set",
+      );
     }
     arms.set(field.oneof.name, entry);
   }
@@ -124,7 +167,13 @@ function maybeUnset(value: Expr): boolean {
   return exprKind.value.args.slice(1).some(maybeUnset);
 }
 
-function inferMap(checking: Checking, node: Expr, literal: Expr_CreateStruct, place: Place, want: Want | undefined): Typed {
+function inferMap(
+  checking: Checking,
+  node: Expr,
+  literal: Expr_CreateStruct,
+  place: Place,
+  want: Want | undefined,
+): Typed {
   const wants = entryWants(checking, want);
   let keyType: CelType | undefined = wants?.key.type;
   let valueType: CelType | undefined = wants?.value.type;
@@ -132,12 +181,21 @@ function inferMap(checking: Checking, node: Expr, literal: Expr_CreateStruct, pl
   for (const entry of literal.entries) {
     if (entry.keyKind.case !== "mapKey" || entry.value === undefined) continue;
     const key = inferKey(checking, entry.keyKind.value, place, wants?.key);
-    const value = wants === undefined ? checking.infer(checking, entry.value, place, undefined) : inferAs(checking, entry.value, place, wants.value);
+    const value =
+      wants === undefined
+        ? checking.infer(checking, entry.value, place, undefined)
+        : inferAs(checking, entry.value, place, wants.value);
     if (wants === undefined) {
       keyType = join(checking.substitution, keyType, key.type);
       valueType = join(checking.substitution, valueType, value.type);
     }
-    entries.push({ $typeName: "cel.expr.Expr.CreateStruct.Entry", id: 0n, keyKind: { case: "mapKey", value: key.node }, value: value.node, optionalEntry: false });
+    entries.push({
+      $typeName: "cel.expr.Expr.CreateStruct.Entry",
+      id: 0n,
+      keyKind: { case: "mapKey", value: key.node },
+      value: value.node,
+      optionalEntry: false,
+    });
   }
   const value: Expr_CreateStruct = { $typeName: "cel.expr.Expr.CreateStruct", messageName: "", entries };
   const type = mapOf(keyType ?? freshType(checking.substitution), valueType ?? freshType(checking.substitution));
@@ -148,12 +206,19 @@ function inferKey(checking: Checking, key: Expr, place: Place, want: Want | unde
   const bare = key.exprKind.case === "identExpr" ? key.exprKind.value.name : undefined;
   if (bare !== undefined && checking.strict && lookUp(checking, key, bare, place) === undefined) {
     const message = `unknown name '${bare}'`;
-    return { type: report(checking, key, "CEL_UNKNOWN_NAME", message, `the keys of a map are expressions: write "${bare}"`), node: key };
+    return {
+      type: report(checking, key, "CEL_UNKNOWN_NAME", message, `the keys of a map are expressions: write "${bare}"`),
+      node: key,
+    };
   }
-  const typed = want === undefined ? checking.infer(checking, key, place, undefined) : inferAs(checking, key, place, want);
+  const typed =
+    want === undefined ? checking.infer(checking, key, place, undefined) : inferAs(checking, key, place, want);
   const known = prune(checking.substitution, typed.type);
   if (checking.strict && !mayBeKey(known)) {
-    return { type: report(checking, key, "CEL_TYPE", "this can't be the key of a map", "keys are string, bool, int or uint"), node: key };
+    return {
+      type: report(checking, key, "CEL_TYPE", "this can't be the key of a map", "keys are string, bool, int or uint"),
+      node: key,
+    };
   }
   return typed;
 }

@@ -5,7 +5,20 @@ import { candidateNames } from "../../engine/expression/value.ts";
 import { report, suggest } from "./checking.ts";
 import type { Checking, Local, Place, Typed, Want } from "./checking.ts";
 import { makeConstant, makeName } from "./node.ts";
-import { boolType, bytesType, doubleType, dynType, errorType, intType, listOf, mapOf, nullType, stringType, typeOfMessage, uintType } from "./type.ts";
+import {
+  boolType,
+  bytesType,
+  doubleType,
+  dynType,
+  errorType,
+  intType,
+  listOf,
+  mapOf,
+  nullType,
+  stringType,
+  typeOfMessage,
+  uintType,
+} from "./type.ts";
 import type { CelType } from "./type.ts";
 
 /** The type and rewriting of a name; an issue when nobody knows it, or it can't be read here. */
@@ -16,10 +29,25 @@ export function inferName(checking: Checking, node: Expr, name: string, place: P
   const value = wanted?.values.find((candidate) => candidate.name === name);
   if (wanted !== undefined && value !== undefined) return enumValue(checking, node, wanted, value.number);
   if (name === "steps" && checking.steps !== undefined) {
-    return { type: report(checking, node, "CEL_TYPE", "'steps' has no value of its own", "write steps.<id>, or has(steps.<id>)"), node };
+    return {
+      type: report(
+        checking,
+        node,
+        "CEL_TYPE",
+        "'steps' has no value of its own",
+        "write steps.<id>, or has(steps.<id>)",
+      ),
+      node,
+    };
   }
   const values = wanted?.values.map((candidate) => candidate.name) ?? [];
-  const type = report(checking, node, "CEL_UNKNOWN_NAME", `unknown name '${name}'`, suggest(name, [...visibleNames(checking, place), ...values], "known here"));
+  const type = report(
+    checking,
+    node,
+    "CEL_UNKNOWN_NAME",
+    `unknown name '${name}'`,
+    suggest(name, [...visibleNames(checking, place), ...values], "known here"),
+  );
   return { type, node };
 }
 
@@ -28,7 +56,10 @@ export function lookUp(checking: Checking, node: Expr, name: string, place: Plac
   const local = name.startsWith(".") || name.includes(".") ? undefined : localNamed(place.locals, name);
   if (local !== undefined) return { type: local.type, node: makeName(checking, node, local.rewritten) };
   for (const candidate of candidateNames(name, checking.container)) {
-    const found = variableNamed(checking, node, candidate, place) ?? builtInNamed(checking, node, candidate) ?? typeOrValueNamed(checking, node, candidate);
+    const found =
+      variableNamed(checking, node, candidate, place) ??
+      builtInNamed(checking, node, candidate) ??
+      typeOrValueNamed(checking, node, candidate);
     if (found !== undefined) return found;
   }
   return undefined;
@@ -44,7 +75,10 @@ function variableNamed(checking: Checking, node: Expr, name: string, place: Plac
   const variable = checking.variables.get(name);
   if (variable === undefined) return undefined;
   if (variable.kind === "hidden") {
-    return { type: report(checking, node, "CEL_NOT_IN_SCOPE", `'${name}' can't be read here: ${variable.reason}`), node };
+    return {
+      type: report(checking, node, "CEL_NOT_IN_SCOPE", `'${name}' can't be read here: ${variable.reason}`),
+      node,
+    };
   }
   if (variable.kind === "conditional" && !place.ran.has(name)) {
     const message = `step '${name}' may not have run here: ${variable.reason}`;
@@ -103,7 +137,10 @@ function enumScopes(registry: Registry): ReadonlyMap<string, readonly DescEnum[]
 }
 
 function enumValue(checking: Checking, node: Expr, desc: DescEnum, number: number): Typed {
-  return { type: { kind: "int", enum: desc }, node: makeConstant(checking, node, { case: "int64Value", value: BigInt(number) }) };
+  return {
+    type: { kind: "int", enum: desc },
+    node: makeConstant(checking, node, { case: "int64Value", value: BigInt(number) }),
+  };
 }
 
 /** The enum whose values a wanted number has. */
@@ -142,7 +179,8 @@ function typeNamed(registry: Registry, name: string): CelType | undefined {
 /** Names for "did you mean". */
 function visibleNames(checking: Checking, place: Place): readonly string[] {
   const names: string[] = [];
-  for (let local = place.locals; local !== undefined; local = local.outer) if (!local.name.startsWith("@")) names.push(local.name);
+  for (let local = place.locals; local !== undefined; local = local.outer)
+    if (!local.name.startsWith("@")) names.push(local.name);
   for (const [name, variable] of checking.variables) if (variable.kind !== "hidden") names.push(name);
   names.push(...checking.builtIns.keys());
   return names;
@@ -153,15 +191,30 @@ export function inferStep(checking: Checking, node: Expr, id: string, isTest: bo
   const visibility = checking.steps?.get(id);
   if (visibility === undefined) {
     const known = [...(checking.steps ?? [])].filter(([, step]) => step.kind === "visible").map(([name]) => name);
-    return { type: report(checking, node, "CEL_UNKNOWN_NAME", `there is no step '${id}'`, suggest(id, known, "steps")), node };
+    return {
+      type: report(checking, node, "CEL_UNKNOWN_NAME", `there is no step '${id}'`, suggest(id, known, "steps")),
+      node,
+    };
   }
   if (visibility.kind === "hidden") {
-    return { type: report(checking, node, "CEL_NOT_IN_SCOPE", `steps.${id} can't be asked here: ${visibility.reason}`), node };
+    return {
+      type: report(checking, node, "CEL_NOT_IN_SCOPE", `steps.${id} can't be asked here: ${visibility.reason}`),
+      node,
+    };
   }
   checking.found.steps.add(id);
   const record = checking.registry.getMessage("sidestep.v1.StepRecord");
   if (record === undefined) {
-    return { type: report(checking, node, "CEL_UNKNOWN_NAME", "sidestep.v1.StepRecord is not in the image", "import sidestep/v1/workflow.proto"), node };
+    return {
+      type: report(
+        checking,
+        node,
+        "CEL_UNKNOWN_NAME",
+        "sidestep.v1.StepRecord is not in the image",
+        "import sidestep/v1/workflow.proto",
+      ),
+      node,
+    };
   }
   checking.found.types.add(record.typeName);
   if (isTest) return { type: boolType, node: makeName(checking, node, rewrittenName.stepRan(id)) };

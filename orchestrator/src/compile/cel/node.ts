@@ -26,11 +26,19 @@ export function makeConstant(checking: Checking, origin: Expr, constantKind: Con
 
 /** A call of a function. */
 export function makeCall(checking: Checking, origin: Expr, name: string, args: Expr[], target?: Expr): Expr {
-  const value = { $typeName: "cel.expr.Expr.Call" as const, function: name, args, ...(target === undefined ? {} : { target }) };
+  const value = {
+    $typeName: "cel.expr.Expr.Call" as const,
+    function: name,
+    args,
+    ...(target === undefined ? {} : { target }),
+  };
   return makeNode(checking, origin, { case: "callExpr", value });
 }
 
 /** A list literal. */
 export function makeList(checking: Checking, origin: Expr, elements: Expr[]): Expr {
-  return makeNode(checking, origin, { case: "listExpr", value: { $typeName: "cel.expr.Expr.CreateList", elements, optionalIndices: [] } });
+  return makeNode(checking, origin, {
+    case: "listExpr",
+    value: { $typeName: "cel.expr.Expr.CreateList", elements, optionalIndices: [] },
+  });
 }

@@ -25,13 +25,17 @@ export interface Parsed {
 }
 
 /** Parses an expression within the limits, or says what is wrong with it. */
-export function parseExpression(source: string, limits: ExpressionLimits): Parsed | { readonly kind: "wrong"; readonly issue: Issue } {
+export function parseExpression(
+  source: string,
+  limits: ExpressionLimits,
+): Parsed | { readonly kind: "wrong"; readonly issue: Issue } {
   const issue = findIssue(source, limits);
   if (issue !== undefined) return { kind: "wrong", issue };
   const tokens = tokenize(source);
   try {
     const { expr, sourceInfo } = parse(source);
-    if (expr === undefined || !Array.isArray(tokens)) return { kind: "wrong", issue: syntaxIssue("the expression is empty", undefined, 0, 1) };
+    if (expr === undefined || !Array.isArray(tokens))
+      return { kind: "wrong", issue: syntaxIssue("the expression is empty", undefined, 0, 1) };
     const depth = depthIssue(expr, limits);
     if (depth !== undefined) return { kind: "wrong", issue: depth };
     return toParsed(source, expr, sourceInfo?.positions ?? {}, tokens);
@@ -60,7 +64,12 @@ function toIssue(source: string, error: unknown): Issue {
   const location = error instanceof Error && "location" in error ? error.location : undefined;
   const offset = offsetIn(location);
   const units = unitOffsets(source);
-  return syntaxIssue("the expression can't be parsed from here on", undefined, units === undefined ? offset : (units[offset] ?? 0), 1);
+  return syntaxIssue(
+    "the expression can't be parsed from here on",
+    undefined,
+    units === undefined ? offset : (units[offset] ?? 0),
+    1,
+  );
 }
 
 function offsetIn(location: unknown): number {
@@ -82,7 +91,12 @@ function unitOffsets(source: string): readonly number[] | undefined {
   return offsets;
 }
 
-function toParsed(source: string, syntax: Expr, positions: Readonly<Record<string, number>>, tokens: readonly Token[]): Parsed {
+function toParsed(
+  source: string,
+  syntax: Expr,
+  positions: Readonly<Record<string, number>>,
+  tokens: readonly Token[],
+): Parsed {
   const units = unitOffsets(source);
   const indexAt = new Map(tokens.map((token, index) => [token.start, index]));
   const offsetOf = (id: bigint): number => {
@@ -92,7 +106,9 @@ function toParsed(source: string, syntax: Expr, positions: Readonly<Record<strin
   const spanOfIndex = (index: number | undefined, offset: number): Span => {
     const dotted = index !== undefined && tokens[index]?.text === "." && tokens[index + 1]?.kind === "identifier";
     const token = index === undefined ? undefined : tokens[dotted ? index + 1 : index];
-    return token === undefined ? { offset, length: 1 } : { offset: token.start, length: Math.max(1, token.end - token.start) };
+    return token === undefined
+      ? { offset, length: 1 }
+      : { offset: token.start, length: Math.max(1, token.end - token.start) };
   };
   const spanAt = (id: bigint): Span => spanOfIndex(indexAt.get(offsetOf(id)), offsetOf(id));
   const spanOf = (node: Expr): Span => {
@@ -101,7 +117,8 @@ function toParsed(source: string, syntax: Expr, positions: Readonly<Record<strin
     const named = memberName(node);
     if (named === undefined || index === undefined) return spanOfIndex(index, offset);
     for (let at = index; at < tokens.length; at++) {
-      if (tokens[at]?.kind === "identifier" && tokens[at]?.text === named && tokens[at - 1]?.text === ".") return spanOfIndex(at, offset);
+      if (tokens[at]?.kind === "identifier" && tokens[at]?.text === named && tokens[at - 1]?.text === ".")
+        return spanOfIndex(at, offset);
     }
     return spanOfIndex(index, offset);
   };
@@ -158,7 +175,12 @@ export function childrenOf(node: Expr): readonly Expr[] {
     case "listExpr":
       return exprKind.value.elements;
     case "structExpr":
-      return present(exprKind.value.entries.flatMap((entry) => [entry.keyKind.case === "mapKey" ? entry.keyKind.value : undefined, entry.value]));
+      return present(
+        exprKind.value.entries.flatMap((entry) => [
+          entry.keyKind.case === "mapKey" ? entry.keyKind.value : undefined,
+          entry.value,
+        ]),
+      );
     case "comprehensionExpr": {
       const { iterRange, accuInit, loopCondition, loopStep, result } = exprKind.value;
       return present([iterRange, accuInit, loopCondition, loopStep, result]);

@@ -33,7 +33,15 @@ const infix: ReadonlySet<string> = new Set(["+", "-", "*", "/", "%", "<", ">", "
  * parser itself tells (the library's own messages name neither the place nor the cause).
  */
 export function findSyntaxIssue(tokens: readonly Token[], depthMax: number): Issue | undefined {
-  const walk: Walk = { tokens, at: 0, frames: [frame("whole", undefined)], depthMax, qualified: false, callable: false, prefixes: 0 };
+  const walk: Walk = {
+    tokens,
+    at: 0,
+    frames: [frame("whole", undefined)],
+    depthMax,
+    qualified: false,
+    callable: false,
+    prefixes: 0,
+  };
   let expecting: Expecting = "operand";
   while (expecting !== "end") {
     const next: Expecting | Issue = expecting === "operand" ? operand(walk) : operator(walk);
@@ -74,7 +82,8 @@ function top(walk: Walk): Frame {
 function operand(walk: Walk): Expecting | Issue {
   const token = peek(walk);
   const inside = top(walk);
-  if (inside.kind === "message" && inside.atKey && token.text !== "}" && token.text !== "?") return fieldKey(walk, token);
+  if (inside.kind === "message" && inside.atKey && token.text !== "}" && token.text !== "?")
+    return fieldKey(walk, token);
   if (token.kind === "number" || token.kind === "text") return took(walk, false, false);
   if (token.kind === "identifier") return name(walk, token);
   switch (token.text) {
@@ -87,13 +96,14 @@ function operand(walk: Walk): Expecting | Issue {
       walk.at += 1;
       return peek(walk).kind === "identifier" ? name(walk, peek(walk)) : missingOperand(walk, peek(walk));
     case "(":
-      return open(walk, "group", token);
+      return descend(walk, "group", token);
     case "[":
-      return open(walk, "list", token);
+      return descend(walk, "list", token);
     case "{":
-      return open(walk, "map", token);
+      return descend(walk, "map", token);
     case "?":
-      if (inside.fresh && (inside.kind === "map" || inside.kind === "message" || inside.kind === "list")) return optional(token, "a field set only when its value is present ('?name: value')");
+      if (inside.fresh && (inside.kind === "map" || inside.kind === "message" || inside.kind === "list"))
+        return optional(token, "a field set only when its value is present ('?name: value')");
       return missingOperand(walk, token);
     case ")":
     case "]":
@@ -128,18 +138,30 @@ function took(walk: Walk, qualified: boolean, callable: boolean): Expecting {
 }
 
 function fieldKey(walk: Walk, token: Token): Expecting | Issue {
-  const colon = peek(walk, 1);
+  const next = peek(walk, 1);
   const inside = top(walk);
-  if (token.kind === "text") return syntaxIssue("a field name is expected", "without quotes: Message{field: value}", token.start, token.end - token.start);
+  if (token.kind === "text")
+    return syntaxIssue(
+      "a field name is expected",
+      "without quotes: Message{field: value}",
+      token.start,
+      token.end - token.start,
+    );
   if (token.kind !== "identifier") return missingOperand(walk, token);
-  if (colon.text !== ":") return syntaxIssue(`':' is expected after '${token.text}', found ${describe(colon)}`, undefined, colon.start, colon.end - colon.start);
+  if (next.text !== ":")
+    return syntaxIssue(
+      `':' is expected after '${token.text}', found ${describe(next)}`,
+      undefined,
+      next.start,
+      next.end - next.start,
+    );
   walk.at += 2;
   inside.atKey = false;
   inside.fresh = false;
   return "operand";
 }
 
-function open(walk: Walk, kind: Frame["kind"], token: Token): Expecting | Issue {
+function descend(walk: Walk, kind: Frame["kind"], token: Token): Expecting | Issue {
   top(walk).fresh = false;
   walk.frames.push(frame(kind, token));
   walk.prefixes = 0;
@@ -164,12 +186,12 @@ function operator(walk: Walk): Expecting | Issue {
     case ".":
       return select(walk, token);
     case "(":
-      return walk.callable ? open(walk, "call", token) : missingOperator(token, inside);
+      return walk.callable ? descend(walk, "call", token) : missingOperator(token, inside);
     case "[":
       if (peek(walk, 1).text === "?") return optional(peek(walk, 1), "an index that may be missing ('[?i]')");
-      return open(walk, "index", token);
+      return descend(walk, "index", token);
     case "{":
-      return walk.qualified ? open(walk, "message", token) : missingOperator(token, inside);
+      return walk.qualified ? descend(walk, "message", token) : missingOperator(token, inside);
     case "?":
       return condition(walk, token, inside);
     case ":":
@@ -189,7 +211,12 @@ function select(walk: Walk, token: Token): Expecting | Issue {
   const field = peek(walk, 1);
   if (field.text === "?") return optional(field, "a field that may be missing ('a.?b')");
   if (field.kind !== "identifier") {
-    return syntaxIssue(`a field name is expected after '.', found ${describe(field)}`, undefined, field.start, field.end - field.start);
+    return syntaxIssue(
+      `a field name is expected after '.', found ${describe(field)}`,
+      undefined,
+      field.start,
+      field.end - field.start,
+    );
   }
   walk.at += 1;
   const before = walk.qualified;
@@ -198,7 +225,12 @@ function select(walk: Walk, token: Token): Expecting | Issue {
 
 function condition(walk: Walk, token: Token, inside: Frame): Expecting | Issue {
   if (inside.condition !== undefined) {
-    return syntaxIssue("a condition stands inside a condition", "put the inner one in parentheses: a ? (b ? c : d) : e", token.start, 1);
+    return syntaxIssue(
+      "a condition stands inside a condition",
+      "put the inner one in parentheses: a ? (b ? c : d) : e",
+      token.start,
+      1,
+    );
   }
   inside.condition = token;
   walk.at += 1;
@@ -216,7 +248,10 @@ function colon(walk: Walk, token: Token, inside: Frame): Expecting | Issue {
     walk.at += 1;
     return "operand";
   }
-  const hint = inside.kind === "map" || inside.kind === "message" ? "a ',' is missing before this entry" : "a condition is a ? b : c";
+  const hint =
+    inside.kind === "map" || inside.kind === "message"
+      ? "a ',' is missing before this entry"
+      : "a condition is a ? b : c";
   return syntaxIssue("':' is not expected here", hint, token.start, 1);
 }
 
@@ -224,7 +259,12 @@ function comma(walk: Walk, token: Token, inside: Frame): Expecting | Issue {
   const unfinished = finished(inside, token);
   if (unfinished !== undefined) return unfinished;
   if (inside.kind === "whole" || inside.kind === "group" || inside.kind === "index") {
-    return syntaxIssue("',' is not expected here", inside.kind === "whole" ? "an expression is one value" : `is a '${closing[inside.kind]}' missing before it?`, token.start, 1);
+    return syntaxIssue(
+      "',' is not expected here",
+      inside.kind === "whole" ? "an expression is one value" : `is a '${closing[inside.kind]}' missing before it?`,
+      token.start,
+      1,
+    );
   }
   inside.entries += 1;
   inside.fresh = true;
@@ -235,7 +275,8 @@ function comma(walk: Walk, token: Token, inside: Frame): Expecting | Issue {
 
 function closeWith(walk: Walk, token: Token, inside: Frame): Expecting | Issue {
   if (token.text !== closing[inside.kind]) {
-    if (inside.open === undefined) return syntaxIssue(`'${token.text}' closes nothing`, "its opening bracket is missing", token.start, 1);
+    if (inside.open === undefined)
+      return syntaxIssue(`'${token.text}' closes nothing`, "its opening bracket is missing", token.start, 1);
     return syntaxIssue(
       `'${token.text}' is found, but '${inside.open.text}' is open`,
       `a '${closing[inside.kind]}' is missing before it`,
@@ -250,7 +291,12 @@ function end(token: Token, inside: Frame): Expecting | Issue {
   const unfinished = finished(inside, token);
   if (unfinished !== undefined) return unfinished;
   if (inside.open === undefined) return "end";
-  return syntaxIssue(`'${inside.open.text}' is never closed`, `a '${closing[inside.kind]}' is missing`, inside.open.start, 1);
+  return syntaxIssue(
+    `'${inside.open.text}' is never closed`,
+    `a '${closing[inside.kind]}' is missing`,
+    inside.open.start,
+    1,
+  );
 }
 
 /** Why the entry that ends at `token` is none yet. */
@@ -259,7 +305,12 @@ function finished(inside: Frame, token: Token): Issue | undefined {
     return syntaxIssue("the condition has no ':'", "a ? b : c", inside.condition.start, 1);
   }
   if (inside.atKey && inside.kind === "map" && !inside.fresh) {
-    return syntaxIssue(`':' is expected, found ${describe(token)}`, "an entry is key: value", token.start, token.end - token.start);
+    return syntaxIssue(
+      `':' is expected, found ${describe(token)}`,
+      "an entry is key: value",
+      token.start,
+      token.end - token.start,
+    );
   }
   return undefined;
 }
@@ -268,7 +319,12 @@ function missingOperand(walk: Walk, token: Token): Issue {
   const before = walk.at === 0 ? undefined : walk.tokens[walk.at - 1];
   const inside = top(walk);
   if (token.kind === "end" && inside.open !== undefined && inside.fresh) {
-    return syntaxIssue(`'${inside.open.text}' is never closed`, `a '${closing[inside.kind]}' is missing`, inside.open.start, 1);
+    return syntaxIssue(
+      `'${inside.open.text}' is never closed`,
+      `a '${closing[inside.kind]}' is missing`,
+      inside.open.start,
+      1,
+    );
   }
   const behind = before === undefined ? "" : ` after '${before.text}'`;
   return syntaxIssue(
@@ -296,7 +352,12 @@ function missingOperator(token: Token, inside: Frame): Issue {
       return syntaxIssue("'=' is no operator", "equal is ==", token.start, length);
     case "&":
     case "|":
-      return syntaxIssue(`'${token.text}' is no operator`, `the operator is ${token.text}${token.text}`, token.start, length);
+      return syntaxIssue(
+        `'${token.text}' is no operator`,
+        `the operator is ${token.text}${token.text}`,
+        token.start,
+        length,
+      );
     case "and":
       return syntaxIssue("'and' is no operator", "the operator is &&", token.start, length);
     case "or":
@@ -305,15 +366,32 @@ function missingOperator(token: Token, inside: Frame): Issue {
       return syntaxIssue("'!' is not expected here", "unequal is !=, not in is !(a in b)", token.start, length);
   }
   const list = inside.kind === "map" || inside.kind === "message" || inside.kind === "list" || inside.kind === "call";
-  return syntaxIssue(`an operator is expected, found ${describe(token)}`, list ? `a ',' is missing before ${describe(token)}` : undefined, token.start, length);
+  return syntaxIssue(
+    `an operator is expected, found ${describe(token)}`,
+    list ? `a ',' is missing before ${describe(token)}` : undefined,
+    token.start,
+    length,
+  );
 }
 
 function optional(token: Token, what: string): Issue {
-  return { code: "NOT_YET", message: `${what} is not yet supported`, hint: "a bare selection already copies presence; else test with has()", offset: token.start, length: 1 };
+  return {
+    code: "NOT_YET",
+    message: `${what} is not yet supported`,
+    hint: "a bare selection already copies presence; else test with has()",
+    offset: token.start,
+    length: 1,
+  };
 }
 
 function tooDeep(walk: Walk, token: Token): Issue {
-  return { code: "CEL_LIMIT", message: `the expression is nested more than ${walk.depthMax} deep`, hint: undefined, offset: token.start, length: token.end - token.start };
+  return {
+    code: "CEL_LIMIT",
+    message: `the expression is nested more than ${walk.depthMax} deep`,
+    hint: undefined,
+    offset: token.start,
+    length: token.end - token.start,
+  };
 }
 
 function describe(token: Token): string {

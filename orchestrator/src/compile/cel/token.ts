@@ -47,13 +47,18 @@ function nextToken(source: string, start: number): Token | Issue {
 function numberToken(source: string, start: number, end: number): Token | Issue {
   const behind = endOf(identifier, source, end);
   if (behind === undefined) return token("number", source, start, end);
-  return syntaxIssue(`'${source.slice(start, behind)}' is no number`, "a name can't begin with a digit", start, behind - start);
+  return syntaxIssue(
+    `'${source.slice(start, behind)}' is no number`,
+    "a name can't begin with a digit",
+    start,
+    behind - start,
+  );
 }
 
 function textToken(source: string, start: number, opened: number): Token | Issue {
   const mark = /("""|'''|"|')$/.exec(source.slice(start, opened))?.[0] ?? '"';
   const raw = /^[bB]?[rR]/.test(source.slice(start, opened));
-  for (let at = opened; at < source.length; ) {
+  for (let at = opened; at < source.length;) {
     if (source.startsWith(mark, at)) return token("text", source, start, at + mark.length);
     const character = source[at];
     if (character === "\n" && mark.length === 1) break;
@@ -63,7 +68,12 @@ function textToken(source: string, start: number, opened: number): Token | Issue
     }
     const behind = raw ? at + 1 : endOf(escape, source, at);
     if (behind === undefined) {
-      return syntaxIssue(`'${source.slice(at, at + 2)}' is no escape`, "write \\\\ for a backslash, or put r before the text", at, 2);
+      return syntaxIssue(
+        `'${source.slice(at, at + 2)}' is no escape`,
+        "write \\\\ for a backslash, or put r before the text",
+        at,
+        2,
+      );
     }
     at = behind;
   }

@@ -3,7 +3,18 @@ import type { DescEnum, DescField, DescMessage } from "@bufbuild/protobuf";
 import type { ElementType, ValueType } from "../../engine/expression/value.ts";
 
 /** Types without parts. */
-export type SimpleKind = "dyn" | "error" | "null" | "bool" | "uint" | "double" | "string" | "bytes" | "timestamp" | "duration" | "any";
+export type SimpleKind =
+  | "dyn"
+  | "error"
+  | "null"
+  | "bool"
+  | "uint"
+  | "double"
+  | "string"
+  | "bytes"
+  | "timestamp"
+  | "duration"
+  | "any";
 
 /** A type of CEL over protobuf descriptors. */
 export type CelType =

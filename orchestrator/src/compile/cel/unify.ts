@@ -125,7 +125,8 @@ function unify(substitution: Substitution, given: CelType, wanted: CelType): boo
   if (b.kind === "wrapper") return unify(substitution, a.kind === "wrapper" ? a.element : a, b.element);
   if (a.kind === "wrapper") return unify(substitution, a.element, b);
   if (a.kind === "list" && b.kind === "list") return unify(substitution, a.element, b.element);
-  if (a.kind === "map" && b.kind === "map") return unify(substitution, a.key, b.key) && unify(substitution, a.value, b.value);
+  if (a.kind === "map" && b.kind === "map")
+    return unify(substitution, a.key, b.key) && unify(substitution, a.value, b.value);
   if (a.kind === "message" && b.kind === "message") return a.message.typeName === b.message.typeName;
   if (a.kind === "opaque" && b.kind === "opaque") return unifyOpaque(substitution, a, b);
   return a.kind === b.kind;
@@ -142,7 +143,8 @@ function isMoreGeneral(substitution: Substitution, type: CelType, than: CelType)
 
 function widen(substitution: Substitution, number: number, type: CelType): void {
   let last = number;
-  for (let next = substitution.bindings.get(last); next?.kind === "unknown"; next = substitution.bindings.get(last)) last = next.number;
+  for (let next = substitution.bindings.get(last); next?.kind === "unknown"; next = substitution.bindings.get(last))
+    last = next.number;
   substitution.bindings.set(last, type);
 }
 
@@ -205,7 +207,8 @@ export function join(substitution: Substitution, first: CelType | undefined, sec
   if (first === undefined) return second;
   const a = prune(substitution, first);
   const b = prune(substitution, second);
-  if (a.kind === "list" && b.kind === "list" && fits(substitution, b, a)) return listOf(join(substitution, a.element, b.element));
+  if (a.kind === "list" && b.kind === "list" && fits(substitution, b, a))
+    return listOf(join(substitution, a.element, b.element));
   if (a.kind === "map" && b.kind === "map" && fits(substitution, b, a)) {
     return mapOf(join(substitution, a.key, b.key), join(substitution, a.value, b.value));
   }

@@ -49,7 +49,8 @@ export function toActivation(compiled: CompiledExpression, registry: Registry): 
 
 function sourcesOf(compiled: CompiledExpression, registry: Registry): Map<string, Source> {
   const sources = new Map<string, Source>([[rewrittenName.absent, () => absent]]);
-  for (const { name, type } of compiled.reads) sources.set(rewrittenName.variable(name), variableSource(name, type, registry));
+  for (const { name, type } of compiled.reads)
+    sources.set(rewrittenName.variable(name), variableSource(name, type, registry));
   for (const id of compiled.steps) {
     sources.set(rewrittenName.stepRan(id), (bindings) => bindings.step(id) !== undefined);
     sources.set(rewrittenName.stepRecord(id), stepSource(id, registry));
@@ -83,7 +84,8 @@ function decode(form: KeptForm, bytes: Uint8Array, name: string): CelInput {
   try {
     return form.decode(bytes);
   } catch (error) {
-    throw new Error(`'${name}' can't be decoded as ${form.type}: ${error instanceof Error ? error.message : String(error)}`);
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(`'${name}' can't be decoded as ${form.type}: ${reason}`, { cause: error });
   }
 }
 
@@ -91,7 +93,11 @@ function stepSource(id: string, registry: Registry): Source {
   const desc = messageOf("sidestep.v1.StepRecord", registry);
   return (bindings) => {
     const record = bindings.step(id);
-    return reflect(desc, record === undefined ? create(desc) : fromBinary(desc, StepRecord.encode(record).finish()), false);
+    return reflect(
+      desc,
+      record === undefined ? create(desc) : fromBinary(desc, StepRecord.encode(record).finish()),
+      false,
+    );
   };
 }
 

@@ -44,11 +44,15 @@ export function buildMessage(builder: Builder, values: CelList): ReflectMessage 
     try {
       setField(message, place.field, value, builder.registry);
     } catch (error) {
-      throw new LocatedFailure(`field '${place.field.name}' of ${builder.message.typeName}: ${textOf(error)}`, place.offset);
+      throw new LocatedFailure(
+        `field '${place.field.name}' of ${builder.message.typeName}: ${textOf(error)}`,
+        place.offset,
+      );
     }
   }
   for (const field of builder.required) {
-    if (!message.isSet(field)) throw new Misfit(`required field '${field.name}' of ${builder.message.typeName} is not set`);
+    if (!message.isSet(field))
+      throw new Misfit(`required field '${field.name}' of ${builder.message.typeName} is not set`);
   }
   return message;
 }
@@ -74,7 +78,9 @@ export function copyField(operand: CelValue, name: string): CelInput {
 
 function setField(message: ReflectMessage, field: DescField, value: CelValue, registry: Registry): void {
   if (field.oneof !== undefined && message.oneofCase(field.oneof) !== undefined) {
-    throw new Misfit(`'${message.oneofCase(field.oneof)?.name ?? ""}' of the oneof '${field.oneof.name}' is set already`);
+    throw new Misfit(
+      `'${message.oneofCase(field.oneof)?.name ?? ""}' of the oneof '${field.oneof.name}' is set already`,
+    );
   }
   switch (field.fieldKind) {
     case "scalar":
@@ -100,7 +106,11 @@ function holdsNull(desc: DescMessage): boolean {
 }
 
 /** The protobuf list of a CEL list. */
-export function toList(field: DescField & { readonly fieldKind: "list" }, value: CelValue, registry: Registry): unknown {
+export function toList(
+  field: DescField & { readonly fieldKind: "list" },
+  value: CelValue,
+  registry: Registry,
+): unknown {
   if (!isCelList(value)) throw new Misfit(`a list is expected, the value is ${nameOf(value)}`);
   const element = elementOf(field.listKind, field);
   const list = reflectList(field, undefined, false);

@@ -76,7 +76,11 @@ const formats = new Map<string, Intl.DateTimeFormat>();
 const formatsMax = 64;
 
 function inNamedZone(seconds: bigint, zone: string): CalendarTime {
-  const parts = new Map(formatOf(zone).formatToParts(new Date(Number(seconds) * 1000)).map((part) => [part.type, part.value]));
+  const parts = new Map(
+    formatOf(zone)
+      .formatToParts(new Date(Number(seconds) * 1000))
+      .map((part) => [part.type, part.value]),
+  );
   const numberOf = (type: Intl.DateTimeFormatPartTypes): number => Number(parts.get(type) ?? "0");
   const year = parts.get("era") === "BC" ? 1 - numberOf("year") : numberOf("year");
   return {
@@ -123,5 +127,7 @@ function dateOf(year: number, month: number, day: number): Date {
 }
 
 function dayOfYear(time: CalendarTime): number {
-  return Math.round((dateOf(time.year, time.month, time.day).getTime() - dateOf(time.year, 0, 1).getTime()) / 86_400_000);
+  return Math.round(
+    (dateOf(time.year, time.month, time.day).getTime() - dateOf(time.year, 0, 1).getTime()) / 86_400_000,
+  );
 }

@@ -36,7 +36,8 @@ function holdsMaps(desc: DescMessage): boolean {
 function writeMessage(writer: BinaryWriter, message: ReflectMessage): void {
   for (const field of message.sortedFields) {
     if (message.isSet(field)) writeField(writer, message, field);
-    else if (field.presence === requiredPresence) throw new Error(`required field '${field.name}' of ${message.desc.typeName} is not set`);
+    else if (field.presence === requiredPresence)
+      throw new Error(`required field '${field.name}' of ${message.desc.typeName} is not set`);
   }
   for (const { no, wireType, data } of message.getUnknown() ?? []) writer.tag(no, wireType).raw(data);
 }
@@ -78,7 +79,11 @@ function writeChild(writer: BinaryWriter, number: number, delimited: boolean, ch
   writer.join();
 }
 
-function writeList(writer: BinaryWriter, field: DescField & { readonly fieldKind: "list" }, items: Iterable<unknown>): void {
+function writeList(
+  writer: BinaryWriter,
+  field: DescField & { readonly fieldKind: "list" },
+  items: Iterable<unknown>,
+): void {
   if (field.listKind === "message") {
     for (const item of items) writeChild(writer, field.number, field.delimitedEncoding, item);
     return;
@@ -93,7 +98,7 @@ function writeList(writer: BinaryWriter, field: DescField & { readonly fieldKind
 }
 
 function writeMap(writer: BinaryWriter, field: DescField & { readonly fieldKind: "map" }, map: ReflectMap): void {
-  for (const [key, value] of [...map].sort(([a], [b]) => compareKeys(a, b))) {
+  for (const [key, value] of [...map].toSorted(([a], [b]) => compareKeys(a, b))) {
     writer.tag(field.number, WireType.LengthDelimited).fork();
     writer.tag(1, wireTypeOf(field.mapKey));
     writeScalar(writer, field.mapKey, key);

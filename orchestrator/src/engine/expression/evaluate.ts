@@ -9,7 +9,8 @@ export const defaultBudget = 100_000;
 export function evaluateBool(expression: Expression, bindings: Bindings, budget = defaultBudget): Evaluated<boolean> {
   const result = expression.evaluate(bindings, budget);
   if (result.kind === "failed") return result;
-  if (result.value.kind !== "bool") throw new Error(`${expression.source} yields ${expression.type}, a bool was asked for`);
+  if (result.value.kind !== "bool")
+    throw new Error(`${expression.source} yields ${expression.type}, a bool was asked for`);
   return { kind: "value", value: result.value.value };
 }
 
@@ -17,15 +18,21 @@ export function evaluateBool(expression: Expression, bindings: Bindings, budget 
 export function evaluateString(expression: Expression, bindings: Bindings, budget = defaultBudget): Evaluated<string> {
   const result = expression.evaluate(bindings, budget);
   if (result.kind === "failed") return result;
-  if (result.value.kind !== "string") throw new Error(`${expression.source} yields ${expression.type}, a string was asked for`);
+  if (result.value.kind !== "string")
+    throw new Error(`${expression.source} yields ${expression.type}, a string was asked for`);
   return { kind: "value", value: result.value.value };
 }
 
 /** Value of an expression that was checked as wanted timestamp. */
-export function evaluateTimestamp(expression: Expression, bindings: Bindings, budget = defaultBudget): Evaluated<Instant> {
+export function evaluateTimestamp(
+  expression: Expression,
+  bindings: Bindings,
+  budget = defaultBudget,
+): Evaluated<Instant> {
   const result = expression.evaluate(bindings, budget);
   if (result.kind === "failed") return result;
-  if (result.value.kind !== "timestamp") throw new Error(`${expression.source} yields ${expression.type}, a timestamp was asked for`);
+  if (result.value.kind !== "timestamp")
+    throw new Error(`${expression.source} yields ${expression.type}, a timestamp was asked for`);
   return { kind: "value", value: result.value.value };
 }
 
@@ -36,6 +43,7 @@ export function evaluateTimestamp(expression: Expression, bindings: Bindings, bu
 export function evaluateKept(expression: Expression, bindings: Bindings, budget = defaultBudget): Evaluated<KeptValue> {
   const result = expression.evaluate(bindings, budget);
   if (result.kind === "failed") return result;
-  if (result.value.kind !== "kept") throw new Error(`${expression.source} yields ${expression.type}, a kept value was asked for`);
+  if (result.value.kind !== "kept")
+    throw new Error(`${expression.source} yields ${expression.type}, a kept value was asked for`);
   return { kind: "value", value: result.value.value };
 }

@@ -1,4 +1,15 @@
-import { CelScalar, celFunc, celList, celMethod, celUint, isCelError, isCelList, isCelMap, isCelUint, objectType } from "@bufbuild/cel";
+import {
+  CelScalar,
+  celFunc,
+  celList,
+  celMethod,
+  celUint,
+  isCelError,
+  isCelList,
+  isCelMap,
+  isCelUint,
+  objectType,
+} from "@bufbuild/cel";
 import type { CelFunc, CelInput, CelList, CelValue } from "@bufbuild/cel";
 import { create, fromJson } from "@bufbuild/protobuf";
 import { DurationSchema, TimestampSchema } from "@bufbuild/protobuf/wkt";
@@ -66,8 +77,27 @@ export const standardFunctions: readonly CelFunc[] = [
 ];
 
 const weighed: ReadonlySet<string> = new Set([
-  "@in", "_==_", "_!=_", "contains", "startsWith", "endsWith", "matches", "size", "indexOf", "lastIndexOf", "replace", "split", "join",
-  "lowerAscii", "upperAscii", "trim", "substring", "format", "string", "bytes", "reverse",
+  "@in",
+  "_==_",
+  "_!=_",
+  "contains",
+  "startsWith",
+  "endsWith",
+  "matches",
+  "size",
+  "indexOf",
+  "lastIndexOf",
+  "replace",
+  "split",
+  "join",
+  "lowerAscii",
+  "upperAscii",
+  "trim",
+  "substring",
+  "format",
+  "string",
+  "bytes",
+  "reverse",
 ]);
 
 /** The same functions, those that look through whole values charged for it; text put together is charged too. */
@@ -92,7 +122,8 @@ function weighedFunction(func: CelFunc, meter: Meter): CelFunc {
     if (typeof result === "string") spend(meter, weightOf(result));
     return result;
   };
-  if (func.target === undefined) return celFunc(func.name, func.arguments, func.result, (...args: CelValue[]) => call(undefined, args));
+  if (func.target === undefined)
+    return celFunc(func.name, func.arguments, func.result, (...args: CelValue[]) => call(undefined, args));
   return celMethod(func.name, func.target, func.arguments, func.result, function (...args: CelValue[]) {
     return call(this, args);
   });
@@ -117,22 +148,30 @@ function append(list: CelValue, item: CelValue): CelList {
 function indexInto(container: CelValue, key: CelValue): CelInput {
   if (isCelList(container)) {
     const index = isCelUint(key) ? key.value : key;
-    if (typeof index !== "bigint" && typeof index !== "number") throw new Error(`a list is indexed by int, not ${nameOf(key)}`);
+    if (typeof index !== "bigint" && typeof index !== "number")
+      throw new Error(`a list is indexed by int, not ${nameOf(key)}`);
     const found = Number.isInteger(Number(index)) ? container.get(Number(index)) : undefined;
-    if (found === undefined) throw new Error(`index ${index} is out of range: the list has ${countOf(container.size, "element")}`);
+    if (found === undefined)
+      throw new Error(`index ${index} is out of range: the list has ${countOf(container.size, "element")}`);
     return found;
   }
   if (!isCelMap(container)) throw new Error(`${nameOf(container)} can't be indexed`);
-  if (typeof key !== "bigint" && typeof key !== "number" && typeof key !== "string" && typeof key !== "boolean" && !isCelUint(key)) {
+  if (
+    typeof key !== "bigint" &&
+    typeof key !== "number" &&
+    typeof key !== "string" &&
+    typeof key !== "boolean" &&
+    !isCelUint(key)
+  ) {
     throw new Error(`${nameOf(key)} can't be the key of a map`);
   }
   const found = container.get(key);
-  if (found === undefined) throw new Error(`the map has no key ${typeof key === "string" ? JSON.stringify(key) : keyText(key)}`);
+  if (found === undefined) throw new Error(`the map has no key ${keyText(isCelUint(key) ? key.value : key)}`);
   return found;
 }
 
-function keyText(key: CelValue): string {
-  return String(isCelUint(key) ? key.value : key);
+function keyText(key: string | bigint | number | boolean): string {
+  return typeof key === "string" ? JSON.stringify(key) : String(key);
 }
 
 function countOf(count: number, noun: string): string {
@@ -156,7 +195,8 @@ function nonZero(value: bigint): bigint {
 
 /** Doubles at the very edge of the range don't convert: their neighbours would not come back as themselves. */
 function truncate(value: number, name: string): bigint {
-  if (!Number.isFinite(value) || Math.abs(value) >= (name === "int" ? 2 ** 63 : 2 ** 64)) throw new Error(`${name} overflow`);
+  if (!Number.isFinite(value) || Math.abs(value) >= (name === "int" ? 2 ** 63 : 2 ** 64))
+    throw new Error(`${name} overflow`);
   if (name === "uint" && value < 0) throw new Error("uint overflow");
   return BigInt(Math.trunc(value));
 }
@@ -192,7 +232,8 @@ function toTimestamp(seconds: bigint, nanos: bigint): Timestamp {
   const total = seconds * second + nanos;
   const rest = ((total % second) + second) % second;
   const whole = (total - rest) / second;
-  if (whole < -62_135_596_800n || whole > 253_402_300_799n) throw new Error("the timestamp is outside the years 1 to 9999");
+  if (whole < -62_135_596_800n || whole > 253_402_300_799n)
+    throw new Error("the timestamp is outside the years 1 to 9999");
   return create(TimestampSchema, { seconds: whole, nanos: Number(rest) });
 }
 

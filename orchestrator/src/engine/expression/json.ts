@@ -73,9 +73,10 @@ function packable(value: CelValue, registry: Registry): ReflectMessage {
       return reflect(Int64ValueSchema, create(Int64ValueSchema, { value }), false);
     case "number":
       return reflect(DoubleValueSchema, create(DoubleValueSchema, { value }), false);
+    default:
+      if (value === null) return reflect(ValueSchema, toValue(value, registry), false);
+      throw new Error("a type can't be packed into google.protobuf.Any");
   }
-  if (value === null) return reflect(ValueSchema, toValue(value, registry), false);
-  throw new Error("a type can't be packed into google.protobuf.Any");
 }
 
 function toKind(value: CelValue, registry: Registry): Value["kind"] {
@@ -94,8 +95,9 @@ function toKind(value: CelValue, registry: Registry): Value["kind"] {
       return wholeKind(value);
     case "number":
       return Number.isFinite(value) ? { case: "numberValue", value } : { case: "stringValue", value: String(value) };
+    default:
+      throw new Error("a type has no JSON form");
   }
-  throw new Error("a type has no JSON form");
 }
 
 function wholeKind(value: bigint): Value["kind"] {

@@ -82,7 +82,8 @@ const scalarHolders = new Map<string, DescMessage>();
 /** The message with one field, number 1, of the type. */
 function toHolder(type: ValueType): DescMessage {
   const element = type.kind === "list" ? type.element : type.kind === "map" ? type.value : type;
-  if (type.kind !== "list" && type.kind !== "map" && element.kind === "enum") return cachedBy(holders, element.enum, type);
+  if (type.kind !== "list" && type.kind !== "map" && element.kind === "enum")
+    return cachedBy(holders, element.enum, type);
   if (element.kind === "scalar") return cachedBy(scalarHolders, formatValueType(type), type);
   return makeHolder(type);
 }
@@ -104,7 +105,8 @@ function makeHolder(type: ValueType): DescMessage {
   const file = holderFile(type);
   const dependencies = new Map<string, DescFile>();
   const element = type.kind === "list" ? type.element : type.kind === "map" ? type.value : type;
-  const foreign = element.kind === "message" ? element.message.file : element.kind === "enum" ? element.enum.file : undefined;
+  const foreign =
+    element.kind === "message" ? element.message.file : element.kind === "enum" ? element.enum.file : undefined;
   if (foreign !== undefined) dependencies.set(foreign.proto.name, foreign);
   const desc = createFileRegistry(file, (name) => dependencies.get(name)).getMessage("sidestep.kept.Holder");
   if (desc === undefined) throw new Error(`no holder of ${formatValueType(type)}`);
@@ -113,7 +115,12 @@ function makeHolder(type: ValueType): DescMessage {
 
 function holderFile(type: ValueType): FileDescriptorProto {
   const element = type.kind === "list" ? type.element : type.kind === "map" ? type.value : type;
-  const foreign = element.kind === "message" ? [element.message.file.proto.name] : element.kind === "enum" ? [element.enum.file.proto.name] : [];
+  const foreign =
+    element.kind === "message"
+      ? [element.message.file.proto.name]
+      : element.kind === "enum"
+        ? [element.enum.file.proto.name]
+        : [];
   return create(FileDescriptorProtoSchema, {
     name: "sidestep/kept.proto",
     package: "sidestep.kept",
@@ -126,7 +133,10 @@ function holderFile(type: ValueType): FileDescriptorProto {
 function holderMessage(type: ValueType): DescriptorProto {
   switch (type.kind) {
     case "list":
-      return create(DescriptorProtoSchema, { name: "Holder", field: [toField("value", 1, type.element, FieldDescriptorProto_Label.REPEATED)] });
+      return create(DescriptorProtoSchema, {
+        name: "Holder",
+        field: [toField("value", 1, type.element, FieldDescriptorProto_Label.REPEATED)],
+      });
     case "map":
       return create(DescriptorProtoSchema, {
         name: "Holder",
@@ -162,7 +172,12 @@ function holderMessage(type: ValueType): DescriptorProto {
   }
 }
 
-function toField(name: string, number: number, type: ElementType, label: FieldDescriptorProto_Label): FieldDescriptorProto {
+function toField(
+  name: string,
+  number: number,
+  type: ElementType,
+  label: FieldDescriptorProto_Label,
+): FieldDescriptorProto {
   const field = create(FieldDescriptorProtoSchema, { name, jsonName: name, number, label, type: fieldTypeOf(type) });
   if (type.kind === "message") field.typeName = `.${type.message.typeName}`;
   if (type.kind === "enum") field.typeName = `.${type.enum.typeName}`;

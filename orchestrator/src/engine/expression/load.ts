@@ -41,7 +41,8 @@ export interface Expression {
  */
 export function loadExpression(bytes: Uint8Array, registry: Registry): Expression {
   const compiled = CompiledExpression.decode(bytes);
-  if (compiled.format !== compiledFormat) throw new Error(`a stored expression has format ${compiled.format}, this engine knows ${compiledFormat}`);
+  if (compiled.format !== compiledFormat)
+    throw new Error(`a stored expression has format ${compiled.format}, this engine knows ${compiledFormat}`);
   const environment = toEnvironment(registry);
   const run = plan(environment.cel, fromBinary(ExprSchema, compiled.syntax));
   const builders = compiled.builders.map((builder) => toBuilder(builder, environment.registry));
@@ -53,21 +54,29 @@ export function loadExpression(bytes: Uint8Array, registry: Registry): Expressio
     meter.builders = builders;
     try {
       const result: CelResult = run(activate(bindings));
-      if (meter.stepsLeft < 0) return { kind: "failed", message: budgetMessage, offset: isCelError(result) ? offsetOf(result, compiled) : 0 };
+      if (meter.stepsLeft < 0)
+        return { kind: "failed", message: budgetMessage, offset: isCelError(result) ? offsetOf(result, compiled) : 0 };
       if (isCelError(result)) return { kind: "failed", message: result.message, offset: offsetOf(result, compiled) };
       return finish(result);
     } catch (error) {
       return { kind: "failed", message: error instanceof Error ? error.message : String(error), offset: 0 };
     }
   };
-  return { source: compiled.source, type: compiled.type, reads: compiled.reads.map((read) => read.name), steps: compiled.steps, evaluate };
+  return {
+    source: compiled.source,
+    type: compiled.type,
+    reads: compiled.reads.map((read) => read.name),
+    steps: compiled.steps,
+    evaluate,
+  };
 }
 
 function offsetOf(error: unknown, compiled: CompiledExpression): number {
   let at: number | undefined;
   for (let cause: unknown = error; cause !== undefined; cause = Array.isArray(cause) ? cause[0] : causeOf(cause)) {
     if (cause instanceof LocatedFailure) return cause.offset;
-    if (at === undefined && isCelError(cause) && cause.exprId !== undefined) at = compiled.offsets[Number(cause.exprId) - 1];
+    if (at === undefined && isCelError(cause) && cause.exprId !== undefined)
+      at = compiled.offsets[Number(cause.exprId) - 1];
   }
   return at ?? 0;
 }
@@ -93,7 +102,8 @@ const legacyRequired = 3;
 function toFinish(compiled: CompiledExpression, environment: Environment): (value: CelValue) => Evaluated<RawValue> {
   switch (compiled.form) {
     case CompiledExpression_Form.BOOL:
-      return (value) => (typeof value === "boolean" ? { kind: "value", value: { kind: "bool", value } } : unlike("a bool", value));
+      return (value) =>
+        typeof value === "boolean" ? { kind: "value", value: { kind: "bool", value } } : unlike("a bool", value);
     case CompiledExpression_Form.STRING:
       return toText;
     case CompiledExpression_Form.TIMESTAMP:
@@ -107,7 +117,8 @@ function toFinish(compiled: CompiledExpression, environment: Environment): (valu
 
 function toText(value: CelValue): Evaluated<RawValue> {
   if (typeof value !== "string") return unlike("a string", value);
-  if (!value.isWellFormed()) return { kind: "failed", message: "the text is not Unicode: a character is cut in two", offset: 0 };
+  if (!value.isWellFormed())
+    return { kind: "failed", message: "the text is not Unicode: a character is cut in two", offset: 0 };
   return { kind: "value", value: { kind: "string", value } };
 }
 
@@ -125,7 +136,11 @@ function toKept(form: KeptForm): (value: CelValue) => Evaluated<RawValue> {
 }
 
 function unlike(expected: string, value: CelValue): EvaluationFailed {
-  return { kind: "failed", message: `${expected} is expected, the expression yields ${value === null ? "null" : typeof value}`, offset: 0 };
+  return {
+    kind: "failed",
+    message: `${expected} is expected, the expression yields ${value === null ? "null" : typeof value}`,
+    offset: 0,
+  };
 }
 
 /** The form of a spelled type; throws when the registry lacks it. */

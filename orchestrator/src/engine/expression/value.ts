@@ -84,10 +84,19 @@ export function formatValueType(type: ValueType): string {
   }
 }
 
-function parseMap(keyText: string, valueText: string, registry: Registry, container: string): ValueType | WrongValueType {
+function parseMap(
+  keyText: string,
+  valueText: string,
+  registry: Registry,
+  container: string,
+): ValueType | WrongValueType {
   const key = scalarByName.get(keyText);
   if (key === undefined || key === ScalarType.DOUBLE || key === ScalarType.FLOAT || key === ScalarType.BYTES) {
-    return { kind: "wrong", message: `'${keyText}' can't be the key of a map`, hint: "keys are string, bool or whole numbers" };
+    return {
+      kind: "wrong",
+      message: `'${keyText}' can't be the key of a map`,
+      hint: "keys are string, bool or whole numbers",
+    };
   }
   const value = parseElement(valueText, registry, container);
   return value.kind === "wrong" ? value : { kind: "map", key, value };
@@ -113,7 +122,8 @@ function parseElement(text: string, registry: Registry, container: string): Elem
 export function candidateNames(name: string, container: string): readonly string[] {
   if (name.startsWith(".")) return [name.slice(1)];
   const found: string[] = [];
-  for (let outer = container; outer !== ""; outer = outer.slice(0, Math.max(0, outer.lastIndexOf(".")))) found.push(`${outer}.${name}`);
+  for (let outer = container; outer !== ""; outer = outer.slice(0, Math.max(0, outer.lastIndexOf("."))))
+    found.push(`${outer}.${name}`);
   found.push(name);
   return found;
 }

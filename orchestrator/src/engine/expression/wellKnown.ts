@@ -8,7 +8,13 @@ import {
   file_google_protobuf_wrappers,
 } from "@bufbuild/protobuf/wkt";
 
-const wellKnown = createRegistry(AnySchema, DurationSchema, TimestampSchema, file_google_protobuf_struct, file_google_protobuf_wrappers);
+const wellKnown = createRegistry(
+  AnySchema,
+  DurationSchema,
+  TimestampSchema,
+  file_google_protobuf_struct,
+  file_google_protobuf_wrappers,
+);
 
 const completed = new WeakMap<Registry, Registry>();
 
