@@ -8,8 +8,6 @@ import type { LogRecord } from "./record.ts";
 import type { RunState } from "./state.ts";
 import type { Transition } from "./transition.ts";
 
-export { newRun } from "./state.ts";
-
 /** What one record of a run's log led to. */
 export interface Turn {
   /** To be made durable, in any order; part of the state until an event settles them. */

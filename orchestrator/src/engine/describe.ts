@@ -1,0 +1,144 @@
+import { status_CodeFromJSON } from "../../../proto/gen/sidestep/v1/workflow.ts";
+import type { RpcStatus as InternalStatus } from "../../../proto/gen/sidestep/internal/v1/rpc.ts";
+import { AttemptId_Phase as Phase } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import { Run_State, StepStatus_State } from "../../../proto/gen/sidestep/v1/run.ts";
+import type { Incident, RpcStatus, Run, StepStatus } from "../../../proto/gen/sidestep/v1/run.ts";
+import { toHex } from "../../../proto/wire/runId.ts";
+import { code } from "../../../proto/wire/status.ts";
+import { evaluateValue } from "./evaluate.ts";
+import { toJsonText } from "./keptJson.ts";
+import type { LoadedPlan, StepPlan } from "./plan.ts";
+import type { LiveStep, RunState } from "./state.ts";
+import { toTimestamp } from "./time.ts";
+
+/** The run as the public API shows it. `no_sidecar` says that an attempt is overdue; who knows the catalog knows better. */
+export function describeRun(plan: LoadedPlan, state: RunState): Run {
+  const { started, ended } = state;
+  return {
+    runId: state.runId,
+    workflow: started?.workflow ?? plan.plan.workflow,
+    version: started?.version ?? 0,
+    key: started?.key ?? "",
+    state: publicState(state),
+    startedAt: started === undefined ? undefined : toTimestamp(state.startedMs),
+    endedAt: ended === undefined ? undefined : toTimestamp(state.endedMs),
+    deadline: state.deadlineMs === undefined ? undefined : toTimestamp(state.deadlineMs),
+    steps: [...state.steps.values(), ...state.compensations.values()].map((step) => describeStep(state, step)),
+    status: statusOf(state),
+    response: ended?.response ?? empty,
+    responseType: plan.plan.responseType,
+    request: started?.request ?? empty,
+    requestType: plan.plan.requestType,
+    traceId: started?.trace?.traceId.length === 16 ? toHex(started.trace.traceId) : state.runId,
+    attributes: attributesOf(plan, state),
+    incidents: [...state.incidents].flatMap((step) => describeIncident(step)),
+  };
+}
+
+const empty: Uint8Array = new Uint8Array();
+
+function publicState({ phase, verdict, incidents, ended }: RunState): Run_State {
+  switch (phase) {
+    case "unstarted":
+    case "void":
+      return Run_State.STATE_UNSPECIFIED;
+    case "forward":
+    case "stopping":
+    case "compensating":
+    case "ending":
+      if (incidents.size > 0) return Run_State.PAUSED;
+      return verdict === undefined || verdict.kind === "completed" ? Run_State.RUNNING : Run_State.COMPENSATING;
+    case "ended":
+      return ended?.state ?? Run_State.STATE_UNSPECIFIED;
+  }
+}
+
+function statusOf({ ended, verdict }: RunState): RpcStatus | undefined {
+  if (ended?.state === Run_State.COMPLETED) return { code: code.OK, message: "", details: [] };
+  if (ended !== undefined) return toPublicStatus(ended.status);
+  return verdict === undefined || verdict.kind === "completed" ? undefined : toPublicStatus(verdict.failure.status);
+}
+
+/** The same status with the code's name. */
+export function toPublicStatus(status: InternalStatus | undefined): RpcStatus | undefined {
+  if (status === undefined) return undefined;
+  return { code: status_CodeFromJSON(status.code), message: status.message, details: status.details };
+}
+
+function describeStep({ ended }: RunState, step: LiveStep): StepStatus {
+  const { state, plan, call } = step;
+  const isCompensation = step.phase === Phase.COMPENSATE;
+  const attempt = state.kind === "running" || state.kind === "closing" ? state.attempt : undefined;
+  const timer = state.kind === "waiting" || state.kind === "backingOff" ? state.timer : undefined;
+  return {
+    path: step.path,
+    kind: isCompensation ? "call" : kindOf(plan),
+    state: stepState(step, ended !== undefined),
+    attempt: call?.attempt ?? 0,
+    startedAt: toTimestamp(step.startedMs),
+    endedAt: step.endedMs === 0 ? undefined : toTimestamp(step.endedMs),
+    method: call?.plan.method ?? "",
+    lastError: toPublicStatus(step.lastStatus),
+    nextAt: timer === undefined ? undefined : toTimestamp(timer.dueMs),
+    maybeExecuted: step.maybeExecuted,
+    compensation: isCompensation,
+    result: step.result?.bytes ?? empty,
+    resultType: step.result?.type ?? "",
+    noSidecar: ended === undefined && (attempt?.isOverdue ?? false),
+  };
+}
+
+function kindOf({ action }: StepPlan): string {
+  return action.kind === "waitUntil" ? "wait" : action.kind;
+}
+
+function stepState({ state }: LiveStep, isOver: boolean): StepStatus_State {
+  switch (state.kind) {
+    case "ready":
+    case "running":
+    case "closing":
+    case "inside":
+      return isOver ? StepStatus_State.CANCELLED : StepStatus_State.RUNNING;
+    case "backingOff":
+      return isOver ? StepStatus_State.CANCELLED : StepStatus_State.BACKING_OFF;
+    case "waiting":
+      return isOver ? StepStatus_State.CANCELLED : StepStatus_State.WAITING;
+    case "paused":
+      return isOver ? StepStatus_State.CANCELLED : StepStatus_State.PAUSED;
+    case "completed":
+      return StepStatus_State.COMPLETED;
+    case "failed":
+      return StepStatus_State.FAILED;
+    case "skipped":
+      return StepStatus_State.SKIPPED;
+    case "cancelled":
+      return StepStatus_State.CANCELLED;
+  }
+}
+
+function describeIncident(step: LiveStep): readonly Incident[] {
+  if (step.state.kind !== "paused") return [];
+  const { reason, status, sinceMs } = step.state.incident;
+  return [
+    {
+      step: step.path,
+      compensation: step.phase === Phase.COMPENSATE,
+      reason,
+      error: toPublicStatus(status),
+      since: toTimestamp(sinceMs),
+      attempts: step.call?.attempt ?? 0,
+    },
+  ];
+}
+
+/** Attributes that have a value now: one that reads what is not there yet is left out. */
+function attributesOf({ attributes, registry }: LoadedPlan, state: RunState): { [key: string]: string } {
+  const found: { [key: string]: string } = {};
+  const { body } = state;
+  if (body === undefined) return found;
+  for (const { name, value } of attributes) {
+    const evaluated = evaluateValue({ state, scope: body.scope, step: "" }, value);
+    if (evaluated.kind === "value") found[name] = toJsonText(evaluated.value, registry);
+  }
+  return found;
+}

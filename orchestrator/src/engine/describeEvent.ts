@@ -1,0 +1,163 @@
+import type { AttemptId, Event } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import { AttemptId_Phase as Phase } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import type { Outcome } from "../../../proto/gen/sidestep/internal/v1/task.ts";
+import { HistoryEvent_Kind as Kind } from "../../../proto/gen/sidestep/v1/run.ts";
+import type { HistoryEvent, RpcStatus } from "../../../proto/gen/sidestep/v1/run.ts";
+import { status_CodeFromJSON } from "../../../proto/gen/sidestep/v1/workflow.ts";
+import type { Turn } from "./advance.ts";
+import { parseDetails } from "./failure.ts";
+import type { LoadedPlan } from "./plan.ts";
+import type { LogRecord } from "./record.ts";
+import type { RunState } from "./state.ts";
+import { toTimestamp } from "./time.ts";
+
+/** A record as the public history shows it. `state` and `turn` are those after the record was folded, where they are at hand. */
+export function describeEvent(
+  plan: LoadedPlan,
+  state: RunState | undefined,
+  record: LogRecord,
+  turn: Turn | undefined,
+): HistoryEvent {
+  const { fact } = record;
+  const shown = fact.kind === "event" ? showEvent(plan, fact.event, turn) : showOutcome(state, fact.outcome);
+  const isForged = fact.kind === "outcome" && !fact.authentic;
+  return {
+    ...blank,
+    ...shown,
+    sequence: BigInt(record.sequence),
+    time: toTimestamp(record.storedMs),
+    ignored: turn?.ignored ?? isForged,
+    text: isForged ? "its token is not the attempt's" : (shown.text ?? ""),
+  };
+}
+
+const blank: HistoryEvent = {
+  sequence: 0n,
+  time: undefined,
+  kind: Kind.KIND_UNSPECIFIED,
+  step: "",
+  compensation: false,
+  attempt: 0,
+  status: undefined,
+  payload: new Uint8Array(),
+  payloadType: "",
+  text: "",
+  actor: "",
+  ignored: false,
+};
+
+type Shown = Partial<HistoryEvent>;
+
+function showEvent({ plan }: LoadedPlan, { kind }: Event, turn: Turn | undefined): Shown {
+  switch (kind?.$case) {
+    case undefined:
+      return {};
+    case "runStarted":
+      return {
+        kind: Kind.RUN_STARTED,
+        payload: kind.value.request,
+        payloadType: plan.requestType,
+        actor: kind.value.actor,
+        text: `${kind.value.workflow} version ${kind.value.version}`,
+      };
+    case "timerFired":
+      return { kind: Kind.TIMER_FIRED, ...showTimer(turn) };
+    case "attemptExpired":
+      return { kind: Kind.ATTEMPT_EXPIRED, ...showAttempt(kind.value.attempt), text: "no outcome came in its time" };
+    case "cancelRequested":
+      return { kind: Kind.CANCEL_REQUESTED, actor: kind.value.actor, text: kind.value.reason };
+    case "terminateRequested":
+      return { kind: Kind.TERMINATE_REQUESTED, actor: kind.value.actor, text: kind.value.reason };
+    case "retryRequested": {
+      const { step, compensation, actor, reason } = kind.value;
+      return { kind: Kind.RETRY_REQUESTED, step, compensation, actor, text: reason };
+    }
+    case "failRequested": {
+      const { step, compensation, actor, reason } = kind.value;
+      return { kind: Kind.FAIL_REQUESTED, step, compensation, actor, text: reason };
+    }
+    case "commandRejected":
+      return { kind: Kind.COMMAND_REJECTED, ...showCommand(kind.value.command), text: kind.value.reason };
+    case "commandDeferred":
+      return { kind: Kind.COMMAND_DEFERRED, ...showCommand(kind.value.command), text: kind.value.reason };
+    case "runEnded": {
+      const { status, response, step } = kind.value;
+      return {
+        kind: Kind.RUN_ENDED,
+        step,
+        status: status === undefined ? undefined : { ...status, code: status_CodeFromJSON(status.code) },
+        payload: response,
+        payloadType: status === undefined ? plan.responseType : "",
+      };
+    }
+  }
+}
+
+function showOutcome(state: RunState | undefined, outcome: Outcome): Shown {
+  const about = showAttempt(outcome.attempt);
+  switch (outcome.kind?.$case) {
+    case undefined:
+      return about;
+    case "completed":
+      return {
+        ...about,
+        kind: Kind.STEP_COMPLETED,
+        payload: outcome.kind.value,
+        payloadType: responseTypeOf(state, outcome.attempt),
+      };
+    case "failed": {
+      const { code, message, details } = outcome.kind.value;
+      const status: RpcStatus = { code: status_CodeFromJSON(code), message, details: parseDetails(details) };
+      return { ...about, kind: Kind.ATTEMPT_FAILED, status };
+    }
+    case "started":
+      return { ...about, kind: Kind.ATTEMPT_CLAIMED };
+    case "inDoubt":
+      return { ...about, kind: Kind.ATTEMPT_FAILED, text: "delivered again after it was claimed: it may have been carried out" };
+  }
+}
+
+function showAttempt(id: AttemptId | undefined): Shown {
+  if (id === undefined) return {};
+  return { step: id.step, compensation: id.phase === Phase.COMPENSATE, attempt: id.attempt };
+}
+
+function showCommand(
+  command:
+    | { readonly $case: "task"; readonly value: AttemptId }
+    | { readonly $case: "timer"; readonly value: number }
+    | undefined,
+): Shown {
+  return command?.$case === "task" ? showAttempt(command.value) : {};
+}
+
+function responseTypeOf(state: RunState | undefined, id: AttemptId | undefined): string {
+  if (state === undefined || id === undefined) return "";
+  const steps = id.phase === Phase.COMPENSATE ? state.compensations : state.steps;
+  return steps.get(id.step)?.call?.plan.responseType ?? "";
+}
+
+/** What the timer was for, by what it led to. */
+function showTimer(turn: Turn | undefined): Shown {
+  for (const it of turn?.transitions ?? []) {
+    switch (it.kind) {
+      case "attemptBegan":
+        return { ...showAttempt(it.attempt), text: "the backoff is over" };
+      case "attemptOverdue":
+        return { ...showAttempt(it.attempt), text: `no outcome yet: does a sidecar offer ${it.method}?` };
+      case "stepEnded":
+        return { step: it.address.step, compensation: it.address.phase === Phase.COMPENSATE };
+      case "incidentOpened":
+        return { step: it.address.step, compensation: it.address.phase === Phase.COMPENSATE, text: "the step's time is over" };
+      case "runStarted":
+      case "stepBegan":
+      case "attemptEnded":
+      case "backoffBegan":
+      case "incidentClosed":
+      case "compensationBegan":
+      case "runEnded":
+        break;
+    }
+  }
+  return {};
+}
