@@ -1,0 +1,75 @@
+import { readFileSync, readdirSync } from "node:fs";
+import path from "node:path";
+import { describe, expect, it } from "vitest";
+import { codes } from "./codes.ts";
+import { compileImage } from "./compileImage.ts";
+import { diagnosticText } from "./diagnosticText.ts";
+import { defaultCompileLimits } from "./limits.ts";
+import { buildModules, repository } from "./testing.ts";
+
+// Each testdata/wrong/<name>.proto is one story; <name>.txt is all that the check says about it.
+const folder = path.join(repository, "orchestrator/src/compile/testdata/wrong");
+const names = readdirSync(folder).filter((file) => file.endsWith(".proto"));
+const sources = new Map(names.map((name) => [name, readFileSync(path.join(folder, name), "utf8")]));
+const modules = ["orchestrator/src/compile/testdata/contract", "orchestrator/src/compile/testdata/wrong"];
+const image = buildModules(modules);
+const limits = { ...defaultCompileLimits, diagnosticsMax: 1000 };
+const found = compileImage(image, { sources, limits });
+
+describe("a wrong definition", () => {
+  it.each(names)("%s is told with line, column, code and hint", async (name) => {
+    const mine = found.diagnostics.filter((diagnostic) => diagnostic.file === name);
+    expect(mine.length).toBeGreaterThan(0);
+    const text = mine.map((diagnostic) => diagnosticText(diagnostic, { sources })).join("\n\n");
+    await expect(`${text}\n`).toMatchFileSnapshot(path.join(folder, name.replace(".proto", ".txt")));
+  });
+
+  it("yields no plan, not even for the workflows beside it", () => {
+    expect(found.workflows).toEqual([]);
+  });
+
+  it("is told at its path where there are no sources", () => {
+    const without = compileImage(image, { limits }).diagnostics;
+    expect(without.map((one) => one.message).toSorted()).toEqual(
+      found.diagnostics.map((one) => one.message).toSorted(),
+    );
+    for (const one of without) expect(one).toMatchObject({ line: 0, column: 0 });
+    const [first] = without.filter((one) => one.file === "unknown_method.proto");
+    expect(first?.path).toBe("wrong.unknown_method.Orders/Place step[0].call.method");
+    expect(first === undefined ? "" : diagnosticText(first)).toBe(
+      [
+        "unknown_method.proto: wrong.unknown_method.Orders/Place step[0].call.method: error: " +
+          "service contract.v1.Stock has no method 'Resrve' [SIDESTEP1102]",
+        "  hint: did you mean 'Reserve'? (its methods: Release, Reserve, Upload, Watch)",
+      ].join("\n"),
+    );
+  });
+
+  it("is told at its step where only the image's own source info is known", () => {
+    const withInfo = compileImage(buildModules(modules, []), { limits });
+    const positions = withInfo.diagnostics
+      .filter((one) => one.file === "later_step.proto")
+      .map(({ line, path: place }) => [line, place]);
+    expect(positions).toEqual([
+      [12, "wrong.later_step.Orders/Place step[0].let.value"],
+      [14, "wrong.later_step.Orders/Place step[2].let.value"],
+      [16, "wrong.later_step.Orders/Place step[4].let.value"],
+    ]);
+  });
+
+  it("is told up to a bound", () => {
+    const few = compileImage(image, { limits: { ...defaultCompileLimits, diagnosticsMax: 3 } });
+    expect(few.diagnostics.length).toBe(3);
+  });
+});
+
+describe("codes", () => {
+  it("are each used once, and all that a definition can earn are earned here", () => {
+    const all = Object.values(codes).map(({ code }) => code);
+    expect(new Set(all).size).toBe(all.length);
+    const earned = new Set(found.diagnostics.map((one) => one.code));
+    const elsewhere = ["IMAGE", "IMAGE_LIMIT", "OPTION", "SCHEMA", "SOURCES"] as const;
+    const rest = all.filter((code) => !earned.has(code) && !elsewhere.some((name) => codes[name].code === code));
+    expect(rest).toEqual([]);
+  });
+});
