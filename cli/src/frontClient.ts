@@ -1,5 +1,5 @@
-import { Client, credentials, Metadata } from "@grpc/grpc-js";
-import type { CallOptions, ServiceError } from "@grpc/grpc-js";
+import { credentials, Metadata } from "@grpc/grpc-js";
+import type { CallOptions, Client, ServiceError } from "@grpc/grpc-js";
 import { fromBinary } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import type { FileDescriptorProto } from "@bufbuild/protobuf/wkt";

@@ -71,7 +71,7 @@ async function follow(
 ): Promise<Run> {
   const progress = openProgress(terminal);
   const stop = new AbortController();
-  const looking = look(client, runId, progress.show, stop.signal);
+  const looking = look(client, runId, (run) => progress.show(run), stop.signal);
   try {
     await untilEnded(client, runId, timeoutMs);
   } finally {

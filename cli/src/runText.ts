@@ -3,10 +3,9 @@ import {
   Incident_Reason,
   Run_State,
   run_StateToJSON,
-  StepStatus_State,
   stepStatus_StateToJSON,
 } from "../../proto/gen/sidestep/v1/run.ts";
-import type { Incident, Run, RpcStatus, StepStatus } from "../../proto/gen/sidestep/v1/run.ts";
+import type { Incident, Run, RpcStatus, StepStatus, StepStatus_State } from "../../proto/gen/sidestep/v1/run.ts";
 import { codeName } from "../../proto/wire/status.ts";
 import { splitMethod } from "../../proto/wire/subjects.ts";
 import { anyToLine, bytesToJson } from "./messageJson.ts";

@@ -1,0 +1,38 @@
+import type { Meter } from "@opentelemetry/api";
+import type { Processor } from "./processor/processor.ts";
+
+/** The orchestrator's metrics, looked at when they are scraped. */
+export function openMeasures(
+  meter: Meter,
+  processor: Processor,
+  nats: { isConnected(): boolean; reconnects(): number },
+): void {
+  const counter = (name: string, description: string, read: () => number): void =>
+    meter
+      .createObservableCounter(`sidestep.orchestrator.${name}`, { description })
+      .addCallback((result) => result.observe(read()));
+  const gauge = (name: string, description: string, read: () => number): void =>
+    meter
+      .createObservableGauge(`sidestep.orchestrator.${name}`, { description })
+      .addCallback((result) => result.observe(read()));
+  const { counts } = processor;
+  counter("turns", "Events folded.", () => counts.turns);
+  counter("tasks", "Tasks published.", () => counts.tasks);
+  counter("loads", "Runs loaded from the log.", () => counts.loads);
+  counter("evictions", "Idle runs dropped from memory.", () => counts.evictions);
+  counter("set_aside", "Messages in the log that are none of ours.", () => counts.garbage);
+  counter("orphans", "Records of runs whose log has no start.", () => counts.orphans);
+  counter("corrupt_runs", "Runs whose own history can't be folded.", () => counts.corruptRuns);
+  counter("takeovers", "Partitions taken.", () => counts.takeovers);
+  counter("asks", "Questions of sidecars.", () => counts.asks);
+  counter("nats_reconnects", "How often the connection to NATS came back.", () => nats.reconnects());
+  gauge("connected", "1 while there is a connection to NATS.", () => (nats.isConnected() ? 1 : 0));
+  gauge("partitions", "Partitions owned.", () => processor.owned().length);
+  meter
+    .createObservableGauge("sidestep.orchestrator.backlog", {
+      description: "Events of a partition that wait to be folded.",
+    })
+    .addCallback((result) => {
+      for (const partition of processor.owned()) result.observe(processor.backlog(partition) ?? 0, { partition });
+    });
+}
