@@ -37,6 +37,7 @@ const catalogEveryMs = 10_000;
 /** How exactly the clocks of server and sidecar can be compared by what arrives. */
 const clockMarginMs = 250;
 const lastWordsMs = 1_000;
+const awayDelayMs = 1_000;
 
 /** Pulls for each service that its watches find and that is healthy, and works off what comes. */
 export class Sidecar {
@@ -153,7 +154,8 @@ export class Sidecar {
   #accept(service: string, delivery: Delivery): void {
     this.#offset = observeClock(this.#offset, delivery.storedAtMs, delivery.receivedAtMs);
     const provider = this.#provider(service);
-    if (provider === undefined) delivery.nak(lastWordsMs);
+    // Asked for while it still served: another sidecar may have one that does.
+    if (provider?.isServing !== true) delivery.nak(awayDelayMs);
     else this.worker.accept(delivery, provider);
   }
 

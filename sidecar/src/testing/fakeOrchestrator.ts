@@ -86,7 +86,15 @@ export class FakeOrchestrator implements AsyncDisposable {
   /** Waits until a condition holds that outcomes, asks or `poll` change. */
   async until(isTrue: () => boolean | Promise<boolean>, what: string, timeoutMs = 20_000): Promise<void> {
     const deadline = Date.now() + timeoutMs;
-    while (!(await isTrue())) {
+    // While the server is away a question to it fails, which is an answer too.
+    const look = async (): Promise<boolean> => {
+      try {
+        return await isTrue();
+      } catch {
+        return false;
+      }
+    };
+    while (!(await look())) {
       if (Date.now() > deadline) throw new Error(`waited ${timeoutMs} ms for ${what}`);
       await this.#change(50);
     }
@@ -100,6 +108,11 @@ export class FakeOrchestrator implements AsyncDisposable {
   /** Tasks delivered and not acknowledged. */
   async inHands(service: string): Promise<number> {
     return (await this.#api.consumers.info(names.tasksStream, names.taskConsumer(service))).num_ack_pending;
+  }
+
+  /** Pulls of sidecars that wait for a task of the service. */
+  async pullsWaiting(service: string): Promise<number> {
+    return (await this.#api.consumers.info(names.tasksStream, names.taskConsumer(service))).num_waiting;
   }
 
   async catalog(): Promise<readonly CatalogEntry[]> {

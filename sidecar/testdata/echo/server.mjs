@@ -15,6 +15,7 @@ const { values: options } = parseArgs({
     "not-serving": { type: "boolean", default: false },
     cert: { type: "string" },
     key: { type: "string" },
+    only: { type: "string" },
   },
 });
 
@@ -52,12 +53,13 @@ const same = (bytes) => bytes;
 const raw = { ...echo.v1.Raw.service.Echo, requestDeserialize: same, responseSerialize: same };
 server.addService({ Echo: raw }, { Echo: (call, answer) => answer(null, call.request) });
 
-if (options.reflection !== "none") new ReflectionService(definition).addToServer(server);
+const shown = options.only === undefined ? {} : { services: [options.only] };
+if (options.reflection !== "none") new ReflectionService(definition, shown).addToServer(server);
 if (options.reflection === "v1alpha") server.unregister("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo");
 
 if (options.health !== "none") {
   const health = grpc.loadPackageDefinition(
-    protoLoader.loadSync("grpc/health/v1/health.proto", { includeDirs: [path.join(root, "runtime/proto")], enums: String }),
+    protoLoader.loadSync("grpc/health/v1/health.proto", { includeDirs: [path.join(root, "runtime/proto")], enums: String, defaults: true }),
   ).grpc.health.v1.Health.service;
   let status = options["not-serving"] ? "NOT_SERVING" : "SERVING";
   const watching = new Set();
