@@ -176,7 +176,7 @@ function toWindow(before: Lease, head: number, created: string, logger: Log, par
   const isAnother = before.streamCreated !== "" && before.streamCreated !== created;
   const isShort = before.checkpoint >= head;
   if (!isAnother && !isShort) {
-    return { checkpoint: before.checkpoint, head };
+    return { checkpoint: before.checkpoint, head, isDoubtful: before.owner !== "" };
   }
   const checkpoint = isAnother ? 0 : Math.min(before.olderCheckpoint, head - 1);
   logger.error("THE LOG LOST DATA: it ends before what had been folded; going on from an older checkpoint", {
@@ -186,7 +186,7 @@ function toWindow(before: Lease, head: number, created: string, logger: Log, par
     goesOnFrom: checkpoint,
     isAnotherStream: isAnother,
   });
-  return { checkpoint, head };
+  return { checkpoint, head, isDoubtful: true };
 }
 
 async function untilRead(

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { startNats } from "../../../test/support/nats.ts";
-import { makeCall, makePlan, makeWait, openFakeSidecar, openOrchestrator } from "./testing.ts";
+import { makeCall, makePlan, makeWait, openFakeSidecar, openOrchestrator } from "../../../test/support/orchestrators.ts";
 
 const oneCall = makePlan([makeCall("first")]);
 const within = (): AbortSignal => AbortSignal.timeout(20_000);

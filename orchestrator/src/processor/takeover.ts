@@ -17,13 +17,18 @@ export interface Window {
   readonly checkpoint: number;
   /** The own record: everything up to here was written under earlier owners. */
   readonly head: number;
+  /**
+   * The last owner may have carried out what was issued in the window. Not so when it released the partition; nor may any before it, for the log
+   * told them of their end before it told them of anything in the window.
+   */
+  readonly isDoubtful: boolean;
 }
 
 const loadsMax = 64;
 
 /**
  * Folds every run that has records in a part of the window, each up to the head, and carries out what was issued behind the checkpoint and
- * is still wanted: the last owner may have done so already, so tasks carry `recheck`. The time it takes grows with the window, never with the number of
+ * is still wanted: when the last owner may have done so already, tasks carry `recheck`. The time it takes grows with the window, never with the number of
  * runs. `isLast`: the part reaches the head, so the records of a run in it are all there are.
  */
 export async function takeOver(
@@ -92,13 +97,13 @@ async function begin(owner: Ownership, residents: Residents, run: ResidentRun, r
   return true;
 }
 
-function carryOut(owner: Ownership, { checkpoint }: Window, run: ResidentRun, issued: ReadonlyMap<string, Issued>, hold: number): void {
+function carryOut(owner: Ownership, { checkpoint, isDoubtful }: Window, run: ResidentRun, issued: ReadonlyMap<string, Issued>, hold: number): void {
   if (run.phase !== "ready" || run.state === undefined || issued.size === 0) return;
   const wanted = new Set(openCommands(run.state).map((command) => commandName(run.runId, command)));
   for (const [name, { command, atMs }] of issued) {
     // Cancelling a timer twice harms nothing, and not at all leaves it behind.
     if (command.kind !== "cancelTimer" && !wanted.has(name)) continue;
     const latest = command.kind === "endRun" ? (run.state.ending ?? command) : command;
-    if (latest.issuedAt > checkpoint) execute(owner, run, latest, { hold, atMs, recheck: true });
+    if (latest.issuedAt > checkpoint) execute(owner, run, latest, { hold, atMs, recheck: isDoubtful });
   }
 }

@@ -1,0 +1,237 @@
+import { jetstream } from "@nats-io/jetstream";
+import type { JsMsg } from "@nats-io/jetstream";
+import { createRegistry } from "@bufbuild/protobuf";
+import { StringValueSchema } from "@bufbuild/protobuf/wkt";
+import { randomUUID } from "node:crypto";
+import { Call, Call_OnExhausted, Plan, Step } from "../../proto/gen/sidestep/internal/v1/plan.ts";
+import { Ask, AskReply, AskReply_Verdict, Failure_Origin, Outcome, Task } from "../../proto/gen/sidestep/internal/v1/task.ts";
+import { attemptKey } from "../../proto/wire/attempt.ts";
+import { fromHex, toHex } from "../../proto/wire/runId.ts";
+import type { RunId } from "../../proto/wire/runId.ts";
+import { toNames } from "../../proto/wire/subjects.ts";
+import type { Nats } from "../../runtime/src/natsConnection.ts";
+import { messageIdLine, openPublisher } from "../../runtime/src/publisher.ts";
+import { connectTo, silent } from "./connectTo.ts";
+import { attach } from "../../orchestrator/src/nats/attach.ts";
+import { ensureTaskConsumer } from "../../orchestrator/src/nats/topology.ts";
+import { toLoadedPlan } from "../../orchestrator/src/engine/plan.ts";
+import type { LoadedPlan } from "../../orchestrator/src/engine/plan.ts";
+import { toCredentials } from "../../orchestrator/src/processor/credentials.ts";
+import type { StartRequest } from "../../orchestrator/src/processor/front.ts";
+import { openProcessor } from "../../orchestrator/src/processor/processor.ts";
+import type { Processor, ProcessorOptions } from "../../orchestrator/src/processor/processor.ts";
+
+export const names = toNames();
+export const service = "test.v1.Things";
+const planHash = new Uint8Array(32).fill(7);
+
+/** A plan of calls one after the other, with an empty request each: what a compiler would make of them. */
+export function makePlan(steps: readonly Step[]): LoadedPlan {
+  const plan: Plan = {
+    ...Plan.decode(new Uint8Array()),
+    workflow: "test.v1.Flows/Flow",
+    requestType: "google.protobuf.StringValue",
+    responseType: "google.protobuf.Empty",
+    engineRevision: 1,
+    body: { steps: steps.map((step, index) => ({ ...step, index })), result: undefined },
+    stepCount: steps.length,
+    methods: [`${service}/Do`],
+  };
+  return toLoadedPlan(plan, createRegistry(StringValueSchema), () => {
+    throw new Error("plans of these tests have no expressions");
+  });
+}
+
+/** A call of the test's service; retries soon and often. */
+export function makeCall(name: string, over: Partial<Call> = {}): Step {
+  const value: Call = {
+    ...Call.decode(new Uint8Array()),
+    method: `${service}/Do`,
+    timeoutMs: 5000,
+    queueNoticeMs: 300_000,
+    retry: { attemptsMax: 5, backoffMs: 20, backoffMaxMs: 100, multiplier: 2, on: [] },
+    onExhausted: Call_OnExhausted.ON_EXHAUSTED_FAIL,
+    idempotent: true,
+    responseType: "google.protobuf.Empty",
+    ...over,
+  };
+  return { ...Step.decode(new Uint8Array()), name, id: name, kind: { $case: "call", value } };
+}
+
+/** A wait of so long. */
+export function makeWait(name: string, forMs: number): Step {
+  return { ...Step.decode(new Uint8Array()), name, id: name, kind: { $case: "wait", value: { kind: { $case: "forMs", value: forMs } } } };
+}
+
+/** An orchestrator without a front door. */
+export interface Orchestrator extends AsyncDisposable {
+  readonly id: string;
+  readonly nats: Nats;
+  readonly processor: Processor;
+  start(plan: LoadedPlan, options?: { readonly key?: string; readonly request?: string }): ReturnType<Processor["front"]["start"]>;
+  /** Starts a run and gives its id. */
+  begin(plan: LoadedPlan, key?: string): Promise<RunId>;
+  /** Ends without a word, as a killed process does. */
+  kill(): Promise<void>;
+}
+
+/** Opens one on a server; the plans it knows are those it is given. */
+export async function openOrchestrator(
+  url: string,
+  plan: LoadedPlan,
+  options: { readonly partitions?: number; readonly over?: Partial<ProcessorOptions> } = {},
+): Promise<Orchestrator> {
+  const id = randomUUID();
+  const nats = await connectTo(url, id);
+  const attached = await attach({
+    nats,
+    names,
+    partitions: options.partitions ?? 1,
+    replicas: 1,
+    log: silent,
+    signal: new AbortController().signal,
+  });
+  await ensureTaskConsumer(nats.connection, names, service);
+  const processor = openProcessor({
+    orchestrator: id,
+    layouts: attached.layouts,
+    ports: attached.ports,
+    plans: { load: () => Promise.resolve(plan) },
+    credentials: toCredentials([attached.secret]),
+    observer: { opened: () => undefined, turn: () => undefined, closed: () => undefined, tracedUpTo: (_partition, checkpoint) => checkpoint },
+    limits: { payloadBytesMax: 262_144, evaluationStepsMax: 100_000, pendingStepsMax: 1000 },
+    backlogMax: 50_000,
+    now: Date.now,
+    logger: silent,
+    ...options.over,
+  });
+  let isOver = false;
+  const start: Orchestrator["start"] = (ofPlan, { key, request = "" } = {}) =>
+    processor.front.start(toStartRequest(ofPlan, key, request), AbortSignal.timeout(20_000));
+  return {
+    id,
+    nats,
+    processor,
+    start,
+    begin: async (ofPlan, key) => {
+      const result = await start(ofPlan, key === undefined ? {} : { key });
+      if (result.kind !== "started") throw new Error(`not started: ${JSON.stringify(result)}`);
+      return result.runId;
+    },
+    kill: async () => {
+      isOver = true;
+      await nats.connection.close();
+    },
+    [Symbol.asyncDispose]: async () => {
+      if (isOver) return;
+      await processor[Symbol.asyncDispose]();
+      await nats.connection.close();
+    },
+  };
+}
+
+function toStartRequest(plan: LoadedPlan, key: string | undefined, request: string): StartRequest {
+  return {
+    active: { workflow: plan.plan.workflow, version: 1, plan, planHash },
+    request: request === "" ? new Uint8Array() : new Uint8Array([0x0a, request.length, ...new TextEncoder().encode(request)]),
+    metadata: new Map(),
+    idempotencyKey: key,
+    trace: (runId) => ({ traceId: fromHex(runId), parentSpanId: new Uint8Array(), sampled: false, tracestate: "" }),
+    actor: "",
+  };
+}
+
+/** What the test's service does with a call. */
+export type Behaviour = (task: Task, delivery: number) => "complete" | "drop" | { readonly code: number } | Promise<"complete" | "drop" | { readonly code: number }>;
+
+/** A sidecar and its service in one, by PROTOCOL §6. */
+export interface FakeSidecar extends AsyncDisposable {
+  /** Attempt keys of the calls made, in order. */
+  readonly calls: readonly string[];
+  /** Resolves once so many calls have been made. */
+  called(count: number): Promise<void>;
+}
+
+/** Pulls the tasks of the test's service. */
+export async function openFakeSidecar(url: string, behaviour: Behaviour = () => "complete"): Promise<FakeSidecar> {
+  const nats = await connectTo(url, "sidecar");
+  const publisher = openPublisher(nats.connection);
+  const id = randomUUID();
+  const calls: string[] = [];
+  const waiting: { readonly count: number; readonly resolve: () => void }[] = [];
+  const consumer = await jetstream(nats.connection).consumers.get(names.tasksStream, names.taskConsumer(service));
+  const messages = await consumer.consume({ max_messages: 100, expires: 5000, idle_heartbeat: 500 });
+  const run = async (message: JsMsg): Promise<void> => {
+    const task = Task.decode(message.data);
+    const { attempt } = task;
+    if (attempt === undefined) throw new Error("a task without attempt");
+    const delivery = message.info.deliveryCount;
+    if (task.recheck || delivery > 1) {
+      const verdict = await ask(nats, id, task, delivery);
+      if (verdict === AskReply_Verdict.CLOSED) return message.ack();
+      if (verdict !== AskReply_Verdict.OPEN) return message.nak(100);
+    }
+    calls.push(attemptKey(toHex(task.runId), attempt));
+    for (const { count, resolve } of waiting) if (calls.length >= count) resolve();
+    const result = await behaviour(task, delivery);
+    if (result === "drop") return;
+    await report(publisher, id, task, delivery, result);
+    message.ack();
+  };
+  const loop = (async () => {
+    for await (const message of messages) void run(message).catch(() => undefined);
+  })();
+  return {
+    calls,
+    called: (count) =>
+      new Promise((resolve) => {
+        if (calls.length >= count) resolve();
+        else waiting.push({ count, resolve });
+      }),
+    [Symbol.asyncDispose]: async () => {
+      messages.stop();
+      await nats.connection.close();
+      await loop.catch(() => undefined);
+    },
+  };
+}
+
+async function report(
+  publisher: ReturnType<typeof openPublisher>,
+  id: string,
+  task: Task,
+  delivery: number,
+  result: "complete" | { readonly code: number },
+): Promise<void> {
+  const outcome = Outcome.encode({
+    attempt: task.attempt,
+    token: task.token,
+    kind:
+      result === "complete"
+        ? { $case: "completed", value: new Uint8Array() }
+        : { $case: "failed", value: { code: result.code, message: "no", details: new Uint8Array(), origin: Failure_Origin.SERVICE } },
+    delivery,
+    recheck: task.recheck,
+    sent: true,
+    startedAtMs: Date.now(),
+    endedAtMs: Date.now(),
+    peer: "fake",
+    sidecar: { id, name: "fake", host: "fake", version: "0" },
+  }).finish();
+  const subject = names.outSubject(service, task.partition, toHex(task.runId));
+  const messageId = messageIdLine(`${toHex(task.token)}${result === "complete" ? "c" : result.code}`);
+  for (;;) {
+    const published = await publisher.publish(subject, outcome, messageId);
+    if (published.kind === "stored") return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+/** Asks the owner of a task's partition whether it may run. */
+export async function ask(nats: Nats, sidecarId: string, task: Task, delivery: number, also: Partial<Ask> = {}): Promise<AskReply_Verdict> {
+  const { runId, attempt, token, partition } = task;
+  const question = Ask.encode({ runId, attempt, token, sidecarId, running: false, claimed: false, delivery, ...also }).finish();
+  const subject = names.askSubject(service, partition);
+  const answer = await nats.connection.request(subject, question, { timeout: 3000 }).catch(() => undefined);
+  return answer === undefined ? AskReply_Verdict.NOT_NOW : AskReply.decode(answer.data).verdict;
+}
