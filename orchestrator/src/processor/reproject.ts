@@ -1,0 +1,122 @@
+import type { RunId } from "../../../proto/wire/runId.ts";
+import { advance } from "../engine/advance.ts";
+import type { LogRecord } from "../engine/record.ts";
+import { newRun } from "../engine/state.ts";
+import type { Span } from "../projection/span.ts";
+import { isSampled, spansOfTurn } from "../projection/spans.ts";
+import type { Credentials } from "./credentials.ts";
+import { sha256 } from "./credentials.ts";
+import { toFact } from "./fact.ts";
+import type { LogMessage, LogReader, PartitionLog, Plans } from "./ports.ts";
+import { startOf } from "./residents.ts";
+import type { Reproject } from "./spanExport.ts";
+import type { Gap } from "./spanQueue.ts";
+
+/** What reading a log again needs; whoever owns the partition is left alone. */
+export interface ReprojectGround {
+  readonly logOf: (partition: number) => PartitionLog;
+  readonly plans: Plans;
+  readonly credentials: Credentials;
+}
+
+/**
+ * Spans from the log itself: the runs with records in the window are folded once more, from their start, in states of their own. What
+ * can't be folded (a corrupt run, a plan that is gone) has no spans. Throws when NATS does not answer.
+ */
+export function toReproject(ground: ReprojectGround): Reproject {
+  return async (partition, window, signal) => {
+    const log = ground.logOf(partition);
+    const runs = await readWindow(log, window, ground.credentials, signal);
+    const spans: Span[] = [];
+    for (const [runId, records] of runs) {
+      signal.throwIfAborted();
+      // From its start on the window has all of a run.
+      const all = startOf(records) === undefined ? await loadRecords(log, runId, window, ground.credentials) : records;
+      spans.push(...(await spansInWindow(ground, runId, all, window)));
+    }
+    return spans;
+  };
+}
+
+async function spansInWindow(
+  { plans }: ReprojectGround,
+  runId: RunId,
+  records: readonly LogRecord[],
+  window: Gap,
+): Promise<readonly Span[]> {
+  const started = startOf(records);
+  if (started === undefined || !isSampled(started)) return [];
+  const plan = await plans.load(started.planHash);
+  if (plan === undefined) return [];
+  const state = newRun(runId);
+  const spans: Span[] = [];
+  for (const record of records) {
+    try {
+      const { transitions } = advance(plan, state, record);
+      if (record.sequence > window.after) spans.push(...spansOfTurn({ runId, started }, transitions, sha256));
+    } catch {
+      // Its owner parks a run whose own fold fails, and says so.
+      return spans;
+    }
+  }
+  return spans;
+}
+
+async function loadRecords(
+  log: PartitionLog,
+  runId: RunId,
+  window: Gap,
+  credentials: Credentials,
+): Promise<readonly LogRecord[]> {
+  const messages = await log.load(runId);
+  return messages
+    .filter(({ sequence }) => sequence <= window.upTo)
+    .flatMap((message) => recordOf(message, credentials) ?? []);
+}
+
+const roomMax = 4_000;
+
+/** The records of a window by run, each run's in order. */
+async function readWindow(
+  log: PartitionLog,
+  window: Gap,
+  credentials: Credentials,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<RunId, readonly LogRecord[]>> {
+  const runs = new Map<RunId, LogRecord[]>();
+  const end = await log.end();
+  const upTo = Math.min(window.upTo, end.lastSequence);
+  if (upTo <= window.after) return runs;
+  const done = Promise.withResolvers<void>();
+  const stop = (): void => done.reject(signal.reason);
+  signal.addEventListener("abort", stop, { once: true });
+  let reader: LogReader | undefined;
+  try {
+    reader = log.read({
+      from: window.after + 1,
+      room: () => roomMax,
+      onMessage: (message) => {
+        if (message.sequence <= upTo) keep(runs, message, credentials);
+        if (message.sequence >= upTo) done.resolve();
+      },
+    });
+    await done.promise;
+  } finally {
+    signal.removeEventListener("abort", stop);
+    reader?.[Symbol.dispose]();
+  }
+  return runs;
+}
+
+function keep(runs: Map<RunId, LogRecord[]>, message: LogMessage, credentials: Credentials): void {
+  const fact = toFact(message, credentials);
+  if (fact.kind !== "record") return;
+  const records = runs.get(fact.runId);
+  if (records === undefined) runs.set(fact.runId, [fact.record]);
+  else records.push(fact.record);
+}
+
+function recordOf(message: LogMessage, credentials: Credentials): LogRecord | undefined {
+  const fact = toFact(message, credentials);
+  return fact.kind === "record" ? fact.record : undefined;
+}
