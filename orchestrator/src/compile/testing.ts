@@ -8,10 +8,12 @@ import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import {
   FileDescriptorProtoSchema,
   FileDescriptorSetSchema,
+  MethodDescriptorProtoSchema,
   MethodOptionsSchema,
+  ServiceDescriptorProtoSchema,
   ServiceOptionsSchema,
 } from "@bufbuild/protobuf/wkt";
-import type { FileDescriptorSet } from "@bufbuild/protobuf/wkt";
+import type { FileDescriptorSet, ServiceDescriptorProto } from "@bufbuild/protobuf/wkt";
 import { Defaults, Workflow } from "../../../proto/gen/sidestep/v1/workflow.ts";
 import type { DeepPartial } from "../../../proto/gen/sidestep/v1/workflow.ts";
 import { compileImage } from "./compileImage.ts";
@@ -78,34 +80,31 @@ export function makeSet(contract: FileDescriptorSet, workflows: readonly MadeWor
     package: "made.v1",
     syntax: "proto3",
     dependency: ["contract/v1/contract.proto", "sidestep/v1/workflow.proto"],
-    service: services.map((name) => {
-      const mine = workflows.filter(({ service = "Orders" }) => service === name);
-      const defaults = mine[0]?.defaults;
-      return {
+    service: services.map((name) =>
+      makeService(
         name,
-        method: mine.map(
-          ({ rpc = "Place", input = "contract.v1.Order", output = "contract.v1.Receipt", workflow }) => ({
-            name: rpc,
-            inputType: `.${input}`,
-            outputType: `.${output}`,
-            options: {
-              ...create(MethodOptionsSchema),
-              $unknown: [extension(Workflow.encode(Workflow.fromPartial(workflow as Workflow)).finish())],
-            },
-          }),
-        ),
-        ...(defaults === undefined
-          ? {}
-          : {
-              options: {
-                ...create(ServiceOptionsSchema),
-                $unknown: [extension(Defaults.encode(Defaults.fromPartial(defaults as Defaults)).finish())],
-              },
-            }),
-      };
-    }),
+        workflows.filter(({ service = "Orders" }) => service === name),
+      ),
+    ),
   });
   return create(FileDescriptorSetSchema, { file: [...clone(FileDescriptorSetSchema, contract).file, file] });
+}
+
+function makeService(name: string, workflows: readonly MadeWorkflow[]): ServiceDescriptorProto {
+  const service = create(ServiceDescriptorProtoSchema, { name });
+  for (const { rpc = "Place", input = "contract.v1.Order", output = "contract.v1.Receipt", workflow } of workflows) {
+    const options = create(MethodOptionsSchema);
+    options.$unknown = [extension(Workflow.encode(Workflow.fromPartial(workflow as Workflow)).finish())];
+    service.method.push(
+      create(MethodDescriptorProtoSchema, { name: rpc, inputType: `.${input}`, outputType: `.${output}`, options }),
+    );
+  }
+  const defaults = workflows[0]?.defaults;
+  if (defaults !== undefined) {
+    service.options = create(ServiceOptionsSchema);
+    service.options.$unknown = [extension(Defaults.encode(Defaults.fromPartial(defaults as Defaults)).finish())];
+  }
+  return service;
 }
 
 /** Field 51701 as the descriptor library keeps it. */
@@ -125,3 +124,15 @@ export function compileRight(contract: FileDescriptorSet, workflow: MadeWorkflow
   if (only === undefined) throw new Error(diagnostics.map((diagnostic) => diagnosticText(diagnostic)).join("\n"));
   return only;
 }
+
+/** A step that calls contract.v1.Stock/Reserve. */
+export const reserve = {
+  id: "reserve",
+  kind: { $case: "call", value: { method: "contract.v1.Stock/Reserve", request: "{order_id: input.id}" } },
+} as const;
+
+/** A step that waits a second. */
+export const pause = { kind: { $case: "wait", value: { kind: { $case: "for", value: "1s" } } } } as const;
+
+/** A response out of `reserve`. */
+export const output = "{reservation_id: reserve.reservation_id}";

@@ -34,7 +34,7 @@ describe("a wrong definition", () => {
       found.diagnostics.map((one) => one.message).toSorted(),
     );
     for (const one of without) expect(one).toMatchObject({ line: 0, column: 0 });
-    const [first] = without.filter((one) => one.file === "unknown_method.proto");
+    const first = without.find((one) => one.file === "unknown_method.proto");
     expect(first?.path).toBe("wrong.unknown_method.Orders/Place step[0].call.method");
     expect(first === undefined ? "" : diagnosticText(first)).toBe(
       [

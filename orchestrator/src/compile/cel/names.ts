@@ -137,6 +137,8 @@ function enumScopes(registry: Registry): ReadonlyMap<string, readonly DescEnum[]
 }
 
 function enumValue(checking: Checking, node: Expr, desc: DescEnum, number: number): Typed {
+  // The evaluator needs the number alone; the content of the workflow hangs on what the name means.
+  checking.found.types.add(desc.typeName);
   return {
     type: { kind: "int", enum: desc },
     node: makeConstant(checking, node, { case: "int64Value", value: BigInt(number) }),
