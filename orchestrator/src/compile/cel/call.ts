@@ -44,18 +44,14 @@ function inferChoice(checking: Checking, node: Expr, call: Expr_Call, place: Pla
   const whenTrue = placeWhen(place, condition, true);
   const whenFalse = placeWhen(place, condition, false);
   const wanted = want === undefined ? undefined : prune(checking.substitution, want.type);
-  if (want !== undefined && wanted?.kind !== "unknown" && wanted?.kind !== "dyn") {
+  if (want !== undefined && wanted?.kind !== "unknown") {
     const first = inferAs(checking, yes, whenTrue, want);
     const second = inferAs(checking, no, whenFalse, want);
     return { type: want.type, node: makeCall(checking, node, call.function, [test.node, first.node, second.node]) };
   }
   const [first, second] = inferPair(checking, [yes, whenTrue], [no, whenFalse]);
   const chosen = makeCall(checking, node, call.function, [test.node, first.node, second.node]);
-  if (
-    wanted?.kind === "dyn" ||
-    fits(checking.substitution, first.type, second.type) ||
-    fits(checking.substitution, second.type, first.type)
-  ) {
+  if (fits(checking.substitution, first.type, second.type) || fits(checking.substitution, second.type, first.type)) {
     return { type: join(checking.substitution, first.type, second.type), node: chosen };
   }
   const shown = [first, second].map((typed) => showType(resolve(checking.substitution, typed.type)));
