@@ -113,8 +113,21 @@ function emptyMessage(name: string) {
   return registryOf([file]).getMessage(name);
 }
 
+/** Files in any order; a registry wants imports first. */
 function registryOf(files: readonly FileDescriptorProto[]): Registry {
-  return createFileRegistry(create(FileDescriptorSetSchema, { file: [...files] }));
+  const byName = new Map(files.map((file) => [file.name, file]));
+  const sorted = new Map<string, FileDescriptorProto>();
+  const visit = (file: FileDescriptorProto, above: ReadonlySet<string>): void => {
+    if (sorted.has(file.name) || above.has(file.name)) return;
+    const inside = new Set([...above, file.name]);
+    for (const name of file.dependency) {
+      const needed = byName.get(name);
+      if (needed !== undefined) visit(needed, inside);
+    }
+    sorted.set(file.name, file);
+  };
+  for (const file of files) visit(file, new Set());
+  return createFileRegistry(create(FileDescriptorSetSchema, { file: [...sorted.values()] }));
 }
 
 /** Our own copies of google.rpc's messages under the names that travel in Any. */
