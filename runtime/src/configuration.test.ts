@@ -5,12 +5,17 @@ import { choice, duration, integer, port, requiredText, text, texts, toggle } fr
 
 const table = {
   service: requiredText({ flag: "service", doc: "Where it is.", placeholder: "<address>" }),
-  expose: texts({ flag: "expose", doc: "What to offer." }, (one) => (one.includes(".") ? undefined : "a name such as shop.v1.Orders")),
+  expose: texts({ flag: "expose", doc: "What to offer." }, (one) =>
+    one.includes(".") ? undefined : "a name such as shop.v1.Orders",
+  ),
   concurrency: integer({ flag: "concurrency", doc: "Calls at once." }, 32, { min: 1, max: 1000 }),
   adminPort: port({ flag: "admin-port", doc: "The port." }, 7430),
   grace: duration({ flag: "grace", doc: "How long." }, "30s"),
   natsUrl: text({ flag: "nats-url", env: "NATS_URL", doc: "The server." }),
-  natsPassword: integer({ flag: "nats-password", env: "NATS_PASSWORD", doc: "A secret.", isSecret: true }, 1, { min: 1, max: 2 }),
+  natsPassword: integer({ flag: "nats-password", env: "NATS_PASSWORD", doc: "A secret.", isSecret: true }, 1, {
+    min: 1,
+    max: 2,
+  }),
   verbose: toggle({ flag: "verbose", doc: "Says more." }, false),
   level: choice({ flag: "level", doc: "How much." }, "info", ["debug", "info"]),
 };
@@ -23,7 +28,17 @@ test("a flag wins over the variable, the variable over the file, the file over t
   const reading = readConfiguration(
     table,
     sources({
-      args: ["--service", "a:1", "--concurrency=3", "--config", "f.json", "--verbose", "--expose", "a.B,c.D", "--expose=e.F"],
+      args: [
+        "--service",
+        "a:1",
+        "--concurrency=3",
+        "--config",
+        "f.json",
+        "--verbose",
+        "--expose",
+        "a.B,c.D",
+        "--expose=e.F",
+      ],
       environment: { SIDESTEP_CONCURRENCY: "4", SIDESTEP_GRACE: "1.5s", NATS_URL: "nats://x", SIDESTEP_LEVEL: "" },
       readFile: () => JSON.stringify({ grace: "9s", adminPort: 80, level: "debug" }),
     }),

@@ -55,7 +55,15 @@ export function helpText(usage: string, about: string, table: SettingTable): str
   ];
   const width = Math.max(...rows.map((row) => row.left.length));
   const lines = rows.map((row) => `  ${row.left.padEnd(width)}  ${row.right}`);
-  return [`Usage: ${usage}`, "", about, "", "Settings (flag, then [variable]; flag over variable over file over default):", ...lines, ""].join("\n");
+  return [
+    `Usage: ${usage}`,
+    "",
+    about,
+    "",
+    "Settings (flag, then [variable]; flag over variable over file over default):",
+    ...lines,
+    "",
+  ].join("\n");
 }
 
 /** The same table as Markdown, for docs/configuration.md. */
@@ -74,7 +82,11 @@ function spelling(setting: Setting<unknown>): string {
 
 function explanation(setting: Setting<unknown>): string {
   const repeat = setting.isRepeatable ? " Repeatable." : "";
-  const fallback = setting.isRequired ? " Needed." : setting.defaultText === "" ? "" : ` Default ${setting.defaultText}.`;
+  const fallback = setting.isRequired
+    ? " Needed."
+    : setting.defaultText === ""
+      ? ""
+      : ` Default ${setting.defaultText}.`;
   return `${setting.doc}${repeat}${fallback} [${setting.env}]`;
 }
 
@@ -107,7 +119,8 @@ function parseFlags(table: SettingTable, args: readonly string[]): Flags {
     const negated = name.startsWith("no-") ? byFlag.get(name.slice(3)) : undefined;
     if (found?.setting.placeholder === "") append(texts, found.key, match?.[2] ?? "true");
     else if (negated?.setting.placeholder === "") append(texts, negated.key, "false");
-    else if (found === undefined && name !== "config") problems.push(`--${name} is not known${suggestion(name, [...byFlag.keys()])}`);
+    else if (found === undefined && name !== "config")
+      problems.push(`--${name} is not known${suggestion(name, [...byFlag.keys()])}`);
     else {
       const given = match?.[2] ?? (rest[0]?.startsWith("--") === true ? undefined : rest.shift());
       if (given === undefined) problems.push(`--${name} needs a value`);
@@ -125,7 +138,9 @@ function append(into: Map<string, string[]>, key: string, one: string): void {
 }
 
 function suggestion(name: string, known: readonly string[]): string {
-  const near = known.find((one) => one.startsWith(name) || name.startsWith(one) || one.replaceAll("-", "") === name.replaceAll("-", ""));
+  const near = known.find(
+    (one) => one.startsWith(name) || name.startsWith(one) || one.replaceAll("-", "") === name.replaceAll("-", ""),
+  );
   return near === undefined ? "; --help lists the flags" : `; did you mean --${near}?`;
 }
 
@@ -141,7 +156,9 @@ function readSettingsFile(
   try {
     parsed = JSON.parse(sources.readFile(path));
   } catch (error) {
-    problems.push(`the configuration file ${path} can't be read as JSON: ${error instanceof Error ? error.message : String(error)}`);
+    problems.push(
+      `the configuration file ${path} can't be read as JSON: ${error instanceof Error ? error.message : String(error)}`,
+    );
     return found;
   }
   if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) {
@@ -149,13 +166,17 @@ function readSettingsFile(
     return found;
   }
   for (const [key, given] of Object.entries(parsed)) {
-    if (!Object.hasOwn(table, key)) problems.push(`${key} in ${path} is not a setting; settings are ${Object.keys(table).join(", ")}`);
+    if (!Object.hasOwn(table, key))
+      problems.push(`${key} in ${path} is not a setting; settings are ${Object.keys(table).join(", ")}`);
     else found.set(key, Array.isArray(given) ? given.map(String) : [String(given)]);
   }
   return found;
 }
 
-function named(name: string, texts: readonly string[] | undefined): { readonly name: string; readonly texts: readonly string[] } | undefined {
+function named(
+  name: string,
+  texts: readonly string[] | undefined,
+): { readonly name: string; readonly texts: readonly string[] } | undefined {
   return texts === undefined ? undefined : { name, texts };
 }
 

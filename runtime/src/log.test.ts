@@ -21,6 +21,8 @@ test("a line is one JSON object with the fields, errors with code and cause", ()
 });
 
 test("the form for a person keeps plain words plain", () => {
-  const written = lines({ format: "text", level: "debug" }, (log) => log.debug("pulling", { service: "a.B", note: "two words", n: 1 }));
+  const written = lines({ format: "text", level: "debug" }, (log) =>
+    log.debug("pulling", { service: "a.B", note: "two words", n: 1 }),
+  );
   expect(written).toEqual(['00:00:00.000 debug sidecar: pulling  service=a.B  note="two words"  n=1\n']);
 });

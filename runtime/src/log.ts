@@ -27,7 +27,8 @@ export type LogOptions = {
 /** The log of a program: one line an entry, {time, level, name, msg, …fields}. */
 export function logger(name: string, options: LogOptions = {}): Log {
   const write = options.write ?? ((line: string) => void process.stderr.write(line));
-  const isText = options.format === "text" || (options.format !== "json" && options.write === undefined && process.stderr.isTTY);
+  const isText =
+    options.format === "text" || (options.format !== "json" && options.write === undefined && process.stderr.isTTY);
   const lowest = levels.indexOf(options.level ?? "info");
   const now = options.now ?? (() => new Date());
   const line = isText ? textLine : jsonLine;
@@ -37,7 +38,13 @@ export function logger(name: string, options: LogOptions = {}): Log {
       (message: string, fields: Fields = {}): void => {
         if (levels.indexOf(level) >= lowest) write(line(now(), level, name, message, { ...always, ...fields }));
       };
-    return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error"), with: (fields) => make({ ...always, ...fields }) };
+    return {
+      debug: at("debug"),
+      info: at("info"),
+      warn: at("warn"),
+      error: at("error"),
+      with: (fields) => make({ ...always, ...fields }),
+    };
   };
   return make({});
 }
@@ -52,7 +59,10 @@ function jsonLine(time: Date, level: Level, name: string, message: string, field
 function textLine(time: Date, level: Level, name: string, message: string, fields: Fields): string {
   const shown = Object.entries(fields)
     .filter(([, field]) => field !== undefined)
-    .map(([key, field]) => `${key}=${typeof field === "string" && /^[^\s"=]+$/.test(field) ? field : JSON.stringify(field, plain)}`);
+    .map(
+      ([key, field]) =>
+        `${key}=${typeof field === "string" && /^[^\s"=]+$/.test(field) ? field : JSON.stringify(field, plain)}`,
+    );
   return `${time.toISOString().slice(11, 23)} ${level.padEnd(5)} ${name}: ${[message, ...shown].join("  ")}\n`;
 }
 
@@ -64,7 +74,8 @@ function plain(_key: string, field: unknown): unknown {
 /** An error and what caused it in one line, with codes where there are any. */
 export function errorText(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const code = "code" in error && (typeof error.code === "string" || typeof error.code === "number") ? ` (${error.code})` : "";
+  const code =
+    "code" in error && (typeof error.code === "string" || typeof error.code === "number") ? ` (${error.code})` : "";
   const own = `${error.message === "" ? error.name : error.message}${code}`;
   return error.cause === undefined ? own : `${own}: ${errorText(error.cause)}`;
 }

@@ -38,7 +38,10 @@ const dialTimeoutMs = 5_000;
  * Connects, waiting for a server that is not there yet, until `signal` aborts. Throws NatsError for what a person has to mend: a
  * server of an unfit version, refused credentials, files that can't be read. Later outages are survived, refusals included.
  */
-export async function openNats(settings: NatsSettings, options: { readonly name: string; readonly log: Log; readonly signal: AbortSignal }): Promise<Nats> {
+export async function openNats(
+  settings: NatsSettings,
+  options: { readonly name: string; readonly log: Log; readonly signal: AbortSignal },
+): Promise<Nats> {
   const { log, signal } = options;
   const link = { connectedAtMs: 0, lostAtMs: Date.now() };
   const connectionOptions = toConnectionOptions(settings, options.name, () => Date.now() - link.lostAtMs);
@@ -129,7 +132,11 @@ async function dial(options: NodeConnectionOptions, log: Log, signal: AbortSigna
 }
 
 function isRefusal(error: unknown): boolean {
-  return error instanceof errors.AuthorizationError || error instanceof errors.UserAuthenticationExpiredError || error instanceof errors.InvalidArgumentError;
+  return (
+    error instanceof errors.AuthorizationError ||
+    error instanceof errors.UserAuthenticationExpiredError ||
+    error instanceof errors.InvalidArgumentError
+  );
 }
 
 function toConnectionOptions(settings: NatsSettings, name: string, awayMs: () => number): NodeConnectionOptions {
@@ -158,9 +165,12 @@ function toConnectionOptions(settings: NatsSettings, name: string, awayMs: () =>
 }
 
 function loginOf(settings: NatsSettings): Partial<NodeConnectionOptions> {
-  if (settings.natsCreds !== undefined) return { authenticator: credsAuthenticator(readBytes(settings.natsCreds, "NATS_CREDS")) };
+  if (settings.natsCreds !== undefined)
+    return { authenticator: credsAuthenticator(readBytes(settings.natsCreds, "NATS_CREDS")) };
   if (settings.natsNkey !== undefined) {
-    return { authenticator: nkeyAuthenticator(new TextEncoder().encode(readText(settings.natsNkey, "NATS_NKEY").trim())) };
+    return {
+      authenticator: nkeyAuthenticator(new TextEncoder().encode(readText(settings.natsNkey, "NATS_NKEY").trim())),
+    };
   }
   if (settings.natsUser !== undefined) return { user: settings.natsUser, pass: settings.natsPassword ?? "" };
   if (settings.natsToken !== undefined) return { token: settings.natsToken };
@@ -168,7 +178,9 @@ function loginOf(settings: NatsSettings): Partial<NodeConnectionOptions> {
     const login = /^(?:[a-z]+:\/\/)?([^@/:]+)(?::([^@/]*))?@/.exec(url);
     if (login === null) continue;
     const [, user = "", password] = login;
-    return password === undefined ? { token: decodeURIComponent(user) } : { user: decodeURIComponent(user), pass: decodeURIComponent(password) };
+    return password === undefined
+      ? { token: decodeURIComponent(user) }
+      : { user: decodeURIComponent(user), pass: decodeURIComponent(password) };
   }
   return {};
 }

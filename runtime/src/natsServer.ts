@@ -14,7 +14,11 @@ export function isFitVersion(version: string): boolean {
 }
 
 /** Why the server can't be used; undefined when it can. */
-export function unfitness(server: { readonly version: string; readonly jetstream?: boolean; readonly headers?: boolean }): string | undefined {
+export function unfitness(server: {
+  readonly version: string;
+  readonly jetstream?: boolean;
+  readonly headers?: boolean;
+}): string | undefined {
   if (!isFitVersion(server.version)) return `nats-server ${server.version} is not supported; needed: ${fitVersions}`;
   if (server.headers === false) return `nats-server ${server.version} runs without headers`;
   return undefined;

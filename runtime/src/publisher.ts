@@ -169,14 +169,20 @@ function toPublished(message: Msg): Published {
   const answer = parseAnswer(message.data);
   if (answer === undefined) return { kind: "retryable", code: 0, message: "An acknowledgement that is none." };
   if (answer.error === undefined) {
-    return { kind: "stored", stream: answer.stream ?? "", sequence: answer.seq ?? 0, duplicate: answer.duplicate === true };
+    return {
+      kind: "stored",
+      stream: answer.stream ?? "",
+      sequence: answer.seq ?? 0,
+      duplicate: answer.duplicate === true,
+    };
   }
   return toRefusal(answer.error);
 }
 
 function toRefusal({ code, err_code: number = 0, description = "" }: AnswerError): Published {
   if (number === wrongLastSequence) return { kind: "conflict", message: description };
-  const passing = number === inFlightElsewhere || number === expectationInFlight || code === 503 || code === 429 || code === 408;
+  const passing =
+    number === inFlightElsewhere || number === expectationInFlight || code === 503 || code === 429 || code === 408;
   return { kind: passing ? "retryable" : "permanent", code: number, message: description };
 }
 

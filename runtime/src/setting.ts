@@ -1,5 +1,7 @@
 /** What became of the texts given for one setting: a value, or half a sentence that says what was expected. */
-export type Read<V> = { readonly kind: "value"; readonly value: V } | { readonly kind: "problem"; readonly expected: string };
+export type Read<V> =
+  | { readonly kind: "value"; readonly value: V }
+  | { readonly kind: "problem"; readonly expected: string };
 
 /** One setting of a program: its four spellings, its meaning, its default. The key in the table is its name in a file. */
 export interface Setting<V> {
@@ -55,9 +57,15 @@ export function requiredText(about: SettingText): Setting<string> {
 }
 
 /** Any number of texts: the flag repeated, or separated by commas in the environment and within a flag. */
-export function texts(about: SettingText, check: (one: string) => string | undefined = () => undefined): Setting<readonly string[]> {
+export function texts(
+  about: SettingText,
+  check: (one: string) => string | undefined = () => undefined,
+): Setting<readonly string[]> {
   const read = (given: readonly string[]): Read<readonly string[]> => {
-    const all = given.flatMap((one) => one.split(",")).map((one) => one.trim()).filter((one) => one !== "");
+    const all = given
+      .flatMap((one) => one.split(","))
+      .map((one) => one.trim())
+      .filter((one) => one !== "");
     for (const one of all) {
       const expected = check(one);
       if (expected !== undefined) return { kind: "problem", expected };
@@ -68,12 +76,19 @@ export function texts(about: SettingText, check: (one: string) => string | undef
 }
 
 /** Texts of which at least one must be given. */
-export function requiredTexts(about: SettingText, check?: (one: string) => string | undefined): Setting<readonly string[]> {
+export function requiredTexts(
+  about: SettingText,
+  check?: (one: string) => string | undefined,
+): Setting<readonly string[]> {
   return { ...texts(about, check), isRequired: true };
 }
 
 /** A whole number within bounds. */
-export function integer(about: SettingText, fallback: number, bounds: { readonly min: number; readonly max: number }): Setting<number> {
+export function integer(
+  about: SettingText,
+  fallback: number,
+  bounds: { readonly min: number; readonly max: number },
+): Setting<number> {
   const expected = `a whole number from ${bounds.min} to ${bounds.max}`;
   return make(about, "<n>", fallback, String(fallback), (given) => {
     const number = /^-?\d{1,15}$/.test(given) ? Number(given) : Number.NaN;
@@ -83,7 +98,10 @@ export function integer(about: SettingText, fallback: number, bounds: { readonly
 
 /** A TCP port; 0 lets the system choose. `fallbackText` says more than the number where the default does more. */
 export function port(about: SettingText, fallback: number, fallbackText = String(fallback)): Setting<number> {
-  return { ...integer({ placeholder: "<port>", ...about }, fallback, { min: 0, max: 65_535 }), defaultText: fallbackText };
+  return {
+    ...integer({ placeholder: "<port>", ...about }, fallback, { min: 0, max: 65_535 }),
+    defaultText: fallbackText,
+  };
 }
 
 /** A port that may be absent. */
@@ -93,7 +111,11 @@ export function optionalPort(about: SettingText, absentText: string): Setting<nu
 }
 
 /** A duration such as 250ms, 30s, 5m, 12h or 7d; the value is in milliseconds. */
-export function duration(about: SettingText, fallback: string, bounds = { min: 0, max: 366 * unitsMs.d }): Setting<number> {
+export function duration(
+  about: SettingText,
+  fallback: string,
+  bounds = { min: 0, max: 366 * unitsMs.d },
+): Setting<number> {
   const parse = (given: string): number => {
     const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(given);
     const unit = match?.[2];
@@ -101,7 +123,9 @@ export function duration(about: SettingText, fallback: string, bounds = { min: 0
   };
   return make(about, "<duration>", parse(fallback), fallback, (given) => {
     const ms = parse(given);
-    return ms >= bounds.min && ms <= bounds.max ? value(ms) : { kind: "problem", expected: "a duration such as 250ms, 30s, 5m or 7d" };
+    return ms >= bounds.min && ms <= bounds.max
+      ? value(ms)
+      : { kind: "problem", expected: "a duration such as 250ms, 30s, 5m or 7d" };
   });
 }
 

@@ -48,7 +48,12 @@ test("a call carries the task's headers and its deadline, and the outcome says w
     "photo-bin": new Uint8Array([0, 255]),
   };
   const before = Date.now();
-  const task = await orchestrator.publish({ number: (number += 1), request: sayBytes({ text: "with headers" }), headers, timeoutMs: 7_000 });
+  const task = await orchestrator.publish({
+    number: (number += 1),
+    request: sayBytes({ text: "with headers" }),
+    headers,
+    timeoutMs: 7_000,
+  });
   const outcome = await orchestrator.outcome(task);
   const call = calls(echo, "begin").find((one) => one.text === "with headers");
   expect(call?.metadata).toMatchObject({
@@ -59,7 +64,13 @@ test("a call carries the task's headers and its deadline, and the outcome says w
   });
   expect(call?.deadlineMs).toBeGreaterThan(6_000);
   expect(call?.deadlineMs).toBeLessThanOrEqual(7_000);
-  expect(outcome).toMatchObject({ attempt: task.attempt, delivery: 1, recheck: false, sent: true, sidecar: { name: "echo-sidecar" } });
+  expect(outcome).toMatchObject({
+    attempt: task.attempt,
+    delivery: 1,
+    recheck: false,
+    sent: true,
+    sidecar: { name: "echo-sidecar" },
+  });
   expect(outcome.peer).toMatch(/^(127\.0\.0\.1|\[::1\]):\d+$/);
   expect(outcome.startedAtMs).toBeGreaterThanOrEqual(before);
   expect(outcome.endedAtMs).toBeGreaterThanOrEqual(outcome.startedAtMs);
@@ -68,20 +79,26 @@ test("a call carries the task's headers and its deadline, and the outcome says w
 });
 
 const codes = Array.from({ length: 16 }, (_, index) => index + 1);
-test.each(codes.flatMap((code) => [{ code, headersFirst: false }, { code, headersFirst: true }]))(
-  "status $code of the service is the service's (headers first: $headersFirst)",
-  async ({ code, headersFirst }) => {
-    const task = await orchestrator.publish({ number: (number += 1), request: sayBytes({ code, headersFirst }) });
-    const outcome = await orchestrator.outcome(task);
-    expect(outcome.sent).toBe(true);
-    expect(failure(outcome)).toMatchObject({ code, message: `status ${code}`, origin: Failure_Origin.SERVICE });
-    expect(failure(outcome)?.retryAfterMs).toBeUndefined();
-  },
-);
+test.each(
+  codes.flatMap((code) => [
+    { code, headersFirst: false },
+    { code, headersFirst: true },
+  ]),
+)("status $code of the service is the service's (headers first: $headersFirst)", async ({ code, headersFirst }) => {
+  const task = await orchestrator.publish({ number: (number += 1), request: sayBytes({ code, headersFirst }) });
+  const outcome = await orchestrator.outcome(task);
+  expect(outcome.sent).toBe(true);
+  expect(failure(outcome)).toMatchObject({ code, message: `status ${code}`, origin: Failure_Origin.SERVICE });
+  expect(failure(outcome)?.retryAfterMs).toBeUndefined();
+});
 
 test("details travel unchanged, and a RetryInfo in them is told apart", async () => {
   const retry = RetryInfo.encode({ retryDelay: { seconds: 2n, nanos: 500_000_000 } }).finish();
-  const details = RpcStatus.encode({ code: 8, message: "slowly", details: [{ typeUrl: "type.googleapis.com/google.rpc.RetryInfo", value: retry }] }).finish();
+  const details = RpcStatus.encode({
+    code: 8,
+    message: "slowly",
+    details: [{ typeUrl: "type.googleapis.com/google.rpc.RetryInfo", value: retry }],
+  }).finish();
   const task = await orchestrator.publish({ number: (number += 1), request: sayBytes({ code: 8, details }) });
   const failed = failure(await orchestrator.outcome(task));
   expect(failed?.retryAfterMs).toBe(2_500);
@@ -97,15 +114,22 @@ test.each([
   expect(failure(await orchestrator.outcome(task))?.retryAfterMs).toBe(expected);
 });
 
-test.each([false, true])("a deadline that passes is DEADLINE_EXCEEDED after sending, and the service hears of it (headers first: %s)", async (headersFirst) => {
-  // Whether the service's library or ours is the first to say so is a race.
-  const text = `too late ${headersFirst}`;
-  const task = await orchestrator.publish({ number: (number += 1), request: sayBytes({ text, delayMs: -1, headersFirst }), timeoutMs: 200 });
-  const outcome = await orchestrator.outcome(task);
-  expect(failure(outcome)?.code).toBe(4);
-  expect(outcome.sent).toBe(true);
-  await echo.waitForLine(new RegExp(`^cancelled .*${text}`));
-});
+test.each([false, true])(
+  "a deadline that passes is DEADLINE_EXCEEDED after sending, and the service hears of it (headers first: %s)",
+  async (headersFirst) => {
+    // Whether the service's library or ours is the first to say so is a race.
+    const text = `too late ${headersFirst}`;
+    const task = await orchestrator.publish({
+      number: (number += 1),
+      request: sayBytes({ text, delayMs: -1, headersFirst }),
+      timeoutMs: 200,
+    });
+    const outcome = await orchestrator.outcome(task);
+    expect(failure(outcome)?.code).toBe(4);
+    expect(outcome.sent).toBe(true);
+    await echo.waitForLine(new RegExp(`^cancelled .*${text}`));
+  },
+);
 
 test("an answer larger than the server stores is RESOURCE_EXHAUSTED after sending, and the task is done", async () => {
   const task = await orchestrator.publish({ number: (number += 1), request: sayBytes({ answerBytes: 2_000_000 }) });
@@ -117,7 +141,10 @@ test("an answer larger than the server stores is RESOURCE_EXHAUSTED after sendin
 });
 
 test("an answer larger than 16 MiB is RESOURCE_EXHAUSTED raised by the transport", async () => {
-  const task = await orchestrator.publish({ number: (number += 1), request: sayBytes({ answerBytes: 17 * 1024 * 1024 }) });
+  const task = await orchestrator.publish({
+    number: (number += 1),
+    request: sayBytes({ answerBytes: 17 * 1024 * 1024 }),
+  });
   const outcome = await orchestrator.outcome(task);
   expect(failure(outcome)).toMatchObject({ code: 8, origin: Failure_Origin.TRANSPORT });
   expect(outcome.sent).toBe(true);
@@ -138,11 +165,20 @@ test("a streaming method is refused by the sidecar and nothing is sent", async (
 test("a task for another service that landed in the queue is refused by the sidecar", async () => {
   const task = await orchestrator.publish({ number: (number += 1), method: "echo.v1.Echo/Say" });
   await orchestrator.outcome(task);
-  const stray = { ...task, method: "grpc.health.v1.Health/Check", token: new Uint8Array([9, 9]), attempt: { step: "stray", generation: 0, phase: 0 as const, attempt: 1 } };
+  const stray = {
+    ...task,
+    method: "grpc.health.v1.Health/Check",
+    token: new Uint8Array([9, 9]),
+    attempt: { step: "stray", generation: 0, phase: 0 as const, attempt: 1 },
+  };
   await orchestrator.publishBytes("echo.v1.Echo/Say", Task.encode(stray).finish());
   // Its outcome goes where outcomes of that service go.
   const outcome = await orchestrator.outcome(stray);
-  expect(failure(outcome)).toMatchObject({ code: 12, origin: Failure_Origin.SIDECAR, message: "grpc.health.v1.Health is not exposed by this sidecar" });
+  expect(failure(outcome)).toMatchObject({
+    code: 12,
+    origin: Failure_Origin.SIDECAR,
+    message: "grpc.health.v1.Health is not exposed by this sidecar",
+  });
 });
 
 test("garbage among the tasks is set aside and counted, and the next task runs", async () => {
@@ -158,7 +194,11 @@ test("garbage among the tasks is set aside and counted, and the next task runs",
 test("the catalog says what is offered, and metrics what was done; readyz is fine", async () => {
   await orchestrator.until(async () => (await orchestrator.catalog()).length === 2, "two catalog entries");
   const entry = (await orchestrator.catalog()).find((one) => one.services[0] === "echo.v1.Echo");
-  expect(entry).toMatchObject({ serving: true, target: echo.address, methods: ["echo.v1.Echo/Say", "echo.v1.Echo/Follow"] });
+  expect(entry).toMatchObject({
+    serving: true,
+    target: echo.address,
+    methods: ["echo.v1.Echo/Say", "echo.v1.Echo/Follow"],
+  });
   const port = /"port":(\d+)/.exec(sidecar.lines.find((line) => line.includes("admin server listens")) ?? "")?.[1];
   const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
   expect(text).toMatch(/sidestep_sidecar_tasks_total\{rpc_method="echo.v1.Raw\/Echo",outcome="OK".*\} 1/);

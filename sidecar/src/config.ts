@@ -9,8 +9,9 @@ const nameForm = /^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$/;
 
 /** Every setting of a sidecar: its flags, variables, help and documentation are made from here. */
 export const sidecarSettings = {
-  service: requiredTexts({ flag: "service", placeholder: "<address>", doc: "Where a service listens: host:port or unix:path." }, (one) =>
-    parseTarget(one) === undefined ? targetForm : undefined,
+  service: requiredTexts(
+    { flag: "service", placeholder: "<address>", doc: "Where a service listens: host:port or unix:path." },
+    (one) => (parseTarget(one) === undefined ? targetForm : undefined),
   ),
   expose: texts(
     {
@@ -18,28 +19,45 @@ export const sidecarSettings = {
       placeholder: "<package.Service[@address]>",
       doc: "Service to take tasks for; without it all that are found. With an address: at that --service only.",
     },
-    (one) => (parseWanted(one) === undefined ? "a service's full name such as shop.v1.Orders, with or without @address" : undefined),
+    (one) =>
+      parseWanted(one) === undefined
+        ? "a service's full name such as shop.v1.Orders, with or without @address"
+        : undefined,
   ),
   descriptorSet: text({
     flag: "descriptor-set",
     placeholder: "<file>",
     doc: "A FileDescriptorSet (buf build -o) that says what the service offers, instead of reflection.",
   }),
-  tlsCa: text({ flag: "tls-ca", placeholder: "<file>", doc: "Certificates the service's is checked against; turns TLS on." }),
+  tlsCa: text({
+    flag: "tls-ca",
+    placeholder: "<file>",
+    doc: "Certificates the service's is checked against; turns TLS on.",
+  }),
   tlsCert: text({ flag: "tls-cert", placeholder: "<file>", doc: "Certificate shown to the service; turns TLS on." }),
   tlsKey: text({ flag: "tls-key", placeholder: "<file>", doc: "Private key of that certificate." }),
-  concurrency: integer({ flag: "concurrency", doc: "Calls at a time, over all services." }, 64, { min: 1, max: 10_000 }),
+  concurrency: integer({ flag: "concurrency", doc: "Calls at a time, over all services." }, 64, {
+    min: 1,
+    max: 10_000,
+  }),
   name: textOr(
-    { flag: "name", env: "OTEL_SERVICE_NAME", placeholder: "<name>", doc: "What the sidecar is called in traces, metrics and the catalog." },
+    {
+      flag: "name",
+      env: "OTEL_SERVICE_NAME",
+      placeholder: "<name>",
+      doc: "What the sidecar is called in traces, metrics and the catalog.",
+    },
     "sidestep-sidecar",
   ),
-  adminHost: textOr({ flag: "admin-host", placeholder: "<host>", doc: "Address of /livez, /readyz and /metrics." }, "127.0.0.1"),
-  adminPort: optionalPort({ flag: "admin-port", doc: "Port of /livez, /readyz and /metrics." }, "next free from 7430"),
-  drainTimeout: duration(
-    { flag: "drain-timeout", doc: "How long a shutdown waits for the calls in flight." },
-    "30s",
-    { min: 0, max: 86_400_000 },
+  adminHost: textOr(
+    { flag: "admin-host", placeholder: "<host>", doc: "Address of /livez, /readyz and /metrics." },
+    "127.0.0.1",
   ),
+  adminPort: optionalPort({ flag: "admin-port", doc: "Port of /livez, /readyz and /metrics." }, "next free from 7430"),
+  drainTimeout: duration({ flag: "drain-timeout", doc: "How long a shutdown waits for the calls in flight." }, "30s", {
+    min: 0,
+    max: 86_400_000,
+  }),
   ...natsSettings,
   ...logSettings,
 };

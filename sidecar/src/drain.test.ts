@@ -20,9 +20,12 @@ afterEach(async () => {
 
 test("rolling restarts under load lose nothing and do nothing twice", async () => {
   const tasks = 400;
-  const start = () => startSidecar(ground.nats, "--service", echo.address, "--expose", "echo.v1.Echo", "--concurrency", "8");
+  const start = () =>
+    startSidecar(ground.nats, "--service", echo.address, "--expose", "echo.v1.Echo", "--concurrency", "8");
   let sidecar = await start();
-  const published = Array.from({ length: tasks }, (_, index) => orchestrator.publish({ number: index + 1, request: sayBytes({ text: `${index}`, delayMs: 40 }) }));
+  const published = Array.from({ length: tasks }, (_, index) =>
+    orchestrator.publish({ number: index + 1, request: sayBytes({ text: `${index}`, delayMs: 40 }) }),
+  );
   await Promise.all(published);
   for (const share of [0.2, 0.4, 0.6]) {
     await orchestrator.until(() => orchestrator.outcomes.length >= tasks * share, `${share} of the outcomes`);
@@ -30,7 +33,10 @@ test("rolling restarts under load lose nothing and do nothing twice", async () =
     expect(await sidecar.stop()).toEqual({ code: 0, signal: undefined });
     sidecar = next;
   }
-  await orchestrator.until(async () => orchestrator.outcomes.length >= tasks && (await orchestrator.tasksLeft()) === 0, "all outcomes");
+  await orchestrator.until(
+    async () => orchestrator.outcomes.length >= tasks && (await orchestrator.tasksLeft()) === 0,
+    "all outcomes",
+  );
   expect(new Set(orchestrator.runs).size).toBe(tasks);
   expect(orchestrator.outcomes).toHaveLength(tasks);
   expect(calls(echo, "begin")).toHaveLength(tasks);
@@ -38,8 +44,20 @@ test("rolling restarts under load lose nothing and do nothing twice", async () =
 });
 
 test("a sidecar asks for no more tasks than it has free slots", async () => {
-  await using sidecar = await startSidecar(ground.nats, "--service", echo.address, "--expose", "echo.v1.Echo", "--concurrency", "3");
-  await Promise.all(Array.from({ length: 10 }, (_, index) => orchestrator.publish({ number: index + 1, request: sayBytes({ text: `${index}`, delayMs: -1 }) })));
+  await using sidecar = await startSidecar(
+    ground.nats,
+    "--service",
+    echo.address,
+    "--expose",
+    "echo.v1.Echo",
+    "--concurrency",
+    "3",
+  );
+  await Promise.all(
+    Array.from({ length: 10 }, (_, index) =>
+      orchestrator.publish({ number: index + 1, request: sayBytes({ text: `${index}`, delayMs: -1 }) }),
+    ),
+  );
   await orchestrator.until(() => calls(echo, "begin").length === 3, "three calls");
   expect(await orchestrator.inHands("echo.v1.Echo")).toBe(3);
   expect(await orchestrator.pullsWaiting("echo.v1.Echo")).toBe(0);

@@ -23,7 +23,8 @@ const adminPortsTried = 200;
 const closingMs = 2_000;
 
 const usage = "sidestep sidecar --service <address> [settings]";
-const about = "Takes tasks from NATS to the gRPC services beside it, and their outcomes back. The services need not know.";
+const about =
+  "Takes tasks from NATS to the gRPC services beside it, and their outcomes back. The services need not know.";
 
 const reading = readConfiguration(sidecarSettings, {
   args: process.argv.slice(2),
@@ -70,7 +71,10 @@ async function serve(settings: SidecarSettings, log: Log, signal: AbortSignal): 
   const host = os.hostname();
   const id = `${host.replaceAll(/[^A-Za-z0-9-]/g, "-")}-${process.pid}-${randomBytes(4).toString("hex")}`;
   const files = readFiles(settings);
-  const metrics = openMetrics({ "service.name": settings.name, "service.instance.id": id, "service.version": version }, version);
+  const metrics = openMetrics(
+    { "service.name": settings.name, "service.instance.id": id, "service.version": version },
+    version,
+  );
   const measures = openMeasures(metrics.meter, log);
   let sidecar: Sidecar | undefined;
   const admin = await openAdminServer({
@@ -82,7 +86,9 @@ async function serve(settings: SidecarSettings, log: Log, signal: AbortSignal): 
   });
   log.info("admin server listens", { host: settings.adminHost, port: admin.port });
   const watches = targetsOf(settings).map((target) => {
-    const wanted = settings.expose.flatMap((one) => parseWanted(one) ?? []).filter((one) => one.target === undefined || one.target === target.text);
+    const wanted = settings.expose
+      .flatMap((one) => parseWanted(one) ?? [])
+      .filter((one) => one.target === undefined || one.target === target.text);
     return new ServiceWatch({
       target,
       tls: files.tls,
@@ -109,11 +115,20 @@ async function serve(settings: SidecarSettings, log: Log, signal: AbortSignal): 
     serving: () => sidecar?.serving() ?? [],
   });
   for (const watch of watches) sidecar.add(watch);
-  log.info("sidecar ready", { id, services: targetsOf(settings).map((target) => target.text), concurrency: settings.concurrency });
+  log.info("sidecar ready", {
+    id,
+    services: targetsOf(settings).map((target) => target.text),
+    concurrency: settings.concurrency,
+  });
   await aborted(signal);
   const isDone = await sidecar.drain(settings.drainTimeout);
-  log.info(isDone ? "drained" : "calls in flight were left behind; their tasks are delivered again", { left: worker.running() });
-  await atMost(closingMs, Promise.allSettled([nats[Symbol.asyncDispose](), admin[Symbol.asyncDispose](), metrics[Symbol.asyncDispose]()]));
+  log.info(isDone ? "drained" : "calls in flight were left behind; their tasks are delivered again", {
+    left: worker.running(),
+  });
+  await atMost(
+    closingMs,
+    Promise.allSettled([nats[Symbol.asyncDispose](), admin[Symbol.asyncDispose](), metrics[Symbol.asyncDispose]()]),
+  );
   return isDone ? 0 : 1;
 }
 

@@ -12,26 +12,50 @@ export type Gauges = {
 };
 
 /** The sidecar's metrics, and the log lines that go with them. */
-export function openMeasures(meter: Meter, log: Log): WorkerObserver & { watch(gauges: Gauges): void; garbage(): void; retried(): void } {
-  const tasks = meter.createCounter("sidestep.sidecar.tasks", { description: "Tasks by method and what became of them." });
+export function openMeasures(
+  meter: Meter,
+  log: Log,
+): WorkerObserver & { watch(gauges: Gauges): void; garbage(): void; retried(): void } {
+  const tasks = meter.createCounter("sidestep.sidecar.tasks", {
+    description: "Tasks by method and what became of them.",
+  });
   const durations = meter.createHistogram("sidestep.sidecar.task.duration.seconds", {
     description: "From taking a task up to its acknowledgement.",
-    advice: { explicitBucketBoundaries: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60] },
+    advice: {
+      explicitBucketBoundaries: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
+    },
   });
-  const asks = meter.createCounter("sidestep.sidecar.asks", { description: "Questions to owners of partitions, by reason and verdict." });
-  const setAside = meter.createCounter("sidestep.sidecar.set_aside", { description: "Messages that are none of ours, taken out of the queue." });
-  const retries = meter.createCounter("sidestep.sidecar.publish_retries", { description: "Outcomes published again for want of an answer." });
+  const asks = meter.createCounter("sidestep.sidecar.asks", {
+    description: "Questions to owners of partitions, by reason and verdict.",
+  });
+  const setAside = meter.createCounter("sidestep.sidecar.set_aside", {
+    description: "Messages that are none of ours, taken out of the queue.",
+  });
+  const retries = meter.createCounter("sidestep.sidecar.publish_retries", {
+    description: "Outcomes published again for want of an answer.",
+  });
   return {
     ended: (method, outcome, durationMs) => {
       tasks.add(1, { "rpc.method": method, outcome });
       durations.record(durationMs / 1_000, { "rpc.method": method });
     },
-    asked: (reason, verdict) => asks.add(1, { reason, verdict: verdict === undefined ? "NO_ANSWER" : (verdictNames.get(verdict) ?? "UNKNOWN") }),
+    asked: (reason, verdict) =>
+      asks.add(1, { reason, verdict: verdict === undefined ? "NO_ANSWER" : (verdictNames.get(verdict) ?? "UNKNOWN") }),
     setAside: (reason, delivery) => {
       setAside.add(1);
-      log.error("a message in the task queue was set aside", { reason, streamSequence: delivery.streamSequence, bytes: delivery.body.length });
+      log.error("a message in the task queue was set aside", {
+        reason,
+        streamSequence: delivery.streamSequence,
+        bytes: delivery.body.length,
+      });
     },
-    unreported: (task, reason) => log.error("an outcome can't be stored", { runId: task.runId, step: task.attempt.step, method: task.message.method, reason }),
+    unreported: (task, reason) =>
+      log.error("an outcome can't be stored", {
+        runId: task.runId,
+        step: task.attempt.step,
+        method: task.message.method,
+        reason,
+      }),
     garbage: () => setAside.add(1),
     retried: () => retries.add(1),
     watch: (gauges) => {
@@ -42,7 +66,9 @@ export function openMeasures(meter: Meter, log: Log): WorkerObserver & { watch(g
         .createObservableGauge("sidestep.sidecar.connected", { description: "1 while there is a connection to NATS." })
         .addCallback((result) => result.observe(gauges.isConnected() ? 1 : 0));
       meter
-        .createObservableCounter("sidestep.sidecar.nats_reconnects", { description: "How often the connection to NATS came back." })
+        .createObservableCounter("sidestep.sidecar.nats_reconnects", {
+          description: "How often the connection to NATS came back.",
+        })
         .addCallback((result) => result.observe(gauges.reconnects()));
       meter
         .createObservableGauge("sidestep.sidecar.serving", { description: "1 while tasks of the service are pulled." })
@@ -53,4 +79,6 @@ export function openMeasures(meter: Meter, log: Log): WorkerObserver & { watch(g
   };
 }
 
-const verdictNames: ReadonlyMap<number, string> = new Map(Object.entries(AskReply_Verdict).map(([name, number]) => [number, name]));
+const verdictNames: ReadonlyMap<number, string> = new Map(
+  Object.entries(AskReply_Verdict).map(([name, number]) => [number, name]),
+);

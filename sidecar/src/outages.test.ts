@@ -126,7 +126,11 @@ test("a task whose sidecar died is asked about by the next one, and dropped when
   orchestrator.verdict = () => verdicts[Math.min(orchestrator.asks.length - before, 3) - 1];
   await using second = await startSidecar(ground.nats, "--service", echo.address, ...expose);
   await queueEmpty();
-  expect(orchestrator.asks.slice(before).map((ask) => ask.delivery > 1 && !ask.running && Buffer.compare(ask.token, task.token) === 0)).toEqual([true, true, true]);
+  expect(
+    orchestrator.asks
+      .slice(before)
+      .map((ask) => ask.delivery > 1 && !ask.running && Buffer.compare(ask.token, task.token) === 0),
+  ).toEqual([true, true, true]);
   expect(orchestrator.of(task)).toEqual([]);
   expect(calls(echo, "begin")).toHaveLength(1);
   expect(second.isRunning()).toBe(true);

@@ -58,7 +58,10 @@ export class Sidecar {
     this.#catalog = openCatalog(this.#publisher, options.names, options.facts.id);
     this.worker = new Worker(this.#ports(), { concurrency: options.concurrency, sidecar: options.facts });
     this.worker.onRoom(() => this.#pullAll());
-    this.#timers = [setInterval(() => this.worker.extend(), extendCheckMs), setInterval(() => this.#sayAll(), catalogEveryMs)];
+    this.#timers = [
+      setInterval(() => this.worker.extend(), extendCheckMs),
+      setInterval(() => this.#sayAll(), catalogEveryMs),
+    ];
   }
 
   /** Takes a service process on; `update` is to be called whenever its offers change. */
@@ -97,14 +100,24 @@ export class Sidecar {
   async drain(boundMs: number): Promise<boolean> {
     this.#isDraining = true;
     const pulling = [...this.#pulling];
-    await atMost(lastWordsMs, Promise.all([...pulling.map(([, { puller }]) => puller.close()), ...pulling.map(([service]) => this.#catalog.unsay(service))]));
+    await atMost(
+      lastWordsMs,
+      Promise.all([
+        ...pulling.map(([, { puller }]) => puller.close()),
+        ...pulling.map(([service]) => this.#catalog.unsay(service)),
+      ]),
+    );
     const isDone = await atMost(boundMs, this.worker.drain());
     for (const timer of this.#timers) clearInterval(timer);
     this.#stop.abort();
     for (const [, { control }] of pulling) control[Symbol.dispose]();
     this.#pulling.clear();
     // The last acknowledgements are written before the connection closes.
-    if (this.#options.nats.isConnected()) await atMost(lastWordsMs, this.#options.nats.connection.flush().catch(() => undefined));
+    if (this.#options.nats.isConnected())
+      await atMost(
+        lastWordsMs,
+        this.#options.nats.connection.flush().catch(() => undefined),
+      );
     this.#publisher[Symbol.dispose]();
     for (const watch of this.#watches) watch[Symbol.dispose]();
     return isDone;
@@ -117,7 +130,10 @@ export class Sidecar {
   /** Who offers a service: the first that is healthy. */
   #provider(service: string): (Service & { readonly isServing: boolean; readonly target: string }) | undefined {
     const found = [...this.#watches].flatMap((watch) =>
-      watch.offers().filter((offer) => offer.exposed.service === service).map((offer) => ({ watch, offer })),
+      watch
+        .offers()
+        .filter((offer) => offer.exposed.service === service)
+        .map((offer) => ({ watch, offer })),
     );
     const best = found.find(({ offer }) => offer.isServing) ?? found[0];
     if (best === undefined) return undefined;
@@ -145,7 +161,13 @@ export class Sidecar {
         },
         accept: (delivery) => this.#accept(service, delivery),
       }),
-      control: listenForControl(nats, names, service, (reset) => this.worker.reset(reset), () => measures.garbage()),
+      control: listenForControl(
+        nats,
+        names,
+        service,
+        (reset) => this.worker.reset(reset),
+        () => measures.garbage(),
+      ),
     };
     this.#pulling.set(service, pulling);
     return pulling;
@@ -170,8 +192,17 @@ export class Sidecar {
       const provider = this.#provider(service);
       if (provider === undefined) continue;
       const methods = (provider.offered.methods ?? []).map((method) => `${service}/${method.name}`);
-      const entry = { sidecar: facts, services: [service], methods, target: provider.target, serving: provider.isServing, concurrency };
-      this.#catalog.say(service, entry).catch((error: unknown) => log.debug("the catalog entry was not written", { error: errorText(error) }));
+      const entry = {
+        sidecar: facts,
+        services: [service],
+        methods,
+        target: provider.target,
+        serving: provider.isServing,
+        concurrency,
+      };
+      this.#catalog
+        .say(service, entry)
+        .catch((error: unknown) => log.debug("the catalog entry was not written", { error: errorText(error) }));
     }
   }
 
@@ -180,7 +211,10 @@ export class Sidecar {
     return {
       ask: (task, ask) => askOwner(nats, names, task, ask),
       report: (task, outcome) =>
-        reportOutcome(this.#publisher, names, task, outcome, { signal: this.#stop.signal, onRetry: () => measures.retried() }),
+        reportOutcome(this.#publisher, names, task, outcome, {
+          signal: this.#stop.signal,
+          onRetry: () => measures.retried(),
+        }),
       now: Date.now,
       pause: (ms) => pause(ms, this.#stop.signal),
       connectedAtMs: () => nats.connectedAtMs() + this.#offset.aheadMs + clockMarginMs,

@@ -31,7 +31,15 @@ function makeGround({ concurrency = 4 } = {}) {
     ground.calls.push(call);
     const reset = (): void => {
       call.isReset = true;
-      call.end({ kind: "failed", code: 1, message: "Cancelled on client", details: new Uint8Array(), pushback: undefined, origin: "transport", sent: true });
+      call.end({
+        kind: "failed",
+        code: 1,
+        message: "Cancelled on client",
+        details: new Uint8Array(),
+        pushback: undefined,
+        origin: "transport",
+        sent: true,
+      });
     };
     return { ending: promise, reset };
   };
@@ -103,7 +111,16 @@ function taskOf(number: number, rest: Partial<Task> = {}): Task {
 const answered: Partial<Ending> = { kind: "answered", response: new Uint8Array([7]) };
 
 function failed(rest: object): Partial<Ending> {
-  return { kind: "failed", code: 14, message: "m", details: new Uint8Array(), pushback: undefined, origin: "transport", sent: true, ...rest } as Partial<Ending>;
+  return {
+    kind: "failed",
+    code: 14,
+    message: "m",
+    details: new Uint8Array(),
+    pushback: undefined,
+    origin: "transport",
+    sent: true,
+    ...rest,
+  };
 }
 
 test("a young first delivery runs unasked; its outcome is stored before it is acknowledged", async () => {
@@ -111,7 +128,13 @@ test("a young first delivery runs unasked; its outcome is stored before it is ac
   ground.deliver({});
   await ground.settle();
   expect(ground.calls.map((call) => call.request)).toEqual([
-    { service: "shop.v1.Stock", method: "shop.v1.Stock/Reserve", body: new Uint8Array([1, 2]), headers: [], timeoutMs: 500 },
+    {
+      service: "shop.v1.Stock",
+      method: "shop.v1.Stock/Reserve",
+      body: new Uint8Array([1, 2]),
+      headers: [],
+      timeoutMs: 500,
+    },
   ]);
   expect(ground.said).toEqual([]);
   ground.calls[0]?.end(answered);
@@ -132,7 +155,9 @@ test.each<[string, Partial<Task>, Partial<Delivery>, { connectedAtMs?: number }]
   const ground = Object.assign(makeGround(), setting, { verdicts: [AskReply_Verdict.OPEN] });
   ground.deliver(task, facts);
   await ground.settle();
-  expect(ground.asks).toMatchObject([{ sidecarId: "s1", running: false, claimed: false, delivery: facts.delivery ?? 1 }]);
+  expect(ground.asks).toMatchObject([
+    { sidecarId: "s1", running: false, claimed: false, delivery: facts.delivery ?? 1 },
+  ]);
   expect(ground.calls).toHaveLength(1);
 });
 
@@ -163,15 +188,18 @@ test("the same attempt delivered twice runs once, and both deliveries are acknow
   expect(ground.said).toEqual(["1 ack", "1 ack"]);
 });
 
-test.each([14, 4])("a call that was never sent (code %d) costs no attempt: the task is given back, nothing is told", async (code) => {
-  const ground = makeGround();
-  ground.deliver({});
-  await ground.settle();
-  ground.calls[0]?.end(failed({ code, sent: false }));
-  await ground.settle();
-  expect(ground.outcomes).toEqual([]);
-  expect(ground.said).toEqual(["1 nak 1000"]);
-});
+test.each([14, 4])(
+  "a call that was never sent (code %d) costs no attempt: the task is given back, nothing is told",
+  async (code) => {
+    const ground = makeGround();
+    ground.deliver({});
+    await ground.settle();
+    ground.calls[0]?.end(failed({ code, sent: false }));
+    await ground.settle();
+    expect(ground.outcomes).toEqual([]);
+    expect(ground.said).toEqual(["1 nak 1000"]);
+  },
+);
 
 test.each([
   ["sent", { sent: true }],
@@ -198,7 +226,10 @@ test("a claim is durable and granted before the call", async () => {
   // It was claimed, so even an unsent call is told: nobody may begin it again unasked.
   ground.calls[0]?.end(failed({ sent: false }));
   await ground.settle();
-  expect(ground.outcomes.map((one) => [one.kind?.$case, one.sent])).toEqual([["started", false], ["failed", false]]);
+  expect(ground.outcomes.map((one) => [one.kind?.$case, one.sent])).toEqual([
+    ["started", false],
+    ["failed", false],
+  ]);
 });
 
 test("a claim that is not granted is given back and does not run", async () => {
@@ -230,7 +261,9 @@ test("a reset ends the call of its attempt only, and how it ended is told", asyn
   ground.worker.reset({ runId, attempt, token });
   await ground.settle();
   expect(ground.calls.map((call) => call.isReset)).toEqual([true, false]);
-  expect(ground.outcomes).toMatchObject([{ kind: { $case: "failed", value: { code: 1, origin: Failure_Origin.TRANSPORT } }, sent: true }]);
+  expect(ground.outcomes).toMatchObject([
+    { kind: { $case: "failed", value: { code: 1, origin: Failure_Origin.TRANSPORT } }, sent: true },
+  ]);
 });
 
 test("an attempt that is reset while the owner is asked never begins", async () => {
@@ -239,7 +272,9 @@ test("an attempt that is reset while the owner is asked never begins", async () 
   ground.worker.reset(taskOf(1));
   await ground.settle();
   expect(ground.calls).toEqual([]);
-  expect(ground.outcomes).toMatchObject([{ kind: { $case: "failed", value: { code: 1, origin: Failure_Origin.SIDECAR } }, sent: false }]);
+  expect(ground.outcomes).toMatchObject([
+    { kind: { $case: "failed", value: { code: 1, origin: Failure_Origin.SIDECAR } }, sent: false },
+  ]);
 });
 
 test("what runs is extended each 3 s and asked about, and a closed attempt is reset although its control message was lost", async () => {
@@ -275,7 +310,11 @@ test("no more run than there are slots; the rest waits in order, is extended, an
   expect(ground.said).toEqual(["1 extend", "2 extend", "3 extend"]);
   ground.calls[0]?.end(answered);
   await ground.settle();
-  expect(ground.asks.map((ask) => [ask.token[0], ask.running])).toEqual([[1, true], [2, false], [3, false]]);
+  expect(ground.asks.map((ask) => [ask.token[0], ask.running])).toEqual([
+    [1, true],
+    [2, false],
+    [3, false],
+  ]);
   expect(rooms).toBeGreaterThan(0);
 });
 
@@ -304,7 +343,12 @@ test("an outcome that can't be stored is told as RESOURCE_EXHAUSTED after sendin
     ground.calls[number - 1]?.end(answered);
     await ground.settle();
   }
-  expect(ground.outcomes.map((one) => (one.kind?.$case === "failed" ? one.kind.value.code : one.kind?.$case))).toEqual(["completed", 8, "completed", 8]);
+  expect(ground.outcomes.map((one) => (one.kind?.$case === "failed" ? one.kind.value.code : one.kind?.$case))).toEqual([
+    "completed",
+    8,
+    "completed",
+    8,
+  ]);
   expect(ground.said).toEqual(["1 ack", "2 nak 1000"]);
 });
 
@@ -313,7 +357,10 @@ test.each<[string, Uint8Array]>([
   ["its run id does not have 16 bytes", Task.encode(taskOf(1, { runId: new Uint8Array(15) })).finish()],
   ["it names no attempt", Task.encode(taskOf(1, { attempt: undefined })).finish()],
   ["it has no token", Task.encode(taskOf(1, { token: new Uint8Array() })).finish()],
-  ["its method is not of the form package.Service/Method", Task.encode(taskOf(1, { method: "http://evil/x/y" })).finish()],
+  [
+    "its method is not of the form package.Service/Method",
+    Task.encode(taskOf(1, { method: "http://evil/x/y" })).finish(),
+  ],
 ])("garbage is set aside: %s", async (reason, body) => {
   const ground = makeGround();
   ground.deliver({}, { body });

@@ -8,7 +8,14 @@ import type { Admission, AskReason } from "./core/admission.ts";
 import { wasNeverSent } from "./core/ending.ts";
 import type { Ending } from "./core/ending.ts";
 import { refusalOf } from "./core/exposure.ts";
-import { endedOutcome, inDoubtOutcome, refusedOutcome, resetOutcome, startedOutcome, tooLargeOutcome } from "./core/outcome.ts";
+import {
+  endedOutcome,
+  inDoubtOutcome,
+  refusedOutcome,
+  resetOutcome,
+  startedOutcome,
+  tooLargeOutcome,
+} from "./core/outcome.ts";
 import type { OutcomeFacts } from "./core/outcome.ts";
 import { readTask } from "./core/taskMessage.ts";
 import type { ParsedTask } from "./core/taskMessage.ts";
@@ -153,7 +160,8 @@ export class Worker {
     const { task } = held;
     const facts: OutcomeFacts = { delivery: first.delivery, sidecar: this.#options.sidecar };
     const refusal = refusalOf(held.service.offered, task.service, task.methodName);
-    if (refusal !== undefined) return this.#report(held, refusedOutcome(task, facts, refusal, this.#ports.now()), "REFUSED");
+    if (refusal !== undefined)
+      return this.#report(held, refusedOutcome(task, facts, refusal, this.#ports.now()), "REFUSED");
     const admission = await this.#admission(held, first, facts);
     switch (admission.kind) {
       case "drop":
@@ -173,7 +181,11 @@ export class Worker {
       this.#giveBack(held, unsentDelayMs);
       return "GIVEN_BACK";
     }
-    return this.#report(held, endedOutcome(task, facts, ending), ending.kind === "answered" ? "OK" : codeName(ending.code));
+    return this.#report(
+      held,
+      endedOutcome(task, facts, ending),
+      ending.kind === "answered" ? "OK" : codeName(ending.code),
+    );
   }
 
   async #call(held: Held): Promise<Ending> {

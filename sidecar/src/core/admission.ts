@@ -53,7 +53,10 @@ export function admit(verdict: AskReply_Verdict | undefined, delivery: number): 
     case AskReply_Verdict.NOT_NOW:
     case AskReply_Verdict.UNRECOGNIZED:
     case undefined:
-      return { kind: "later", delayMs: Math.min(notNowDelayMs * 2 ** Math.min(Math.max(delivery, 1) - 1, 10), notNowDelayMaxMs) };
+      return {
+        kind: "later",
+        delayMs: Math.min(notNowDelayMs * 2 ** Math.min(Math.max(delivery, 1) - 1, 10), notNowDelayMaxMs),
+      };
   }
 }
 
@@ -69,6 +72,7 @@ export type ClockOffset = { readonly aheadMs: number };
 
 export const unknownOffset: ClockOffset = { aheadMs: 0 };
 
+/** The offset after a message has arrived: it only grows. */
 export function observeClock(offset: ClockOffset, storedAtMs: number, receivedAtMs: number): ClockOffset {
   const aheadMs = storedAtMs - receivedAtMs;
   return aheadMs > offset.aheadMs ? { aheadMs } : offset;

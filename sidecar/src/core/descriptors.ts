@@ -6,6 +6,7 @@ import type { ExposedService } from "./exposure.ts";
 /** Number of our option on rpcs: a service that has it is served by the orchestrator, not by a service process. */
 const workflowOption = 51_701;
 
+/** A file as reflection sends it. Throws when the bytes are not one. */
 export function parseFile(bytes: Uint8Array): FileDescriptorProto {
   return fromBinary(FileDescriptorProtoSchema, bytes);
 }
@@ -15,7 +16,9 @@ export function servicesOfSet(bytes: Uint8Array): readonly ExposedService[] {
   const { file } = fromBinary(FileDescriptorSetSchema, bytes);
   const workflows = new Set(
     file.flatMap((one) =>
-      one.service.filter((service) => service.method.some(isWorkflow)).map((service) => fullName(one.package, service.name)),
+      one.service
+        .filter((service) => service.method.some(isWorkflow))
+        .map((service) => fullName(one.package, service.name)),
     ),
   );
   return servicesOf(file).filter((one) => !workflows.has(one.service));
@@ -30,7 +33,10 @@ export function servicesOf(files: readonly FileDescriptorProto[]): readonly Expo
   return files.flatMap((file) =>
     file.service.map((service) => ({
       service: fullName(file.package, service.name),
-      methods: service.method.map((method) => ({ name: method.name, isUnary: !method.clientStreaming && !method.serverStreaming })),
+      methods: service.method.map((method) => ({
+        name: method.name,
+        isUnary: !method.clientStreaming && !method.serverStreaming,
+      })),
     })),
   );
 }

@@ -13,17 +13,26 @@ export function isInfrastructure(service: string): boolean {
  * Why a task must not be sent to the service; undefined when it may. Methods nobody told us of pass: the service itself answers
  * UNIMPLEMENTED when it has none, and what we were told may be old.
  */
-export function refusalOf(offered: ExposedService | undefined, service: string, methodName: string): string | undefined {
+export function refusalOf(
+  offered: ExposedService | undefined,
+  service: string,
+  methodName: string,
+): string | undefined {
   if (offered === undefined || offered.service !== service) return `${service} is not exposed by this sidecar`;
   const method = offered.methods?.find((one) => one.name === methodName);
-  return method === undefined || method.isUnary ? undefined : `${service}/${methodName} is a streaming method; only unary ones can be steps`;
+  return method === undefined || method.isUnary
+    ? undefined
+    : `${service}/${methodName} is a streaming method; only unary ones can be steps`;
 }
 
 /**
  * Of what a service process offers, what is exposed: everything but gRPC's own, or, when `wanted` names some, those. Wanted ones that
  * the process does not tell of are exposed by name only when it tells nothing (`found` undefined).
  */
-export function exposed(found: readonly ExposedService[] | undefined, wanted: readonly string[]): readonly ExposedService[] {
+export function exposed(
+  found: readonly ExposedService[] | undefined,
+  wanted: readonly string[],
+): readonly ExposedService[] {
   if (found === undefined) return wanted.map((service) => ({ service, methods: undefined }));
   const all = found.filter((one) => !isInfrastructure(one.service));
   return wanted.length === 0 ? all : all.filter((one) => wanted.includes(one.service));

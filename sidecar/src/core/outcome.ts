@@ -31,7 +31,12 @@ export function endedOutcome(task: ParsedTask, facts: OutcomeFacts, ending: Endi
 
 /** The sidecar itself refuses the task: nothing was sent. */
 export function refusedOutcome(task: ParsedTask, facts: OutcomeFacts, reason: string, nowMs: number): Outcome {
-  return { ...frameOf(task, facts), startedAtMs: nowMs, endedAtMs: nowMs, kind: failure(code.UNIMPLEMENTED, reason, Failure_Origin.SIDECAR) };
+  return {
+    ...frameOf(task, facts),
+    startedAtMs: nowMs,
+    endedAtMs: nowMs,
+    kind: failure(code.UNIMPLEMENTED, reason, Failure_Origin.SIDECAR),
+  };
 }
 
 /** The attempt was reset before its call began: nothing was sent. */
@@ -42,7 +47,11 @@ export function resetOutcome(task: ParsedTask, facts: OutcomeFacts, nowMs: numbe
 
 /** What is told instead of an outcome that the server does not take: the call was carried out, its answer is too large. */
 export function tooLargeOutcome(outcome: Outcome, reason: string): Outcome {
-  return { ...outcome, sent: true, kind: failure(code.RESOURCE_EXHAUSTED, `the answer can't be stored: ${reason}`, Failure_Origin.TRANSPORT) };
+  return {
+    ...outcome,
+    sent: true,
+    kind: failure(code.RESOURCE_EXHAUSTED, `the answer can't be stored: ${reason}`, Failure_Origin.TRANSPORT),
+  };
 }
 
 /** The claim of a step that must not be repeated. */

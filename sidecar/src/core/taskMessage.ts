@@ -33,12 +33,21 @@ export function readTask(bytes: Uint8Array): TaskReading {
   }
   const runId = parseRunId(message.runId);
   if (runId === undefined) return { kind: "garbage", reason: "its run id does not have 16 bytes" };
-  if (message.attempt === undefined || message.attempt.step === "") return { kind: "garbage", reason: "it names no attempt" };
+  if (message.attempt === undefined || message.attempt.step === "")
+    return { kind: "garbage", reason: "it names no attempt" };
   if (message.token.length === 0) return { kind: "garbage", reason: "it has no token" };
-  if (!methodForm.test(message.method)) return { kind: "garbage", reason: "its method is not of the form package.Service/Method" };
+  if (!methodForm.test(message.method))
+    return { kind: "garbage", reason: "its method is not of the form package.Service/Method" };
   const { service, name } = splitMethod(message.method);
   return {
     kind: "task",
-    task: { message, attempt: message.attempt, runId, key: attemptKey(runId, message.attempt), service, methodName: name },
+    task: {
+      message,
+      attempt: message.attempt,
+      runId,
+      key: attemptKey(runId, message.attempt),
+      service,
+      methodName: name,
+    },
   };
 }

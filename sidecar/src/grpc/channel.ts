@@ -5,7 +5,11 @@ import type { Target } from "./target.ts";
 /** Largest message either way. */
 export const messageBytesMax = 16 * 1024 * 1024;
 
-export type Tls = { readonly ca: Buffer | undefined; readonly cert: Buffer | undefined; readonly key: Buffer | undefined };
+export type Tls = {
+  readonly ca: Buffer | undefined;
+  readonly cert: Buffer | undefined;
+  readonly key: Buffer | undefined;
+};
 
 /** The connection to one service process; it reconnects by itself. */
 export interface ServiceChannel extends Disposable {
@@ -15,7 +19,11 @@ export interface ServiceChannel extends Disposable {
 }
 
 /** Opens it and tells each change between connected and not, beginning with the first one. */
-export function openChannel(target: Target, tls: Tls | undefined, onChange: (isConnected: boolean) => void): ServiceChannel {
+export function openChannel(
+  target: Target,
+  tls: Tls | undefined,
+  onChange: (isConnected: boolean) => void,
+): ServiceChannel {
   const client = new Client(target.address, toCredentials(tls), {
     "grpc.primary_user_agent": "sidestep-sidecar",
     "grpc.max_receive_message_length": messageBytesMax,

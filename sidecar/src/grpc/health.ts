@@ -1,5 +1,9 @@
 import type { Client, ClientReadableStream, ServiceError } from "@grpc/grpc-js";
-import { HealthCheckRequest, HealthCheckResponse, HealthCheckResponse_ServingStatus as Serving } from "../../../proto/gen/grpc/health/v1/health.ts";
+import {
+  HealthCheckRequest,
+  HealthCheckResponse,
+  HealthCheckResponse_ServingStatus as Serving,
+} from "../../../proto/gen/grpc/health/v1/health.ts";
 import { code } from "../../../proto/wire/status.ts";
 import { pause } from "../../../runtime/src/pause.ts";
 
@@ -33,9 +37,16 @@ export async function followHealth(
 
 type WatchEnd = "unknownService" | "unimplemented" | "ended";
 
-function watch(client: Client, service: string, onChange: (health: Healthiness) => void, signal: AbortSignal): Promise<WatchEnd> {
+function watch(
+  client: Client,
+  service: string,
+  onChange: (health: Healthiness) => void,
+  signal: AbortSignal,
+): Promise<WatchEnd> {
   return new Promise((resolve) => {
-    const call = client.makeServerStreamRequest("/grpc.health.v1.Health/Watch", encodeRequest, decodeResponse, { service });
+    const call = client.makeServerStreamRequest("/grpc.health.v1.Health/Watch", encodeRequest, decodeResponse, {
+      service,
+    });
     const done = (end: WatchEnd): void => {
       signal.removeEventListener("abort", cancel);
       resolve(end);
@@ -48,7 +59,9 @@ function watch(client: Client, service: string, onChange: (health: Healthiness) 
       if (health === undefined) done("unknownService");
       else onChange(health);
     });
-    endOf(call, (ended) => done(ended === code.UNIMPLEMENTED ? "unimplemented" : ended === code.NOT_FOUND ? "unknownService" : "ended"));
+    endOf(call, (ended) =>
+      done(ended === code.UNIMPLEMENTED ? "unimplemented" : ended === code.NOT_FOUND ? "unknownService" : "ended"),
+    );
     if (signal.aborted) cancel();
   });
 }
@@ -58,11 +71,17 @@ function endOf(call: ClientReadableStream<HealthCheckResponse>, end: (ended: num
   call.on("end", () => end(code.OK));
 }
 
-async function poll(client: Client, service: string, onChange: (health: Healthiness) => void, signal: AbortSignal): Promise<void> {
+async function poll(
+  client: Client,
+  service: string,
+  onChange: (health: Healthiness) => void,
+  signal: AbortSignal,
+): Promise<void> {
   let asked = service;
   while (!signal.aborted) {
     const answer = await check(client, asked);
-    if (answer.code === code.UNIMPLEMENTED || (answer.code === code.NOT_FOUND && asked === "")) return onChange("unspoken");
+    if (answer.code === code.UNIMPLEMENTED || (answer.code === code.NOT_FOUND && asked === ""))
+      return onChange("unspoken");
     if (answer.code === code.NOT_FOUND) asked = "";
     else {
       onChange(answer.code === code.OK ? (toHealthiness(answer.serving) ?? "unspoken") : "notServing");

@@ -10,7 +10,8 @@ import type { ServiceChannel } from "./channel.ts";
 export function invoke(channel: ServiceChannel, request: CallRequest): Call {
   const startedAtMs = Date.now();
   const { promise: ending, resolve } = Promise.withResolvers<Ending>();
-  const end = (rest: EndingRest, peer: string): void => resolve({ peer, startedAtMs, endedAtMs: Math.max(Date.now(), startedAtMs), ...rest });
+  const end = (rest: EndingRest, peer: string): void =>
+    resolve({ peer, startedAtMs, endedAtMs: Math.max(Date.now(), startedAtMs), ...rest });
   if (request.body.length > messageBytesMax) {
     const message = `the request has ${request.body.length} bytes, at most ${messageBytesMax} are sent`;
     end(transportFailure(status.RESOURCE_EXHAUSTED, message, false), channel.target.text);
@@ -43,7 +44,11 @@ export function invoke(channel: ServiceChannel, request: CallRequest): Call {
   return { ending, reset: () => call.cancel() };
 }
 
-type EndingRest = Ending extends infer E ? (E extends Ending ? Omit<E, "peer" | "startedAtMs" | "endedAtMs"> : never) : never;
+type EndingRest = Ending extends infer E
+  ? E extends Ending
+    ? Omit<E, "peer" | "startedAtMs" | "endedAtMs">
+    : never
+  : never;
 
 /**
  * grpc-js writes nothing but Buffers, and NATS hands out plain views where a message straddles two reads; a copy would cost a large
@@ -66,7 +71,8 @@ function toFailure(error: ServiceError | null, isHeaderReceived: boolean, isStar
   if (error === null) return transportFailure(status.INTERNAL, "the call ended without an answer", isStarted);
   const message = error.details;
   const isRefused = message === streamRefused;
-  if (!isFromService(error, isHeaderReceived) || isRefused) return transportFailure(error.code, message, isStarted && !isRefused);
+  if (!isFromService(error, isHeaderReceived) || isRefused)
+    return transportFailure(error.code, message, isStarted && !isRefused);
   const [details] = error.metadata.get(statusDetailsTrailer);
   const [pushback] = error.metadata.get(pushbackTrailer);
   return {

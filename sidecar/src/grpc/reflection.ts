@@ -15,6 +15,7 @@ export type Reflection = {
   readonly failures: readonly { readonly service: string; readonly message: string }[];
 };
 
+/** The server has reflection and it failed; `code` is the number of a gRPC status. */
 export class ReflectionError extends Error {
   readonly code: number;
   constructor(number: number, message: string) {
@@ -43,7 +44,8 @@ export async function reflect(client: Client): Promise<Reflection | undefined> {
 async function converse(client: Client, version: Reflection["version"]): Promise<Reflection> {
   using dialogue = openDialogue(client, version);
   const listed = await dialogue.ask({ $case: "listServices", value: "*" });
-  if (listed.messageResponse?.$case !== "listServicesResponse") throw new ReflectionError(code.INTERNAL, "list_services was not answered");
+  if (listed.messageResponse?.$case !== "listServicesResponse")
+    throw new ReflectionError(code.INTERNAL, "list_services was not answered");
   const services = listed.messageResponse.value.service.map((one) => one.name).toSorted();
   const files = new Map<string, FileDescriptorProto>();
   const failures: { service: string; message: string }[] = [];
@@ -57,7 +59,9 @@ async function converse(client: Client, version: Reflection["version"]): Promise
   );
   for (let missing = missingImports(files); missing.length > 0; missing = missingImports(files)) {
     const before = files.size;
-    await Promise.all(missing.map(async (name) => take(await dialogue.ask({ $case: "fileByFilename", value: name }), files)));
+    await Promise.all(
+      missing.map(async (name) => take(await dialogue.ask({ $case: "fileByFilename", value: name }), files)),
+    );
     // What the server does not have stays out; names and shapes of methods are enough for us.
     if (files.size === before || files.size > filesMax) break;
   }

@@ -41,7 +41,9 @@ export class ServiceWatch implements Disposable {
 
   constructor(options: ServiceWatchOptions) {
     this.#options = options;
-    this.channel = openChannel(options.target, options.tls, (isConnected) => (isConnected ? this.#connected() : this.#disconnected()));
+    this.channel = openChannel(options.target, options.tls, (isConnected) =>
+      isConnected ? this.#connected() : this.#disconnected(),
+    );
     options.log.info("connecting to the service", { target: options.target.text });
   }
 
@@ -81,7 +83,10 @@ export class ServiceWatch implements Disposable {
     const before = this.#services.map((one) => one.service).join();
     this.#services = found;
     if (found.map((one) => one.service).join() !== before) {
-      this.#options.log.info("services found", { target: this.#options.target.text, services: found.map((one) => one.service) });
+      this.#options.log.info("services found", {
+        target: this.#options.target.text,
+        services: found.map((one) => one.service),
+      });
     }
     this.#options.onChange();
     await Promise.all(found.map((service) => this.#followHealth(service.service, signal)));
@@ -96,15 +101,21 @@ export class ServiceWatch implements Disposable {
       try {
         const reflection = await reflect(this.channel.client);
         if (reflection === undefined) return this.#withoutReflection();
-        for (const failure of reflection.failures) log.warn("the service can't describe itself, its name is enough", { ...failure });
+        for (const failure of reflection.failures)
+          log.warn("the service can't describe itself, its name is enough", { ...failure });
         const shapes = new Map(servicesOf(reflection.files).map((one) => [one.service, one]));
         const names = reflection.services.filter((name) => !isInfrastructure(name));
         const missing = wanted.filter((name) => !names.includes(name));
-        if (missing.length > 0) log.debug("names to expose that this service does not list", { target: target.text, missing });
-        return exposed(names.map((service) => shapes.get(service) ?? { service, methods: undefined }), wanted);
+        if (missing.length > 0)
+          log.debug("names to expose that this service does not list", { target: target.text, missing });
+        return exposed(
+          names.map((service) => shapes.get(service) ?? { service, methods: undefined }),
+          wanted,
+        );
       } catch (error) {
         const text = errorText(error);
-        if (text !== told) log.warn("the service does not say what it offers, asking again", { target: target.text, error: text });
+        if (text !== told)
+          log.warn("the service does not say what it offers, asking again", { target: target.text, error: text });
         told = text;
       }
       await pause(nextPauseMs(), signal);
@@ -115,7 +126,9 @@ export class ServiceWatch implements Disposable {
   #withoutReflection(): readonly ExposedService[] {
     const { wanted, log, target } = this.#options;
     if (wanted.length === 0) {
-      log.error("the service has no reflection: name its services with --expose or give --descriptor-set", { target: target.text });
+      log.error("the service has no reflection: name its services with --expose or give --descriptor-set", {
+        target: target.text,
+      });
     }
     return exposed(undefined, wanted);
   }
@@ -130,7 +143,8 @@ export class ServiceWatch implements Disposable {
           isUnspoken = health === "unspoken";
           if (signal.aborted || this.#health.get(service) === health) return;
           this.#health.set(service, health);
-          if (health === "notServing") this.#options.log.warn("the service is not serving, no tasks are pulled for it", { service });
+          if (health === "notServing")
+            this.#options.log.warn("the service is not serving, no tasks are pulled for it", { service });
           if (health === "serving") this.#options.log.info("the service is serving", { service });
           this.#options.onChange();
         },

@@ -7,7 +7,12 @@ import type { ParsedTask } from "../core/taskMessage.ts";
 const answerWithinMs = 2_000;
 
 /** Asks the owner of the run's partition; undefined when nobody answers in time. */
-export async function askOwner(nats: Nats, names: Names, task: ParsedTask, ask: Ask): Promise<AskReply_Verdict | undefined> {
+export async function askOwner(
+  nats: Nats,
+  names: Names,
+  task: ParsedTask,
+  ask: Ask,
+): Promise<AskReply_Verdict | undefined> {
   const subject = names.askSubject(task.service, task.message.partition);
   try {
     const reply = await nats.connection.request(subject, Ask.encode(ask).finish(), { timeout: answerWithinMs });

@@ -22,7 +22,13 @@ export async function reportOutcome(
   const body = Outcome.encode(outcome).finish();
   const digest = createHash("sha256").update(body).digest("hex").slice(0, 32);
   const subject = names.outSubject(task.service, task.message.partition, task.runId);
-  const answer = await publishDurably(publisher, subject, body, messageIdLine(`${toHex(task.message.token)}.${digest}`), options);
+  const answer = await publishDurably(
+    publisher,
+    subject,
+    body,
+    messageIdLine(`${toHex(task.message.token)}.${digest}`),
+    options,
+  );
   switch (answer.kind) {
     case "stored":
       return { kind: "stored" };

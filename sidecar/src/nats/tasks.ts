@@ -133,7 +133,10 @@ export class TaskPuller {
       if (this.#isMissing) this.#found();
       return;
     }
-    if (!this.#end(message.subject.slice(this.#inbox.length), Number(message.headers?.get("Nats-Pending-Messages") ?? ""))) return;
+    if (
+      !this.#end(message.subject.slice(this.#inbox.length), Number(message.headers?.get("Nats-Pending-Messages") ?? ""))
+    )
+      return;
     if (code === 408 || code === 404) {
       if (this.#pulls.size === 0) this.#window = firstWindow;
       this.pull();
@@ -141,8 +144,11 @@ export class TaskPuller {
     }
     if (code === 503 && !this.#isMissing) {
       this.#isMissing = true;
-      this.#options.log.info("waiting for the first workflow that calls the service", { service: this.#options.service });
-    } else if (code !== 503) this.#options.log.info("a pull has ended", { service: this.#options.service, code, description });
+      this.#options.log.info("waiting for the first workflow that calls the service", {
+        service: this.#options.service,
+      });
+    } else if (code !== 503)
+      this.#options.log.info("a pull has ended", { service: this.#options.service, code, description });
     this.#rest();
   }
 

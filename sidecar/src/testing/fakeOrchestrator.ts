@@ -2,7 +2,15 @@ import { connect, nanos } from "@nats-io/transport-node";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import type { JetStreamClient, JetStreamManager } from "@nats-io/jetstream";
-import { Ask, AskReply, AskReply_Verdict, CatalogEntry, Control, Outcome, Task } from "../../../proto/gen/sidestep/internal/v1/task.ts";
+import {
+  Ask,
+  AskReply,
+  AskReply_Verdict,
+  CatalogEntry,
+  Control,
+  Outcome,
+  Task,
+} from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import { attemptKey } from "../../../proto/wire/attempt.ts";
 import { fromHex } from "../../../proto/wire/runId.ts";
 import { toNames } from "../../../proto/wire/subjects.ts";
@@ -11,7 +19,10 @@ export const names = toNames();
 export const partition = 0;
 
 /** A task by what a test cares for; its run id is made from `number`. */
-export type TaskText = Partial<Omit<Task, "headers">> & { readonly number: number; readonly headers?: Record<string, string | Uint8Array> };
+export type TaskText = Partial<Omit<Task, "headers">> & {
+  readonly number: number;
+  readonly headers?: Record<string, string | Uint8Array>;
+};
 
 /** Stands where orchestrators stand: makes the streams, publishes tasks, answers asks, reads outcomes. */
 export class FakeOrchestrator implements AsyncDisposable {
@@ -56,7 +67,9 @@ export class FakeOrchestrator implements AsyncDisposable {
   async publish(about: TaskText): Promise<Task> {
     const task = toTask(about);
     const id = attemptKey(runIdOf(about.number), task.attempt ?? { step: "", generation: 0, phase: 0, attempt: 0 });
-    await this.#jetstream.publish(names.taskSubject(task.method), Task.encode(task).finish(), { msgID: about.recheck === true ? `${id}/again` : id });
+    await this.#jetstream.publish(names.taskSubject(task.method), Task.encode(task).finish(), {
+      msgID: about.recheck === true ? `${id}/again` : id,
+    });
     return task;
   }
 
@@ -68,7 +81,10 @@ export class FakeOrchestrator implements AsyncDisposable {
   reset(task: Task): void {
     const value = { runId: task.runId, attempt: task.attempt, token: task.token };
     const service = task.method.slice(0, task.method.indexOf("/"));
-    this.connection.publish(names.controlSubject(service), Control.encode({ kind: { $case: "reset", value } }).finish());
+    this.connection.publish(
+      names.controlSubject(service),
+      Control.encode({ kind: { $case: "reset", value } }).finish(),
+    );
   }
 
   /** The outcomes of a task that have come. */
@@ -118,8 +134,12 @@ export class FakeOrchestrator implements AsyncDisposable {
   async catalog(): Promise<readonly CatalogEntry[]> {
     const stream = `KV_${names.catalogBucket}`;
     const subjects = Object.keys((await this.#api.streams.info(stream, { subjects_filter: ">" })).state.subjects ?? {});
-    const entries = await Promise.all(subjects.map((subject) => this.#api.streams.getMessage(stream, { last_by_subj: subject })));
-    return entries.flatMap((entry) => (entry === null || entry.data.length === 0 ? [] : [CatalogEntry.decode(entry.data)]));
+    const entries = await Promise.all(
+      subjects.map((subject) => this.#api.streams.getMessage(stream, { last_by_subj: subject })),
+    );
+    return entries.flatMap((entry) =>
+      entry === null || entry.data.length === 0 ? [] : [CatalogEntry.decode(entry.data)],
+    );
   }
 
   /** Reads outcomes and answers asks from now on. */
@@ -164,7 +184,12 @@ export class FakeOrchestrator implements AsyncDisposable {
 
 /** Connects to a nats-server and makes the streams that a sidecar meets. */
 export async function startFakeOrchestrator(url: string): Promise<FakeOrchestrator> {
-  const connection = await connect({ servers: url, reconnectTimeWait: 100, maxReconnectAttempts: -1, pingInterval: 5_000 });
+  const connection = await connect({
+    servers: url,
+    reconnectTimeWait: 100,
+    maxReconnectAttempts: -1,
+    pingInterval: 5_000,
+  });
   const api = await jetstreamManager(connection);
   await api.streams.add({ name: names.tasksStream, subjects: [names.tasksSubjects()], retention: "workqueue" });
   await api.streams.add({
@@ -200,7 +225,10 @@ function toTask({ number, headers = {}, ...rest }: TaskText): Task {
     attempt: { step: "say", generation: 0, phase: 0, attempt: 1 },
     method: "echo.v1.Echo/Say",
     request: new Uint8Array(),
-    headers: Object.entries(headers).map(([key, value]) => ({ key, value: typeof value === "string" ? encoder.encode(value) : value })),
+    headers: Object.entries(headers).map(([key, value]) => ({
+      key,
+      value: typeof value === "string" ? encoder.encode(value) : value,
+    })),
     timeoutMs: 20_000,
     token: encoder.encode(`token of ${number}`),
     issuedAtSequence: number,

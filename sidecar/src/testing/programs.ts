@@ -8,7 +8,11 @@ import { startFakeOrchestrator } from "./fakeOrchestrator.ts";
 import type { FakeOrchestrator } from "./fakeOrchestrator.ts";
 
 const folder = path.resolve(import.meta.dirname, "../../testdata/echo");
-const definition = protoLoader.loadSync("echo/v1/echo.proto", { includeDirs: [path.join(folder, "proto")], longs: Number, bytes: Buffer });
+const definition = protoLoader.loadSync("echo/v1/echo.proto", {
+  includeDirs: [path.join(folder, "proto")],
+  longs: Number,
+  bytes: Buffer,
+});
 
 /** What an echo service is asked to do; see echo.proto. */
 export type Say = {
@@ -46,8 +50,13 @@ export async function startEcho(...args: readonly string[]): Promise<Program & {
 }
 
 /** What an echo service wrote of its calls. */
-export function calls(echo: Program, what: "begin" | "end" | "cancelled"): readonly { readonly text: string; readonly metadata: Record<string, string[]>; readonly deadlineMs: number }[] {
-  return echo.lines.filter((line) => line.startsWith(`${what} `)).map((line) => JSON.parse(line.slice(what.length + 1)));
+export function calls(
+  echo: Program,
+  what: "begin" | "end" | "cancelled",
+): readonly { readonly text: string; readonly metadata: Record<string, string[]>; readonly deadlineMs: number }[] {
+  return echo.lines
+    .filter((line) => line.startsWith(`${what} `))
+    .map((line) => JSON.parse(line.slice(what.length + 1)));
 }
 
 /** A sidecar as users start it, its port of probes free. */
@@ -61,7 +70,9 @@ export function startSidecar(nats: Nats, ...args: readonly string[]): Promise<Pr
 }
 
 /** A nats-server and a fake orchestrator on it, closed in turn. */
-export async function startGround(): Promise<AsyncDisposable & { readonly nats: Nats; readonly orchestrator: FakeOrchestrator }> {
+export async function startGround(): Promise<
+  AsyncDisposable & { readonly nats: Nats; readonly orchestrator: FakeOrchestrator }
+> {
   const nats = await startNats();
   const orchestrator = await startFakeOrchestrator(nats.url);
   return {

@@ -1,0 +1,151 @@
+import { createServer } from "node:net";
+import { writeFile, mkdtemp, rm } from "node:fs/promises";
+import os from "node:os";
+import path from "node:path";
+import { nkeys } from "@nats-io/nats-core";
+import { expect, test } from "vitest";
+import { freePort } from "../../test/support/freePort.ts";
+import { startNats } from "../../test/support/nats.ts";
+import { readConfiguration } from "./configuration.ts";
+import { silentLog, logger } from "./log.ts";
+import { openNats } from "./natsConnection.ts";
+import { isFitVersion } from "./natsServer.ts";
+import { natsSettings } from "./natsSettings.ts";
+import type { NatsSettings } from "./natsSettings.ts";
+
+const quiet = { name: "test", log: silentLog, signal: new AbortController().signal };
+
+function settings(environment: Record<string, string>): NatsSettings {
+  const reading = readConfiguration(natsSettings, { args: [], environment, readFile: () => "{}" });
+  if (reading.kind !== "settings") throw new Error("the settings of the test are wrong");
+  return reading.settings;
+}
+
+/** Resolves with the fields of the next log line that has this message. */
+function waitForLog() {
+  const lines: string[] = [];
+  const waiting: { message: string; resolve: () => void }[] = [];
+  const log = logger("test", {
+    write: (line) => {
+      lines.push(line);
+      for (const one of waiting) if (line.includes(one.message)) one.resolve();
+    },
+  });
+  const said = (message: string): Promise<void> => new Promise((resolve) => void waiting.push({ message, resolve }));
+  return { log, lines, said };
+}
+
+test("it waits for a server that is not there yet, and comes back after a restart", async () => {
+  const port = await freePort();
+  const { log, lines, said } = waitForLog();
+  const waits = said("waiting for NATS");
+  const opening = openNats(settings({ NATS_URL: `nats://127.0.0.1:${port}` }), { ...quiet, log });
+  await waits;
+  await using server = await startNats({ port });
+  await using nats = await opening;
+  expect(lines.filter((line) => line.includes("waiting for NATS"))).toHaveLength(1);
+  expect([nats.isConnected(), nats.reconnects()]).toEqual([true, 0]);
+  const firstConnectedAtMs = nats.connectedAtMs();
+  const { promise: lost, resolve: onLost } = Promise.withResolvers<void>();
+  const { promise: back, resolve: onBack } = Promise.withResolvers<void>();
+  nats.onDisconnect(onLost);
+  nats.onReconnect(onBack);
+  await server.kill9();
+  await lost;
+  expect(nats.isConnected()).toBe(false);
+  await server.restart();
+  await back;
+  expect([nats.isConnected(), nats.reconnects()]).toEqual([true, 1]);
+  expect(nats.connectedAtMs()).toBeGreaterThan(firstConnectedAtMs);
+});
+
+test("waiting ends when it is told to", async () => {
+  const stop = new AbortController();
+  const { log, said } = waitForLog();
+  const waits = said("waiting for NATS");
+  const opening = openNats(settings({ NATS_URL: `nats://127.0.0.1:${await freePort()}` }), {
+    name: "test",
+    log,
+    signal: stop.signal,
+  });
+  await waits;
+  stop.abort(new Error("stopped by the test"));
+  await expect(opening).rejects.toThrow("stopped by the test");
+});
+
+test("a server of an unfit version is refused with what would do", async () => {
+  const port = await freePort();
+  const server = createServer((socket) => {
+    socket.on("error", () => undefined);
+    socket.on("data", (bytes) => {
+      if (bytes.toString().includes("PING")) socket.write("PONG\r\n");
+    });
+    socket.write(
+      `INFO ${JSON.stringify({ server_id: "x", version: "2.9.10", proto: 1, headers: true, max_payload: 1_048_576 })}\r\n`,
+    );
+  });
+  await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
+  await expect(openNats(settings({ NATS_URL: `127.0.0.1:${port}` }), quiet)).rejects.toMatchObject({
+    code: "UNFIT_SERVER",
+    message: expect.stringMatching(
+      /nats-server 2\.9\.10 is not supported; needed: 2\.12\.12 or later in 2\.12, or 2\.14\.3 or later/,
+    ),
+  });
+  await new Promise((resolve) => server.close(resolve));
+});
+
+test.each([
+  ["2.9.10", false],
+  ["2.12.11", false],
+  ["2.12.12", true],
+  ["2.13.9", false],
+  ["2.14.2", false],
+  ["2.14.3-RC.1", false],
+  ["2.14.3", true],
+  ["2.15.1", true],
+  ["3.0.0", true],
+  ["dev", false],
+])("version %s fits: %s", (version, fits) => expect(isFitVersion(version)).toBe(fits));
+
+const authorization = (user: string) => ({ configuration: `authorization { users: [ ${user} ] }` });
+
+test("user and password are taken from variables, or from the URL, and wrong ones are an error at once", async () => {
+  await using server = await startNats(authorization('{ user: "ann", password: "s3 cret" }'));
+  const { host } = new URL(server.url);
+  for (const environment of [
+    { NATS_URL: server.url, NATS_USER: "ann", NATS_PASSWORD: "s3 cret" },
+    { NATS_URL: `nats://ann:s3%20cret@${host}` },
+  ]) {
+    await using nats = await openNats(settings(environment), quiet);
+    expect(nats.isConnected()).toBe(true);
+  }
+  await expect(
+    openNats(settings({ NATS_URL: server.url, NATS_USER: "ann", NATS_PASSWORD: "no" }), quiet),
+  ).rejects.toMatchObject({ code: "REFUSED" });
+});
+
+test("a token and an nkey do as well", async () => {
+  const folder = await mkdtemp(path.join(os.tmpdir(), "sidestep-nkey-"));
+  const pair = nkeys.createUser();
+  const file = path.join(folder, "seed.nk");
+  await writeFile(file, new TextDecoder().decode(pair.getSeed()));
+  {
+    await using server = await startNats(authorization(`{ nkey: "${pair.getPublicKey()}" }`));
+    await using nats = await openNats(settings({ NATS_URL: server.url, NATS_NKEY: file }), quiet);
+    expect(nats.isConnected()).toBe(true);
+  }
+  {
+    await using server = await startNats({ configuration: 'authorization { token: "open" }' });
+    await using nats = await openNats(settings({ NATS_URL: server.url, NATS_TOKEN: "open" }), quiet);
+    expect(nats.isConnected()).toBe(true);
+  }
+  await rm(folder, { recursive: true });
+});
+
+test("a credentials file that is not there is told by its variable", async () => {
+  const opening = openNats(settings({ NATS_CREDS: "/nowhere/a.creds" }), quiet);
+  await expect(opening).rejects.toMatchObject({
+    code: "BAD_SETTINGS",
+    message: expect.stringMatching(/^NATS_CREDS names \/nowhere\/a\.creds/),
+  });
+});
