@@ -34,6 +34,34 @@ export function zeroCounts(): Counts {
   };
 }
 
+/** Every bound of a partition's loop. */
+export interface Bounds {
+  /** Runs without news for so long are dropped from memory; ended ones sooner. */
+  readonly idleMs: number;
+  readonly endedIdleMs: number;
+  readonly residentsMax: number;
+  readonly loadsMax: number;
+  /** Events that are not done; nothing more is read then. */
+  readonly unfinishedMax: number;
+  /** Records that wait for loads; nothing more is read then. */
+  readonly waitingMax: number;
+  /** Messages of a takeover that are looked at together. */
+  readonly takeoverPart: number;
+  /** Idle runs are looked for this often. */
+  readonly sweepEveryMs: number;
+}
+
+export const defaultBounds: Bounds = {
+  idleMs: 30_000,
+  endedIdleMs: 5000,
+  residentsMax: 20_000,
+  loadsMax: 64,
+  unfinishedMax: 10_000,
+  waitingMax: 1000,
+  takeoverPart: 20_000,
+  sweepEveryMs: 1000,
+};
+
 /** What an owned partition is worked on with, for as long as it is owned. */
 export interface Ground {
   readonly partition: number;
@@ -47,6 +75,7 @@ export interface Ground {
   readonly credentials: Credentials;
   readonly clock: LogClock;
   readonly counts: Counts;
+  readonly bounds: Bounds;
   readonly logger: Log;
   /** Aborted when the partition is left. */
   readonly signal: AbortSignal;

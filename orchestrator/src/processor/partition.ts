@@ -37,10 +37,6 @@ export type Overtaken =
   | { readonly kind: "overtaken"; readonly owner: string; readonly epoch: number }
   | { readonly kind: "unknownEvent"; readonly number: number; readonly sequence: number };
 
-const unfinishedMax = 10_000;
-const waitingMax = 1000;
-const takeoverPart = 20_000;
-const sweepEveryMs = 1000;
 const waiterKeptMs = 15_000;
 /** A run that has just been started is read within this time. */
 const absentAfterMs = 100;
@@ -50,7 +46,7 @@ const absentAfterMs = 100;
  * when the log says that this must not go on.
  */
 export function openPartition(ground: Ground, window: Window, onOvertaken: (why: Overtaken) => void): Partition {
-  const { log } = ground;
+  const { log, bounds } = ground;
   const unfinished = openUnfinished(window.checkpoint);
   const owner: Ownership = {
     ...ground,
@@ -61,7 +57,7 @@ export function openPartition(ground: Ground, window: Window, onOvertaken: (why:
     },
     roomAgain: () => {
       if (phase === "finishing" && unfinished.count() === 0) finished.resolve();
-      if (!isStarved || room() <= unfinishedMax / 2) return;
+      if (!isStarved || room() <= bounds.unfinishedMax / 2) return;
       isStarved = false;
       reader.pull();
     },
@@ -147,7 +143,7 @@ export function openPartition(ground: Ground, window: Window, onOvertaken: (why:
       else records.push(fact.record);
     }
     const isLast = message.sequence >= window.head;
-    if (isLast || partSize >= takeoverPart) foldPart(isLast).catch(owner.fail);
+    if (isLast || partSize >= bounds.takeoverPart) foldPart(isLast).catch(owner.fail);
   };
   const foldPart = async (isLast: boolean): Promise<void> => {
     const [records, hold] = [part, partFrom];
@@ -171,16 +167,16 @@ export function openPartition(ground: Ground, window: Window, onOvertaken: (why:
   };
 
   const room = (): number => {
-    if (phase === "takingOver") return isFolding ? 0 : takeoverPart - partSize;
-    if (phase !== "live" || residents.waiting() > waitingMax) return 0;
-    return unfinishedMax - unfinished.count();
+    if (phase === "takingOver") return isFolding ? 0 : bounds.takeoverPart - partSize;
+    if (phase !== "live" || residents.waiting() > bounds.waitingMax) return 0;
+    return bounds.unfinishedMax - unfinished.count();
   };
   const reader = log.read({ from: window.checkpoint + 1, onMessage, room });
   const sweeper = setInterval(() => {
     isStarved = room() <= 0;
     residents.sweep();
     waiters.sweep();
-  }, sweepEveryMs);
+  }, bounds.sweepEveryMs);
 
   const stop = (): void => {
     phase = "left";

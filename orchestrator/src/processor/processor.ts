@@ -14,8 +14,8 @@ import { inspectRun, readHistory, readRecords } from "./inspect.ts";
 import type { InspectGround } from "./inspect.ts";
 import { partitionCount, partitionOf } from "./layout.ts";
 import { openLogClock } from "./logClock.ts";
-import { zeroCounts } from "./ownership.ts";
-import type { Counts } from "./ownership.ts";
+import { defaultBounds, zeroCounts } from "./ownership.ts";
+import type { Bounds, Counts } from "./ownership.ts";
 import type {
   Beats,
   Control,
@@ -60,6 +60,7 @@ export interface ProcessorOptions {
   readonly logger: Log;
   /** False: serves callers and owns nothing. */
   readonly ownsPartitions?: boolean;
+  readonly bounds?: Partial<Bounds>;
 }
 
 /** The heart: starts runs, works on the partitions it owns, answers who waits. Disposing of it hands everything over. */
@@ -91,7 +92,17 @@ export function openProcessor(options: ProcessorOptions): Processor {
     log: logOf(partition),
     logger,
     observer: options.observer,
-    toGround: (own) => ({ ...own, ...options, ...ports, partition, log: logOf(partition), clock, counts, logger: logger.with({ partition }) }),
+    toGround: (own) => ({
+      ...own,
+      ...options,
+      ...ports,
+      partition,
+      log: logOf(partition),
+      clock,
+      counts,
+      bounds: { ...defaultBounds, ...options.bounds },
+      logger: logger.with({ partition }),
+    }),
   });
   const assignment: Assignment = openAssignment({
     orchestrator: options.orchestrator,

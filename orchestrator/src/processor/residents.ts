@@ -30,10 +30,6 @@ export interface Residents {
   planOf(started: RunStarted): Promise<LoadedPlan | undefined>;
 }
 
-const idleMs = 30_000;
-const endedIdleMs = 5000;
-const residentsMax = 20_000;
-const loadsMax = 64;
 const touchEveryMs = 1000;
 
 /** `position`: sequence behind the last message that the loop was given. `afterTurn` is called once a run has taken what came. */
@@ -44,7 +40,8 @@ export function openResidents(
   // Least recently touched first.
   const runs = new Map<RunId, ResidentRun>();
   const plans = new Map<string, LoadedPlan>();
-  const loads = openGate(loadsMax);
+  const { bounds } = owner;
+  const loads = openGate(bounds.loadsMax);
   let waiting = 0;
 
   const touch = (run: ResidentRun): void => {
@@ -163,11 +160,11 @@ export function openResidents(
     adopt: (run) => void runs.set(run.runId, run),
     sweep: () => {
       const nowMs = Date.now();
-      let excess = runs.size - residentsMax;
+      let excess = runs.size - bounds.residentsMax;
       for (const run of runs.values()) {
         const isEnded = run.state?.ended !== undefined;
-        const isIdle = nowMs - run.touchedMs > (isEnded ? endedIdleMs : idleMs);
-        if (!isIdle && excess <= 0 && nowMs - run.touchedMs < endedIdleMs) break;
+        const isIdle = nowMs - run.touchedMs > (isEnded ? bounds.endedIdleMs : bounds.idleMs);
+        if (!isIdle && excess <= 0 && nowMs - run.touchedMs < Math.min(bounds.endedIdleMs, bounds.idleMs)) break;
         if (!isEvictable(run) || (!isIdle && excess <= 0)) continue;
         runs.delete(run.runId);
         owner.counts.evictions++;

@@ -24,8 +24,6 @@ export interface Window {
   readonly isDoubtful: boolean;
 }
 
-const loadsMax = 64;
-
 /**
  * Folds every run that has records in a part of the window, each up to the head, and carries out what was issued behind the checkpoint and
  * is still wanted: when the last owner may have done so already, tasks carry `recheck`. The time it takes grows with the window, never with the number of
@@ -38,7 +36,7 @@ export async function takeOver(
   part: ReadonlyMap<RunId, readonly LogRecord[]>,
   { hold, isLast }: { readonly hold: number; readonly isLast: boolean },
 ): Promise<void> {
-  const gate = openGate(loadsMax);
+  const gate = openGate(owner.bounds.loadsMax);
   const runs = [...part].map(([runId, records]) =>
     gate(async () => {
       const known = residents.get(runId);
