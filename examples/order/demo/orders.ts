@@ -23,12 +23,16 @@ export type Answer =
 export function fulfil(
   address: string,
   order: Order,
-  onRun: (runId: string) => void = () => undefined,
+  {
+    onRun,
+    headers = {},
+  }: { readonly onRun?: (runId: string) => void; readonly headers?: Readonly<Record<string, string>> } = {},
 ): Promise<Answer> {
   const { Fulfil: method } = contract();
   if (method === undefined) throw new Error("order.proto has no Fulfil");
   const client = new grpc.Client(address, grpc.credentials.createInsecure());
   const metadata = new grpc.Metadata({ waitForReady: true });
+  for (const [key, value] of Object.entries(headers)) metadata.set(key, value);
   return new Promise<Answer>((resolve) => {
     let runId = "";
     const call = client.makeUnaryRequest(
@@ -53,7 +57,7 @@ export function fulfil(
     );
     call.on("metadata", (headers: grpc.Metadata) => {
       runId = String(headers.get("sidestep-run-id")[0] ?? "");
-      onRun(runId);
+      onRun?.(runId);
     });
   });
 }

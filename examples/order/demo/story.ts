@@ -66,5 +66,5 @@ async function playStorm(stage: Stage, order: Order, say: (line: string) => void
   say(`the caller's connection broke: ${broken.kind === "failed" ? broken.code : "answered before the kill"}`);
   await Promise.all([shipping.start(), orchestrator.start()]);
   say(`both are up again; the caller asks again with the same order`);
-  return fulfil(stage.address, order, (runId) => say(`it joins run ${runId}`));
+  return fulfil(stage.address, order, { onRun: (runId) => say(`it joins run ${runId}`) });
 }
