@@ -64,6 +64,16 @@ describe("a wrong definition", () => {
 });
 
 describe("codes", () => {
+  it("each have an entry in docs/errors.md, and nothing else has", () => {
+    const page = readFileSync(path.join(repository, "docs/errors.md"), "utf8");
+    const documented = [...page.matchAll(/^\| (SIDESTEP1\d{3})\b/gm)].map(([, code]) => code ?? "");
+    expect(documented.toSorted()).toEqual(
+      Object.values(codes)
+        .map(({ code }) => code)
+        .toSorted(),
+    );
+  });
+
   it("are each used once, and all that a definition can earn are earned here", () => {
     const all = Object.values(codes).map(({ code }) => code);
     expect(new Set(all).size).toBe(all.length);
