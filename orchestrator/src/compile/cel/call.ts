@@ -8,6 +8,7 @@ import { knownElsewhere } from "./declarations.ts";
 import type { Signature } from "./declarations.ts";
 import { conversionHint, elementWant, inferAs, inferCondition } from "./fit.ts";
 import { placeWhen } from "./guard.ts";
+import { lookUp } from "./names.ts";
 import { makeCall } from "./node.ts";
 import { boolType, dynType, errorType, listOf, showType } from "./type.ts";
 import type { CelType } from "./type.ts";
@@ -112,10 +113,10 @@ function literalWant(checking: Checking, beside: CelType): Want | undefined {
 function inferFunction(checking: Checking, node: Expr, call: Expr_Call, place: Place): Typed {
   const { name, target } = nameOf(checking, call);
   const given = target === undefined ? call.args : [target, ...call.args];
-  const typed = inferArguments(checking, name, given, place);
   const isMember = target !== undefined;
   const forms = formsOf(checking, name);
-  if (forms.length === 0) return unknownFunction(checking, node, name, isMember);
+  if (forms.length === 0) return unknownFunction(checking, node, name, call, place);
+  const typed = inferArguments(checking, name, given, place);
   if (!forms.some((form) => form.isMember === isMember)) {
     const hint = isMember ? `it is a function: ${name}(x)` : `it is a method: x.${name}(…)`;
     return { type: report(checking, node, "CEL_TYPE", `${name} is not called like this`, hint), node };
@@ -128,6 +129,7 @@ function inferFunction(checking: Checking, node: Expr, call: Expr_Call, place: P
   if (result === undefined) return noSuchForm(checking, node, name, isMember, typed);
   const nodes = typed.map((part) => part.node);
   if (checking.strict) {
+    if (name === "_==_" || name === "_!=_") compareEnums(checking, node, typed);
     const problem = constantProblem(name, isMember, nodes);
     if (problem !== undefined)
       report(checking, given[problem.argument] ?? node, "CEL_CONSTANT", problem.message, problem.hint);
@@ -138,6 +140,15 @@ function inferFunction(checking: Checking, node: Expr, call: Expr_Call, place: P
     type: result,
     node: isMember ? makeCall(checking, node, rewritten, rest, first) : makeCall(checking, node, rewritten, nodes),
   };
+}
+
+/** Two enums are never equal on purpose. */
+function compareEnums(checking: Checking, node: Expr, typed: readonly Typed[]): void {
+  const [left, right] = typed.map((part) => prune(checking.substitution, part.type));
+  if (left?.kind !== "int" || right?.kind !== "int" || left.enum === undefined || right.enum === undefined) return;
+  if (left.enum.typeName === right.enum.typeName) return;
+  const message = `a value of ${left.enum.typeName} is compared with one of ${right.enum.typeName}`;
+  report(checking, node, "CEL_TYPE", message, "int(…) takes the number as it is");
 }
 
 function nameOf(checking: Checking, call: Expr_Call): { readonly name: string; readonly target: Expr | undefined } {
@@ -218,24 +229,25 @@ const macros: ReadonlyMap<string, string> = new Map([
   ["exists_one", "list.exists_one(x, test)"],
 ]);
 
-function unknownFunction(checking: Checking, node: Expr, name: string, isMember: boolean): Typed {
+function unknownFunction(checking: Checking, node: Expr, name: string, call: Expr_Call, place: Place): Typed {
+  const { target } = call;
+  const root = target?.exprKind.case === "identExpr" ? target.exprKind.value.name : undefined;
+  const isNamespace = root !== undefined && target !== undefined && lookUp(checking, target, root, place) === undefined;
+  if (target !== undefined && !isNamespace) checking.infer(checking, target, place, undefined);
   const macro = macros.get(name);
   if (macro !== undefined) {
-    return {
-      type: report(checking, node, "CEL_TYPE", `${name}() is not written like this`, `the form is ${macro}`),
-      node,
-    };
+    const message = `${name}() is not written like this`;
+    return { type: report(checking, node, "CEL_TYPE", message, `the form is ${macro}`), node };
   }
+  for (const arg of call.args) checking.infer(checking, arg, place, undefined);
   const names = checking.declarations
     .flatMap((declarations) => [...declarations.keys()])
     .filter((known) => /^[a-z]/.test(known));
-  const elsewhere = knownElsewhere.get(name);
   const near = closest(name, [...names, ...macros.keys()]);
-  const hint = elsewhere ?? (near === undefined ? undefined : `did you mean '${near}'?`);
-  return {
-    type: report(checking, node, "CEL_UNKNOWN_NAME", `no ${isMember ? "method" : "function"} '${name}'`, hint),
-    node,
-  };
+  const hint = knownElsewhere.get(name) ?? (near === undefined ? undefined : `did you mean '${near}'?`);
+  const shown = isNamespace ? `${root}.${name}` : name;
+  const noun = target === undefined || isNamespace ? "function" : "method";
+  return { type: report(checking, node, "CEL_UNKNOWN_NAME", `no ${noun} '${shown}'`, hint), node };
 }
 
 function noSuchForm(checking: Checking, node: Expr, name: string, isMember: boolean, typed: readonly Typed[]): Typed {
@@ -246,13 +258,7 @@ function noSuchForm(checking: Checking, node: Expr, name: string, isMember: bool
   if (name === "_[_]") {
     const message = `${shown[0]} can't be indexed by ${shown[1]}`;
     return {
-      type: report(
-        checking,
-        node,
-        "CEL_TYPE",
-        message,
-        types[0]?.kind === "message" ? "a field is read by its name: x.field" : undefined,
-      ),
+      type: report(checking, node, "CEL_TYPE", message, indexHint(types[0])),
       node,
     };
   }
@@ -264,6 +270,11 @@ function noSuchForm(checking: Checking, node: Expr, name: string, isMember: bool
         : `no function '${name}(${shown.join(", ")})'`;
   const hint = operator === undefined ? formHint(checking, name, isMember) : operatorHint(name, types);
   return { type: report(checking, node, "CEL_TYPE", message, hint), node };
+}
+
+function indexHint(container: CelType | undefined): string | undefined {
+  if (container?.kind === "message") return "a field is read by its name: x.field";
+  return container?.kind === "list" ? "an element is read by its position: x[0]" : undefined;
 }
 
 function formHint(checking: Checking, name: string, isMember: boolean): string | undefined {
@@ -284,7 +295,8 @@ function operatorHint(name: string, types: readonly CelType[]): string | undefin
     return `both sides need one kind of number: ${right.kind}(…) or ${left.kind}(…)`;
   if (name === "_+_" && (left.kind === "string" || right.kind === "string"))
     return "convert the other side with string(…)";
-  if (left.kind === "duration" && right.kind === "string") return 'write duration("5m")';
+  const shifts = left.kind === "timestamp" && (name === "_+_" || name === "_-_");
+  if ((left.kind === "duration" || shifts) && right.kind === "string") return 'write duration("5m")';
   if (left.kind === "timestamp" && right.kind === "string") return 'write timestamp("2026-01-31T12:00:00Z")';
   return conversionHint(right, left);
 }

@@ -98,8 +98,8 @@ function toWant(wanted: Wanted): Want | undefined {
 /** The kept type of what the expression yields; undefined, and an issue, when it can't be kept. */
 function yieldedType(checking: Checking, node: Expr, typed: Typed, wanted: Wanted): ValueType | undefined {
   if (wanted.kind === "value") return wanted.type;
+  if (checking.issues.length > 0) return undefined;
   const type = resolve(checking.substitution, typed.type);
-  if (type.kind === "error") return undefined;
   const kept = toValueType(type, checking.registry);
   if (kept === undefined) {
     report(

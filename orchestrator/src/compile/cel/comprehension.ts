@@ -51,7 +51,7 @@ export function inferComprehension(
   const condition = checking.infer(checking, loopCondition, inside, undefined);
   const step = gathers
     ? inferGathering(checking, loopStep, fold.accuVar, inside, want)
-    : checking.infer(checking, loopStep, inside, undefined);
+    : inferTest(checking, loopStep, fold.accuVar, inside);
   const type = gathers ? settle(checking.substitution, step.type) : start.type;
   if (!gathers && !fits(checking.substitution, step.type, start.type))
     mismatch(checking, loopStep, step.type, start.type);
@@ -79,6 +79,26 @@ function counted(checking: Checking, node: Expr, condition: Expr): Expr {
     exprKind.value.constantKind.case === "boolValue" &&
     exprKind.value.constantKind.value;
   return always ? tick : makeCall(checking, node, "_&&_", [tick, condition]);
+}
+
+/** The step of all, exists and exists_one: the test, joined to what has come out so far. */
+function inferTest(checking: Checking, step: Expr, accuVar: string, place: Place): Typed {
+  const call = step.exprKind.case === "callExpr" ? step.exprKind.value : undefined;
+  const [first, second, third] = call?.args ?? [];
+  const want: Want = { type: boolType, what: "the test" };
+  if (call?.function === "_?_:_" && first !== undefined && second !== undefined && third !== undefined) {
+    const test = inferAs(checking, first, place, want);
+    const arms = [second, third].map((arm) => checking.infer(checking, arm, place, undefined));
+    const [more, kept] = arms;
+    if (more === undefined || kept === undefined) return test;
+    return { type: more.type, node: makeCall(checking, step, call.function, [test.node, more.node, kept.node]) };
+  }
+  if (call === undefined || first === undefined || second === undefined || !isName(first, accuVar)) {
+    return checking.infer(checking, step, place, undefined);
+  }
+  const before = checking.infer(checking, first, place, undefined);
+  const test = inferAs(checking, second, place, want);
+  return { type: boolType, node: makeCall(checking, step, call.function, [before.node, test.node]) };
 }
 
 /** The step of map and filter: `test ? gathered + [value] : gathered`, or without the test. */

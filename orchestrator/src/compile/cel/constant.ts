@@ -52,5 +52,7 @@ function problem(argument: number, trial: string, node: Expr | undefined): Const
   const result = plan(cel, parse(trial))({ x });
   if (!isCelError(result)) return undefined;
   const [message, hint] = result.message.split(": ", 2);
+  if (trial.includes("matches"))
+    return { argument, message: "the text is no regular expression", hint: hint ?? message };
   return { argument, message: message ?? result.message, hint };
 }

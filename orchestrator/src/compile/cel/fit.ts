@@ -46,30 +46,33 @@ export function fitTo(checking: Checking, node: Expr, typed: Typed, want: Want):
 export function adaptLiteral(checking: Checking, node: Expr, value: bigint, want: Want): Typed | undefined {
   const wanted = prune(checking.substitution, want.type);
   const type = wanted.kind === "wrapper" ? wanted.element : wanted;
-  const range = rangeOf(want.kept);
-  if (range !== undefined && (value < range.min || value > range.max)) {
-    report(
-      checking,
-      node,
-      "CEL_CONSTANT",
-      `${value} does not fit ${range.name}`,
-      `${range.name} goes from ${range.min} to ${range.max}`,
-    );
-  }
-  if (want.kept?.kind === "enum" && !want.kept.enum.open && want.kept.enum.value[Number(value)] === undefined) {
-    report(
-      checking,
-      node,
-      "CEL_CONSTANT",
-      `${value} is no value of ${want.kept.enum.typeName}`,
-      enumHint(want.kept.enum.values.map((known) => known.name)),
-    );
-  }
-  if (type.kind === "double")
+  const wrong = wrongConstant(want.kept, value);
+  if (wrong !== undefined) report(checking, node, "CEL_CONSTANT", wrong.message, wrong.hint);
+  if (type.kind === "double") {
     return { type, node: makeConstant(checking, node, { case: "doubleValue", value: Number(value) }) };
-  if (type.kind === "uint" && value >= 0n)
-    return { type, node: makeConstant(checking, node, { case: "uint64Value", value }) };
-  return undefined;
+  }
+  if (type.kind !== "uint") return undefined;
+  if (value < 0n && wrong === undefined) return undefined;
+  return { type, node: makeConstant(checking, node, { case: "uint64Value", value: value < 0n ? 0n : value }) };
+}
+
+/** Why a field of that kind can't hold the number. */
+function wrongConstant(
+  kept: ValueType | undefined,
+  value: bigint,
+): { readonly message: string; readonly hint: string } | undefined {
+  const range = rangeOf(kept);
+  if (range !== undefined && (value < range.min || value > range.max)) {
+    return {
+      message: `${value} does not fit ${range.name}`,
+      hint: `${range.name} goes from ${range.min} to ${range.max}`,
+    };
+  }
+  if (kept?.kind !== "enum" || kept.enum.open || kept.enum.value[Number(value)] !== undefined) return undefined;
+  return {
+    message: `${value} is no value of ${kept.enum.typeName}`,
+    hint: enumHint(kept.enum.values.map((known) => known.name)),
+  };
 }
 
 function enumHint(names: readonly string[]): string {

@@ -1,5 +1,7 @@
 import type { Constant, Expr, Expr_CreateList, Expr_Select } from "@bufbuild/cel-spec/cel/expr/syntax_pb.js";
 import type { DescField } from "@bufbuild/protobuf";
+import { candidateNames } from "../../engine/expression/value.ts";
+import { didYouMean } from "../closest.ts";
 import { inferCall } from "./call.ts";
 import { report, suggest } from "./checking.ts";
 import type { Checking, Place, Typed, Want } from "./checking.ts";
@@ -7,7 +9,7 @@ import { inferComprehension } from "./comprehension.ts";
 import { adaptLiteral, elementWant, inferAs } from "./fit.ts";
 import { isSteps } from "./guard.ts";
 import { inferBraces } from "./message.ts";
-import { inferName, inferStep, localNamed, lookUp, unknownNode } from "./names.ts";
+import { constantNames, inferName, inferStep, localNamed, lookUp, packageRoots, unknownNode } from "./names.ts";
 import { makeCall, makeConstant, makeList, makeNode } from "./node.ts";
 import {
   boolType,
@@ -141,7 +143,37 @@ function inferQualified(checking: Checking, node: Expr, place: Place): Typed | u
   const root = path.names[0] ?? "";
   const absolute = checking.parsed.isAbsolute(path.root);
   if (!absolute && localNamed(place.locals, root) !== undefined) return undefined;
-  return lookUp(checking, node, (absolute ? "." : "") + path.names.join("."), place);
+  const dot = absolute ? "." : "";
+  const found = lookUp(checking, node, dot + path.names.join("."), place);
+  if (found !== undefined || lookUp(checking, path.root, dot + root, place) !== undefined) return found;
+  return inferUnknownPath(checking, node, path.root, path.names);
+}
+
+/** A name with dots whose first part is nothing: a value an enum has not, or a type nobody knows. */
+function inferUnknownPath(checking: Checking, node: Expr, root: Expr, names: readonly string[]): Typed | undefined {
+  for (const candidate of candidateNames(names.slice(0, -1).join("."), checking.container)) {
+    const desc = checking.registry.getEnum(candidate);
+    if (desc === undefined) continue;
+    const values = desc.values.map((value) => value.name);
+    const last = names.at(-1) ?? "";
+    const type = report(
+      checking,
+      node,
+      "CEL_UNKNOWN_NAME",
+      `enum ${candidate} has no value '${last}'`,
+      suggest(last, values, "values"),
+    );
+    return { type, node };
+  }
+  const path = names.join(".");
+  for (const candidate of candidateNames(path, checking.container)) {
+    if (checking.registry.getEnum(candidate) === undefined) continue;
+    const type = report(checking, node, "CEL_TYPE", `${candidate} is an enum`, `name a value of it: ${path}.VALUE`);
+    return { type, node };
+  }
+  if (!packageRoots(checking.registry).has(names[0] ?? "")) return undefined;
+  const near = didYouMean(path, constantNames(checking.registry));
+  return { type: report(checking, root, "CEL_UNKNOWN_NAME", `unknown name '${path}'`, near), node };
 }
 
 function qualifiedName(node: Expr): { readonly root: Expr; readonly names: readonly string[] } | undefined {

@@ -136,6 +136,25 @@ function enumScopes(registry: Registry): ReadonlyMap<string, readonly DescEnum[]
   return scopes;
 }
 
+const rootsOf = new WeakMap<Registry, ReadonlySet<string>>();
+
+/** First segments of the packages that the types are in. */
+export function packageRoots(registry: Registry): ReadonlySet<string> {
+  const known = rootsOf.get(registry);
+  if (known !== undefined) return known;
+  const roots = new Set([...registry].map((desc) => desc.file.proto.package.split(".")[0] ?? ""));
+  rootsOf.set(registry, roots);
+  return roots;
+}
+
+/** Full names of all messages and enum values, as expressions name them. */
+export function constantNames(registry: Registry): readonly string[] {
+  return [...registry].flatMap((desc) => {
+    if (desc.kind === "message") return [desc.typeName];
+    return desc.kind === "enum" ? desc.values.map((value) => `${desc.typeName}.${value.name}`) : [];
+  });
+}
+
 function enumValue(checking: Checking, node: Expr, desc: DescEnum, number: number): Typed {
   // The evaluator needs the number alone; the content of the workflow hangs on what the name means.
   checking.found.types.add(desc.typeName);

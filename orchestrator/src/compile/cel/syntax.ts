@@ -1,30 +1,9 @@
 import type { Issue } from "./issue.ts";
 import { reservedWords } from "./reserved.ts";
+import { closing, describe, finished, missingOperand, missingOperator, optional, tooDeep } from "./syntaxIssue.ts";
+import type { Frame } from "./syntaxIssue.ts";
 import { syntaxIssue } from "./token.ts";
 import type { Token } from "./token.ts";
-
-/** A bracket that is open, or the whole expression. */
-interface Frame {
-  readonly kind: "whole" | "group" | "list" | "map" | "call" | "index" | "message";
-  readonly open: Token | undefined;
-  /** The ? of a condition that waits for its colon. */
-  condition: Token | undefined;
-  /** Left of the colon of an entry. */
-  atKey: boolean;
-  /** Nothing stands between the bracket, or the last comma, and here. */
-  fresh: boolean;
-  entries: number;
-}
-
-const closing: Readonly<Record<Frame["kind"], string>> = {
-  whole: "",
-  group: ")",
-  call: ")",
-  list: "]",
-  index: "]",
-  map: "}",
-  message: "}",
-};
 
 const infix: ReadonlySet<string> = new Set(["+", "-", "*", "/", "%", "<", ">", "<=", ">=", "==", "!=", "&&", "||"]);
 
@@ -75,6 +54,11 @@ function peek(walk: Walk, ahead = 0): Token {
   return walk.tokens[walk.at + ahead] ?? walk.tokens.at(-1) ?? endToken;
 }
 
+/** The word before the one at hand. */
+function behind(walk: Walk): Token | undefined {
+  return walk.at === 0 ? undefined : walk.tokens[walk.at - 1];
+}
+
 function top(walk: Walk): Frame {
   return walk.frames.at(-1) ?? frame("whole", undefined);
 }
@@ -91,10 +75,12 @@ function operand(walk: Walk): Expecting | Issue {
     case "-":
       walk.prefixes += 1;
       walk.at += 1;
-      return walk.prefixes > walk.depthMax ? tooDeep(walk, token) : "operand";
+      return walk.prefixes > walk.depthMax ? tooDeep(walk.depthMax, token) : "operand";
     case ".":
       walk.at += 1;
-      return peek(walk).kind === "identifier" ? name(walk, peek(walk)) : missingOperand(walk, peek(walk));
+      return peek(walk).kind === "identifier"
+        ? name(walk, peek(walk))
+        : missingOperand(behind(walk), peek(walk), top(walk));
     case "(":
       return descend(walk, "group", token);
     case "[":
@@ -104,14 +90,14 @@ function operand(walk: Walk): Expecting | Issue {
     case "?":
       if (inside.fresh && (inside.kind === "map" || inside.kind === "message" || inside.kind === "list"))
         return optional(token, "a field set only when its value is present ('?name: value')");
-      return missingOperand(walk, token);
+      return missingOperand(behind(walk), token, top(walk));
     case ")":
     case "]":
     case "}":
       if (inside.fresh && mayBeEmpty(inside) && token.text === closing[inside.kind]) return close(walk);
-      return missingOperand(walk, token);
+      return missingOperand(behind(walk), token, top(walk));
     default:
-      return missingOperand(walk, token);
+      return missingOperand(behind(walk), token, top(walk));
   }
 }
 
@@ -147,7 +133,7 @@ function fieldKey(walk: Walk, token: Token): Expecting | Issue {
       token.start,
       token.end - token.start,
     );
-  if (token.kind !== "identifier") return missingOperand(walk, token);
+  if (token.kind !== "identifier") return missingOperand(behind(walk), token, top(walk));
   if (next.text !== ":")
     return syntaxIssue(
       `':' is expected after '${token.text}', found ${describe(next)}`,
@@ -166,7 +152,7 @@ function descend(walk: Walk, kind: Frame["kind"], token: Token): Expecting | Iss
   walk.frames.push(frame(kind, token));
   walk.prefixes = 0;
   walk.at += 1;
-  return walk.frames.length > walk.depthMax ? tooDeep(walk, token) : "operand";
+  return walk.frames.length > walk.depthMax ? tooDeep(walk.depthMax, token) : "operand";
 }
 
 function close(walk: Walk): Expecting {
@@ -186,12 +172,12 @@ function operator(walk: Walk): Expecting | Issue {
     case ".":
       return select(walk, token);
     case "(":
-      return walk.callable ? descend(walk, "call", token) : missingOperator(token, inside);
+      return walk.callable ? descend(walk, "call", token) : missingOperator(behind(walk), token, inside);
     case "[":
       if (peek(walk, 1).text === "?") return optional(peek(walk, 1), "an index that may be missing ('[?i]')");
       return descend(walk, "index", token);
     case "{":
-      return walk.qualified ? descend(walk, "message", token) : missingOperator(token, inside);
+      return walk.qualified ? descend(walk, "message", token) : missingOperator(behind(walk), token, inside);
     case "?":
       return condition(walk, token, inside);
     case ":":
@@ -203,7 +189,7 @@ function operator(walk: Walk): Expecting | Issue {
     case "}":
       return closeWith(walk, token, inside);
     default:
-      return missingOperator(token, inside);
+      return missingOperator(behind(walk), token, inside);
   }
 }
 
@@ -297,103 +283,4 @@ function end(token: Token, inside: Frame): Expecting | Issue {
     inside.open.start,
     1,
   );
-}
-
-/** Why the entry that ends at `token` is none yet. */
-function finished(inside: Frame, token: Token): Issue | undefined {
-  if (inside.condition !== undefined) {
-    return syntaxIssue("the condition has no ':'", "a ? b : c", inside.condition.start, 1);
-  }
-  if (inside.atKey && inside.kind === "map" && !inside.fresh) {
-    return syntaxIssue(
-      `':' is expected, found ${describe(token)}`,
-      "an entry is key: value",
-      token.start,
-      token.end - token.start,
-    );
-  }
-  return undefined;
-}
-
-function missingOperand(walk: Walk, token: Token): Issue {
-  const before = walk.at === 0 ? undefined : walk.tokens[walk.at - 1];
-  const inside = top(walk);
-  if (token.kind === "end" && inside.open !== undefined && inside.fresh) {
-    return syntaxIssue(
-      `'${inside.open.text}' is never closed`,
-      `a '${closing[inside.kind]}' is missing`,
-      inside.open.start,
-      1,
-    );
-  }
-  const behind = before === undefined ? "" : ` after '${before.text}'`;
-  return syntaxIssue(
-    `a value is expected${behind}, found ${describe(token)}`,
-    operandHint(before, token),
-    token.kind === "end" && before !== undefined ? before.start : token.start,
-    token.kind === "end" && before !== undefined ? before.text.length : token.text.length,
-  );
-}
-
-function operandHint(before: Token | undefined, token: Token): string | undefined {
-  if (before?.text === "=" || token.text === "=") return "equal is ==";
-  if (token.text === "&" || token.text === "|") return `the operator is ${token.text}${token.text}`;
-  if (before?.text === "&&" && token.text === "&") return "the operator is &&";
-  if (before?.text === "," && token.text === ")") return "a call ends without a comma";
-  if (before?.text === "*" && token.text === "*") return "there is no power operator";
-  if (before?.text === "+" && token.text === "+") return "there is no ++";
-  return undefined;
-}
-
-function missingOperator(token: Token, inside: Frame): Issue {
-  const length = token.end - token.start;
-  switch (token.text) {
-    case "=":
-      return syntaxIssue("'=' is no operator", "equal is ==", token.start, length);
-    case "&":
-    case "|":
-      return syntaxIssue(
-        `'${token.text}' is no operator`,
-        `the operator is ${token.text}${token.text}`,
-        token.start,
-        length,
-      );
-    case "and":
-      return syntaxIssue("'and' is no operator", "the operator is &&", token.start, length);
-    case "or":
-      return syntaxIssue("'or' is no operator", "the operator is ||", token.start, length);
-    case "!":
-      return syntaxIssue("'!' is not expected here", "unequal is !=, not in is !(a in b)", token.start, length);
-  }
-  const list = inside.kind === "map" || inside.kind === "message" || inside.kind === "list" || inside.kind === "call";
-  return syntaxIssue(
-    `an operator is expected, found ${describe(token)}`,
-    list ? `a ',' is missing before ${describe(token)}` : undefined,
-    token.start,
-    length,
-  );
-}
-
-function optional(token: Token, what: string): Issue {
-  return {
-    code: "NOT_YET",
-    message: `${what} is not yet supported`,
-    hint: "a bare selection already copies presence; else test with has()",
-    offset: token.start,
-    length: 1,
-  };
-}
-
-function tooDeep(walk: Walk, token: Token): Issue {
-  return {
-    code: "CEL_LIMIT",
-    message: `the expression is nested more than ${walk.depthMax} deep`,
-    hint: undefined,
-    offset: token.start,
-    length: token.end - token.start,
-  };
-}
-
-function describe(token: Token): string {
-  return token.kind === "end" ? "the end" : `'${token.text}'`;
 }
