@@ -64,6 +64,9 @@ export function toCliFailure(error: ServiceError, address: string): CliFailure {
   const make = (exitCode: ExitCode, what: string, next: string): CliFailure =>
     new CliFailure(exitCode, what, where, next, error);
   switch (error.code) {
+    case code.CANCELLED:
+      // Our calls are never cancelled from here: the orchestrator closed the connection while it shut down.
+      return make(exit.unreachable, "the orchestrator closed the connection", "try again");
     case code.UNAVAILABLE:
       return reason === ""
         ? make(

@@ -186,6 +186,20 @@ test("a drain sends waiting callers away with UNAVAILABLE and the run's id", asy
   expect([error?.code, detailsOf(error).info.reason, runId]).toEqual([status.UNAVAILABLE, "SHUTTING_DOWN", someRun]);
 });
 
+test("a drain answers who waits for a run with the run as it stands", async () => {
+  const { front, server, address } = await open();
+  front.run = { state: Run_State.RUNNING };
+  const client = new RunsClient(address, credentials.createInsecure());
+  clients.push(client);
+  const answer = new Promise((resolve) =>
+    client.wait({ runId: someRun, timeout: undefined }, (error, response) => resolve({ error, response })),
+  );
+  await front.waited;
+  await server.drain();
+  await server[Symbol.asyncDispose]();
+  expect(await answer).toMatchObject({ error: null, response: { done: false, run: { runId: someRun, state: Run_State.RUNNING } } });
+});
+
 test("health follows the server and knows the services of deployed workflows", async () => {
   const { server, address } = await open();
   const client = new HealthClient(address, credentials.createInsecure());
