@@ -1,12 +1,13 @@
-import { jetstream } from "@nats-io/jetstream";
+import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import type { JsMsg } from "@nats-io/jetstream";
 import { createRegistry } from "@bufbuild/protobuf";
 import { StringValueSchema } from "@bufbuild/protobuf/wkt";
 import { randomUUID } from "node:crypto";
+import { Event } from "../../proto/gen/sidestep/internal/v1/event.ts";
 import { Call, Call_OnExhausted, Plan, Step } from "../../proto/gen/sidestep/internal/v1/plan.ts";
 import { Ask, AskReply, AskReply_Verdict, Failure_Origin, Outcome, Task } from "../../proto/gen/sidestep/internal/v1/task.ts";
 import { attemptKey } from "../../proto/wire/attempt.ts";
-import { fromHex, toHex } from "../../proto/wire/runId.ts";
+import { fromHex, parseRunId, toHex } from "../../proto/wire/runId.ts";
 import type { RunId } from "../../proto/wire/runId.ts";
 import { toNames } from "../../proto/wire/subjects.ts";
 import type { Nats } from "../../runtime/src/natsConnection.ts";
@@ -234,4 +235,22 @@ export async function ask(nats: Nats, sidecarId: string, task: Task, delivery: n
   const subject = names.askSubject(service, partition);
   const answer = await nats.connection.request(subject, question, { timeout: 3000 }).catch(() => undefined);
   return answer === undefined ? AskReply_Verdict.NOT_NOW : AskReply.decode(answer.data).verdict;
+}
+
+/** How many ends each run has in the logs. */
+export async function endsOfRuns(url: string, partitions: number): Promise<ReadonlyMap<string, number>> {
+  await using nats = await connectTo(url);
+  const manager = await jetstreamManager(nats.connection);
+  const ends = new Map<string, number>();
+  for (let partition = 0; partition < partitions; partition++) {
+    const stream = names.logStream(partition);
+    const { state } = await manager.streams.info(stream);
+    for (let seq = state.first_seq; seq <= state.last_seq; seq++) {
+      const message = await manager.streams.getMessage(stream, { seq });
+      const run = message?.subject.split(".")[3];
+      if (message === null || run === undefined || parseRunId(run) === undefined || !message.subject.endsWith(".e")) continue;
+      if (Event.decode(message.data).kind?.$case === "runEnded") ends.set(run, (ends.get(run) ?? 0) + 1);
+    }
+  }
+  return ends;
 }

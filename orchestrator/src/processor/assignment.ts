@@ -19,6 +19,8 @@ export interface AssignmentOptions {
   readonly leases: Leases;
   readonly beats: Beats;
   readonly isConnected: () => boolean;
+  /** Without a beat for so long an orchestrator counts as dead. */
+  readonly silenceMs: number;
   readonly logger: Log;
   readonly toHolding: (partition: number) => HoldingOptions;
   /** Told when a partition begins to be worked on; what it returns is disposed of at its end. */
@@ -26,8 +28,6 @@ export interface AssignmentOptions {
 }
 
 const lookEveryMs = 500;
-/** Without a beat for this long an orchestrator counts as dead. */
-const silenceMs = 3000;
 const retakeAfterMs = 5000;
 
 /** Beats, and takes every partition that is free: never owned, released, or of an orchestrator that has fallen silent. */
@@ -42,7 +42,7 @@ export function openAssignment(options: AssignmentOptions): Assignment {
   let wasConnected = false;
   let listeningSinceMs = Date.now();
 
-  const isSilent = (owner: string): boolean => Date.now() - Math.max(beatMs.get(owner) ?? 0, listeningSinceMs) > silenceMs;
+  const isSilent = (owner: string): boolean => Date.now() - Math.max(beatMs.get(owner) ?? 0, listeningSinceMs) > options.silenceMs;
   const isFree = (found: LeaseRecord | undefined): boolean =>
     found === undefined || found.lease.owner === "" || found.lease.owner === orchestrator || isSilent(found.lease.owner);
 

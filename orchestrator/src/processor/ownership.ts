@@ -49,6 +49,8 @@ export interface Bounds {
   readonly takeoverPart: number;
   /** Idle runs are looked for this often. */
   readonly sweepEveryMs: number;
+  /** Without a beat for so long an orchestrator counts as dead, and its partitions as free. */
+  readonly silenceMs: number;
 }
 
 export const defaultBounds: Bounds = {
@@ -60,6 +62,7 @@ export const defaultBounds: Bounds = {
   waitingMax: 1000,
   takeoverPart: 20_000,
   sweepEveryMs: 1000,
+  silenceMs: 3000,
 };
 
 /** What an owned partition is worked on with, for as long as it is owned. */

@@ -76,6 +76,7 @@ export interface Processor extends AsyncDisposable {
 /** Opens it. It takes what partitions are free by itself, now and later. */
 export function openProcessor(options: ProcessorOptions): Processor {
   const { ports, layouts, logger } = options;
+  const bounds = { ...defaultBounds, ...options.bounds };
   const counts = zeroCounts();
   const partitions = partitionCount(layouts);
   const clock = openLogClock(options.now, (offsetMs) =>
@@ -100,7 +101,7 @@ export function openProcessor(options: ProcessorOptions): Processor {
       log: logOf(partition),
       clock,
       counts,
-      bounds: { ...defaultBounds, ...options.bounds },
+      bounds,
       logger: logger.with({ partition }),
     }),
   });
@@ -110,6 +111,7 @@ export function openProcessor(options: ProcessorOptions): Processor {
     leases: ports.leases,
     beats: ports.beats,
     isConnected: ports.isConnected,
+    silenceMs: bounds.silenceMs,
     logger,
     toHolding,
     onHeld: (partition, { partition: working }) => {

@@ -1,11 +1,7 @@
 import { expect, test } from "vitest";
-import { jetstreamManager } from "@nats-io/jetstream";
-import { Event } from "../../../proto/gen/sidestep/internal/v1/event.ts";
-import { parseRunId } from "../../../proto/wire/runId.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
-import { connectTo } from "../../../test/support/connectTo.ts";
 import { startNats } from "../../../test/support/nats.ts";
-import { makeCall, makePlan, makeWait, names, openFakeSidecar, openOrchestrator } from "../../../test/support/orchestrators.ts";
+import { endsOfRuns, makeCall, makePlan, makeWait, openFakeSidecar, openOrchestrator } from "../../../test/support/orchestrators.ts";
 import type { Orchestrator } from "../../../test/support/orchestrators.ts";
 import { startTcpProxy } from "../../../test/support/tcpProxy.ts";
 
@@ -15,24 +11,6 @@ const partitions = 2;
 async function waitForAll(orchestrator: Orchestrator, runs: readonly RunId[]): Promise<readonly string[]> {
   const ends = await Promise.all(runs.map((runId) => orchestrator.processor.front.wait(runId, AbortSignal.timeout(25_000))));
   return ends.map(({ kind }) => kind);
-}
-
-/** Sequences of everything that says that runs ended, by run. */
-async function endsInLog(url: string): Promise<ReadonlyMap<string, number>> {
-  await using nats = await connectTo(url);
-  const manager = await jetstreamManager(nats.connection);
-  const ends = new Map<string, number>();
-  for (let partition = 0; partition < partitions; partition++) {
-    const stream = names.logStream(partition);
-    const { state } = await manager.streams.info(stream);
-    for (let seq = state.first_seq; seq <= state.last_seq; seq++) {
-      const message = await manager.streams.getMessage(stream, { seq });
-      const run = message?.subject.split(".")[3];
-      if (message === null || run === undefined || parseRunId(run) === undefined || !message.subject.endsWith(".e")) continue;
-      if (Event.decode(message.data).kind?.$case === "runEnded") ends.set(run, (ends.get(run) ?? 0) + 1);
-    }
-  }
-  return ends;
 }
 
 test("a second orchestrator goes on with the runs of one that was killed, and every run ends once", async () => {
@@ -46,7 +24,7 @@ test("a second orchestrator goes on with the runs of one that was killed, and ev
   const kinds = await waitForAll(second, runs);
   expect(new Set(kinds)).toEqual(new Set(["ended"]));
   expect(second.processor.owned()).toEqual([0, 1]);
-  const ends = await endsInLog(server.url);
+  const ends = await endsOfRuns(server.url, partitions);
   expect(runs.map((runId) => ends.get(runId))).toEqual(runs.map(() => 1));
   expect(sidecar.calls.length).toBe(new Set(sidecar.calls).size);
 });
@@ -80,7 +58,7 @@ test("an owner that stood still for long and goes on doubles nothing", async () 
   expect(new Set(kinds)).toEqual(new Set(["ended"]));
   const later = await Promise.all(Array.from({ length: 10 }, () => second.begin(plan)));
   expect(new Set(await waitForAll(second, later))).toEqual(new Set(["ended"]));
-  const ends = await endsInLog(server.url);
+  const ends = await endsOfRuns(server.url, partitions);
   expect(runs.map((runId) => ends.get(runId))).toEqual(runs.map(() => 1));
   expect(sidecar.calls.length).toBe(new Set(sidecar.calls).size);
 });

@@ -1,0 +1,47 @@
+import { expect, test } from "vitest";
+import { startNats } from "../../../test/support/nats.ts";
+import { makeCall, makePlan, makeWait, openFakeSidecar, openOrchestrator } from "../../../test/support/orchestrators.ts";
+
+const within = (): AbortSignal => AbortSignal.timeout(25_000);
+
+test("a run that is idle is dropped from memory and loaded again when something comes for it", async () => {
+  await using server = await startNats();
+  const plan = makePlan([makeCall("a"), makeWait("pause", 2600), makeCall("b")]);
+  await using orchestrator = await openOrchestrator(server.url, plan, {
+    over: { bounds: { idleMs: 0, endedIdleMs: 0, sweepEveryMs: 100 } },
+  });
+  await using sidecar = await openFakeSidecar(server.url);
+  const runs = await Promise.all(Array.from({ length: 20 }, () => orchestrator.begin(plan)));
+  await sidecar.called(20);
+  const { counts, front } = orchestrator.processor;
+  await expect.poll(() => counts.evictions).toBeGreaterThanOrEqual(20);
+  const ends = await Promise.all(runs.map((runId) => front.wait(runId, within())));
+  expect(ends.every(({ kind }) => kind === "ended")).toBe(true);
+  expect(counts.loads).toBeGreaterThanOrEqual(20);
+  expect(sidecar.calls).toHaveLength(40);
+});
+
+test("reading stops while too many events are not done, and goes on by itself", async () => {
+  await using server = await startNats();
+  const plan = makePlan([makeCall("a"), makeCall("b")]);
+  await using orchestrator = await openOrchestrator(server.url, plan, { over: { bounds: { unfinishedMax: 4, waitingMax: 2 } } });
+  await using sidecar = await openFakeSidecar(server.url);
+  const ends = await Promise.all(
+    Array.from({ length: 60 }, async () => orchestrator.processor.front.wait(await orchestrator.begin(plan), within())),
+  );
+  expect(ends.every(({ kind }) => kind === "ended")).toBe(true);
+  expect(sidecar.calls).toHaveLength(120);
+});
+
+test("a takeover goes through a long window part by part", async () => {
+  await using server = await startNats();
+  const plan = makePlan([makeCall("a"), makeCall("b")]);
+  const absent = await openOrchestrator(server.url, plan, { over: { ownsPartitions: false } });
+  const runs = await Promise.all(Array.from({ length: 100 }, () => absent.begin(plan)));
+  await using orchestrator = await openOrchestrator(server.url, plan, { over: { bounds: { takeoverPart: 7 } } });
+  await using sidecar = await openFakeSidecar(server.url);
+  const ends = await Promise.all(runs.map((runId) => orchestrator.processor.front.wait(runId, within())));
+  expect(ends.every(({ kind }) => kind === "ended")).toBe(true);
+  expect(sidecar.calls).toHaveLength(200);
+  await absent[Symbol.asyncDispose]();
+});

@@ -1,0 +1,51 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { expect, test } from "vitest";
+import { Run_State } from "../../../proto/gen/sidestep/v1/run.ts";
+import type { RunId } from "../../../proto/wire/runId.ts";
+import { startNats } from "../../../test/support/nats.ts";
+import { endsOfRuns, makeCall, makePlan, makeWait, openFakeSidecar, openOrchestrator } from "../../../test/support/orchestrators.ts";
+import type { Orchestrator } from "../../../test/support/orchestrators.ts";
+
+const plan = makePlan([makeCall("a"), makeWait("short", 50), makeCall("b"), makeWait("long", 2200), makeCall("c")]);
+const options = { partitions: 2, over: { bounds: { silenceMs: 1200, idleMs: 300, sweepEveryMs: 100 } } };
+
+test("owners and nats-server are killed again and again: every accepted run ends once, every attempt is made once", async () => {
+  await using server = await startNats();
+  await using door = await openOrchestrator(server.url, plan, { ...options, over: { ownsPartitions: false } });
+  await using sidecar = await openFakeSidecar(server.url, async (task) => {
+    await pause(Math.random() * 20);
+    return task.attempt?.attempt === 1 && Math.random() < 0.2 ? { code: 14 } : "complete";
+  });
+  const owners: Orchestrator[] = [await openOrchestrator(server.url, plan, options)];
+  const accepted: RunId[] = [];
+  let isStarting = true;
+  const starting = (async () => {
+    while (isStarting) {
+      const result = await door.start(plan);
+      if (result.kind === "started") accepted.push(result.runId);
+      await pause(15);
+    }
+  })();
+  for (let round = 0; round < 6; round++) {
+    await pause(200 + Math.random() * 800);
+    if (round % 3 === 2) {
+      await server.kill9();
+      await server.restart();
+    } else {
+      owners.push(await openOrchestrator(server.url, plan, options));
+      await owners.shift()?.kill();
+    }
+  }
+  isStarting = false;
+  await starting;
+  expect(accepted.length).toBeGreaterThan(50);
+  const { front } = door.processor;
+  const waited = await Promise.all(accepted.map((runId) => front.wait(runId, AbortSignal.timeout(25_000))));
+  expect(waited.filter(({ kind }) => kind !== "ended")).toEqual([]);
+  const states = await Promise.all(accepted.map(async (runId) => front.get(runId)));
+  expect(states.filter((found) => found.kind !== "run" || found.run.state !== Run_State.COMPLETED)).toEqual([]);
+  const ends = await endsOfRuns(server.url, options.partitions);
+  expect(accepted.filter((runId) => ends.get(runId) !== 1)).toEqual([]);
+  expect(sidecar.calls.filter((key, i) => sidecar.calls.indexOf(key) !== i)).toEqual([]);
+  for (const owner of owners) await owner[Symbol.asyncDispose]();
+}, 60_000);
