@@ -30,6 +30,9 @@ export type SidecarOptions = {
   readonly log: Log;
 };
 
+/** Who takes the tasks of a service. */
+type Provider = Service & { readonly isServing: boolean; readonly target: string };
+
 type Pulling = { readonly puller: TaskPuller; readonly control: Disposable };
 
 const extendCheckMs = 1_000;
@@ -49,6 +52,8 @@ export class Sidecar {
   readonly #publisher: Publisher;
   readonly #catalog: CatalogWriter;
   readonly #timers: readonly NodeJS.Timeout[];
+  #providers: ReadonlyMap<string, Provider> = new Map();
+  #isPullDue = false;
   #offset: ClockOffset = unknownOffset;
   #isDraining = false;
 
@@ -57,7 +62,7 @@ export class Sidecar {
     this.#publisher = openPublisher(options.nats.connection);
     this.#catalog = openCatalog(this.#publisher, options.names, options.facts.id);
     this.worker = new Worker(this.#ports(), { concurrency: options.concurrency, sidecar: options.facts });
-    this.worker.onRoom(() => this.#pullAll());
+    this.worker.onRoom(() => this.#pullSoon());
     this.#timers = [
       setInterval(() => this.worker.extend(), extendCheckMs),
       setInterval(() => this.#sayAll(), catalogEveryMs),
@@ -72,20 +77,20 @@ export class Sidecar {
 
   /** What is offered now, and whether tasks of it are pulled. */
   serving(): readonly { readonly service: string; readonly isServing: boolean }[] {
-    return this.#services().map((service) => ({ service, isServing: this.#provider(service)?.isServing ?? false }));
+    return [...this.#providers].map(([service, { isServing }]) => ({ service, isServing }));
   }
 
   /** Begins, pauses and ends pulling, as the offers are now. */
   update(): void {
     if (this.#isDraining) return;
-    const services = new Set(this.#services());
-    for (const service of services) {
+    this.#providers = providersOf([...this.#watches]);
+    for (const [service, { isServing }] of this.#providers) {
       const { puller } = this.#pulling.get(service) ?? this.#begin(service);
-      if (this.#provider(service)?.isServing === true) puller.resume();
+      if (isServing) puller.resume();
       else puller.pause();
     }
     for (const [service, { puller, control }] of this.#pulling) {
-      if (services.has(service)) continue;
+      if (this.#providers.has(service)) continue;
       this.#pulling.delete(service);
       control[Symbol.dispose]();
       void puller.close();
@@ -113,37 +118,12 @@ export class Sidecar {
     for (const [, { control }] of pulling) control[Symbol.dispose]();
     this.#pulling.clear();
     // The last acknowledgements are written before the connection closes.
-    if (this.#options.nats.isConnected())
-      await atMost(
-        lastWordsMs,
-        this.#options.nats.connection.flush().catch(() => undefined),
-      );
+    const { nats } = this.#options;
+    const flushed = nats.isConnected() ? nats.connection.flush() : Promise.resolve();
+    await atMost(lastWordsMs, Promise.allSettled([flushed]));
     this.#publisher[Symbol.dispose]();
     for (const watch of this.#watches) watch[Symbol.dispose]();
     return isDone;
-  }
-
-  #services(): readonly string[] {
-    return [...new Set([...this.#watches].flatMap((watch) => watch.offers().map((offer) => offer.exposed.service)))];
-  }
-
-  /** Who offers a service: the first that is healthy. */
-  #provider(service: string): (Service & { readonly isServing: boolean; readonly target: string }) | undefined {
-    const found = [...this.#watches].flatMap((watch) =>
-      watch
-        .offers()
-        .filter((offer) => offer.exposed.service === service)
-        .map((offer) => ({ watch, offer })),
-    );
-    const best = found.find(({ offer }) => offer.isServing) ?? found[0];
-    if (best === undefined) return undefined;
-    const { watch, offer } = best;
-    return {
-      offered: offer.exposed,
-      isServing: offer.isServing,
-      target: watch.channel.target.text,
-      invoke: (request) => invoke(watch.channel, request),
-    };
   }
 
   #begin(service: string): Pulling {
@@ -157,7 +137,7 @@ export class Sidecar {
         room: () => {
           const free = this.worker.free();
           const outstanding = [...this.#pulling.values()].reduce((sum, one) => sum + one.puller.outstanding(), 0);
-          return { free, unasked: free - outstanding };
+          return { free, unasked: free - outstanding, slots: this.#options.concurrency };
         },
         accept: (delivery) => this.#accept(service, delivery),
       }),
@@ -175,21 +155,27 @@ export class Sidecar {
 
   #accept(service: string, delivery: Delivery): void {
     this.#offset = observeClock(this.#offset, delivery.storedAtMs, delivery.receivedAtMs);
-    const provider = this.#provider(service);
+    const provider = this.#providers.get(service);
     // Asked for while it still served: another sidecar may have one that does.
     if (provider?.isServing !== true) delivery.nak(awayDelayMs);
     else this.worker.accept(delivery, provider);
   }
 
-  #pullAll(): void {
-    for (const { puller } of this.#pulling.values()) puller.pull();
+  /** Slots that get free together are asked for together. */
+  #pullSoon(): void {
+    if (this.#isPullDue) return;
+    this.#isPullDue = true;
+    setImmediate(() => {
+      this.#isPullDue = false;
+      for (const { puller } of this.#pulling.values()) puller.pull();
+    });
   }
 
   #sayAll(): void {
     const { facts, concurrency, nats, log } = this.#options;
     if (this.#isDraining || !nats.isConnected()) return;
     for (const service of this.#pulling.keys()) {
-      const provider = this.#provider(service);
+      const provider = this.#providers.get(service);
       if (provider === undefined) continue;
       const methods = (provider.offered.methods ?? []).map((method) => `${service}/${method.name}`);
       const entry = {
@@ -221,4 +207,21 @@ export class Sidecar {
       observer: measures,
     };
   }
+}
+
+/** Of several processes that offer a service the first that is healthy. */
+function providersOf(watches: readonly ServiceWatch[]): ReadonlyMap<string, Provider> {
+  const providers = new Map<string, Provider>();
+  for (const watch of watches) {
+    for (const { exposed, isServing } of watch.offers()) {
+      if (providers.get(exposed.service)?.isServing === true) continue;
+      providers.set(exposed.service, {
+        offered: exposed,
+        isServing,
+        target: watch.channel.target.text,
+        invoke: (request) => invoke(watch.channel, request),
+      });
+    }
+  }
+  return providers;
 }

@@ -1,12 +1,15 @@
 /**
- * How many tasks a service asks for at a time. An idle one asks for a single task, so that many services can share few slots; one that
- * gets what it asks for doubles up.
+ * How many tasks a service asks for at a time. An idle one asks for few, so that many services can share the slots; one that gets what it
+ * asks for doubles up.
  */
 export type PullWindow = { readonly size: number };
 
-export const firstWindow: PullWindow = { size: 1 };
+/** Where a service begins, for a sidecar of so many slots. */
+export function firstWindow(concurrency: number): PullWindow {
+  return { size: Math.min(Math.max(Math.floor(concurrency / 8), 1), 8) };
+}
 
-/** A pull was filled to the last task. */
+/** What was asked for has all come. */
 export function grown(window: PullWindow, sizeMax: number): PullWindow {
   return { size: Math.min(window.size * 2, Math.max(sizeMax, 1)) };
 }

@@ -8,8 +8,8 @@ import { firstWindow, grown, nextBatch } from "../core/pullWindow.ts";
 import type { PullWindow } from "../core/pullWindow.ts";
 import type { Delivery } from "../ports.ts";
 
-/** How many free slots there are, and how many of them nobody has asked a task for yet, over all services. */
-export type Room = { readonly free: number; readonly unasked: number };
+/** How many slots there are, how many are free, and for how many of those nobody has asked a task yet, over all services. */
+export type Room = { readonly free: number; readonly unasked: number; readonly slots: number };
 
 export type PullerOptions = {
   readonly nats: Nats;
@@ -45,7 +45,7 @@ export class TaskPuller {
   #outstanding = 0;
   readonly #forget: () => void;
   readonly #watchdog: NodeJS.Timeout;
-  #window: PullWindow = firstWindow;
+  #window: PullWindow;
   #count = 0;
   #heardAtMs = 0;
   #isActive = false;
@@ -56,6 +56,7 @@ export class TaskPuller {
 
   constructor(options: PullerOptions) {
     this.#options = options;
+    this.#window = firstWindow(options.room().slots);
     const { nats, names, service } = options;
     this.#subject = `$JS.API.CONSUMER.MSG.NEXT.${names.tasksStream}.${names.taskConsumer(service)}`;
     this.#subscription = nats.connection.subscribe(`${this.#inbox}*`, {
@@ -83,7 +84,7 @@ export class TaskPuller {
   /** Asks for none; what was asked for may still come. */
   pause(): void {
     this.#isActive = false;
-    this.#window = firstWindow;
+    this.#window = firstWindow(this.#options.room().slots);
   }
 
   /** Asks for tasks when there is room. */
@@ -120,7 +121,7 @@ export class TaskPuller {
     this.#outstanding -= 1;
     if (this.#outstanding <= 0) {
       this.#clear();
-      this.#window = grown(this.#window, windowMax);
+      this.#window = grown(this.#window, Math.min(this.#options.room().slots, windowMax));
     }
     if (this.#isMissing) this.#found();
     if (delivery !== undefined) this.#options.accept(delivery);
@@ -138,7 +139,7 @@ export class TaskPuller {
     )
       return;
     if (code === 408 || code === 404) {
-      if (this.#pulls.size === 0) this.#window = firstWindow;
+      if (this.#pulls.size === 0) this.#window = firstWindow(this.#options.room().slots);
       this.pull();
       return;
     }
@@ -170,7 +171,7 @@ export class TaskPuller {
 
   /** Waits a little before the next pull, longer each time. */
   #rest(): void {
-    this.#window = firstWindow;
+    this.#window = firstWindow(this.#options.room().slots);
     if (this.#resting !== undefined || this.#isClosed) return;
     this.#resting = setTimeout(() => {
       this.#resting = undefined;
@@ -187,7 +188,7 @@ export class TaskPuller {
 
   #restart(): void {
     this.#clear();
-    this.#window = firstWindow;
+    this.#window = firstWindow(this.#options.room().slots);
     clearTimeout(this.#resting);
     this.#resting = undefined;
     this.#missingPauseMs = missingPauseMs;
@@ -202,7 +203,7 @@ export class TaskPuller {
     if (this.#pulls.size > 0 && now - this.#heardAtMs > silenceMaxMs) {
       this.#options.log.warn("a pull fell silent, pulling anew", { service: this.#options.service });
       this.#clear();
-      this.#window = firstWindow;
+      this.#window = firstWindow(this.#options.room().slots);
     }
     this.pull();
   }
