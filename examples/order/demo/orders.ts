@@ -55,8 +55,8 @@ export function fulfil(
           });
       },
     );
-    call.on("metadata", (headers: grpc.Metadata) => {
-      runId = String(headers.get("sidestep-run-id")[0] ?? "");
+    call.on("metadata", (answered: grpc.Metadata) => {
+      runId = String(answered.get("sidestep-run-id")[0] ?? "");
       onRun?.(runId);
     });
   });
