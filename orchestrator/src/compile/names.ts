@@ -1,4 +1,5 @@
 import type { ValueType } from "../engine/expression/value.ts";
+import { builtInVariables } from "./cel/reserved.ts";
 import type { BuiltIn, Scope, StepVisibility, Variable } from "./cel/scope.ts";
 
 /**
@@ -22,15 +23,17 @@ export type SavedNames = readonly (readonly [
 const inRun: ReadonlySet<BuiltIn> = new Set<BuiltIn>(["run", "now", "metadata"]);
 const atStart: ReadonlySet<BuiltIn> = new Set<BuiltIn>(["metadata"]);
 
-/** `input`, and every step id of the workflow, all still to come. */
-export function newNames(input: ValueType, ids: Iterable<string>): Names {
+/** `input`, and every step id of the workflow, all still to come; `wrongIds` are never readable. */
+export function newNames(input: ValueType, ids: Iterable<string>, wrongIds: ReadonlySet<string>): Names {
   const variables = new Map<string, Variable>([["input", { kind: "certain", type: input }]]);
   const steps = new Map<string, StepVisibility>();
   for (const id of ids) {
     variables.set(id, { kind: "hidden", reason: "it comes later" });
     steps.set(id, { kind: "hidden", reason: "it comes later" });
   }
-  return { variables, steps, broken: new Set() };
+  const broken = new Set([...wrongIds].filter((id) => !builtInVariables.has(id)));
+  for (const id of broken) variables.set(id, { kind: "hidden", reason: "no step can have this name" });
+  return { variables, steps, broken };
 }
 
 /** What an expression of a running workflow may use at this point. */

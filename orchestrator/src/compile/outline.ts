@@ -8,6 +8,8 @@ import type { Place } from "./place.ts";
 export interface Outline {
   /** The path of the step that each id names; of two steps with the same id, the first. */
   readonly ids: ReadonlyMap<string, string>;
+  /** Ids that no step can have, but that expressions may well use. */
+  readonly wrongIds: ReadonlySet<string>;
   /** It is small enough to be compiled. */
   readonly fits: boolean;
 }
@@ -16,6 +18,7 @@ export interface Outline {
 export function outlineOf(surroundings: Surroundings, steps: readonly Step[], root: Place): Outline {
   const { findings, limits, packages } = surroundings;
   const seen = new Map<string, string>();
+  const wrongIds = new Set<string>();
   let count = 0;
   let fits = true;
   const tooLarge = (place: Place, message: string, hint: string): void => {
@@ -31,9 +34,10 @@ export function outlineOf(surroundings: Surroundings, steps: readonly Step[], ro
     const at = fieldOf(place, "id");
     const why = whyNotAnIdentifier(step.id, packages);
     const first = seen.get(step.id);
-    if (why !== undefined)
+    if (why !== undefined) {
       findings.add("STEP_ID", at, `a step can't be named '${step.id}': ${why}`, "choose another id");
-    else if (step.id.length > limits.nameLengthMax) {
+      wrongIds.add(step.id);
+    } else if (step.id.length > limits.nameLengthMax) {
       findings.add(
         "LIMIT",
         at,
@@ -64,7 +68,7 @@ export function outlineOf(surroundings: Surroundings, steps: readonly Step[], ro
     }
   };
   walk(steps, root, 1);
-  return { ids: seen, fits };
+  return { ids: seen, wrongIds, fits };
 }
 
 function blocksOf(step: Step, place: Place): readonly { readonly steps: readonly Step[]; readonly place: Place }[] {

@@ -11,6 +11,7 @@ import { compileExpression } from "./expression.ts";
 import { whyNotMetadata } from "./header.ts";
 import { newNames, scopeAtStart } from "./names.ts";
 import { outlineOf } from "./outline.ts";
+import type { Outline } from "./outline.ts";
 import { elementOf, fieldOf } from "./place.ts";
 import type { Place } from "./place.ts";
 import { durationOr, mergeSettings } from "./settings.ts";
@@ -42,7 +43,7 @@ export function compileWorkflow(
   const outline = outlineOf(surroundings, definition.step, place);
   if (definition.step.length === 0) findings.add("EMPTY_BLOCK", place, "the workflow has no steps", "add `step { … }`");
   if (!outline.fits) return undefined;
-  const context = newContext(surroundings, method, definition, place, serviceSettings, outline.ids);
+  const context = newContext(surroundings, method, definition, place, serviceSettings, outline);
   refuseLater(context, definition, place);
   const key = compileKey(context, definition, place);
   const attributes = compileAttributes(context, definition, place);
@@ -80,7 +81,7 @@ function newContext(
   definition: Workflow,
   place: Place,
   serviceSettings: Settings,
-  ids: ReadonlyMap<string, string>,
+  outline: Outline,
 ): Context {
   const request = { kind: "message", message: method.input } as const;
   const { findings, limits } = surroundings;
@@ -93,9 +94,9 @@ function newContext(
     method,
     request,
     container: method.parent.file.proto.package,
-    names: newNames(request, ids.keys()),
+    names: newNames(request, outline.ids.keys(), outline.wrongIds),
     settings,
-    ids,
+    ids: outline.ids,
     types: new Set([method.input.typeName, method.output.typeName]),
     methods: new Map(),
     finished: [],

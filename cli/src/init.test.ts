@@ -1,0 +1,52 @@
+import { mkdtempSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { check } from "./check.ts";
+import { init } from "./init.ts";
+import { ownProtoFolder, schemaFile } from "./ownProto.ts";
+
+let folder = "";
+let lines: string[] = [];
+const out = (text: string): void => {
+  lines.push(text);
+};
+
+beforeEach(() => {
+  folder = mkdtempSync(path.join(tmpdir(), "sidestep-init-"));
+  lines = [];
+});
+
+afterEach(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+describe("init", () => {
+  it("writes a folder that check finds nothing wrong with", async () => {
+    const fresh = path.join(folder, "made", "by", "init");
+    expect(await init(fresh, { out })).toBe(0);
+    expect(await check(fresh, { color: false, out })).toBe(0);
+    expect(lines.slice(-2)).toEqual([
+      "hello.v1.HelloWorkflow/Hello: 2 steps, calls greeting.v1.GreetingService/Greet",
+      "1 workflow, nothing wrong",
+    ]);
+    const vendored = readFileSync(path.join(fresh, "proto", schemaFile), "utf8");
+    expect(vendored).toBe(readFileSync(path.join(ownProtoFolder(), schemaFile), "utf8"));
+  });
+
+  it("overwrites nothing and writes nothing beside what exists", async () => {
+    writeFileSync(path.join(folder, "buf.yaml"), "version: v1\n");
+    mkdirSync(path.join(folder, "proto"));
+    expect(await init(folder, { out })).toBe(1);
+    expect(lines[0]).toBe("nothing written: buf.yaml exists already");
+    expect(readFileSync(path.join(folder, "buf.yaml"), "utf8")).toBe("version: v1\n");
+    expect(readdirSync(path.join(folder, "proto"))).toEqual([]);
+  });
+
+  it("says so when it can't write", async () => {
+    writeFileSync(path.join(folder, "file"), "");
+    expect(await init(path.join(folder, "file"), { out })).toBe(1);
+    expect(lines[0]).toMatch(/^can't write: /);
+    expect(lines[1]).toBe(`Where: ${path.join(folder, "file")}`);
+  });
+});
