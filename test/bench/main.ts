@@ -88,7 +88,7 @@ async function startProduct(): Promise<Side> {
   const port = await freePort();
   const address = `127.0.0.1:${port}`;
   const env = { NATS_URL: nats.url };
-  const orchestrator = await start("orchestrator/src/main.ts", ["--listen", address, "--admin-port", "0"], /ready/, {
+  const orchestrator = await start("orchestrator/src/main.ts", ["--listen", address, "--admin-port", "0"], /"msg":"ready"/, {
     ...env,
     // Sampled at 1 %, and what is sampled is really sent.
     OTEL_EXPORTER_OTLP_ENDPOINT: await openSink(),
@@ -110,7 +110,7 @@ async function startProduct(): Promise<Side> {
   const sidecar = await start(
     "sidecar/src/main.ts",
     ["--service", `127.0.0.1:${echoPort}`, "--expose", "bench.v1.Echo", "--admin-port", "0", "--concurrency", "256"],
-    /ready|serving/,
+    /sidecar ready/,
     env,
   );
   return { name: "product", address, pids: shared({ orchestrator, sidecar }) };

@@ -86,7 +86,7 @@ export async function startOrderStack(options: OrderStackOptions = {}): Promise<
 /** What an orchestrator logs when it serves. */
 export const orchestratorReady = /"msg":"ready"/;
 /** What a sidecar logs when it has begun. */
-export const sidecarReady = /"msg":"(ready|started|serving)/;
+export const sidecarReady = /"msg":"sidecar ready"/;
 
 /** Deploys the example's workflows with the command line, as a user would. */
 export async function deployOrder(address: string): Promise<void> {
