@@ -3,6 +3,7 @@ import type { AttemptId } from "../../../proto/gen/sidestep/internal/v1/event.ts
 import type { Outcome } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import type { RpcStatus } from "../../../proto/gen/sidestep/internal/v1/rpc.ts";
 import type { PublishTask } from "./command.ts";
+import { withdraw } from "./draft.ts";
 import type { Draft } from "./draft.ts";
 import { reissueAfterMs } from "./limits.ts";
 import { attemptName } from "./state.ts";
@@ -39,6 +40,7 @@ export function publishAttempt(
     step,
     publish,
     close: undefined,
+    isTold: false,
     claim: undefined,
     overdueMs: plan.queueNoticeMs > 0 ? state.nowMs + plan.queueNoticeMs + timeoutMs : Infinity,
     isOverdue: false,
@@ -50,6 +52,13 @@ export function publishAttempt(
   draft.commands.push(publish);
   draft.transitions.push({ kind: "attemptBegan", attempt: id, method: plan.method, atMs: state.nowMs });
   watchOverdue(draft, attempt);
+}
+
+/** Takes an attempt back whose task was asked for in this very turn: it never was. Answers false when it is older. */
+export function withdrawAttempt(draft: Draft, attempt: LiveAttempt): boolean {
+  if (attempt.publish.isReissue || !withdraw(draft, attempt.publish)) return false;
+  settleAttempt(draft, attempt);
+  return true;
 }
 
 /** The attempt is wanted no more; an outcome or AttemptExpired settles it. */
@@ -67,7 +76,7 @@ export function closeAttempt(draft: Draft, attempt: LiveAttempt): void {
 }
 
 /** The attempt is over: nothing of it is in flight any more. */
-export function settleAttempt(draft: Draft, attempt: LiveAttempt): void {
+function settleAttempt(draft: Draft, attempt: LiveAttempt): void {
   const { state } = draft;
   if (!state.attempts.delete(attemptName(attempt.id))) return;
   if (attempt.id.phase === Phase.FORWARD) state.forwardAttempts -= 1;
@@ -93,17 +102,21 @@ function dropReissue(draft: Draft, attempt: LiveAttempt): void {
   attempt.deferred = undefined;
 }
 
-/** Tells how an attempt ended; `outcome` undefined: none came, and none can come. */
-export function tellAttemptEnded(
-  draft: Draft,
-  attempt: LiveAttempt,
-  outcome: Outcome | undefined,
-  ended: {
-    readonly result: "completed" | "failed" | "inDoubt" | "expired";
-    readonly status: RpcStatus | undefined;
-    readonly counted: boolean;
-  },
-): void {
+/** How an attempt ended. */
+export interface AttemptEnd {
+  readonly result: "completed" | "failed" | "inDoubt" | "expired";
+  readonly status: RpcStatus | undefined;
+  readonly counted: boolean;
+  /** Another delivery of its task may still be under way: nothing is undone before that is over, too. */
+  readonly mayLinger: boolean;
+}
+
+/** An attempt ended; `outcome` undefined: none came, and none can come. Its end is told once. */
+export function endAttempt(draft: Draft, attempt: LiveAttempt, outcome: Outcome | undefined, end: AttemptEnd): void {
+  if (end.mayLinger) closeAttempt(draft, attempt);
+  else settleAttempt(draft, attempt);
+  if (attempt.isTold) return;
+  attempt.isTold = true;
   const { issuedMs, method } = attempt.publish;
   draft.transitions.push({
     kind: "attemptEnded",
@@ -112,12 +125,12 @@ export function tellAttemptEnded(
     issuedMs,
     startedMs: outcome?.startedAtMs ?? issuedMs,
     endedMs: outcome?.endedAtMs ?? draft.state.nowMs,
-    result: ended.result,
-    status: ended.status,
+    result: end.result,
+    status: end.status,
     peer: outcome?.peer ?? "",
     sidecar: outcome?.sidecar,
     delivery: outcome?.delivery ?? 0,
     sent: outcome?.sent ?? false,
-    counted: ended.counted,
+    counted: end.counted,
   });
 }

@@ -52,8 +52,7 @@ function settle(draft: Draft): void {
         break;
       case "compensating":
         compensate(draft);
-        // An overtaken attempt of a compensation is awaited, too.
-        if (state.compensating > 0 || state.attempts.size > 0 || state.worklist.length > 0) return;
+        if (state.compensating > 0 || state.worklist.length > 0) return;
         state.phase = "ending";
         break;
       case "ending":
@@ -85,10 +84,14 @@ function finishForward(draft: Draft, body: Frame): void {
   completeRun(draft, result ?? new Uint8Array(), "");
 }
 
-/** Is nothing forward in flight any more? A terminated run does not care. */
+/**
+ * Is nothing forward in flight any more? A terminated run does not care. A completed one has nothing to undo: attempts that others have
+ * overtaken don't hold its answer back.
+ */
 function hasStopped({ state }: Draft): boolean {
   if (state.verdict?.kind === "terminated") return true;
-  return state.body !== undefined && isOver(state.body) && state.forwardAttempts === 0;
+  if (state.body === undefined || !isOver(state.body)) return false;
+  return state.verdict?.kind === "completed" || state.forwardAttempts === 0;
 }
 
 function leaveStopping({ plan, state, transitions }: Draft): void {

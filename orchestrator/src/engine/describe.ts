@@ -80,7 +80,7 @@ function describeStep({ ended }: RunState, step: LiveStep): StepStatus {
     method: call?.plan.method ?? "",
     lastError: toPublicStatus(step.lastStatus),
     nextAt: timer === undefined ? undefined : toTimestamp(timer.dueMs),
-    maybeExecuted: step.maybeExecuted,
+    maybeExecuted: state.kind !== "completed" && step.maybeExecuted,
     compensation: isCompensation,
     result: step.result?.bytes ?? empty,
     resultType: step.result?.type ?? "",

@@ -112,7 +112,8 @@ function foldOutcome(draft: Draft, outcome: Outcome): boolean {
     if (id.generation !== step.generation || id.attempt > call.attempt) return false;
     return succeedCall(draft, step, call, attempt, outcome, kind.value);
   }
-  if (attempt === undefined) return false;
+  // Of an attempt that has ended once only a success counts.
+  if (attempt === undefined || attempt.isTold) return false;
   switch (kind.$case) {
     case "failed":
       failCall(draft, attempt, call, outcome, kind.value);

@@ -235,6 +235,8 @@ export interface LiveAttempt {
   publish: PublishTask;
   /** Set when it is wanted no more. */
   close: CloseAttempt | undefined;
+  /** Its end has been told, but another delivery of it may still be under way. */
+  isTold: boolean;
   /** Who claimed it first. */
   claim: Claim | undefined;
   /** When it counts as overdue, by queue_notice; Infinity: never, or it has been told. */

@@ -108,7 +108,8 @@ function endStep(
   step.endedMs = state.nowMs;
   if (step.isPending) state.pendingSteps -= 1;
   step.isPending = false;
-  releaseCall(draft, step);
+  releaseDeadline(draft, step);
+  if (step.call !== undefined) step.call.prepared = undefined;
   draft.transitions.push({
     kind: "stepEnded",
     address: addressOf(step),
@@ -119,7 +120,7 @@ function endStep(
     result,
     attempts: step.call?.attempt ?? 0,
     status: result === "failed" ? step.lastStatus : undefined,
-    maybeExecuted: step.maybeExecuted,
+    maybeExecuted: result !== "completed" && step.maybeExecuted,
   });
   if (step.phase === Phase.COMPENSATE) {
     state.compensating -= 1;
@@ -128,13 +129,6 @@ function endStep(
     if (step.plan.compensate !== undefined && (result === "completed" || step.maybeExecuted)) state.undo.push(step);
     state.worklist.push(step.frame);
   }
-}
-
-function releaseCall(draft: Draft, { call }: LiveStep): void {
-  if (call === undefined) return;
-  call.prepared = undefined;
-  if (call.deadlineTimer !== undefined) cancelTimer(draft, call.deadlineTimer);
-  call.deadlineTimer = undefined;
 }
 
 /** Stops the step until a person decides. */
@@ -155,8 +149,8 @@ export function openIncident(draft: Draft, step: LiveStep, reason: Incident_Reas
 }
 
 function releaseDeadline(draft: Draft, { call }: LiveStep): void {
-  if (call?.deadlineTimer === undefined) return;
-  cancelTimer(draft, call.deadlineTimer);
+  if (call === undefined) return;
+  if (call.deadlineTimer !== undefined) cancelTimer(draft, call.deadlineTimer);
   call.deadlineTimer = undefined;
   call.deadlineMs = undefined;
 }

@@ -1,4 +1,4 @@
-import { closeAttempt } from "./attempts.ts";
+import { closeAttempt, withdrawAttempt } from "./attempts.ts";
 import type { Draft } from "./draft.ts";
 import type { Failure, Frame, LiveStep } from "./state.ts";
 import { cancelStep } from "./step.ts";
@@ -17,6 +17,10 @@ export function stopStep(draft: Draft, step: LiveStep): void {
   const { state } = step;
   switch (state.kind) {
     case "running":
+      if (withdrawAttempt(draft, state.attempt)) {
+        cancelStep(draft, step);
+        return;
+      }
       closeAttempt(draft, state.attempt);
       step.state = { kind: "closing", attempt: state.attempt, reason: "stop" };
       return;

@@ -1,3 +1,4 @@
+import { withdraw } from "./draft.ts";
 import type { Draft } from "./draft.ts";
 import { cancelledTimersMax, overduePauseMs } from "./limits.ts";
 import type { LiveAttempt, LiveTimer, TimerPurpose } from "./state.ts";
@@ -16,7 +17,7 @@ export function armTimer(draft: Draft, dueMs: number, purpose: TimerPurpose): Li
 /** The timer is not needed any more; when it fires all the same, nobody looks for it. */
 export function cancelTimer(draft: Draft, timer: LiveTimer): void {
   const { state } = draft;
-  if (!state.timers.delete(timer.number)) return;
+  if (!state.timers.delete(timer.number) || withdraw(draft, timer.arm)) return;
   const cancel = { kind: "cancelTimer", issuedAt: draft.sequence, number: timer.number } as const;
   state.cancelledTimers.set(timer.number, cancel);
   draft.commands.push(cancel);

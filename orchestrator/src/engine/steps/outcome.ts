@@ -2,7 +2,7 @@ import { AttemptId_Phase as Phase } from "../../../../proto/gen/sidestep/interna
 import type { Failure as FailedOutcome, Outcome } from "../../../../proto/gen/sidestep/internal/v1/task.ts";
 import type { RpcStatus } from "../../../../proto/gen/sidestep/internal/v1/rpc.ts";
 import { code } from "../../../../proto/wire/status.ts";
-import { closeAttempt, settleAttempt, tellAttemptEnded } from "../attempts.ts";
+import { closeAttempt, endAttempt } from "../attempts.ts";
 import type { Draft } from "../draft.ts";
 import { parseDetails, toErrorInfo, toFailure } from "../failure.ts";
 import { fitsPayload } from "../limits.ts";
@@ -26,8 +26,7 @@ export function succeedCall(
 ): boolean {
   const counted = isOpen(step);
   if (attempt !== undefined) {
-    settleAttempt(draft, attempt);
-    tellAttemptEnded(draft, attempt, outcome, { result: "completed", status: undefined, counted });
+    endAttempt(draft, attempt, outcome, { result: "completed", status: undefined, counted, mayLinger: false });
   }
   if (!counted) return undoLateSuccess(draft, step) || attempt !== undefined;
   leaveAttempts(draft, step, attempt);
@@ -73,63 +72,57 @@ export function failCall(
   failure: FailedOutcome,
 ): void {
   const { step } = attempt;
-  const isLate = !isAwaited(step, attempt);
+  const counted = isAwaited(step, attempt);
   const status = toRpcStatus(failure);
-  settleAttempt(draft, attempt);
-  tellAttemptEnded(draft, attempt, outcome, { result: "failed", status, counted: !isLate });
   const redelivered = outcome.delivery > 1 || outcome.recheck;
   const judgement = judge(call.plan, { failure, sent: outcome.sent, redelivered });
-  if (isLate) return;
-  if (judgement.maybeExecuted) step.maybeExecuted = true;
-  step.lastStatus = status;
-  const closing = step.state.kind === "closing" ? step.state.reason : undefined;
-  if (closing === "stop") cancelStep(draft, step);
-  else if (judgement.next === "doubt") doubtCall(draft, step, call, status);
+  // Who is delivered a task that was never claimed knows that no other delivery makes the call.
+  const mayLinger = redelivered && !call.plan.isClaimed;
+  endAttempt(draft, attempt, outcome, { result: "failed", status, counted, mayLinger });
+  if (!counted) return;
+  const isStopping = leaveAttempt(draft, step, status, judgement.maybeExecuted);
+  if (isStopping) return;
+  if (judgement.next === "doubt") doubtCall(draft, step, call, status);
   else if (judgement.next === "answer") giveUpCall(draft, step, call, { status, step: step.path });
-  else if (closing === "timeout") timeOutCall(draft, step, call, status);
+  else if (step.state.kind === "closing") timeOutCall(draft, step, call, status);
   else tryAgain(draft, step, call, status, failure.retryAfterMs);
 }
 
-/** The task was delivered again after it had been claimed: the call may have been carried out, and was not made again. */
+/** The step's attempt is over. Answers true when the step was waiting for just that, because the run stops: then it is over, too. */
+function leaveAttempt(draft: Draft, step: LiveStep, status: RpcStatus, maybeExecuted: boolean): boolean {
+  if (maybeExecuted) step.maybeExecuted = true;
+  step.lastStatus = status;
+  if (step.state.kind !== "closing" || step.state.reason !== "stop") return false;
+  cancelStep(draft, step);
+  return true;
+}
+
+/** The task was delivered again after it had been claimed: the call may have been carried out, or be under way. It was not made again. */
 export function doubtAttempt(draft: Draft, attempt: LiveAttempt, call: LiveCall, outcome: Outcome): void {
+  const { step } = attempt;
+  const counted = isAwaited(step, attempt);
   const message = "the task was delivered again after its call had been claimed: the call may have been carried out";
-  loseAttempt(draft, attempt, call, outcome, {
-    code: code.UNKNOWN,
-    message,
-    details: [toErrorInfo(draft.state.runId, attempt.id.step, "IN_DOUBT")],
-  });
+  const details = [toErrorInfo(draft.state.runId, step.path, "IN_DOUBT")];
+  const status: RpcStatus = { code: code.UNKNOWN, message, details };
+  endAttempt(draft, attempt, outcome, { result: "inDoubt", status, counted, mayLinger: true });
+  if (!counted) return;
+  if (!leaveAttempt(draft, step, status, true)) doubtCall(draft, step, call, status);
 }
 
 /** No outcome came, and none can come any more. */
 export function expireAttempt(draft: Draft, attempt: LiveAttempt, call: LiveCall): void {
-  loseAttempt(draft, attempt, call, undefined, {
-    code: code.DEADLINE_EXCEEDED,
-    message: "no outcome came, and the attempt's time is over",
-    details: [toErrorInfo(draft.state.runId, attempt.id.step, "NO_OUTCOME")],
-  });
-}
-
-function loseAttempt(
-  draft: Draft,
-  attempt: LiveAttempt,
-  call: LiveCall,
-  outcome: Outcome | undefined,
-  status: RpcStatus,
-): void {
   const { step } = attempt;
-  const isLate = !isAwaited(step, attempt);
-  const result = outcome === undefined ? "expired" : "inDoubt";
-  settleAttempt(draft, attempt);
-  tellAttemptEnded(draft, attempt, outcome, { result, status, counted: !isLate });
-  if (isLate) return;
+  const counted = isAwaited(step, attempt);
+  const details = [toErrorInfo(draft.state.runId, step.path, "NO_OUTCOME")];
+  const message = "no outcome came, and the attempt's time is over";
+  const status: RpcStatus = { code: code.DEADLINE_EXCEEDED, message, details };
   // Who never claimed the call never made it.
-  const hasBegun = outcome !== undefined || !call.plan.isClaimed || attempt.claim !== undefined;
-  if (hasBegun) step.maybeExecuted = true;
-  step.lastStatus = status;
-  const closing = step.state.kind === "closing" ? step.state.reason : undefined;
-  if (closing === "stop") cancelStep(draft, step);
-  else if (hasBegun && call.plan.isClaimed) doubtCall(draft, step, call, status);
-  else if (closing === "timeout") timeOutCall(draft, step, call, status);
+  const maybeExecuted = !call.plan.isClaimed || attempt.claim !== undefined;
+  endAttempt(draft, attempt, undefined, { result: "expired", status, counted, mayLinger: false });
+  if (!counted) return;
+  if (leaveAttempt(draft, step, status, maybeExecuted)) return;
+  if (maybeExecuted && call.plan.isClaimed) doubtCall(draft, step, call, status);
+  else if (step.state.kind === "closing") timeOutCall(draft, step, call, status);
   else tryAgain(draft, step, call, status, undefined);
 }
 

@@ -1,0 +1,206 @@
+import { createRegistry } from "@bufbuild/protobuf";
+import {
+  Call_OnDoubt as OnDoubt,
+  Call_OnExhausted as OnExhausted,
+  Plan_Order as Order,
+} from "../../../../proto/gen/sidestep/internal/v1/plan.ts";
+import type { Block, Call, Plan, Step } from "../../../../proto/gen/sidestep/internal/v1/plan.ts";
+import { code } from "../../../../proto/wire/status.ts";
+import type { CodeName } from "../../../../proto/wire/status.ts";
+import { toLoadedPlan } from "../plan.ts";
+import type { LoadedPlan } from "../plan.ts";
+import { loadTestExpression, makeExpression } from "./expression.ts";
+
+/** A step of a test's plan; expressions are in the language of expression.ts. */
+export interface StepSketch {
+  /** Undefined: the step has no id, and its place is its name. */
+  readonly id?: string | undefined;
+  readonly when?: string | undefined;
+  readonly undo?: (CallSketch & { readonly when?: string | undefined }) | undefined;
+  readonly action: ActionSketch;
+}
+
+export type ActionSketch =
+  | ({ readonly kind: "call" } & CallSketch)
+  | {
+      readonly kind: "switch";
+      readonly cases: readonly { readonly when: string; readonly block: BlockSketch }[];
+      readonly otherwise?: BlockSketch | undefined;
+    }
+  | { readonly kind: "parallel"; readonly branches: readonly BlockSketch[] }
+  | { readonly kind: "wait"; readonly forMs: number }
+  | { readonly kind: "until"; readonly until: string }
+  | { readonly kind: "let"; readonly value: string }
+  | { readonly kind: "fail"; readonly code: CodeName; readonly message?: string | undefined; readonly detail?: string | undefined }
+  | { readonly kind: "return"; readonly value: string };
+
+export interface BlockSketch {
+  readonly steps: readonly StepSketch[];
+  readonly result?: string | undefined;
+}
+
+export interface CallSketch {
+  readonly method: string;
+  readonly request?: string | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly timeoutMs?: number | undefined;
+  readonly stepTimeoutMs?: number | undefined;
+  readonly noticeMs?: number | undefined;
+  readonly attempts?: number | undefined;
+  readonly backoffMs?: number | undefined;
+  readonly backoffMaxMs?: number | undefined;
+  readonly on?: readonly CodeName[] | undefined;
+  readonly doubt?: "RETRY" | "PAUSE" | "FAIL" | undefined;
+  readonly exhausted?: "PAUSE" | "FAIL" | undefined;
+  readonly isIdempotent?: boolean | undefined;
+}
+
+export interface PlanSketch {
+  readonly steps: readonly StepSketch[];
+  readonly output?: string | undefined;
+  /** Id of the step whose result is the response. */
+  readonly outputStep?: string | undefined;
+  readonly timeoutMs?: number | undefined;
+  readonly saga?: "REVERSE" | "PARALLEL" | "MANUAL" | undefined;
+  readonly key?: string | undefined;
+  readonly attributes?: Readonly<Record<string, string>> | undefined;
+}
+
+/** A plan of a test, loaded without the compiler. */
+export function makePlan(sketch: PlanSketch): LoadedPlan {
+  return toLoadedPlan(makeStoredPlan(sketch), createRegistry(), loadTestExpression);
+}
+
+/** The stored form of it. */
+export function makeStoredPlan(sketch: PlanSketch): Plan {
+  const count = { next: 0 };
+  const body = toBlock({ steps: sketch.steps }, "", count);
+  return {
+    workflow: "test.v1.Workflow/Run",
+    requestType: "test.v1.Request",
+    responseType: "test.v1.Response",
+    engineRevision: 1,
+    timeoutMs: sketch.timeoutMs,
+    saga: Order[sketch.saga ?? "REVERSE"],
+    key: sketch.key === undefined ? undefined : makeExpression("string", sketch.key, "key"),
+    attributes: Object.entries(sketch.attributes ?? {}).map(([name, value]) => ({
+      name,
+      value: makeExpression("kept", value, `attribute.${name}`),
+    })),
+    body,
+    output: sketch.output === undefined ? undefined : makeExpression("kept", sketch.output, "output"),
+    outputStep: sketch.outputStep === undefined ? undefined : indexOf(body, sketch.outputStep),
+    stepCount: count.next,
+    descriptors: new Uint8Array(),
+    retentionMs: 0,
+    metadata: [],
+    methods: [],
+  };
+}
+
+function indexOf(block: Block, id: string): number | undefined {
+  return block.steps.find((step) => step.id === id)?.index;
+}
+
+function toBlock(block: BlockSketch, prefix: string, count: { next: number }): Block {
+  return {
+    steps: block.steps.map((step, i) => toStep(step, `${prefix}step[${i}]`, count)),
+    result: block.result === undefined ? undefined : makeExpression("kept", block.result, `${prefix}result`),
+  };
+}
+
+function toStep(sketch: StepSketch, place: string, count: { next: number }): Step {
+  const index = count.next++;
+  return {
+    index,
+    name: sketch.id ?? place,
+    id: sketch.id ?? "",
+    title: "",
+    when: sketch.when === undefined ? undefined : makeExpression("bool", sketch.when, `${place}.when`),
+    result: { name: "" },
+    kind: toKind(sketch.action, place, count),
+    compensate:
+      sketch.undo === undefined
+        ? undefined
+        : {
+            when:
+              sketch.undo.when === undefined
+                ? undefined
+                : makeExpression("bool", sketch.undo.when, `${place}.compensate.when`),
+            call: toCall(sketch.undo, `${place}.compensate.call`),
+          },
+  };
+}
+
+function toKind(action: ActionSketch, place: string, count: { next: number }): Step["kind"] {
+  switch (action.kind) {
+    case "call":
+      return { $case: "call", value: toCall(action, `${place}.call`) };
+    case "switch":
+      return {
+        $case: "switch",
+        value: {
+          cases: action.cases.map(({ when, block }, i) => ({
+            when: makeExpression("bool", when, `${place}.switch.case[${i}].when`),
+            block: toBlock(block, `${place}.case[${i}].`, count),
+          })),
+          default:
+            action.otherwise === undefined ? undefined : toBlock(action.otherwise, `${place}.default.`, count),
+        },
+      };
+    case "parallel":
+      return {
+        $case: "parallel",
+        value: { branches: action.branches.map((branch, i) => toBlock(branch, `${place}.branch[${i}].`, count)) },
+      };
+    case "wait":
+      return { $case: "wait", value: { kind: { $case: "forMs", value: action.forMs } } };
+    case "until":
+      return {
+        $case: "wait",
+        value: { kind: { $case: "until", value: makeExpression("timestamp", action.until, `${place}.until`) } },
+      };
+    case "let":
+      return { $case: "let", value: makeExpression("kept", action.value, `${place}.let`) };
+    case "fail":
+      return {
+        $case: "fail",
+        value: {
+          code: code[action.code],
+          message:
+            action.message === undefined ? undefined : makeExpression("string", action.message, `${place}.fail.message`),
+          details:
+            action.detail === undefined
+              ? []
+              : [{ type: "test.v1.Detail", value: makeExpression("kept", action.detail, `${place}.fail.detail[0]`) }],
+        },
+      };
+    case "return":
+      return { $case: "return", value: makeExpression("kept", action.value, `${place}.return`) };
+  }
+}
+
+function toCall(sketch: CallSketch, place: string): Call {
+  return {
+    method: sketch.method,
+    request: sketch.request === undefined ? undefined : makeExpression("kept", sketch.request, `${place}.request`),
+    headers: Object.entries(sketch.headers ?? {}).map(([key, value]) => ({
+      key,
+      value: makeExpression("string", value, `${place}.header.${key}`),
+    })),
+    timeoutMs: sketch.timeoutMs ?? 30_000,
+    stepTimeoutMs: sketch.stepTimeoutMs,
+    queueNoticeMs: sketch.noticeMs ?? 0,
+    retry: {
+      attemptsMax: sketch.attempts ?? 8,
+      backoffMs: sketch.backoffMs ?? 500,
+      backoffMaxMs: sketch.backoffMaxMs ?? 60_000,
+      multiplier: 2,
+      on: (sketch.on ?? []).map((name) => code[name]),
+    },
+    onDoubt: OnDoubt[sketch.doubt ?? "RETRY"],
+    onExhausted: OnExhausted[`ON_EXHAUSTED_${sketch.exhausted ?? "PAUSE"}`],
+    idempotent: sketch.isIdempotent ?? false,
+    responseType: "test.v1.Response",
+  };
+}

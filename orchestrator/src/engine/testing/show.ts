@@ -1,0 +1,97 @@
+import { AttemptId_Phase as Phase } from "../../../../proto/gen/sidestep/internal/v1/event.ts";
+import type { AttemptId, RunEnded } from "../../../../proto/gen/sidestep/internal/v1/event.ts";
+import type { RpcStatus } from "../../../../proto/gen/sidestep/internal/v1/rpc.ts";
+import { ErrorInfo } from "../../../../proto/gen/sidestep/internal/v1/rpc.ts";
+import { incident_ReasonToJSON, run_StateToJSON } from "../../../../proto/gen/sidestep/v1/run.ts";
+import { codeName } from "../../../../proto/wire/status.ts";
+import type { Command } from "../command.ts";
+import type { LiveStep, RunState } from "../state.ts";
+import { isOpen } from "../step.ts";
+import { epochMs } from "./expression.ts";
+
+/** A command as a transcript shows it. */
+export function showCommand(command: Command): string {
+  switch (command.kind) {
+    case "publishTask": {
+      const headers = command.headers.map(({ key, value }) => ` ${key}=${value}`).join("");
+      const undoes = command.compensates === undefined ? "" : ` undoes=${showAttempt(command.compensates)}`;
+      const flags = `${command.claim ? " claim" : ""}${command.isReissue ? " reissue" : ""}`;
+      const request = command.request.length === 0 ? "" : ` ${showText(command.request)}`;
+      return `task ${showAttempt(command.attempt)} ${command.method}${request}${headers} timeout=${showMs(command.timeoutMs)}${undoes}${flags}`;
+    }
+    case "armTimer":
+      return `timer ${command.number} due ${showMs(command.dueMs - epochMs)}`;
+    case "cancelTimer":
+      return `cancel timer ${command.number}`;
+    case "closeAttempt":
+      return `close ${showAttempt(command.attempt)}`;
+    case "endRun":
+      return `end ${showEnd(command.ended)} after event ${command.expectedEvent}`;
+  }
+}
+
+/** The run's phase, what is open in it, and what is to be undone. */
+export function showState(state: RunState): string {
+  const open = [...state.steps.values(), ...state.compensations.values()].filter(isOpen);
+  const undo = state.undo.map((step) => step.path);
+  return [
+    `= ${state.phase}`,
+    state.ended === undefined ? "" : ` ${showEnd(state.ended)}`,
+    open.length === 0 ? "" : `: ${open.map(showStep).join(", ")}`,
+    undo.length === 0 || state.ended !== undefined ? "" : `; to undo: ${undo.join(", ")}`,
+    detached(state),
+  ].join("");
+}
+
+function detached({ attempts }: RunState): string {
+  const left = [...attempts.values()].filter(({ step }) => !isOpen(step)).map(({ id }) => showAttempt(id));
+  return left.length === 0 ? "" : `; awaits ${left.join(", ")}`;
+}
+
+function showStep(step: LiveStep): string {
+  const name = (step.phase === Phase.COMPENSATE ? "undo:" : "") + step.path;
+  const { state } = step;
+  const doubt = step.maybeExecuted ? " (maybe executed)" : "";
+  switch (state.kind) {
+    case "running":
+      return `${name} running #${state.attempt.id.attempt}${state.attempt.claim === undefined ? "" : " claimed"}${state.attempt.isOverdue ? " overdue" : ""}${doubt}`;
+    case "closing":
+      return `${name} closing #${state.attempt.id.attempt} (${state.reason})${doubt}`;
+    case "paused":
+      return `${name} paused ${incident_ReasonToJSON(state.incident.reason)} ${showStatus(state.incident.status)}${doubt}`;
+    case "ready":
+    case "backingOff":
+    case "waiting":
+    case "inside":
+    case "completed":
+    case "failed":
+    case "skipped":
+    case "cancelled":
+      return `${name} ${state.kind}${doubt}`;
+  }
+}
+
+function showEnd({ state, response, status, step }: RunEnded): string {
+  if (status === undefined) return `${run_StateToJSON(state)} ${showText(response)}`;
+  return `${run_StateToJSON(state)}${step === "" ? "" : ` at ${step}`} ${showStatus(status)}`;
+}
+
+function showStatus({ code, message, details }: RpcStatus): string {
+  const shown = details.map(({ typeUrl, value }) => {
+    if (!typeUrl.endsWith("ErrorInfo")) return `${typeUrl.slice(typeUrl.indexOf("/") + 1)}=${showText(value)}`;
+    return ErrorInfo.decode(value).reason;
+  });
+  return `${codeName(code)} '${message}'${shown.length === 0 ? "" : ` [${shown.join(", ")}]`}`;
+}
+
+function showAttempt(id: AttemptId): string {
+  return `${id.phase === Phase.COMPENSATE ? "undo:" : ""}${id.step}#${id.attempt}`;
+}
+
+function showText(bytes: Uint8Array): string {
+  return `'${new TextDecoder().decode(bytes)}'`;
+}
+
+function showMs(ms: number): string {
+  return ms % 1000 === 0 ? `${ms / 1000}s` : `${ms}ms`;
+}
