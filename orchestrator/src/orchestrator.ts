@@ -2,14 +2,11 @@ import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import os from "node:os";
 import { toNames } from "../../proto/wire/subjects.ts";
-import type { Names } from "../../proto/wire/subjects.ts";
 import { openAdminServer } from "../../runtime/src/adminServer.ts";
 import { errorText } from "../../runtime/src/log.ts";
 import type { Log } from "../../runtime/src/log.ts";
 import { openMetrics } from "../../runtime/src/metrics.ts";
 import { openNats } from "../../runtime/src/natsConnection.ts";
-import type { Nats } from "../../runtime/src/natsConnection.ts";
-import { openPublisher } from "../../runtime/src/publisher.ts";
 import { atMost } from "../../runtime/src/shutdown.ts";
 import { version } from "../../runtime/src/version.ts";
 import { defaultCompileLimits } from "./compile/limits.ts";
@@ -17,25 +14,14 @@ import type { OrchestratorSettings } from "./config.ts";
 import { openFrontServer } from "./grpc/server.ts";
 import type { FrontServer, FrontServerOptions } from "./grpc/server.ts";
 import { openMeasures } from "./measures.ts";
+import { attach } from "./nats/attach.ts";
 import { openCatalogView } from "./nats/catalogView.ts";
-import { agreeOnLayouts, agreeOnSecret } from "./nats/cluster.ts";
 import { openDefinitionStore } from "./nats/definitions.ts";
-import { openDirectGets } from "./nats/directGet.ts";
-import { untilAnswered } from "./nats/jetstream.ts";
-import { toBeats, toKeys, toLeases } from "./nats/leases.ts";
-import { toPartitionLog } from "./nats/partitionLog.ts";
-import { toControl, toQuestions } from "./nats/questions.ts";
-import { toTasks } from "./nats/tasks.ts";
-import { toTimers } from "./nats/timers.ts";
-import { ensurePartitionsBucket, ensureTopology } from "./nats/topology.ts";
-import { openWriter } from "./nats/write.ts";
 import { toSampler } from "./otlp/sampler.ts";
 import { toCredentials } from "./processor/credentials.ts";
-import type { Credentials } from "./processor/credentials.ts";
 import { openDefinitions } from "./processor/definitions.ts";
 import { partitionCount } from "./processor/layout.ts";
 import { openProcessor } from "./processor/processor.ts";
-import type { Ports } from "./processor/processor.ts";
 import { toTraceStart } from "./projection/traceContext.ts";
 import { openTracing } from "./tracing.ts";
 
@@ -61,7 +47,15 @@ export async function serve(settings: OrchestratorSettings, log: Log, signal: Ab
   state.waitsFor = "waiting for NATS";
   await using nats = await openNats(settings, { name: `orchestrator ${id}`, log, signal });
   const names = toNames(settings.prefix);
-  const { ports, layouts, credentials } = await settle(nats, names, settings, log, signal);
+  const { partitions: partitionsAsked, replicas } = settings;
+  using attached = await attach({ nats, names, partitions: partitionsAsked, replicas, log, signal });
+  const { ports, layouts } = attached;
+  const partitions = partitionCount(layouts);
+  if (partitions !== partitionsAsked)
+    log.info("the number of partitions is that of the first start", { partitions, partitionsAsked });
+  const credentials = toCredentials(
+    settings.secretFile === undefined ? [attached.secret] : readSecrets(settings.secretFile),
+  );
   const store = await openDefinitionStore(nats.connection, names);
   await using definitions = await openDefinitions({ store, now: Date.now, log });
   const tracing = openTracing(settings, { logOf: ports.logOf, plans: definitions, credentials }, log);
@@ -88,7 +82,6 @@ export async function serve(settings: OrchestratorSettings, log: Log, signal: Ab
     nats.onDisconnect(() => tell(false));
     nats.onReconnect(() => tell(true));
     tell(nats.isConnected());
-    const partitions = partitionCount(layouts);
     log.info("ready", { id, listen: settings.listen, port: server.port, adminPort: admin.port, partitions, version });
     await aborted(signal);
     Object.assign(state, { isReady: false, waitsFor: "shutting down" });
@@ -122,50 +115,8 @@ async function serveFront(
   return atMost(settings.drainTimeout, server.drain());
 }
 
-/** Streams and buckets, and what all orchestrators of a cluster agree on. */
-async function settle(
-  nats: Nats,
-  names: Names,
-  settings: OrchestratorSettings,
-  log: Log,
-  signal: AbortSignal,
-): Promise<{
-  readonly ports: Ports;
-  readonly layouts: Awaited<ReturnType<typeof agreeOnLayouts>>;
-  readonly credentials: Credentials;
-}> {
-  const { connection } = nats;
-  const topology = { names, replicas: settings.replicas };
-  const publisher = openPublisher(connection);
-  const cluster = { nats, names, publisher };
-  await untilAnswered(() => ensurePartitionsBucket(connection, topology), signal);
-  const layouts = await agreeOnLayouts(cluster, settings.partitions, signal);
-  const partitions = partitionCount(layouts);
-  if (partitions !== settings.partitions) {
-    log.info("the number of partitions is that of the first start", { partitions, asked: settings.partitions });
-  }
-  await untilAnswered(() => ensureTopology(connection, topology, partitions, log), signal);
-  const secrets = settings.secretFile === undefined ? [] : readSecrets(settings.secretFile);
-  const [first, ...older] = secrets;
-  const credentials = toCredentials(first === undefined ? [await agreeOnSecret(cluster, signal)] : [first, ...older]);
-  const writer = openWriter(nats, publisher);
-  const access = { nats, names, writer, directGets: openDirectGets(nats), log };
-  const ports: Ports = {
-    logOf: (partition) => toPartitionLog(access, partition),
-    tasks: toTasks(names, writer),
-    timers: toTimers(names, writer),
-    control: toControl(nats, names),
-    leases: toLeases(nats, names, publisher),
-    beats: toBeats(nats, names),
-    keys: toKeys(nats, names, publisher),
-    questions: toQuestions(nats, names, log),
-    isConnected: () => nats.isConnected(),
-  };
-  return { ports, layouts, credentials };
-}
-
 /** One secret a line: the first signs, all verify. */
-function readSecrets(file: string): readonly Uint8Array[] {
+function readSecrets(file: string): readonly [Uint8Array, ...Uint8Array[]] {
   let text: string;
   try {
     text = readFileSync(file, "utf8");
@@ -173,7 +124,8 @@ function readSecrets(file: string): readonly Uint8Array[] {
     throw new Error(`--secret-file names a file that can't be read: ${errorText(error)}`, { cause: error });
   }
   const secrets = text.split("\n").flatMap((line) => (line.trim() === "" ? [] : [Buffer.from(line.trim())]));
-  if (secrets.length > 0 && secrets.every((secret) => secret.length >= secretBytesMin)) return secrets;
+  const [first, ...older] = secrets;
+  if (first !== undefined && secrets.every((secret) => secret.length >= secretBytesMin)) return [first, ...older];
   throw new Error(
     `--secret-file names ${file}: each of its lines must be a secret of at least ${secretBytesMin} characters`,
   );
