@@ -1,0 +1,30 @@
+import { createHmac } from "node:crypto";
+import { expect, test } from "vitest";
+import { idempotencyKey, toCredentials } from "./credentials.ts";
+
+const secret = Buffer.alloc(32, 5);
+
+test("a token is the HMAC of the attempt's key", () => {
+  for (const one of [secret, Buffer.alloc(100, 9), Buffer.from("short")]) {
+    for (const key of ["run/a/g1/f/1", "run/ä[3]/g2/c/12"]) {
+      const expected = createHmac("sha256", one).update(key).digest();
+      expect(Buffer.from(toCredentials([one]).token(key))).toEqual(expected);
+    }
+  }
+});
+
+test("a token of the secret before still counts, one of another secret or attempt does not", () => {
+  const before = toCredentials([secret]);
+  const now = toCredentials([Buffer.alloc(32, 6), secret]);
+  expect(now.isAuthentic("a", before.token("a"))).toBe(true);
+  expect(now.isAuthentic("a", now.token("a"))).toBe(true);
+  expect(now.isAuthentic("b", before.token("a"))).toBe(false);
+  expect(before.isAuthentic("a", now.token("a"))).toBe(false);
+  expect(now.isAuthentic("a", new Uint8Array())).toBe(false);
+});
+
+test("an idempotency key is a UUID of version 5 that depends on the step alone", () => {
+  expect(idempotencyKey("run/a/g1/f")).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+  expect(idempotencyKey("run/a/g1/f")).toBe(idempotencyKey("run/a/g1/f"));
+  expect(idempotencyKey("run/a/g1/f")).not.toBe(idempotencyKey("run/a/g2/f"));
+});
