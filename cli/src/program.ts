@@ -1,8 +1,6 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { StartRunResponse } from "../../proto/gen/sidestep/v1/runs.ts";
 import { version } from "../../runtime/src/version.ts";
-import { check } from "./check.ts";
-import { deploy } from "./deploy.ts";
 import { exit } from "./failure.ts";
 import type { ExitCode } from "./failure.ts";
 import { openFrontClient } from "./frontClient.ts";
@@ -76,9 +74,11 @@ function addDefinitions(
     .argument("[folder]", "folder of .proto files", ".")
     .option("--descriptor-set <file>", "check a google.protobuf.FileDescriptorSet instead")
     .addHelpText("after", example("sidestep check examples/order/proto"))
-    .action(async (folder: string, { descriptorSet }: { readonly descriptorSet?: string }) =>
-      end(await check(folder, { descriptorSet, color: terminal.colors.out, out: line })),
-    );
+    .action(async (folder: string, { descriptorSet }: { readonly descriptorSet?: string }) => {
+      // The compiler takes longer to load than most commands take to run.
+      const { check } = await import("./check.ts");
+      end(await check(folder, { descriptorSet, color: terminal.colors.out, out: line }));
+    });
   withAddress(program.command("deploy"))
     .description("check and deploy the workflows of a folder, all or none")
     .argument("[folder]", "folder of .proto files", ".")
@@ -86,9 +86,10 @@ function addDefinitions(
     .option("--dry-run", "only say what would change", false)
     .addOption(outputOption())
     .addHelpText("after", example("sidestep deploy examples/order/proto"))
-    .action((folder: string, given: Shown & { readonly descriptorSet?: string; readonly dryRun: boolean }) =>
-      deploy({ ...given, folder, descriptorSet: given.descriptorSet, isDryRun: given.dryRun }, terminal),
-    );
+    .action(async (folder: string, given: Shown & { readonly descriptorSet?: string; readonly dryRun: boolean }) => {
+      const { deploy } = await import("./deploy.ts");
+      await deploy({ ...given, folder, descriptorSet: given.descriptorSet, isDryRun: given.dryRun }, terminal);
+    });
 }
 
 function addPrograms(program: Command, programs: Programs): void {
