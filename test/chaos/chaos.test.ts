@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { startOrderStack } from "./orderStack.ts";
+import { startOrderStack } from "../support/orderStack.ts";
 import { runStorm } from "./storm.ts";
 
 test("every accepted order ends as it should while all processes are killed in turn, and no effect is missing, doubled or left over", async () => {

@@ -1,6 +1,6 @@
 // npm run chaos [-- --kills 15 --in-flight 24 --orchestrators 1 --seed 1]: kill -9 of everything, again and again, while orders go through.
 import { parseArgs } from "node:util";
-import { startOrderStack } from "./orderStack.ts";
+import { startOrderStack } from "../support/orderStack.ts";
 import { runStorm } from "./storm.ts";
 
 const { values } = parseArgs({

@@ -2,7 +2,7 @@ import { status } from "@grpc/grpc-js";
 import { Run_State } from "../../proto/gen/sidestep/v1/run.ts";
 import { makeOrder, openOrderClient } from "../support/orderClient.ts";
 import type { OrderClient } from "../support/orderClient.ts";
-import type { OrderStack } from "./orderStack.ts";
+import type { OrderStack } from "../support/orderStack.ts";
 import { findBreaches } from "./verify.ts";
 import type { OrderRecord } from "./verify.ts";
 

@@ -1,13 +1,13 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
-import { freePort } from "../support/freePort.ts";
-import { startNats } from "../support/nats.ts";
-import type { Nats } from "../support/nats.ts";
-import { startOrderServices } from "../support/orderServices.ts";
-import type { OrderService, OrderServiceName, OrderServices } from "../support/orderServices.ts";
-import { repositoryRoot, runProgram, startNode } from "../support/program.ts";
-import type { Program } from "../support/program.ts";
+import { freePort } from "./freePort.ts";
+import { startNats } from "./nats.ts";
+import type { Nats } from "./nats.ts";
+import { startOrderServices } from "./orderServices.ts";
+import type { OrderService, OrderServiceName, OrderServices } from "./orderServices.ts";
+import { repositoryRoot, runProgram, startNode } from "./program.ts";
+import type { Program } from "./program.ts";
 
 /** A process of ours that can be killed and started again in its place. */
 export interface Restartable {
