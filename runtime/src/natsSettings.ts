@@ -1,4 +1,4 @@
-import { text, texts, textOr } from "./setting.ts";
+import { text, texts, textLike } from "./setting.ts";
 import type { Values } from "./setting.ts";
 
 /** How every process of ours reaches NATS. The names are those of the nats command line and are never renamed. */
@@ -31,13 +31,15 @@ export const natsSettings = {
     placeholder: "<file>",
     doc: "Certificates the server's is checked against; turns TLS on.",
   }),
-  prefix: textOr(
+  prefix: textLike(
     {
       flag: "prefix",
       placeholder: "<name>",
       doc: "First token of every subject, and, in upper case, of every stream and bucket.",
     },
     "sidestep",
+    /^[a-z][a-z0-9-]*$/,
+    "lower-case letters, digits and dashes",
   ),
 };
 

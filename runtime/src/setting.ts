@@ -51,6 +51,13 @@ export function textOr(about: SettingText, fallback: string): Setting<string> {
   return make(about, "<text>", fallback, fallback, (given) => value(given));
 }
 
+/** A text of a certain form, with a default. */
+export function textLike(about: SettingText, fallback: string, form: RegExp, expected: string): Setting<string> {
+  return make(about, "<text>", fallback, fallback, (given) =>
+    form.test(given) ? value(given) : { kind: "problem", expected },
+  );
+}
+
 /** A text that must be given. */
 export function requiredText(about: SettingText): Setting<string> {
   return { ...make(about, "<text>", "", "", (given) => value(given)), isRequired: true };

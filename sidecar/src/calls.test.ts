@@ -1,8 +1,11 @@
 import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { RetryInfo, RpcStatus } from "../../proto/gen/sidestep/internal/v1/rpc.ts";
 import { Failure_Origin, Task } from "../../proto/gen/sidestep/internal/v1/task.ts";
 import type { Outcome } from "../../proto/gen/sidestep/internal/v1/task.ts";
+import { repositoryRoot } from "../../test/support/program.ts";
 import type { Program } from "../../test/support/program.ts";
 import type { FakeOrchestrator } from "./testing/fakeOrchestrator.ts";
 import { calls, heard, sayBytes, startEcho, startGround, startSidecar } from "./testing/programs.ts";
@@ -204,6 +207,12 @@ test("the catalog says what is offered, and metrics what was done; readyz is fin
   expect(text).toMatch(/sidestep_sidecar_tasks_total\{rpc_method="echo.v1.Raw\/Echo",outcome="OK".*\} 1/);
   expect(text).toMatch(/sidestep_sidecar_set_aside_total.* 2/);
   expect(text).toMatch(/sidestep_sidecar_connected(\{.*\})? 1/);
+  const page = readFileSync(path.join(repositoryRoot, "docs/sidecar.md"), "utf8");
+  const documented = [...page.matchAll(/^\| `(sidestep_\w+)`/gm)].map(([, name = ""]) => name);
+  expect(documented.length).toBeGreaterThan(5);
+  for (const name of documented) expect(text).toContain(`# TYPE ${name} `);
+  const shown = [...text.matchAll(/^# TYPE (sidestep_\w+) /gm)].map(([, name]) => name);
+  expect(documented).toEqual(expect.arrayContaining(shown));
   for (const probe of ["livez", "readyz"]) expect((await fetch(`http://127.0.0.1:${port}/${probe}`)).status).toBe(200);
 });
 

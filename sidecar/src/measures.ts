@@ -34,6 +34,9 @@ export function openMeasures(
   const retries = meter.createCounter("sidestep.sidecar.publish_retries", {
     description: "Outcomes published again for want of an answer.",
   });
+  // Shown from the start: a rate over a metric that is not there is no zero.
+  setAside.add(0);
+  retries.add(0);
   return {
     ended: (method, outcome, durationMs) => {
       tasks.add(1, { "rpc.method": method, outcome });
