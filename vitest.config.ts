@@ -9,7 +9,7 @@ if (Number(process.versions.node.split(".")[0]) < 24) {
 
 const exclude = ["**/node_modules/**", "**/dist/**", "**/.*/**", ...suitesLeftOut().map(({ suite }) => suite)];
 // Suites that start several programs of ours at once share two cores badly: they run one after the other, after the rest.
-const crowded = ["test/e2e/**/*.test.ts", "test/chaos/**/*.test.ts", "examples/**/*.test.ts"];
+const crowded = ["test/e2e/**/*.test.ts", "test/chaos/**/*.test.ts", "examples/**/*.test.ts", "deploy/**/*.test.ts"];
 
 export default defineConfig({
   test: {

@@ -1,0 +1,196 @@
+import { existsSync, readFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import os from "node:os";
+import path from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { parse } from "yaml";
+import { fulfil } from "../examples/order/demo/orders.ts";
+import { isWhole } from "../examples/order/demo/report.ts";
+import { orchestratorSettings } from "../orchestrator/src/config.ts";
+import { readConfiguration } from "../runtime/src/configuration.ts";
+import type { SettingTable } from "../runtime/src/setting.ts";
+import { ensureNatsServer } from "../scripts/natsServer.mjs";
+import { sidecarSettings } from "../sidecar/src/config.ts";
+import { freePort } from "../test/support/freePort.ts";
+import { startNats } from "../test/support/nats.ts";
+import { startOtlpReceiver } from "../test/support/otlpReceiver.ts";
+import { repositoryRoot, runProgram, startProgram } from "../test/support/program.ts";
+import type { Program } from "../test/support/program.ts";
+import { pythonWithGrpc } from "../test/support/python.ts";
+
+interface Service {
+  readonly image: string;
+  readonly build?: { readonly context: string; readonly dockerfile: string; readonly target: string };
+  readonly command?: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly network_mode?: string;
+  readonly depends_on?: Readonly<Record<string, unknown>>;
+  readonly volumes?: readonly string[];
+}
+
+const folder = path.join(repositoryRoot, "deploy");
+const compose = parse(readFileSync(path.join(folder, "compose.yaml"), "utf8"), { merge: true }) as {
+  readonly services: Readonly<Record<string, Service>>;
+  readonly volumes: Readonly<Record<string, unknown>>;
+};
+const services = Object.entries(compose.services);
+const dockerfile = readFileSync(path.join(folder, "Dockerfile"), "utf8");
+
+/** What each bundle of our image is made of. */
+const programs: Readonly<Record<string, { readonly source: string; readonly settings: SettingTable | undefined }>> = {
+  "/app/orchestrator.js": { source: "orchestrator/src/main.ts", settings: orchestratorSettings },
+  "/app/sidecar.js": { source: "sidecar/src/main.ts", settings: sidecarSettings },
+  // Its flags are commander's; that they are known shows when it runs.
+  "/app/sidestep.js": { source: "cli/src/main.ts", settings: undefined },
+};
+const ours = services.filter(([, { build }]) => build?.target === "sidestep");
+const example = services.filter(([, { build }]) => build?.target.startsWith("order-") === true);
+
+test("it brings up NATS, Jaeger, the orchestrator, and the three services with a sidecar each", () => {
+  expect(services.map(([name]) => name).toSorted()).toEqual([
+    "deploy",
+    "inventory",
+    "inventory-sidecar",
+    "jaeger",
+    "nats",
+    "orchestrator",
+    "payment",
+    "payment-sidecar",
+    "shipping",
+    "shipping-sidecar",
+  ]);
+  expect(compose.services["jaeger"]?.image).toBe("jaegertracing/jaeger:2.20.0");
+  expect(compose.services["nats"]?.image).toMatch(/^nats:2\.15\./);
+});
+
+test("what a service names is there: images of a version, build targets, files, volumes, other services", () => {
+  const targets = [...dockerfile.matchAll(/^FROM \S+ AS (\S+)$/gm)].map((it) => it[1]);
+  for (const [name, service] of services) {
+    expect(service.image, name).toMatch(/:(?!latest$)\S+$/);
+    if (service.build !== undefined) expect(targets, name).toContain(service.build.target);
+    const mode = service.network_mode?.replace(/^service:/, "");
+    for (const other of [...Object.keys(service.depends_on ?? {}), ...(mode === undefined ? [] : [mode])]) {
+      expect(Object.keys(compose.services), name).toContain(other);
+    }
+    for (const [source = ""] of (service.volumes ?? []).map((it) => it.split(":"))) {
+      if (source.startsWith(".")) expect(existsSync(path.join(folder, source)), source).toBe(true);
+      else expect(Object.keys(compose.volumes), name).toContain(source);
+    }
+  }
+  for (const [, sources = ""] of dockerfile.matchAll(/^COPY (?!--from)(.+) \S+$/gm)) {
+    for (const source of sources.split(" ")) expect(existsSync(path.join(repositoryRoot, source)), source).toBe(true);
+  }
+});
+
+test.each(ours)("every flag and variable of %s is one that its program knows, with a value it takes", (_, service) => {
+  const [file = "", ...args] = service.command ?? [];
+  const program = programs[file];
+  if (program === undefined) throw new Error(`${file} is no bundle of ours`);
+  if (program.settings === undefined) return expect(service.environment ?? {}).toEqual({});
+  const environment = service.environment ?? {};
+  const reading = readConfiguration(program.settings, { args, environment, readFile: () => "" });
+  expect(reading.kind === "problems" ? reading.problems : []).toEqual([]);
+  const known = Object.values(program.settings).map(({ env }) => env);
+  expect(known).toEqual(expect.arrayContaining(Object.keys(environment)));
+});
+
+test.each(example)("every variable of %s is one that it or its stock instrumentation reads", async (name, service) => {
+  const read = (file: string): string => readFileSync(path.join(repositoryRoot, file), "utf8");
+  const source = read(`examples/order/${name}/server.${name === "payment" ? "py" : "js"}`);
+  const sdk = [
+    "sdk-node/dist/utils.mjs",
+    "sdk-node/dist/create-from-env.mjs",
+    "resources/dist/detectors/EnvDetector.mjs",
+  ];
+  const exporter = "otlp-exporter-base/dist/platform/node/configuration/otlp-node-http-env-configuration.mjs";
+  const instrumentation = [...sdk, exporter].map((it) => read(`node_modules/@opentelemetry/${it}`)).join("\n");
+  for (const variable of Object.keys(service.environment ?? {})) {
+    expect(`${source}\n${instrumentation}`.includes(variable), `${variable} is read by nobody`).toBe(true);
+  }
+});
+
+test("nats-server takes its configuration", async () => {
+  const checked = await runProgram({
+    name: "nats-server",
+    command: await ensureNatsServer(),
+    args: ["-t", "-c", path.join(folder, "nats.conf")],
+  });
+  expect(checked.lines.join("\n")).toMatch(/configuration file .* is valid/);
+});
+
+let place: string;
+const running = new AsyncDisposableStack();
+
+beforeAll(async () => {
+  place = await mkdtemp(path.join(os.tmpdir(), "sidestep-compose-"));
+});
+
+afterAll(async () => {
+  await running.disposeAsync();
+  await rm(place, { recursive: true, force: true, maxRetries: 3 });
+});
+
+test("the commands and environments of our services work together, as processes of this machine", async () => {
+  const nats = running.use(await startNats());
+  const receiver = running.use(await startOtlpReceiver());
+  const address = `127.0.0.1:${await freePort()}`;
+  const image = path.join(place, "order.binpb");
+  const buf = path.join(repositoryRoot, "node_modules/.bin/buf");
+  await runProgram({ name: "buf", command: buf, args: ["build", "-o", image] });
+  // What containers have and one machine has not: names of hosts, ports of their own, /data and /app.
+  const ports = { "50051": await freePort(), "50052": await freePort(), "50053": await freePort() };
+  const here = (text: string): string =>
+    text
+      .replace("nats://nats:4222", nats.url)
+      .replace("http://jaeger:4318", receiver.httpUrl)
+      .replace(/^(0\.0\.0\.0|orchestrator):7420$/, address)
+      .replace(/^0\.0\.0\.0$/, "127.0.0.1")
+      .replace(/^7421$/, "0")
+      .replace(
+        /^(localhost:)?(50051|50052|50053)$/,
+        (_, host: string | undefined, port: keyof typeof ports) => `${host ?? ""}${ports[port]}`,
+      )
+      .replace(/^\/data\//, `${place}/`)
+      .replace("/app/order.binpb", image);
+  const start = async (name: string, readyLine?: RegExp): Promise<Program> => {
+    const service = compose.services[name];
+    const [first = "", ...args] = (service?.command ?? []).map(here);
+    const program = programs[first];
+    const env = Object.fromEntries(
+      Object.entries(service?.environment ?? {}).map(([key, value]) => [key, here(value)]),
+    );
+    return running.use(
+      await startProgram({
+        name,
+        command: service?.build?.target === "order-python" ? pythonWithGrpc() : process.execPath,
+        args: [program === undefined ? first : path.join(repositoryRoot, program.source), ...args],
+        cwd: program === undefined ? path.join(repositoryRoot, "examples/order") : place,
+        env: { ...env, OTEL_BSP_SCHEDULE_DELAY: "100" },
+        ...(readyLine === undefined ? {} : { readyLine }),
+      }),
+    );
+  };
+  await start("orchestrator", /"msg":"ready"/);
+  expect(await (await start("deploy")).ended).toEqual({ code: 0, signal: undefined });
+  await Promise.all([
+    start("inventory", /listens on/),
+    start("payment", /listens on/),
+    start("shipping", /listens on/),
+  ]);
+  const sidecars = ["inventory-sidecar", "payment-sidecar", "shipping-sidecar"];
+  await Promise.all(sidecars.map((name) => start(name, /"msg":"sidecar ready"/)));
+
+  const order = {
+    order_id: "compose-1",
+    customer_id: "c1",
+    items: [{ sku: "mug", quantity: 1 }],
+    total: { currency: "EUR", units: 240 },
+    address: "1 Main Street",
+  };
+  const answer = await fulfil(address, order);
+  expect(answer).toMatchObject({ kind: "answered", response: { tracking: expect.stringContaining("compose-1") } });
+  await receiver.waitFor((spans) => {
+    const names = spans.filter((it) => it.traceId === answer.runId).map((it) => String(it.resource["service.name"]));
+    return isWhole(spans, answer.runId) && ["inventory", ...sidecars].every((name) => names.includes(name));
+  });
+});
