@@ -19,7 +19,11 @@ killed. Prints each run's steps and its trace. Exit code 0: everything went as i
   --help               Show this.
 `;
 
-const say = (line = ""): void => void process.stdout.write(`${line}\n`);
+let isQuiet = false;
+
+function say(line: string): void {
+  if (!isQuiet) process.stdout.write(`${line}\n`);
+}
 
 async function main(): Promise<number> {
   const options = readOptions();
@@ -28,20 +32,10 @@ async function main(): Promise<number> {
     process.stdout.write(help);
     return 0;
   }
-  const folder = await makeStageFolder();
-  const endpoint = process.env["OTEL_EXPORTER_OTLP_ENDPOINT"];
-  const stopped = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => stopped.abort());
   const interrupted = new Promise<"interrupted">((resolve) => {
-    stopped.signal.addEventListener("abort", () => resolve("interrupted"));
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => resolve("interrupted"));
   });
-  const ended = await Promise.race([perform(folder, endpoint, options, interrupted), interrupted]);
-  if (ended === "interrupted") {
-    // Programs started here die with this process.
-    await removeStageFolder(folder);
-    return 130;
-  }
-  return ended;
+  return perform(await makeStageFolder(), options, interrupted);
 }
 
 interface Options {
@@ -60,34 +54,50 @@ function readOptions(): Options | undefined {
   }
 }
 
-async function perform(
-  folder: string,
-  otlpEndpoint: string | undefined,
-  options: Options,
-  interrupted: Promise<"interrupted">,
-): Promise<number> {
+async function perform(folder: string, options: Options, interrupted: Promise<"interrupted">): Promise<number> {
+  let wasInterrupted = false;
+  void interrupted.then(() => (wasInterrupted = true));
   const wrong: string[] = [];
   try {
     say("Starting");
+    const otlpEndpoint = process.env["OTEL_EXPORTER_OTLP_ENDPOINT"] || undefined;
     await using stage = await openStage(folder, {
       say: (line) => say(`  ${line}`),
       otlpEndpoint,
       carrierDeskMs: 3_000,
     });
-    for (const chapter of chapters(Date.now().toString(36)))
-      wrong.push(...(await play(stage, chapter, options["jaeger-url"])));
-    showEnd(stage, wrong, options.keep === true);
-    if (options.keep === true) await interrupted;
+    const told = tell(stage, options);
+    // After an interruption nobody waits for the rest of the story; its connections break.
+    told.catch(() => undefined);
+    const ended = await Promise.race([told, interrupted]);
+    if (ended !== "interrupted") {
+      wrong.push(...ended);
+      if (options.keep === true) await interrupted;
+    }
+    if (options.keep === true || ended === "interrupted") say("\nStopping");
+    isQuiet = ended === "interrupted";
   } catch (error) {
-    wrong.push(error instanceof Error ? error.message : String(error));
-    say(`\nThe demo could not go on: ${wrong.at(-1)}`);
+    if (!wasInterrupted) {
+      wrong.push(error instanceof Error ? error.message : String(error));
+      say(`\nThe demo could not go on: ${wrong.at(-1)}`);
+    }
   }
   if (wrong.length > 0) {
     say(`The programs' logs and the services' journals are in ${folder}`);
     return 1;
   }
   await removeStageFolder(folder);
-  return 0;
+  return wasInterrupted && options.keep !== true ? 130 : 0;
+}
+
+/** Plays the three orders; returns what was not as it should be. */
+async function tell(stage: Stage, options: Options): Promise<readonly string[]> {
+  const wrong: string[] = [];
+  for (const chapter of chapters(Date.now().toString(36))) {
+    wrong.push(...(await play(stage, chapter, options["jaeger-url"])));
+  }
+  showEnd(stage, wrong, options.keep === true);
+  return wrong;
 }
 
 /** Runs one order, shows it, and returns what differs from what was expected. */
