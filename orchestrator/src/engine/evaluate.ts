@@ -20,14 +20,17 @@ export type Evaluation<T> =
   | { readonly kind: "value"; readonly value: T }
   | { readonly kind: "failed"; readonly failure: Failure };
 
+/** A `when` or a case. */
 export function evaluateCondition(place: Place, planned: PlannedExpression): Evaluation<boolean> {
   return toEvaluation(place, planned, evaluateBool(planned.expression, bindingsOf(place), budgetOf(place)));
 }
 
+/** A text: a header, a message. */
 export function evaluateText(place: Place, planned: PlannedExpression): Evaluation<string> {
   return toEvaluation(place, planned, evaluateString(planned.expression, bindingsOf(place), budgetOf(place)));
 }
 
+/** A value in its kept form; a message's is its bytes. */
 export function evaluateValue(place: Place, planned: PlannedExpression): Evaluation<KeptValue> {
   return toEvaluation(place, planned, evaluateKept(planned.expression, bindingsOf(place), budgetOf(place)));
 }

@@ -32,6 +32,7 @@ export function toErrorInfo(runId: string, step: string, reason: string): Any {
   return toAny("google.rpc.ErrorInfo", ErrorInfo.encode({ reason, domain: errorDomain, metadata }).finish());
 }
 
+/** A message of a full type name as a google.protobuf.Any. */
 export function toAny(type: string, value: Uint8Array): Any {
   return { typeUrl: `type.googleapis.com/${type}`, value };
 }

@@ -26,8 +26,7 @@ export interface Judgement {
  */
 export function judge(call: CallPlan, { failure, sent, redelivered }: FailedTry): Judgement {
   const kind = classify(failure, sent);
-  // A claim shows that no earlier delivery has begun the call.
-  const maybeExecuted = kind === "unknown" || kind === "tooLarge" || (redelivered && !call.isClaimed);
+  const maybeExecuted = kind === "unknown" || kind === "tooLarge" || redelivered;
   if (kind === "unknown" && call.isClaimed) return { next: "doubt", maybeExecuted };
   return { next: mayTryAgain(call, kind, failure) ? "again" : "answer", maybeExecuted };
 }

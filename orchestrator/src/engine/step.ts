@@ -67,6 +67,7 @@ export function holdPlace(draft: Draft, step: LiveStep): void {
   draft.state.pendingSteps += 1;
 }
 
+/** How transitions and ids name the step. */
 export function addressOf(step: LiveStep): StepAddress {
   return { step: step.path, generation: step.generation, phase: step.phase };
 }
@@ -77,20 +78,24 @@ export function parentOf(step: LiveStep): StepAddress | undefined {
   return owner === undefined ? undefined : addressOf(owner);
 }
 
+/** The step has its result; undefined: its kind has none. */
 export function completeStep(draft: Draft, step: LiveStep, result: KeptValue | undefined): void {
   step.result = result;
   endStep(draft, step, completed, "completed");
 }
 
+/** The step has failed for good. */
 export function failStep(draft: Draft, step: LiveStep, failure: Failure): void {
   step.lastStatus = failure.status;
   endStep(draft, step, { kind: "failed", failure }, "failed");
 }
 
+/** Its `when` was false. */
 export function skipStep(draft: Draft, step: LiveStep): void {
   endStep(draft, step, skipped, "skipped");
 }
 
+/** The step is given up, because the run stops. */
 export function cancelStep(draft: Draft, step: LiveStep): void {
   endStep(draft, step, cancelled, "cancelled");
 }

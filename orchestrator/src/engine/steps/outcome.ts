@@ -26,7 +26,8 @@ export function succeedCall(
 ): boolean {
   const counted = isOpen(step);
   if (attempt !== undefined) {
-    endAttempt(draft, attempt, outcome, { result: "completed", status: undefined, counted, mayLinger: false });
+    const mayLinger = isRedelivered(call, outcome);
+    endAttempt(draft, attempt, outcome, { result: "completed", status: undefined, counted, mayLinger });
   }
   if (!counted) return undoLateSuccess(draft, step) || attempt !== undefined;
   leaveAttempts(draft, step, attempt);
@@ -74,11 +75,9 @@ export function failCall(
   const { step } = attempt;
   const counted = isAwaited(step, attempt);
   const status = toRpcStatus(failure);
-  const redelivered = outcome.delivery > 1 || outcome.recheck;
+  const redelivered = isRedelivered(call, outcome);
   const judgement = judge(call.plan, { failure, sent: outcome.sent, redelivered });
-  // Who is delivered a task that was never claimed knows that no other delivery makes the call.
-  const mayLinger = redelivered && !call.plan.isClaimed;
-  endAttempt(draft, attempt, outcome, { result: "failed", status, counted, mayLinger });
+  endAttempt(draft, attempt, outcome, { result: "failed", status, counted, mayLinger: redelivered });
   if (!counted) return;
   const isStopping = leaveAttempt(draft, step, status, judgement.maybeExecuted);
   if (isStopping) return;
@@ -124,6 +123,11 @@ export function expireAttempt(draft: Draft, attempt: LiveAttempt, call: LiveCall
   if (maybeExecuted && call.plan.isClaimed) doubtCall(draft, step, call, status);
   else if (step.state.kind === "closing") timeOutCall(draft, step, call, status);
   else tryAgain(draft, step, call, status, undefined);
+}
+
+/** May an earlier delivery of the task have begun the call? Where it has to be claimed, only the one who claimed it has. */
+function isRedelivered(call: LiveCall, { delivery, recheck }: Outcome): boolean {
+  return (delivery > 1 || recheck) && !call.plan.isClaimed;
 }
 
 /** Is this the attempt that the step waits for? */
