@@ -58,7 +58,7 @@ export function openAssignment(options: AssignmentOptions): Assignment {
       holdings.delete(partition);
       served[Symbol.dispose]();
       if (why.kind === "failed") declinedUntil.set(partition, Date.now() + retakeAfterMs);
-      if (why.kind === "unknownEvent") declinedUntil.set(partition, Infinity);
+      if (why.kind === "outdated") declinedUntil.set(partition, Infinity);
     });
     if (isReleasing) await holding.release();
   };

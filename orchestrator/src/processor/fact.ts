@@ -5,6 +5,7 @@ import { Outcome } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import { parseRunId } from "../../../proto/wire/runId.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
 import { parseLogSubject } from "../../../proto/wire/subjects.ts";
+import { engineRevision } from "../engine/revision.ts";
 import type { LogRecord } from "../engine/record.ts";
 import type { Credentials } from "./credentials.ts";
 import type { LogMessage } from "./ports.ts";
@@ -15,8 +16,8 @@ export type Fact =
   | { readonly kind: "owner"; readonly owner: string; readonly epoch: number }
   /** Not ours, or broken: set aside. `runId` and `isEvent` when at least its subject is a run's. */
   | { readonly kind: "garbage"; readonly runId: RunId | undefined; readonly isEvent: boolean; readonly reason: string }
-  /** An event of a kind that only a newer version knows. */
-  | { readonly kind: "unknownEvent"; readonly runId: RunId; readonly number: number };
+  /** Only a newer version understands it. */
+  | { readonly kind: "newer"; readonly needs: string };
 
 /** Reads a message of a log. */
 export function toFact(message: LogMessage, credentials: Credentials): Fact {
@@ -30,9 +31,12 @@ export function toFact(message: LogMessage, credentials: Credentials): Fact {
 function toEvent(message: LogMessage, runId: RunId): Fact {
   const event = decode(() => Event.decode(message.data));
   const { sequence, storedMs } = message;
+  if (event?.kind?.$case === "runStarted" && event.kind.value.engineRevision > engineRevision) {
+    return { kind: "newer", needs: `engine revision ${event.kind.value.engineRevision}` };
+  }
   if (event?.kind !== undefined) return { kind: "record", runId, record: { sequence, storedMs, fact: { kind: "event", event } } };
   const number = event === undefined ? undefined : loneField(message.data);
-  if (number !== undefined && number > lastKnownKind) return { kind: "unknownEvent", runId, number };
+  if (number !== undefined && number > lastKnownKind) return { kind: "newer", needs: `event kind ${number}` };
   return { kind: "garbage", runId, isEvent: true, reason: "it is no event" };
 }
 

@@ -17,7 +17,7 @@ export interface Holding {
   release(): Promise<void>;
 }
 
-export type HoldingEnd = { readonly kind: "released" | "lost" | "failed" } | Extract<Overtaken, { readonly kind: "unknownEvent" }>;
+export type HoldingEnd = { readonly kind: "released" | "lost" | "failed" } | Extract<Overtaken, { readonly kind: "outdated" }>;
 
 /** What is needed to own a partition. */
 export interface HoldingOptions {
@@ -115,29 +115,26 @@ export async function takePartition(options: HoldingOptions, found: LeaseRecord 
   created = log0.created;
   const window = toWindow(before, written.sequence, created, logger, partition);
   logger.info("took a partition", { partition, epoch, from: before.owner, ...window });
+  const release = async (why: HoldingEnd): Promise<void> => {
+    const isDone = await Promise.race([working?.finish() ?? false, pause(finishMaxMs, left.signal).then(() => false)]);
+    clearInterval(timer);
+    await renewing;
+    // One that is not done is not free: the next owner has to know that commands may have been carried out.
+    for (let i = 0; isDone && i < releaseTries && !left.signal.aborted; i++) {
+      if (await renewal("").catch(() => false)) break;
+    }
+    end(why);
+  };
   const onOvertaken = (why: Overtaken): void => {
-    logger[why.kind === "unknownEvent" ? "error" : "warn"](overtakenText[why.kind], { partition, ...why });
-    end(why.kind === "unknownEvent" ? why : { kind: "lost" });
+    logger[why.kind === "outdated" ? "error" : "warn"](overtakenText[why.kind], { partition, ...why });
+    if (why.kind === "outdated") void release(why);
+    else end({ kind: "lost" });
   };
   const { checkpoint } = window;
   options.observer.opened(partition, { traced: Math.min(before.traced, checkpoint), checkpoint });
   void over.promise.then(() => options.observer.closed(partition));
   working = openPartition(ground, window, onOvertaken);
-  const partitionAtWork = working;
-  return {
-    partition: partitionAtWork,
-    epoch,
-    over: over.promise,
-    release: async () => {
-      await Promise.race([partitionAtWork.finish(), pause(finishMaxMs, left.signal)]);
-      clearInterval(timer);
-      await renewing;
-      for (let i = 0; i < releaseTries && !left.signal.aborted; i++) {
-        if (await renewal("").catch(() => false)) break;
-      }
-      end({ kind: "released" });
-    },
-  };
+  return { partition: working, epoch, over: over.promise, release: () => release({ kind: "released" }) };
 }
 
 const noLease: Lease = { owner: "", epoch: 0, checkpoint: 0, olderCheckpoint: 0, streamCreated: "", traced: 0 };
@@ -145,7 +142,7 @@ const noLease: Lease = { owner: "", epoch: 0, checkpoint: 0, olderCheckpoint: 0,
 const overtakenText: Readonly<Record<Overtaken["kind"], string>> = {
   expired: "the lease of a partition is too old; it is left",
   overtaken: "another orchestrator owns the partition by its log; it is left",
-  unknownEvent: "the log has an event of a kind that only a newer version knows; the partition waits for an orchestrator of that version",
+  outdated: "the log has an event that only a newer version understands; the partition waits for an orchestrator of that version",
 };
 
 function leaseOf(

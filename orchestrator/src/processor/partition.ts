@@ -24,8 +24,8 @@ export interface Partition {
   checkpoint(): number;
   /** Sequence behind the last message that was read. */
   position(): number;
-  /** Stops reading, makes everything durable and resolves then; the checkpoint is what was read. */
-  finish(): Promise<void>;
+  /** Stops reading and makes everything durable; true then: the checkpoint is what was read, and nothing behind it was carried out. */
+  finish(): Promise<boolean>;
   /** Leaves it as it stands. */
   leave(): void;
 }
@@ -35,7 +35,8 @@ export type Overtaken =
   /** The lease has not been confirmed for too long. */
   | { readonly kind: "expired" }
   | { readonly kind: "overtaken"; readonly owner: string; readonly epoch: number }
-  | { readonly kind: "unknownEvent"; readonly number: number; readonly sequence: number };
+  /** The log goes on with what only a newer version understands. */
+  | { readonly kind: "outdated"; readonly needs: string; readonly sequence: number };
 
 const waiterKeptMs = 15_000;
 /** A run that has just been started is read within this time. */
@@ -57,9 +58,8 @@ export function openPartition(ground: Ground, window: Window, onOvertaken: (why:
     },
     roomAgain: () => {
       if (phase === "finishing" && unfinished.count() === 0) finished.resolve();
-      if (!isStarved || room() <= bounds.unfinishedMax / 2) return;
-      isStarved = false;
-      reader.pull();
+      // Pulled again only when there is room for many: a pull for each event done would be a request for each event.
+      if (isStarved && roomNow() > bounds.unfinishedMax / 2) reader.pull();
     },
   };
   const waiters = openWaiters();
@@ -77,6 +77,7 @@ export function openPartition(ground: Ground, window: Window, onOvertaken: (why:
   const afterTurn = (run: ResidentRun): void => {
     const expected = refused.get(run.runId);
     if (expected !== undefined && run.seenEvent > expected) endAgain(run);
+    if (expected !== undefined && run.state?.ended !== undefined) refused.delete(run.runId);
     waiters.look(run);
     if (run.watchers === undefined || run.mailbox.length > 0 || run.phase === "loading") return;
     const due = run.watchers.filter(({ sequence }) => sequence <= run.seen);
@@ -100,9 +101,9 @@ export function openPartition(ground: Ground, window: Window, onOvertaken: (why:
     else onWindow(message);
   };
   const onLive = (message: LogMessage): void => {
-    unfinished.read(message.sequence);
     owner.clock.observe(message.storedMs);
     const fact = toFact(message, owner.credentials);
+    if (fact.kind !== "newer") unfinished.read(message.sequence);
     switch (fact.kind) {
       case "record":
         residents.deliver(fact.runId, fact.record);
@@ -110,8 +111,8 @@ export function openPartition(ground: Ground, window: Window, onOvertaken: (why:
       case "owner":
         if (fact.epoch > owner.epoch) onOvertaken({ kind: "overtaken", owner: fact.owner, epoch: fact.epoch });
         break;
-      case "unknownEvent":
-        onOvertaken({ kind: "unknownEvent", number: fact.number, sequence: message.sequence });
+      case "newer":
+        onOvertaken({ kind: "outdated", needs: fact.needs, sequence: message.sequence });
         break;
       case "garbage":
         setAside(message, fact.reason);
@@ -129,13 +130,13 @@ export function openPartition(ground: Ground, window: Window, onOvertaken: (why:
       partFrom = message.sequence;
       unfinished.hold(partFrom);
     }
-    unfinished.read(message.sequence);
     partSize++;
     const fact = toFact(message, owner.credentials);
-    if (fact.kind === "unknownEvent") {
-      onOvertaken({ kind: "unknownEvent", number: fact.number, sequence: message.sequence });
+    if (fact.kind === "newer") {
+      onOvertaken({ kind: "outdated", needs: fact.needs, sequence: message.sequence });
       return;
     }
+    unfinished.read(message.sequence);
     if (fact.kind === "garbage") setAside(message, fact.reason);
     if (fact.kind === "record") {
       const records = part.get(fact.runId);
@@ -166,14 +167,18 @@ export function openPartition(ground: Ground, window: Window, onOvertaken: (why:
     for (const message of messages) onLive(message);
   };
 
-  const room = (): number => {
+  const roomNow = (): number => {
     if (phase === "takingOver") return isFolding ? 0 : bounds.takeoverPart - partSize;
     if (phase !== "live" || residents.waiting() > bounds.waitingMax) return 0;
     return bounds.unfinishedMax - unfinished.count();
   };
+  const room = (): number => {
+    const places = roomNow();
+    isStarved = places <= 0;
+    return places;
+  };
   const reader = log.read({ from: window.checkpoint + 1, onMessage, room });
   const sweeper = setInterval(() => {
-    isStarved = room() <= 0;
     residents.sweep();
     waiters.sweep();
   }, bounds.sweepEveryMs);
@@ -210,12 +215,16 @@ export function openPartition(ground: Ground, window: Window, onOvertaken: (why:
     checkpoint: () => unfinished.checkpoint(),
     position: () => reader.next(),
     finish: async () => {
-      if (phase !== "live") return stop();
+      if (phase !== "live") {
+        stop();
+        return false;
+      }
       phase = "finishing";
       reader[Symbol.dispose]();
       for (const run of residents.all()) scheduleShortTimers(owner, run);
       if (unfinished.count() > 0) await Promise.race([finished.promise, aborted(owner.signal)]);
       stop();
+      return unfinished.count() === 0;
     },
     leave: stop,
   };

@@ -3,6 +3,7 @@ import { Event } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import { Outcome } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import { toHex } from "../../../proto/wire/runId.ts";
 import { openPublisher } from "../../../runtime/src/publisher.ts";
+import { toLeases } from "../nats/leases.ts";
 import { startNats } from "../../../test/support/nats.ts";
 import { makeCall, makePlan, names, openFakeSidecar, openOrchestrator, service } from "../../../test/support/orchestrators.ts";
 
@@ -77,6 +78,9 @@ test("an event of a kind that only a newer version knows parks the partition, an
   // Field 200, two bytes long.
   await publisher.publish(names.eventSubject(0, stranger), new Uint8Array([0xc2, 0x0c, 0x02, 0x08, 0x01]));
   await expect.poll(() => orchestrator.processor.owned()).toEqual([1]);
+  // It is free for an orchestrator that understands it.
+  const lease = await toLeases(orchestrator.nats, names, publisher).read(0);
+  expect(lease?.lease).toMatchObject({ owner: "", checkpoint: 1 });
 });
 
 test("a run whose own fold fails is left alone; others go on", async () => {

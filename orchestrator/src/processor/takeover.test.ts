@@ -1,7 +1,11 @@
 import { expect, test } from "vitest";
+import { toLeases } from "../nats/leases.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
+import { logger } from "../../../runtime/src/log.ts";
+import { openPublisher } from "../../../runtime/src/publisher.ts";
+import { connectTo } from "../../../test/support/connectTo.ts";
 import { startNats } from "../../../test/support/nats.ts";
-import { endsOfRuns, makeCall, makePlan, makeWait, openFakeSidecar, openOrchestrator } from "../../../test/support/orchestrators.ts";
+import { endsOfRuns, makeCall, makePlan, makeWait, names, openFakeSidecar, openOrchestrator } from "../../../test/support/orchestrators.ts";
 import type { Orchestrator } from "../../../test/support/orchestrators.ts";
 import { startTcpProxy } from "../../../test/support/tcpProxy.ts";
 
@@ -61,4 +65,29 @@ test("an owner that stood still for long and goes on doubles nothing", async () 
   const ends = await endsOfRuns(server.url, partitions);
   expect(runs.map((runId) => ends.get(runId))).toEqual(runs.map(() => 1));
   expect(sidecar.calls.length).toBe(new Set(sidecar.calls).size);
+});
+
+test("a log that ends before the checkpoint is told loudly, and work goes on from an older one", async () => {
+  await using server = await startNats();
+  const first = await openOrchestrator(server.url, plan, { partitions });
+  await using sidecar = await openFakeSidecar(server.url);
+  const runs = await Promise.all(Array.from({ length: 4 }, () => first.begin(plan)));
+  await waitForAll(first, runs);
+  await first[Symbol.asyncDispose]();
+  const nats = await connectTo(server.url);
+  using publisher = openPublisher(nats.connection);
+  const leases = toLeases(nats, names, publisher);
+  for (let partition = 0; partition < partitions; partition++) {
+    const found = await leases.read(partition);
+    if (found === undefined) return expect.fail("no lease");
+    await leases.write(partition, { ...found.lease, checkpoint: 1_000_000, olderCheckpoint: 1 }, found.revision);
+  }
+  const lines: string[] = [];
+  const loud = logger("test", { write: (line) => void lines.push(line) });
+  await using second = await openOrchestrator(server.url, plan, { partitions, over: { logger: loud } });
+  const later = await Promise.all(Array.from({ length: 4 }, () => second.begin(plan)));
+  expect(new Set(await waitForAll(second, later))).toEqual(new Set(["ended"]));
+  expect(lines.filter((line) => line.includes("LOST DATA"))).toHaveLength(partitions);
+  expect(sidecar.calls.length).toBe(new Set(sidecar.calls).size);
+  await nats.connection.close();
 });
