@@ -79,7 +79,7 @@ export function makeSet(contract: FileDescriptorSet, workflows: readonly MadeWor
     name: "made/v1/made.proto",
     package: "made.v1",
     syntax: "proto3",
-    dependency: ["contract/v1/contract.proto", "sidestep/v1/workflow.proto"],
+    dependency: ["contract/v1/contract.proto", "contract/v1/everything.proto", "sidestep/v1/workflow.proto"],
     service: services.map((name) =>
       makeService(
         name,
