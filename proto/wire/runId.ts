@@ -47,16 +47,27 @@ export function timeOf(runId: RunId): number {
   return Number.parseInt(runId.slice(0, 12), 16);
 }
 
+const pairs = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+
 export function toHex(bytes: Uint8Array): string {
   let text = "";
-  for (const byte of bytes) text += (byte < 16 ? "0" : "") + byte.toString(16);
+  for (const byte of bytes) text += pairs[byte] ?? "";
   return text;
+}
+
+/** Values of the hex digits by their character codes. */
+const values = new Uint8Array(128);
+for (let value = 0; value < 16; value++) {
+  values[value.toString(16).charCodeAt(0)] = value;
+  values[value.toString(16).toUpperCase().charCodeAt(0)] = value;
 }
 
 /** Bytes of a string of hex digits; the caller knows that it is one. */
 export function fromHex(text: string): Uint8Array {
   const bytes = new Uint8Array(text.length / 2);
-  for (let i = 0; i < bytes.length; i++)
-    bytes[i] = Number.parseInt(text.slice(2 * i, 2 * i + 2), 16);
+  for (let i = 0; i < bytes.length; i++) {
+    const high = values[text.charCodeAt(2 * i)] ?? 0;
+    bytes[i] = (high << 4) | (values[text.charCodeAt(2 * i + 1)] ?? 0);
+  }
   return bytes;
 }
