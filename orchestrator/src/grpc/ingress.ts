@@ -1,36 +1,12 @@
 import { Metadata } from "@grpc/grpc-js";
 import type { sendUnaryData, Server, ServerUnaryCall } from "@grpc/grpc-js";
-import type { TraceStart } from "../../../proto/gen/sidestep/internal/v1/event.ts";
-import { idempotencyKeyHeader, runIdHeader, traceparentHeader, tracestateHeader } from "../../../proto/wire/headers.ts";
-import type { RunId } from "../../../proto/wire/runId.ts";
+import { runIdHeader } from "../../../proto/wire/headers.ts";
 import { code } from "../../../proto/wire/status.ts";
-import type { Log } from "../../../runtime/src/log.ts";
-import type { Definitions } from "../processor/definitions.ts";
-import type { Front } from "../processor/front.ts";
-import { refusalFailure, runNotFound, thrownFailure, tooLarge, toServiceError, workflowNotFound } from "./failure.ts";
+import { runNotFound, thrownFailure, toServiceError } from "./failure.ts";
 import type { Failure } from "./failure.ts";
 import { toAnswer } from "./runEnd.ts";
-
-/** What an ingress needs. */
-export interface IngressOptions {
-  readonly front: Front;
-  readonly definitions: Definitions;
-  /** Larger requests are refused before anything is written. */
-  readonly requestBytesMax: number;
-  /** Which trace shows a run of that id, for a caller with these headers. */
-  readonly traceOf: (runId: RunId, caller: CallerTrace) => TraceStart;
-  /** Aborts when waiting callers have to be sent away; their runs go on. */
-  readonly closing: AbortSignal;
-  readonly log: Log;
-}
-
-export interface CallerTrace {
-  readonly traceparent: string | undefined;
-  readonly tracestate: string | undefined;
-}
-
-/** A start that is not durable by then is answered UNAVAILABLE. */
-const startTimeoutMs = 10_000;
+import { startRun } from "./starting.ts";
+import type { IngressOptions } from "./starting.ts";
 
 /** Serves each active workflow rpc of the definitions on the server, and stops serving what was retired, while it runs. */
 export function serveWorkflows(server: Server, options: IngressOptions): () => void {
@@ -83,23 +59,10 @@ async function runToEnd(
   call: Call,
   options: IngressOptions,
 ): Promise<Uint8Array | Failure | undefined> {
-  if (call.request.length > options.requestBytesMax) return tooLarge(call.request.length, options.requestBytesMax);
-  const active = await options.definitions.active(workflow);
-  if (active === undefined) return workflowNotFound(workflow);
-  const started = await withTimeout(startBudgetMs(call), (signal) =>
-    options.front.start(
-      {
-        active,
-        request: call.request,
-        metadata: named(call.metadata, active.plan.plan.metadata),
-        idempotencyKey: header(call.metadata, idempotencyKeyHeader),
-        trace: (runId) => options.traceOf(runId, callerTrace(call.metadata)),
-        actor: "",
-      },
-      signal,
-    ),
-  );
-  if (started.kind !== "started" && started.kind !== "joined") return refusalFailure(started);
+  const { request, metadata } = call;
+  const deadlineMs = Number(call.getDeadline());
+  const started = await startRun({ workflow, request, metadata, idempotencyKey: undefined, deadlineMs }, options);
+  if (started.kind === "failure") return started.failure;
   const { runId } = started;
   if (call.cancelled) return undefined;
   call.sendMetadata(runIdMetadata(runId));
@@ -133,47 +96,10 @@ function closingFailure(runId: string): Failure {
   };
 }
 
-/** Enough of the call's time is left to say UNAVAILABLE before its deadline does. */
-function startBudgetMs(call: Call): number {
-  const deadline = call.getDeadline();
-  const leftMs = Number(deadline) - Date.now();
-  return Math.max(1, Math.min(startTimeoutMs, leftMs - Math.min(500, leftMs / 4)));
-}
-
-async function withTimeout<T>(timeoutMs: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const late = new AbortController();
-  const timer = setTimeout(() => late.abort(), timeoutMs);
-  try {
-    return await work(late.signal);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
 function runIdMetadata(runId: string): Metadata {
   const metadata = new Metadata();
   metadata.set(runIdHeader, runId);
   return metadata;
-}
-
-function named(metadata: Metadata, names: readonly string[]): ReadonlyMap<string, string> {
-  const found = new Map<string, string>();
-  for (const name of names) {
-    const value = header(metadata, name);
-    if (value !== undefined) found.set(name, value);
-  }
-  return found;
-}
-
-/** The caller's trace headers. */
-export function callerTrace(metadata: Metadata): CallerTrace {
-  return { traceparent: header(metadata, traceparentHeader), tracestate: header(metadata, tracestateHeader) };
-}
-
-/** A text header of the caller; undefined when it is absent or binary. */
-export function header(metadata: Metadata, name: string): string | undefined {
-  const value = metadata.get(name)[0];
-  return typeof value === "string" ? value : undefined;
 }
 
 function same(bytes: Buffer): Buffer {

@@ -19,14 +19,13 @@ import type { LogRecord } from "../engine/record.ts";
 import type { RunRequest } from "../processor/front.ts";
 import { isWithoutSidecar } from "./catalog.ts";
 import type { Catalog } from "./catalog.ts";
-import { absenceFailure, refusalFailure, tooLarge, workflowNotFound } from "./failure.ts";
+import { absenceFailure } from "./failure.ts";
 import type { Failure } from "./failure.ts";
-import { callerTrace, header } from "./ingress.ts";
-import type { IngressOptions } from "./ingress.ts";
+import { header, startRun } from "./starting.ts";
+import type { IngressOptions } from "./starting.ts";
 import { done, failed, unary } from "./unary.ts";
 import type { Answered } from "./unary.ts";
 
-const startTimeoutMs = 10_000;
 const requestTimeoutMs = 10_000;
 const waitMsDefault = 30_000;
 const pageMax = 1000;
@@ -38,7 +37,7 @@ export type ShowTrace = (runId: RunId, plan: LoadedPlan, records: readonly LogRe
 export function runsService(options: IngressOptions, catalog: Catalog, showTrace: ShowTrace): RunsServer {
   const { front } = options;
   return {
-    start: unary((call) => start(call.request, call.metadata, options)),
+    start: unary((call) => start(call, options)),
     get: unary((call) =>
       ofRun(call.request.runId, async (runId) => {
         const got = await front.get(runId);
@@ -82,27 +81,22 @@ async function ofRun<T>(text: string, work: (runId: RunId) => Promise<Answered<T
 }
 
 async function start(
-  request: StartRunRequest,
-  metadata: Metadata,
+  call: ServerUnaryCall<StartRunRequest, StartRunResponse>,
   options: IngressOptions,
 ): Promise<Answered<StartRunResponse>> {
-  if (request.request.length > options.requestBytesMax)
-    return failed(tooLarge(request.request.length, options.requestBytesMax));
-  const active = await options.definitions.active(request.workflow.replace(/^\//, ""));
-  if (active === undefined) return failed(workflowNotFound(request.workflow));
-  const started = await options.front.start(
+  const { request, metadata } = call;
+  const started = await startRun(
     {
-      active,
+      workflow: request.workflow,
       request: request.request,
-      metadata: new Map(active.plan.plan.metadata.flatMap((name) => entry(name, header(metadata, name)))),
-      idempotencyKey: request.idempotencyKey === "" ? header(metadata, idempotencyKeyHeader) : request.idempotencyKey,
-      trace: (runId) => options.traceOf(runId, callerTrace(metadata)),
-      actor: "",
+      metadata,
+      idempotencyKey: request.idempotencyKey === "" ? undefined : request.idempotencyKey,
+      deadlineMs: Number(call.getDeadline()),
     },
-    AbortSignal.timeout(startTimeoutMs),
+    options,
   );
-  if (started.kind !== "started" && started.kind !== "joined") return failed(refusalFailure(started));
-  return done({ runId: started.runId, joined: started.kind === "joined" });
+  if (started.kind === "failure") return failed(started.failure);
+  return done({ runId: started.runId, joined: started.joined });
 }
 
 async function wait(
@@ -187,10 +181,6 @@ function withSidecars(run: Run, catalog: Catalog): Run {
 /** The same request again, told by the caller's idempotency-key header, is folded once. */
 function requestId(metadata: Metadata): string {
   return header(metadata, idempotencyKeyHeader) ?? randomUUID();
-}
-
-function entry(name: string, value: string | undefined): readonly (readonly [string, string])[] {
-  return value === undefined ? [] : [[name, value]];
 }
 
 function runEnded(runId: string): Failure {

@@ -197,7 +197,10 @@ test("a drain answers who waits for a run with the run as it stands", async () =
   await front.waited;
   await server.drain();
   await server[Symbol.asyncDispose]();
-  expect(await answer).toMatchObject({ error: null, response: { done: false, run: { runId: someRun, state: Run_State.RUNNING } } });
+  expect(await answer).toMatchObject({
+    error: null,
+    response: { done: false, run: { runId: someRun, state: Run_State.RUNNING } },
+  });
 });
 
 test("health follows the server and knows the services of deployed workflows", async () => {

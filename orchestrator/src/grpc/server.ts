@@ -12,10 +12,10 @@ import { describeServices } from "./describedServices.ts";
 import type { Contract, DescribedServices } from "./describedServices.ts";
 import { newHealth } from "./health.ts";
 import { serveWorkflows } from "./ingress.ts";
-import type { IngressOptions } from "./ingress.ts";
 import { serveReflection } from "./reflection.ts";
 import { runsService } from "./runs.ts";
 import type { ShowTrace } from "./runs.ts";
+import type { IngressOptions } from "./starting.ts";
 
 export interface FrontServerOptions extends Omit<IngressOptions, "closing"> {
   readonly catalog: Catalog;
