@@ -1,22 +1,10 @@
-import { createInbox, headers as emptyHeaders } from "@nats-io/transport-node";
-import type { Msg, MsgHdrs, NatsConnection } from "@nats-io/transport-node";
+import { createInbox } from "@nats-io/transport-node";
+import type { NatsConnection, Subscription } from "@nats-io/transport-node";
+import { HeaderText } from "./headerText.ts";
+import { disconnected, timedOut, toFailure, toPublished } from "./publishAnswer.ts";
+import type { Published } from "./publishAnswer.ts";
 
-/**
- * What became of one publish to a stream. `retryable`: nobody knows whether it was stored, try again later with the same id.
- * `permanent`: it can never be stored as it is. `conflict`: the expectation did not hold (10071); after an own retry that may be the
- * own message, so read it back from the leader and compare.
- */
-export type Published =
-  | {
-      readonly kind: "stored";
-      readonly stream: string;
-      readonly sequence: number;
-      /** The stream knows the message id already: `sequence` is that message's. */
-      readonly duplicate: boolean;
-    }
-  | { readonly kind: "conflict"; readonly message: string }
-  | { readonly kind: "retryable"; readonly code: number; readonly message: string }
-  | { readonly kind: "permanent"; readonly code: number; readonly message: string };
+export type { Published } from "./publishAnswer.ts";
 
 /**
  * Publishes to streams over one acknowledgement inbox of its own: some six times cheaper than the client's js.publish, which makes a
@@ -59,196 +47,130 @@ interface Queued {
   readonly resolve: (published: Published) => void;
 }
 
-/**
- * Opens a publisher on a connection. At most `inFlightMax` publishes are unanswered at a time, the rest waits in order: a stream's
- * ingest queue holds 10,000. One without an answer after `timeoutMs`, or at a disconnect, is retryable.
- */
-export function openPublisher(
-  connection: NatsConnection,
-  {
-    inFlightMax = 4000,
-    timeoutMs = 5000,
-    inboxPrefix = "_INBOX",
-  }: { readonly inFlightMax?: number; readonly timeoutMs?: number; readonly inboxPrefix?: string } = {},
-): Publisher {
-  const inbox = `${createInbox(inboxPrefix)}.`;
-  const waiting = new Map<string, Waiting>();
-  let queue: Queued[] = [];
-  let next = 0;
-  let connected = true;
-  let sweeper: NodeJS.Timeout | undefined;
+export type PublisherOptions = {
+  /** Publishes without an answer at a time; the rest waits in order. A stream's ingest queue holds 10,000. */
+  readonly inFlightMax?: number;
+  /** Publishes that may wait for room; one more is retryable at once. */
+  readonly queueMax?: number;
+  /** One without an answer after this long is retryable. */
+  readonly timeoutMs?: number;
+  readonly inboxPrefix?: string;
+};
 
-  const settle = (token: string, published: Published): void => {
-    const entry = waiting.get(token);
-    if (entry === undefined) return;
-    waiting.delete(token);
-    entry.resolve(published);
-    if (queue.length > 0 && waiting.size < inFlightMax) drainQueue();
-  };
-  const subscription = connection.subscribe(`${inbox}*`, {
-    callback: (error, message) => {
-      if (error === null) settle(message.subject.slice(inbox.length), toPublished(message));
-    },
+/** Opens a publisher on a connection. While that is lost, publishes are retryable at once, and so become those without an answer. */
+export function openPublisher(connection: NatsConnection, options: PublisherOptions = {}): Publisher {
+  return new InboxPublisher(connection, {
+    inFlightMax: 4_000,
+    queueMax: 100_000,
+    timeoutMs: 5_000,
+    inboxPrefix: "_INBOX",
+    ...options,
   });
-  const send = ({ subject, data, headers, resolve }: Queued): void => {
-    const token = (next++).toString(36);
+}
+
+class InboxPublisher implements Publisher {
+  readonly #connection: NatsConnection;
+  readonly #options: Required<PublisherOptions>;
+  readonly #inbox: string;
+  readonly #subscription: Subscription;
+  readonly #waiting = new Map<string, Waiting>();
+  /** In order from `#first` on. */
+  #queue: Queued[] = [];
+  #first = 0;
+  #count = 0;
+  #isConnected = true;
+  #sweeper: NodeJS.Timeout | undefined;
+
+  constructor(connection: NatsConnection, options: Required<PublisherOptions>) {
+    this.#connection = connection;
+    this.#options = options;
+    this.#inbox = `${createInbox(options.inboxPrefix)}.`;
+    this.#subscription = connection.subscribe(`${this.#inbox}*`, {
+      callback: (error, message) => {
+        if (error === null) this.#settle(message.subject.slice(this.#inbox.length), toPublished(message));
+      },
+    });
+    // Ends with the connection.
+    void this.#follow();
+  }
+
+  publish(subject: string, data: Uint8Array, headers = ""): Promise<Published> {
+    if (!this.#isConnected) return Promise.resolve(disconnected);
+    return new Promise((resolve) => {
+      const queued = { subject, data, headers, resolve };
+      if (this.#waiting.size < this.#options.inFlightMax) this.#send(queued);
+      else if (this.#queued() < this.#options.queueMax) this.#queue.push(queued);
+      else resolve({ kind: "retryable", code: 0, message: `${this.#queued()} publishes wait for room.` });
+    });
+  }
+
+  pending(): number {
+    return this.#waiting.size + this.#queued();
+  }
+
+  [Symbol.dispose](): void {
+    if (!this.#connection.isClosed()) this.#subscription.unsubscribe();
+    this.#failAll({ kind: "retryable", code: 0, message: "The publisher has been closed." });
+    clearInterval(this.#sweeper);
+  }
+
+  #queued(): number {
+    return this.#queue.length - this.#first;
+  }
+
+  #send({ subject, data, headers, resolve }: Queued): void {
+    const token = (this.#count++).toString(36);
+    const reply = this.#inbox + token;
     try {
-      connection.publish(
-        subject,
-        data,
-        headers === "" ? { reply: inbox + token } : { reply: inbox + token, headers: new HeaderText(headers) },
-      );
+      this.#connection.publish(subject, data, headers === "" ? { reply } : { reply, headers: new HeaderText(headers) });
     } catch (error) {
       resolve(toFailure(error));
       return;
     }
-    waiting.set(token, { resolve, until: Date.now() + timeoutMs });
-    sweeper ??= setInterval(sweep, sweepEveryMs).unref();
-  };
-  const drainQueue = (): void => {
-    const room = inFlightMax - waiting.size;
-    const now = queue.slice(0, room);
-    queue = queue.slice(room);
-    now.forEach(send);
-  };
-  const sweep = (): void => {
+    this.#waiting.set(token, { resolve, until: Date.now() + this.#options.timeoutMs });
+    this.#sweeper ??= setInterval(() => this.#sweep(), sweepEveryMs).unref();
+  }
+
+  #settle(token: string, published: Published): void {
+    const entry = this.#waiting.get(token);
+    if (entry === undefined) return;
+    this.#waiting.delete(token);
+    entry.resolve(published);
+    while (this.#first < this.#queue.length && this.#waiting.size < this.#options.inFlightMax) {
+      const next = this.#queue[this.#first];
+      this.#first += 1;
+      if (next !== undefined) this.#send(next);
+    }
+    if (this.#first < this.#queue.length / 2) return;
+    this.#queue = this.#queue.slice(this.#first);
+    this.#first = 0;
+  }
+
+  #sweep(): void {
     const now = Date.now();
-    for (const [token, entry] of waiting) {
+    for (const [token, entry] of this.#waiting) {
       if (entry.until > now) break;
-      settle(token, timedOut);
+      this.#settle(token, timedOut);
     }
-    if (waiting.size > 0) return;
-    clearInterval(sweeper);
-    sweeper = undefined;
-  };
-  const failAll = (published: Published): void => {
-    const queued = queue;
-    queue = [];
-    for (const token of [...waiting.keys()]) settle(token, published);
+    if (this.#waiting.size > 0) return;
+    clearInterval(this.#sweeper);
+    this.#sweeper = undefined;
+  }
+
+  #failAll(published: Published): void {
+    const queued = this.#queue.slice(this.#first);
+    this.#queue = [];
+    this.#first = 0;
+    for (const token of this.#waiting.keys()) this.#settle(token, published);
     for (const { resolve } of queued) resolve(published);
-  };
-  // Ends with the connection.
-  void (async () => {
-    for await (const event of connection.status()) {
+  }
+
+  async #follow(): Promise<void> {
+    for await (const event of this.#connection.status()) {
       if (event.type === "disconnect") {
-        connected = false;
-        failAll(disconnected);
-      } else if (event.type === "reconnect") connected = true;
+        this.#isConnected = false;
+        this.#failAll(disconnected);
+      } else if (event.type === "reconnect") this.#isConnected = true;
     }
-  })();
-
-  return {
-    publish: (subject, data, headers = "") => {
-      if (!connected) return Promise.resolve(disconnected);
-      return new Promise((resolve) => {
-        const queued = { subject, data, headers, resolve };
-        if (waiting.size < inFlightMax) send(queued);
-        else queue.push(queued);
-      });
-    },
-    pending: () => waiting.size + queue.length,
-    [Symbol.dispose]: () => {
-      if (!connection.isClosed()) subscription.unsubscribe();
-      failAll({ kind: "retryable", code: 0, message: "The publisher has been closed." });
-      clearInterval(sweeper);
-    },
-  };
-}
-
-const timedOut: Published = { kind: "retryable", code: 408, message: "No acknowledgement came in time." };
-const disconnected: Published = { kind: "retryable", code: 0, message: "The connection to NATS is down." };
-const inFlightElsewhere = 10158;
-const expectationInFlight = 10164;
-const wrongLastSequence = 10071;
-
-function toPublished(message: Msg): Published {
-  if (message.data.length === 0) {
-    const code = message.headers?.code ?? 0;
-    return { kind: "retryable", code, message: code === 503 ? "No stream answers." : `Status ${code}.` };
-  }
-  const answer = parseAnswer(message.data);
-  if (answer === undefined) return { kind: "retryable", code: 0, message: "An acknowledgement that is none." };
-  if (answer.error === undefined) {
-    return {
-      kind: "stored",
-      stream: answer.stream ?? "",
-      sequence: answer.seq ?? 0,
-      duplicate: answer.duplicate === true,
-    };
-  }
-  return toRefusal(answer.error);
-}
-
-function toRefusal({ code, err_code: number = 0, description = "" }: AnswerError): Published {
-  if (number === wrongLastSequence) return { kind: "conflict", message: description };
-  const passing =
-    number === inFlightElsewhere || number === expectationInFlight || code === 503 || code === 429 || code === 408;
-  return { kind: passing ? "retryable" : "permanent", code: number, message: description };
-}
-
-function toFailure(error: unknown): Published {
-  const message = error instanceof Error ? error.message : String(error);
-  return { kind: message.includes("max_payload") ? "permanent" : "retryable", code: 0, message };
-}
-
-interface AnswerError {
-  readonly code: number;
-  readonly err_code?: number;
-  readonly description?: string;
-}
-
-interface Answer {
-  readonly error?: AnswerError;
-  readonly stream?: string;
-  readonly seq?: number;
-  readonly duplicate?: boolean;
-}
-
-/** The one parse function of this edge: the acknowledgement of a stream. */
-function parseAnswer(data: Uint8Array): Answer | undefined {
-  try {
-    const answer: unknown = JSON.parse(Buffer.from(data.buffer, data.byteOffset, data.length).toString());
-    return typeof answer === "object" && answer !== null ? (answer as Answer) : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-const none: MsgHdrs = emptyHeaders();
-
-/** Headers that are written once as text: the client's own map costs some 10 µs a message. Only good for publishing. */
-class HeaderText implements MsgHdrs {
-  readonly hasError = false;
-  readonly status = "";
-  readonly code = 0;
-  readonly description = "";
-  readonly #lines: string;
-  constructor(lines: string) {
-    this.#lines = lines;
-  }
-  /** Called by the client when it writes the message. */
-  encode(): Uint8Array {
-    return Buffer.from(`NATS/1.0\r\n${this.#lines}\r\n`);
-  }
-  get(): string {
-    return "";
-  }
-  set(): void {}
-  append(): void {}
-  has(): boolean {
-    return false;
-  }
-  keys(): string[] {
-    return [];
-  }
-  values(): string[] {
-    return [];
-  }
-  delete(): void {}
-  last(): string {
-    return "";
-  }
-  [Symbol.iterator](): Iterator<[string, string[]]> {
-    return none[Symbol.iterator]();
   }
 }

@@ -1,0 +1,129 @@
+import { jetstreamManager } from "@nats-io/jetstream";
+import { connect } from "@nats-io/transport-node";
+import { expect, test } from "vitest";
+import { startNats } from "../../test/support/nats.ts";
+import { publishDurably } from "./publishDurably.ts";
+import { expectLastLine, headerLine, messageIdLine, openPublisher } from "./publisher.ts";
+
+const bytes = new Uint8Array([1, 2, 3]);
+
+test("a stream says stored, duplicate, conflict, and too large for ever", async () => {
+  await using nats = await startNats();
+  const connection = await connect({ servers: nats.url });
+  await (await jetstreamManager(connection)).streams.add({ name: "LOG", subjects: ["log.>"], max_msg_size: 1_000 });
+  using publisher = openPublisher(connection);
+  expect(await publisher.publish("log.a", bytes, messageIdLine("1"))).toEqual({
+    kind: "stored",
+    stream: "LOG",
+    sequence: 1,
+    duplicate: false,
+  });
+  expect(await publisher.publish("log.a", bytes, messageIdLine("1"))).toMatchObject({
+    kind: "stored",
+    sequence: 1,
+    duplicate: true,
+  });
+  expect(await publisher.publish("log.a", bytes, expectLastLine(0))).toEqual({
+    kind: "conflict",
+    message: "wrong last sequence: 1",
+  });
+  expect(await publisher.publish("log.b", bytes, expectLastLine(0) + messageIdLine("2"))).toMatchObject({
+    kind: "stored",
+    sequence: 2,
+  });
+  expect(await publisher.publish("log.a", new Uint8Array(1_001))).toMatchObject({ kind: "permanent", code: 10_054 });
+  expect(await publisher.publish("log.a", new Uint8Array(2_000_000))).toMatchObject({ kind: "permanent" });
+  expect(await publisher.publish("elsewhere", bytes)).toEqual({
+    kind: "retryable",
+    code: 503,
+    message: "No stream answers.",
+  });
+  expect(publisher.pending()).toBe(0);
+  await connection.close();
+});
+
+test.each<[number, number, string]>([
+  [400, 10_071, "conflict"],
+  [409, 10_158, "retryable"],
+  [400, 10_164, "retryable"],
+  [429, 10_167, "retryable"],
+  [503, 10_008, "retryable"],
+  [400, 10_111, "permanent"],
+])("an error %d/%d is %s", async (code, number, kind) => {
+  await using nats = await startNats();
+  const connection = await connect({ servers: nats.url });
+  connection.subscribe("log.a", {
+    callback: (_, message) =>
+      void message.respond(JSON.stringify({ error: { code, err_code: number, description: "so" } })),
+  });
+  using publisher = openPublisher(connection);
+  expect(await publisher.publish("log.a", bytes)).toMatchObject({ kind, message: "so" });
+  await connection.close();
+});
+
+test("garbage, silence and a lost connection say that nobody knows", async () => {
+  await using nats = await startNats();
+  const connection = await connect({ servers: nats.url, reconnectTimeWait: 50, maxReconnectAttempts: -1 });
+  connection.subscribe("garbage", { callback: (_, message) => void message.respond("{") });
+  connection.subscribe("silence", { callback: () => undefined });
+  using publisher = openPublisher(connection, { timeoutMs: 50 });
+  expect(await publisher.publish("garbage", bytes)).toMatchObject({ kind: "retryable" });
+  expect(await publisher.publish("silence", bytes)).toMatchObject({ kind: "retryable", code: 408 });
+  using patient = openPublisher(connection);
+  const cut = patient.publish("silence", bytes);
+  await connection.flush();
+  await nats.kill9();
+  expect(await cut).toMatchObject({ kind: "retryable", message: "The connection to NATS is down." });
+  expect(await patient.publish("silence", bytes)).toMatchObject({ kind: "retryable" });
+  await connection.close();
+});
+
+test("what finds no room waits in order, and what finds no place to wait is retryable", async () => {
+  await using nats = await startNats();
+  const connection = await connect({ servers: nats.url });
+  const asked: { readonly data: string; readonly respond: () => void }[] = [];
+  connection.subscribe("log.a", {
+    callback: (_, message) =>
+      void asked.push({ data: message.string(), respond: () => void message.respond('{"stream":"LOG","seq":1}') }),
+  });
+  using publisher = openPublisher(connection, { inFlightMax: 2, queueMax: 3 });
+  const publish = (text: string) => publisher.publish("log.a", new TextEncoder().encode(text));
+  const answers = ["a", "b", "c", "d", "e"].map(publish);
+  expect(publisher.pending()).toBe(5);
+  expect(await publish("f")).toMatchObject({ kind: "retryable", message: "3 publishes wait for room." });
+  await connection.flush();
+  expect(asked.map((one) => one.data)).toEqual(["a", "b"]);
+  for (let index = 0; index < 5; index += 1) {
+    asked[index]?.respond();
+    await answers[index];
+    await connection.flush();
+  }
+  expect(asked.map((one) => one.data)).toEqual(["a", "b", "c", "d", "e"]);
+  expect(publisher.pending()).toBe(0);
+  await connection.close();
+});
+
+test("publishing durably goes on until a stream is there, and stores once", async () => {
+  await using nats = await startNats();
+  const connection = await connect({ servers: nats.url });
+  const manager = await jetstreamManager(connection);
+  using publisher = openPublisher(connection);
+  const retried = Promise.withResolvers<void>();
+  const signal = new AbortController().signal;
+  const stored = publishDurably(publisher, "log.a", bytes, messageIdLine("1"), {
+    signal,
+    onRetry: () => retried.resolve(),
+  });
+  await retried.promise;
+  await manager.streams.add({ name: "LOG", subjects: ["log.>"] });
+  expect(await stored).toMatchObject({ kind: "stored", sequence: 1 });
+  const stopped = AbortSignal.abort();
+  expect(await publishDurably(publisher, "elsewhere", bytes, "", { signal: stopped })).toMatchObject({
+    kind: "retryable",
+  });
+  await connection.close();
+});
+
+test("a header can't smuggle in another one", () => {
+  expect(() => headerLine("A", "b\r\nNats-Rollup: all")).toThrow(/line break/);
+});
