@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { Event, RunStarted } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import { Event, RunStarted, TerminateRequested } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { AttemptId } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import { Compensation } from "../../../proto/gen/sidestep/internal/v1/plan.ts";
 import type { Step } from "../../../proto/gen/sidestep/internal/v1/plan.ts";
@@ -26,17 +26,15 @@ const names = toNames();
 const credentials = toCredentials([new Uint8Array(32).fill(1)]);
 const originMs = 1_795_000_000_000;
 
-/** A partition's log in memory, and runs that play themselves: what a call answers is said by `answers`. */
+/** Code of a call's answer; undefined: it never answers. */
+type Answers = (attempt: AttemptId) => number | undefined;
+
+/** A partition's log in memory, and runs that play themselves; one that waits for an answer in vain is terminated. */
 class FakeLog {
   readonly messages: LogMessage[] = [];
 
   /** Plays a run to its end; returns its records. */
-  play(
-    runId: RunId,
-    plan: LoadedPlan,
-    sampled: boolean,
-    answers: (attempt: AttemptId) => number,
-  ): readonly LogRecord[] {
+  play(runId: RunId, plan: LoadedPlan, sampled: boolean, answers: Answers): readonly LogRecord[] {
     const state = newRun(runId);
     const records: LogRecord[] = [];
     const started = RunStarted.fromPartial({
@@ -49,7 +47,10 @@ class FakeLog {
     });
     const todo: LogMessage[] = [this.event(runId, { $case: "runStarted", value: started })];
     const carryOut = (command: Command): void => {
-      if (command.kind === "publishTask") todo.push(this.outcome(runId, command.attempt, answers(command.attempt)));
+      const answer = command.kind === "publishTask" ? answers(command.attempt) : undefined;
+      if (command.kind === "publishTask" && answer !== undefined) {
+        todo.push(this.outcome(runId, command.attempt, answer));
+      }
       if (command.kind === "endRun") todo.push(this.event(runId, { $case: "runEnded", value: command.ended }));
       const isSoon = command.kind === "armTimer" && command.dueMs < state.nowMs + 1000;
       if (isSoon)
@@ -61,8 +62,10 @@ class FakeLog {
       const record = recordOf(message);
       records.push(record);
       advance(plan, state, record).commands.forEach(carryOut);
+      const isStuck = todo.length === 0 && state.phase === "forward";
+      if (isStuck) todo.push(this.event(runId, { $case: "terminateRequested", value: terminate }));
     }
-    expect(state.ended).toBeDefined();
+    if (state.ended === undefined) throw new Error("the run did not end");
     return records;
   }
 
@@ -114,6 +117,8 @@ class FakeLog {
     return { sequence: 0, storedMs: 0, subject: names.outcomeSubject(0, runId), data };
   }
 }
+
+const terminate = TerminateRequested.fromPartial({ reason: "it hangs" });
 
 function recordOf(message: LogMessage): LogRecord {
   const fact = toFact(message, credentials);
@@ -219,4 +224,17 @@ test("a run's trace shows every attempt, every retry and every compensation, in 
     startTimeUnixNano: expect.stringMatching(/^1795000000\d{9}$/),
     kind: 1,
   });
+});
+
+test("a run that is ended over an open call leaves no span without its parent", () => {
+  const log = new FakeLog();
+  const records = log.play(first, plan, true, ({ step }) => (step === "b" ? undefined : 0));
+  const spans = spansOfRun(first, plan, records, sha256);
+  const ids = new Set(spans.map(({ spanId }) => spanId));
+  expect(ids.size).toBe(spans.length);
+  expect(spans.filter(({ parentSpanId }) => parentSpanId !== undefined && !ids.has(parentSpanId))).toEqual([]);
+  expect(spans.find(({ name }) => name === "b")?.attributes).toMatchObject({ "sidestep.step.result": "left" });
+  expect(spans.filter(({ attributes }) => attributes["sidestep.attempt.result"] === "left")).toMatchObject([
+    { parentSpanId: spans.find(({ name }) => name === "b")?.spanId, status: { message: "the run ended first" } },
+  ]);
 });

@@ -53,7 +53,7 @@ async function spansInWindow(
   for (const record of records) {
     try {
       const { transitions } = advance(plan, state, record);
-      if (record.sequence > window.after) spans.push(...spansOfTurn({ runId, started }, transitions, sha256));
+      if (record.sequence > window.after) spans.push(...spansOfTurn(state, transitions, sha256));
     } catch {
       // Its owner parks a run whose own fold fails, and says so.
       return spans;

@@ -9,9 +9,9 @@ export function toSpanObserver(spanExport: SpanExport): TurnObserver {
     opened: (partition, position) => spanExport.opened(partition, position),
     closed: (partition) => spanExport.closed(partition),
     tracedUpTo: (partition, checkpoint) => spanExport.tracedUpTo(partition, checkpoint),
-    turn: ({ runId, partition, state }, { sequence }, { transitions }) => {
-      if (state.started === undefined || transitions.length === 0 || !isSampled(state.started)) return;
-      spanExport.add(partition, sequence, spansOfTurn({ runId, started: state.started }, transitions, sha256));
+    turn: ({ partition, state }, { sequence }, { transitions }) => {
+      if (transitions.length === 0 || !isSampled(state.started)) return;
+      spanExport.add(partition, sequence, spansOfTurn(state, transitions, sha256));
     },
   };
 }

@@ -20,7 +20,7 @@ export function spansOfRun(
   const state = newRun(runId);
   return records.flatMap((record) => {
     const { transitions } = advance(plan, state, record);
-    return state.started === undefined ? [] : spansOfTurn({ runId, started: state.started }, transitions, sha256);
+    return spansOfTurn(state, transitions, sha256);
   });
 }
 

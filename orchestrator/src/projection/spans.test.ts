@@ -7,6 +7,7 @@ import { Sidecar } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import { Incident_Reason, Run_State } from "../../../proto/gen/sidestep/v1/run.ts";
 import { fromHex } from "../../../proto/wire/runId.ts";
 import type { Action, StepPlan } from "../engine/plan.ts";
+import { newRun } from "../engine/state.ts";
 import type { AttemptEnded, StepAddress, StepEnded, Transition } from "../engine/transition.ts";
 import { attemptSpanId, runSpanId, startedSpanId, stepSpanId } from "./spanId.ts";
 import { isSampled, spansOfTurn } from "./spans.ts";
@@ -15,7 +16,7 @@ import type { TracedRun } from "./spans.ts";
 const sha256 = (text: string): Uint8Array => createHash("sha256").update(text).digest();
 const runId = "0192f7a1b2c30abc1122334455667788";
 const run: TracedRun = {
-  runId,
+  ...newRun(runId),
   started: RunStarted.fromPartial({
     workflow: "shop.v1.OrderWorkflow/Fulfil",
     version: 3,
@@ -218,7 +219,7 @@ test("a run is findable from its first event on, and complete at its end", () =>
 
 test("a run that joined its caller's trace stands below the caller's span there", () => {
   const joined: TracedRun = {
-    runId,
+    ...newRun(runId),
     started: RunStarted.fromPartial({
       ...run.started,
       trace: {

@@ -12,24 +12,25 @@ import type {
   StepEnded,
   Transition,
 } from "../engine/transition.ts";
+import type { LiveAttempt, RunState } from "../engine/state.ts";
+import { addressOf, isOpen, parentOf } from "../engine/step.ts";
 import type { Attributes, Span, SpanEvent, SpanStatus } from "./span.ts";
 import { attemptSpanId, incidentSpanId, runSpanId, startedSpanId, stepSpanId } from "./spanId.ts";
 import type { Sha256 } from "./spanId.ts";
 import { traceIdOf } from "./traceContext.ts";
 
-/** A run as its spans know it: what its first event pinned. */
-export interface TracedRun {
-  readonly runId: string;
-  readonly started: RunStarted;
-}
+/** What spans know of a run's state beyond the turn: its start, and at its end what it left open. */
+export type TracedRun = Pick<RunState, "runId" | "started" | "steps" | "compensations">;
 
 /**
  * The spans that a turn finished, a function of the log alone: told again, after a crash or years later, they are the same to the byte.
  * Attempts come when they end, steps when they end, the run at its end with its true start; a short "run started" makes it findable
- * until then.
+ * until then. A run that ends over open steps (terminated) has them end with it, so that no span lacks its parent.
  */
 export function spansOfTurn(run: TracedRun, transitions: readonly Transition[], sha256: Sha256): readonly Span[] {
-  const draft: Draft = { run, traceId: traceIdOf(run.runId, run.started.trace), sha256 };
+  const { runId, started } = run;
+  if (started === undefined) return [];
+  const draft: Draft = { runId, started, traceId: traceIdOf(runId, started.trace), sha256 };
   return transitions.flatMap((transition) => {
     switch (transition.kind) {
       case "runStarted":
@@ -41,7 +42,7 @@ export function spansOfTurn(run: TracedRun, transitions: readonly Transition[], 
       case "incidentOpened":
         return [incidentSpan(draft, transition)];
       case "runEnded":
-        return [runSpan(draft, transition)];
+        return [...leftSpans(draft, run, transition.endedMs), runSpan(draft, transition)];
       case "stepBegan":
       case "attemptBegan":
       case "backoffBegan":
@@ -59,34 +60,39 @@ export function isSampled(started: RunStarted | undefined): boolean {
 }
 
 interface Draft {
-  readonly run: TracedRun;
+  readonly runId: string;
+  readonly started: RunStarted;
   readonly traceId: string;
   readonly sha256: Sha256;
 }
 
+/** Ended steps and attempts, and those that were open when the run ended. */
+type ShownStep = Omit<StepEnded, "kind" | "result"> & { readonly result: StepEnded["result"] | "left" };
+type ShownAttempt = Omit<AttemptEnded, "kind" | "result"> & { readonly result: AttemptEnded["result"] | "left" };
+
 function startedSpan(draft: Draft, atMs: number): Span {
   return {
     ...ownSpan(draft, "run started", atMs, atMs),
-    spanId: startedSpanId(draft.run.runId, draft.sha256),
-    parentSpanId: runSpanId(draft.run.runId, draft.sha256),
-    attributes: runAttributes(draft.run),
+    spanId: startedSpanId(draft.runId, draft.sha256),
+    parentSpanId: runSpanId(draft.runId, draft.sha256),
+    attributes: runAttributes(draft),
   };
 }
 
 function runSpan(draft: Draft, { ended, startedMs, endedMs }: RunEndedTransition): Span {
-  const { run, sha256 } = draft;
-  const parent = run.started.trace?.parentSpanId ?? new Uint8Array();
+  const { runId, started, sha256 } = draft;
+  const parent = started.trace?.parentSpanId ?? new Uint8Array();
   const failed = ended.state !== Run_State.COMPLETED;
   const number = failed ? (ended.status?.code ?? code.UNKNOWN) : code.OK;
   return {
-    ...ownSpan(draft, run.started.workflow, startedMs, endedMs),
+    ...ownSpan(draft, started.workflow, startedMs, endedMs),
     kind: "server",
-    spanId: runSpanId(run.runId, sha256),
+    spanId: runSpanId(runId, sha256),
     parentSpanId: parent.length === 8 ? toHex(parent) : undefined,
     parentIsRemote: parent.length === 8,
     attributes: {
-      ...rpcAttributes(run.started.workflow, number),
-      ...runAttributes(run),
+      ...rpcAttributes(started.workflow, number),
+      ...runAttributes(draft),
       "sidestep.run.state": nameOf(Run_State, ended.state),
       ...(ended.step === "" ? {} : { "sidestep.step": ended.step }),
     },
@@ -95,16 +101,56 @@ function runSpan(draft: Draft, { ended, startedMs, endedMs }: RunEndedTransition
   };
 }
 
-function stepSpan(draft: Draft, ended: StepEnded): Span {
+/** Open steps and the calls they wait for. What else may be under way has been overtaken by another attempt, and nobody asks for it. */
+function leftSpans(draft: Draft, { steps, compensations }: TracedRun, endedMs: number): readonly Span[] {
+  return [...steps.values(), ...compensations.values()].filter(isOpen).flatMap((step) => {
+    const ended: ShownStep = {
+      address: addressOf(step),
+      plan: step.plan,
+      parent: parentOf(step),
+      startedMs: step.startedMs,
+      endedMs,
+      result: "left",
+      attempts: step.call?.attempt ?? 0,
+      status: undefined,
+      maybeExecuted: step.maybeExecuted,
+    };
+    const attempt = step.state.kind === "running" || step.state.kind === "closing" ? step.state.attempt : undefined;
+    const shown = stepSpan(draft, ended);
+    return attempt === undefined || attempt.isTold ? [shown] : [leftAttempt(draft, attempt, endedMs), shown];
+  });
+}
+
+function leftAttempt(draft: Draft, { id, publish }: LiveAttempt, endedMs: number): Span {
+  const ended: ShownAttempt = {
+    attempt: id,
+    method: publish.method,
+    issuedMs: publish.issuedMs,
+    startedMs: publish.issuedMs,
+    endedMs,
+    result: "left",
+    status: undefined,
+    peer: "",
+    sidecar: undefined,
+    delivery: 0,
+    sent: false,
+    counted: true,
+  };
+  return attemptSpan(draft, ended, undefined);
+}
+
+function stepSpan(draft: Draft, ended: ShownStep): Span {
   const { address, plan, parent } = ended;
-  const { runId } = draft.run;
+  const { runId } = draft;
   const undoes = address.phase === AttemptId_Phase.COMPENSATE;
   return {
     ...ownSpan(draft, undoes ? `compensate ${address.step}` : address.step, ended.startedMs, ended.endedMs),
     spanId: stepSpanId(runId, address, draft.sha256),
-    parentSpanId: parent === undefined ? runSpanId(runId, draft.sha256) : stepSpanId(runId, parent, draft.sha256),
+    // What undoes a step comes after the block that the step stood in.
+    parentSpanId:
+      parent === undefined || undoes ? runSpanId(runId, draft.sha256) : stepSpanId(runId, parent, draft.sha256),
     attributes: {
-      ...stepAttributes(draft.run, address),
+      ...stepAttributes(draft, address),
       "sidestep.step.kind": undoes ? "call" : plan.action.kind === "waitUntil" ? "wait" : plan.action.kind,
       "sidestep.step.result": ended.result,
       ...(plan.title === "" ? {} : { "sidestep.step.title": plan.title }),
@@ -116,9 +162,9 @@ function stepSpan(draft: Draft, ended: StepEnded): Span {
   };
 }
 
-function attemptSpan(draft: Draft, ended: AttemptEnded, backoff: BackoffBegan | undefined): Span {
+function attemptSpan(draft: Draft, ended: ShownAttempt, backoff: BackoffBegan | undefined): Span {
   const { attempt } = ended;
-  const { runId } = draft.run;
+  const { runId } = draft;
   const number = ended.status?.code ?? (ended.result === "completed" ? code.OK : undefined);
   return {
     ...ownSpan(draft, ended.method, ended.startedMs, ended.endedMs),
@@ -128,7 +174,7 @@ function attemptSpan(draft: Draft, ended: AttemptEnded, backoff: BackoffBegan | 
     attributes: {
       ...rpcAttributes(ended.method, number),
       ...peerAttributes(ended.peer),
-      ...stepAttributes(draft.run, attempt),
+      ...stepAttributes(draft, attempt),
       "sidestep.attempt": attempt.attempt,
       "sidestep.attempt.result": ended.result,
       // From the task's issue on the log's clock to the call's start on the sidecar's.
@@ -143,13 +189,13 @@ function attemptSpan(draft: Draft, ended: AttemptEnded, backoff: BackoffBegan | 
 }
 
 function incidentSpan(draft: Draft, opened: IncidentOpened): Span {
-  const { runId } = draft.run;
+  const { runId } = draft;
   return {
     ...ownSpan(draft, "incident", opened.atMs, opened.atMs),
     spanId: incidentSpanId(runId, opened.address, opened.attempts, draft.sha256),
     parentSpanId: stepSpanId(runId, opened.address, draft.sha256),
     attributes: {
-      ...stepAttributes(draft.run, opened.address),
+      ...stepAttributes(draft, opened.address),
       "sidestep.incident.reason": nameOf(Incident_Reason, opened.reason),
       "error.type": codeName(opened.status.code),
     },
@@ -163,7 +209,7 @@ function ownSpan(draft: Draft, name: string, startMs: number, endMs: number): Om
     traceId: draft.traceId,
     parentSpanId: undefined,
     parentIsRemote: false,
-    tracestate: draft.run.started.trace?.tracestate ?? "",
+    tracestate: draft.started.trace?.tracestate ?? "",
     name,
     kind: "internal",
     startMs,
@@ -187,14 +233,15 @@ function isBackoffOf(attempt: AttemptId): (transition: Transition) => transition
     transition.address.phase === attempt.phase;
 }
 
-const noOutcome: Readonly<Record<AttemptEnded["result"], string>> = {
+const noOutcome: Readonly<Record<ShownAttempt["result"], string>> = {
   completed: "",
   failed: "",
   inDoubt: "a delivery after a claim: the call may have been carried out",
   expired: "no outcome came, and none can come any more",
+  left: "the run ended first",
 };
 
-function runAttributes({ runId, started }: TracedRun): Attributes {
+function runAttributes({ runId, started }: Draft): Attributes {
   return {
     "sidestep.run.id": runId,
     "sidestep.workflow": started.workflow,
@@ -202,7 +249,7 @@ function runAttributes({ runId, started }: TracedRun): Attributes {
   };
 }
 
-function stepAttributes({ runId }: TracedRun, step: StepAddress): Attributes {
+function stepAttributes({ runId }: Draft, step: StepAddress): Attributes {
   return {
     "sidestep.run.id": runId,
     "sidestep.step": step.step,
