@@ -27,6 +27,8 @@ const commands = {
   baseline: { run: ["scripts/baseline.ts"] },
   demo: { run: ["examples/order/demo.ts"], needs: ["nats-server", "python"] },
   bench: { run: ["test/bench/main.ts"], needs: ["nats-server"] },
+  chaos: { run: ["test/chaos/main.ts"], needs: ["nats-server", "python"] },
+  sim: { run: ["test/sim/main.ts"] },
 };
 
 async function main(name, args) {
