@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Run } from "../../proto/gen/sidestep/v1/run.ts";
 import { CliFailure, exit } from "./failure.ts";
@@ -41,7 +40,7 @@ export async function startRun(
   const json = await readRequestText(options.request, terminal);
   const types = await loadWorkflowRpc(client, options.workflow);
   const request = jsonToBytes(types.registry, types.requestType, json);
-  const idempotencyKey = options.idempotencyKey ?? randomUUID();
+  const idempotencyKey = options.idempotencyKey ?? "";
   const start = client.runs.start.bind(client.runs);
   const { runId, joined } = await client.call(start, {
     workflow: options.workflow,

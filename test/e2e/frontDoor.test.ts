@@ -162,10 +162,53 @@ test("a run goes on when its caller's deadline is over", async () => {
   await stack.services.shipping.restart({ SHIP_DELAY_MS: "0" });
 });
 
+/** What the admin server of the first orchestrator says. */
+async function admin(page: string): Promise<{ readonly status: number; readonly body: string }> {
+  const lines = stack.orchestrators[0]?.program().lines ?? [];
+  const port = lines.map((line) => /"adminPort":(\d+)/.exec(line)?.[1]).find((found) => found !== undefined);
+  const answer = await fetch(`http://127.0.0.1:${port}/${page}`);
+  return { status: answer.status, body: await answer.text() };
+}
+
+test("the admin server answers probes, and counts what was folded", async () => {
+  expect([(await admin("livez")).status, (await admin("readyz")).status]).toEqual([200, 200]);
+  const { body } = await admin("metrics");
+  expect(body).toMatch(/^sidestep_orchestrator_partitions(\{.*\})? [0-4]$/m);
+  expect(body).toMatch(/^sidestep_orchestrator_turns_total(\{.*\})? \d+$/m);
+});
+
+test("a run can be looked into: its events, its spans as a tree and for trace viewers", async () => {
+  const { runId } = await client.fulfil(makeOrder("looked-1"), 20_000);
+  const sidestep = async (...args: readonly string[]): Promise<string> =>
+    (
+      await promisify(execFile)(process.execPath, [
+        path.join(repositoryRoot, "bin/sidestep.js"),
+        "run",
+        ...args,
+        "--address",
+        address,
+      ])
+    ).stdout;
+  const tree = await sidestep("trace", runId);
+  expect(tree).toContain(`trace ${runId}`);
+  expect(tree).toMatch(/├─ reserve .*\n│  └─ inventory\.v1\.InventoryService\/Reserve/);
+  const otlp: unknown = JSON.parse(await sidestep("trace", runId, "-o", "otlp-json"));
+  expect(otlp).toMatchObject({
+    resourceSpans: expect.arrayContaining([expect.objectContaining({ scopeSpans: expect.any(Array) })]),
+  });
+  const history: unknown = JSON.parse(await sidestep("history", runId, "-o", "json"));
+  expect(history).toMatchObject({
+    events: expect.arrayContaining([expect.objectContaining({ kind: "STEP_COMPLETED", step: "ship" })]),
+  });
+  expect(await sidestep("describe", runId)).toMatch(/state +COMPLETED[\s\S]*charge +call +completed/);
+});
+
 test("while NATS is away calls are UNAVAILABLE within their deadline; when it is back everything works again by itself", async () => {
   await stack.nats.kill9();
   const { error, runId } = await send(encodeOrder("away-1"), {}, 3_000);
   expect([error?.code, reasonOf(error).reason, runId]).toEqual([status.UNAVAILABLE, "LOG_UNAVAILABLE", ""]);
+  expect(await admin("readyz")).toMatchObject({ status: 503, body: "NATS is away\n" });
+  expect((await admin("livez")).status).toBe(200);
   await stack.nats.restart();
   await expect
     .poll(async () => (await client.fulfil(makeOrder("back-1"), 5_000)).kind, { timeout: 60_000, interval: 250 })

@@ -111,8 +111,9 @@ function keepDescribed(
       const contracts = await readContracts(definitions);
       if (mine === round) tell(describeServices([own, ...contracts]));
     } catch (error) {
+      if (mine !== round) return;
       log.warn("contracts can't be read; reflection shows those of before", { error: errorText(error) });
-      if (mine === round) timer = setTimeout(() => void look(mine), describeAgainMs).unref();
+      timer = setTimeout(() => void look(mine), describeAgainMs).unref();
     }
   };
   const begin = (): void => {

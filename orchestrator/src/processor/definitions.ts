@@ -68,9 +68,11 @@ export async function openDefinitions(given: {
     return bytes === undefined ? undefined : loadPlan(bytes);
   });
   let stored: StoredIndex = { index: { workflow: [] }, revision: 0 };
+  let byName: ReadonlyMap<string, DefinitionEntry> = new Map();
   const keep = (next: StoredIndex): void => {
     if (next.revision <= stored.revision) return;
     stored = next;
+    byName = new Map(next.index.workflow.map((entry) => [entry.workflow, entry]));
     listeners.forEach((listener) => listener());
   };
   const refresh = async (): Promise<void> => keep(await store.readIndex());
@@ -81,8 +83,7 @@ export async function openDefinitions(given: {
     );
   }, stop.signal);
 
-  const find = (workflow: string): DefinitionEntry | undefined =>
-    stored.index.workflow.find((one) => one.workflow === workflow);
+  const find = (workflow: string): DefinitionEntry | undefined => byName.get(workflow);
   const activeWorkflow = async (workflow: string): Promise<ActiveWorkflow | undefined> => {
     const entry = find(workflow);
     const version = entry?.version.find(({ number }) => number === entry.activeVersion);
