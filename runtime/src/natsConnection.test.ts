@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { createServer } from "node:net";
 import { writeFile, mkdtemp, rm } from "node:fs/promises";
 import os from "node:os";
@@ -148,4 +149,41 @@ test("a credentials file that is not there is told by its variable", async () =>
     code: "BAD_SETTINGS",
     message: expect.stringMatching(/^NATS_CREDS names \/nowhere\/a\.creds/),
   });
+});
+
+test("TLS is checked against NATS_CA, and a certificate of ours is shown", async () => {
+  const folder = await mkdtemp(path.join(os.tmpdir(), "sidestep-tls-"));
+  const file = (name: string) => path.join(folder, name);
+  const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
+  execFileSync(
+    "openssl",
+    [
+      "req",
+      "-x509",
+      ...curve,
+      "-keyout",
+      file("key.pem"),
+      "-out",
+      file("cert.pem"),
+      "-subj",
+      "/CN=localhost",
+      "-addext",
+      "subjectAltName=DNS:localhost",
+    ],
+    { stdio: "ignore" },
+  );
+  const paths = `cert_file: "${file("cert.pem")}", key_file: "${file("key.pem")}", ca_file: "${file("cert.pem")}"`;
+  await using server = await startNats({ configuration: `tls { ${paths}, verify: true }` });
+  const url = `nats://localhost:${server.port}`;
+  const ours = { NATS_CERT: file("cert.pem"), NATS_KEY: file("key.pem") };
+  await using nats = await openNats(settings({ NATS_URL: url, NATS_CA: file("cert.pem"), ...ours }), quiet);
+  expect(nats.isConnected()).toBe(true);
+  const { log, said } = waitForLog();
+  const stop = new AbortController();
+  const waits = said("waiting for NATS");
+  const untrusted = openNats(settings({ NATS_URL: url, ...ours }), { name: "test", log, signal: stop.signal });
+  await waits;
+  stop.abort(new Error("stopped by the test"));
+  await expect(untrusted).rejects.toThrow("stopped by the test");
+  await rm(folder, { recursive: true });
 });

@@ -77,6 +77,7 @@ class InboxPublisher implements Publisher {
   /** In order from `#first` on. */
   #queue: Queued[] = [];
   #first = 0;
+  #batch: Queued[] = [];
   #count = 0;
   #isConnected = true;
   #sweeper: NodeJS.Timeout | undefined;
@@ -98,6 +99,16 @@ class InboxPublisher implements Publisher {
     if (!this.#isConnected) return Promise.resolve(disconnected);
     return new Promise((resolve) => {
       const queued = { subject, data, headers, resolve };
+      if (batch) {
+        this.#batch.push(queued);
+        if (this.#batch.length === 1)
+          setImmediate(() => {
+            const b = this.#batch;
+            this.#batch = [];
+            for (const q of b) this.#send(q);
+          });
+        return;
+      }
       if (this.#waiting.size < this.#options.inFlightMax) this.#send(queued);
       else if (this.#queued() < this.#options.queueMax) this.#queue.push(queued);
       else resolve({ kind: "retryable", code: 0, message: `${this.#queued()} publishes wait for room.` });
@@ -174,3 +185,4 @@ class InboxPublisher implements Publisher {
     }
   }
 }
+const batch = (process.env["BATCH"] ?? "").includes(process.argv[1]?.includes("sidecar") ? "s" : "o");

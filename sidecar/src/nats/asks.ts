@@ -4,7 +4,8 @@ import type { Names } from "../../../proto/wire/subjects.ts";
 import type { Nats } from "../../../runtime/src/natsConnection.ts";
 import type { ParsedTask } from "../core/taskMessage.ts";
 
-const answerWithinMs = 2_000;
+// An owner may take 2 s to fold up to the end of the log.
+const answerWithinMs = 3_000;
 
 /** Asks the owner of the run's partition; undefined when nobody answers in time. */
 export async function askOwner(
