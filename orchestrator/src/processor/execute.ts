@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { attemptKey, stepKey } from "../../../proto/wire/attempt.ts";
 import { Event } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { AttemptId } from "../../../proto/gen/sidestep/internal/v1/event.ts";
@@ -92,12 +93,10 @@ function publishTask(owner: Ownership, run: ResidentRun, command: PublishTask, {
   settle(owner, run, hold, written, { $case: "task", value: attempt });
 }
 
-const encoder = new TextEncoder();
-
 function toHeaders(run: ResidentRun, { headers, attempt, compensates }: PublishTask): Task["headers"] {
   const { runId } = run;
-  const made = headers.map(({ key, value }) => ({ key, value: encoder.encode(value) }));
-  const add = (key: string, value: string): void => void made.push({ key, value: encoder.encode(value) });
+  const made = headers.map(({ key, value }) => ({ key, value: Buffer.from(value) }));
+  const add = (key: string, value: string): void => void made.push({ key, value: Buffer.from(value) });
   add(idempotencyKeyHeader, idempotencyKey(stepKey(runId, attempt)));
   add(runIdHeader, runId);
   add(stepHeader, attempt.step);

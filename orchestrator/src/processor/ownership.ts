@@ -55,7 +55,7 @@ export interface Bounds {
 
 export const defaultBounds: Bounds = {
   idleMs: 30_000,
-  endedIdleMs: 5000,
+  endedIdleMs: 1000,
   residentsMax: 20_000,
   loadsMax: 64,
   unfinishedMax: 10_000,
