@@ -61,6 +61,7 @@ export async function serve(settings: OrchestratorSettings, log: Log, signal: Ab
   const tracing = openTracing(settings, { logOf: ports.logOf, plans: definitions, credentials }, log);
   const processor = openProcessor({
     orchestrator: id,
+    member: { version, address: settings.listen },
     layouts,
     ports,
     plans: definitions,

@@ -77,7 +77,6 @@ class InboxPublisher implements Publisher {
   /** In order from `#first` on. */
   #queue: Queued[] = [];
   #first = 0;
-  #batch: Queued[] = [];
   #count = 0;
   #isConnected = true;
   #sweeper: NodeJS.Timeout | undefined;
@@ -99,16 +98,6 @@ class InboxPublisher implements Publisher {
     if (!this.#isConnected) return Promise.resolve(disconnected);
     return new Promise((resolve) => {
       const queued = { subject, data, headers, resolve };
-      if (batch) {
-        this.#batch.push(queued);
-        if (this.#batch.length === 1)
-          setImmediate(() => {
-            const b = this.#batch;
-            this.#batch = [];
-            for (const q of b) this.#send(q);
-          });
-        return;
-      }
       if (this.#waiting.size < this.#options.inFlightMax) this.#send(queued);
       else if (this.#queued() < this.#options.queueMax) this.#queue.push(queued);
       else resolve({ kind: "retryable", code: 0, message: `${this.#queued()} publishes wait for room.` });
@@ -185,4 +174,3 @@ class InboxPublisher implements Publisher {
     }
   }
 }
-const batch = (process.env["BATCH"] ?? "").includes(process.argv[1]?.includes("sidecar") ? "s" : "o");

@@ -95,6 +95,7 @@ export async function openOrchestrator(
   await ensureTaskConsumer(nats.connection, names, service);
   const processor = openProcessor({
     orchestrator: id,
+    member: { version: "test", address: "" },
     layouts: attached.layouts,
     ports: attached.ports,
     plans: { load: () => Promise.resolve(plan) },

@@ -9,6 +9,7 @@ import { agreeOnLayouts, agreeOnSecret } from "./cluster.ts";
 import { openDirectGets } from "./directGet.ts";
 import { untilAnswered } from "./jetstream.ts";
 import { toBeats, toKeys, toLeases } from "./leases.ts";
+import { toMembers } from "./members.ts";
 import { toPartitionLog } from "./partitionLog.ts";
 import { toControl, toQuestions } from "./questions.ts";
 import { toTasks } from "./tasks.ts";
@@ -57,6 +58,7 @@ export async function attach({ nats, names, partitions, replicas, log, signal }:
       control: toControl(nats, names),
       leases: toLeases(nats, names, publisher),
       beats: toBeats(nats, names),
+      members: toMembers(nats, names, publisher),
       keys: toKeys(nats, names, publisher),
       questions: toQuestions(nats, names, log),
       isConnected: () => nats.isConnected(),

@@ -1,5 +1,5 @@
 import type { AttemptId } from "../../../proto/gen/sidestep/internal/v1/event.ts";
-import type { KeyRecord, Lease } from "../../../proto/gen/sidestep/internal/v1/record.ts";
+import type { KeyRecord, Lease, Member } from "../../../proto/gen/sidestep/internal/v1/record.ts";
 import type { Ask, AskReply_Verdict, WaitReply, WaitRequest } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
 import type { LogRecord } from "../engine/record.ts";
@@ -129,6 +129,12 @@ export interface Beats {
   /** Tells everybody that partitions have become free. */
   released(orchestrator: string): void;
   listen(onBeat: (orchestrator: string, isRelease: boolean) => void): Disposable;
+}
+
+/** The orchestrators alive and what they understand. One try each. */
+export interface Members {
+  announce(member: Member): Promise<void>;
+  withdraw(id: string): Promise<void>;
 }
 
 /** A key's record and how long it has stood. */

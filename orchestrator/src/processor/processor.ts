@@ -1,10 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { Event } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { Limits } from "../../../proto/gen/sidestep/internal/v1/event.ts";
-import type { Layouts } from "../../../proto/gen/sidestep/internal/v1/record.ts";
+import type { Layouts, Member } from "../../../proto/gen/sidestep/internal/v1/record.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
 import { errorText } from "../../../runtime/src/log.ts";
 import type { Log } from "../../../runtime/src/log.ts";
+import { engineRevision } from "../engine/revision.ts";
 import { openAssignment } from "./assignment.ts";
 import type { Assignment } from "./assignment.ts";
 import type { Credentials } from "./credentials.ts";
@@ -21,6 +22,7 @@ import type {
   Control,
   Keys,
   Leases,
+  Members,
   PartitionLog,
   Plans,
   Questions,
@@ -39,6 +41,7 @@ export interface Ports {
   readonly control: Control;
   readonly leases: Leases;
   readonly beats: Beats;
+  readonly members: Members;
   readonly keys: Keys;
   readonly questions: Questions;
   readonly isConnected: () => boolean;
@@ -47,6 +50,8 @@ export interface Ports {
 export interface ProcessorOptions {
   /** Id of this orchestrator, never used before: one NATS token. */
   readonly orchestrator: string;
+  /** What the other orchestrators and their operators are told of it. */
+  readonly member: Pick<Member, "version" | "address">;
   readonly layouts: Layouts;
   readonly ports: Ports;
   readonly plans: Plans;
@@ -62,6 +67,8 @@ export interface ProcessorOptions {
   readonly ownsPartitions?: boolean;
   readonly bounds?: Partial<Bounds>;
 }
+
+const announceEveryMs = 10_000;
 
 /** The heart: starts runs, works on the partitions it owns, answers who waits. Disposing of it hands everything over. */
 export interface Processor extends AsyncDisposable {
@@ -128,12 +135,23 @@ export function openProcessor(options: ProcessorOptions): Processor {
     const checkpoint = assignment.checkpointOf(partition);
     return checkpoint === undefined ? undefined : head - checkpoint;
   };
+  const startedAtMs = options.now();
+  const announce = (): void =>
+    void ports.members
+      .announce({ id: options.orchestrator, ...options.member, engineRevision, startedAtMs })
+      .catch((error: unknown) => logger.warn("this orchestrator can't be announced now", { error }));
+  announce();
+  const announcing = setInterval(announce, announceEveryMs).unref();
   return {
     front: toFront(options, logOf, { assignment, backlog, heads }),
     counts,
     owned: () => logs.flatMap((_, partition) => (assignment.held(partition) === undefined ? [] : [partition])),
     backlog,
-    [Symbol.asyncDispose]: () => assignment.release(),
+    [Symbol.asyncDispose]: async () => {
+      clearInterval(announcing);
+      await assignment.release();
+      await ports.members.withdraw(options.orchestrator).catch(() => undefined);
+    },
   };
 }
 

@@ -1,5 +1,8 @@
 import { expect, test } from "vitest";
 import { toLeases } from "../nats/leases.ts";
+import { readRecord } from "../nats/record.ts";
+import { engineRevision } from "../engine/revision.ts";
+import { Member } from "../../../proto/gen/sidestep/internal/v1/record.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
 import { logger } from "../../../runtime/src/log.ts";
 import { openPublisher } from "../../../runtime/src/publisher.ts";
@@ -90,4 +93,16 @@ test("a log that ends before the checkpoint is told loudly, and work goes on fro
   expect(lines.filter((line) => line.includes("LOST DATA"))).toHaveLength(partitions);
   expect(sidecar.calls.length).toBe(new Set(sidecar.calls).size);
   await nats.connection.close();
+});
+
+test("an orchestrator announces itself and what it understands, and takes its leave", async () => {
+  await using server = await startNats();
+  const orchestrator = await openOrchestrator(server.url, plan, { partitions });
+  await using nats = await connectTo(server.url);
+  const read = () => readRecord(nats, names.partitionsBucket, `member.${orchestrator.id}`);
+  await expect.poll(read).toMatchObject({ isGone: false });
+  const record = await read();
+  expect(Member.decode(record?.value ?? new Uint8Array())).toMatchObject({ id: orchestrator.id, version: "test", engineRevision });
+  await orchestrator[Symbol.asyncDispose]();
+  expect(await read()).toMatchObject({ isGone: true });
 });
