@@ -1,0 +1,18 @@
+import { advance } from "../../orchestrator/src/engine/advance.ts";
+import type { LoadedPlan } from "../../orchestrator/src/engine/plan.ts";
+import { attemptStanding, claimOf, openCommands } from "../../orchestrator/src/engine/standing.ts";
+import { newRun } from "../../orchestrator/src/engine/state.ts";
+import { makePlan } from "../../orchestrator/src/engine/testing/plan.ts";
+import type { PlanSketch } from "../../orchestrator/src/engine/testing/plan.ts";
+
+/** What the simulation calls of the engine: the real one, or one with a planted bug. */
+export interface Engine {
+  readonly advance: typeof advance;
+  readonly newRun: typeof newRun;
+  readonly attemptStanding: typeof attemptStanding;
+  readonly claimOf: typeof claimOf;
+  readonly openCommands: typeof openCommands;
+  readonly makePlan: (sketch: PlanSketch) => LoadedPlan;
+}
+
+export const engine: Engine = { advance, newRun, attemptStanding, claimOf, openCommands, makePlan };

@@ -1,0 +1,152 @@
+import { isDeepStrictEqual } from "node:util";
+import type { Turn } from "../../orchestrator/src/engine/advance.ts";
+import type { PublishTask } from "../../orchestrator/src/engine/command.ts";
+import type { LoadedPlan } from "../../orchestrator/src/engine/plan.ts";
+import type { LiveStep, RunState } from "../../orchestrator/src/engine/state.ts";
+import type { Transition } from "../../orchestrator/src/engine/transition.ts";
+import { AttemptId_Phase as Phase } from "../../proto/gen/sidestep/internal/v1/event.ts";
+import { Run_State } from "../../proto/gen/sidestep/v1/run.ts";
+import type { Engine } from "./engine.ts";
+import type { SimLog } from "./log.ts";
+import type { Execution } from "./service.ts";
+import type { World } from "./world.ts";
+
+/** After each turn: an ignored record asks for nothing new, and an ended run for nothing but the end of its timers. */
+export function checkTurn(world: World, state: RunState, turn: Turn, wasEnded: boolean): void {
+  if (turn.ignored && turn.commands.some(({ kind }) => kind !== "endRun")) world.violations.push("an ignored record asked for something");
+  if (turn.ignored && turn.transitions.length > 0) world.violations.push("an ignored record moved something");
+  if (wasEnded && turn.commands.length > 0) world.violations.push("an ended run asked for something");
+  if (state.ended !== undefined && turn.commands.some(({ kind }) => kind !== "cancelTimer")) world.violations.push("the end asked for more than to cancel timers");
+  if (state.worklist.length > 0) world.violations.push("a turn left work behind");
+}
+
+/** PROTOCOL §12.6: equal ids have equal bytes. */
+export function checkTask(world: World, published: Map<string, string>, id: string, task: PublishTask): void {
+  const bytes = [task.method, new TextDecoder().decode(task.request), task.timeoutMs, task.claim].join("|");
+  const before = published.get(id);
+  published.set(id, bytes);
+  if (before !== undefined && before !== bytes) world.violations.push(`6: two tasks of the id ${id}`);
+}
+
+/** A run as its log adds up, folded by one who has never seen it. */
+export interface Refolded {
+  readonly runId: string;
+  readonly plan: LoadedPlan;
+  readonly state: RunState;
+  readonly transitions: readonly Transition[];
+  readonly commands: Turn["commands"];
+}
+
+/** Folds a run's log from its start. */
+export function refold(engine: Engine, plan: LoadedPlan, log: SimLog, runId: string): Refolded {
+  const state = engine.newRun(runId);
+  const transitions: Transition[] = [];
+  const commands: Turn["commands"][number][] = [];
+  for (const entry of log.records) {
+    if (entry.runId !== runId) continue;
+    const turn = engine.advance(plan, state, entry.record);
+    transitions.push(...turn.transitions);
+    commands.push(...turn.commands);
+  }
+  return { runId, plan, state, transitions, commands };
+}
+
+/** PROTOCOL §12.4: live state = refold. */
+export function checkSame(world: World, live: RunState, again: Refolded): void {
+  if (!isDeepStrictEqual(live, again.state)) world.violations.push(`4: the live state of ${again.runId} is not what its log adds up to`);
+}
+
+/** What must hold of a run once all is quiet. */
+export function checkRun(world: World, run: Refolded, executions: readonly Execution[]): void {
+  const { state, runId } = run;
+  const tell = (rule: string): void => void world.violations.push(`${rule} (${runId})`);
+  if (state.ended === undefined) {
+    tell(`1: the run does not end: ${state.phase}`);
+    return;
+  }
+  const own = executions.filter((it) => it.runId === runId);
+  const forward = own.filter((it) => it.phase === Phase.FORWARD);
+  checkOrder(run, own, tell);
+  checkUndone(run, forward, tell);
+  checkAttempts(run, tell);
+  checkIncidents(run, tell);
+  if (world.faults.isQuiet) {
+    const attempts = new Set(own.map((it) => `${it.step}/${it.phase}/${it.attempt}`));
+    if (attempts.size !== own.length) tell("3: without faults an attempt was made twice");
+  }
+  for (const step of state.steps.values()) {
+    if (step.call === undefined || step.state.kind !== "completed") continue;
+    const answer = new TextDecoder().decode(step.result?.bytes);
+    if (!forward.some((it) => it.answer === answer && it.effectAt !== undefined)) tell(`7: ${step.path} has a result that no call gave`);
+  }
+}
+
+/** PROTOCOL §12.2: nothing forward happens once anything has been undone; no step begins before the one before it is over. */
+function checkOrder({ plan }: Refolded, own: readonly Execution[], tell: (rule: string) => void): void {
+  const firstUndo = Math.min(...own.filter((it) => it.phase === Phase.COMPENSATE).map((it) => it.startedAt));
+  for (const it of own) {
+    if (it.phase === Phase.FORWARD && Math.max(it.startedAt, it.effectAt ?? 0) > firstUndo) tell(`2: ${it.step} happened after something was undone`);
+  }
+  const inOrder = plan.body.steps.filter((step) => step.action.kind === "call").map((step) => step.name);
+  let before = -Infinity;
+  for (const name of inOrder) {
+    const begun = own.filter((it) => it.phase === Phase.FORWARD && it.step === name).map((it) => it.startedAt);
+    if (begun.length === 0) continue;
+    if (Math.min(...begun) < before) tell(`${name} began before the step before it`);
+    before = Math.min(...begun);
+  }
+}
+
+/** PROTOCOL §12.7: undone = completed ∪ maybe executed, last one first, and nothing that happened is left. */
+function checkUndone({ state, plan, transitions }: Refolded, forward: readonly Execution[], tell: (rule: string) => void): void {
+  const undone = [...state.compensations.keys()];
+  if (state.ended?.state === Run_State.COMPLETED && undone.length > 0) tell("a completed run was undone");
+  const isUndone = state.verdict?.kind === "failed" || state.verdict?.kind === "cancelled";
+  if (!isUndone) return;
+  const wanted: string[] = [];
+  for (const it of transitions) {
+    if (it.kind !== "stepEnded" || it.address.phase !== Phase.FORWARD || it.plan.compensate === undefined) continue;
+    if (it.result === "completed" || it.maybeExecuted) wanted.push(it.address.step);
+  }
+  const late = undone.filter((path) => !wanted.includes(path));
+  if (late.some((path) => state.steps.get(path)?.maybeExecuted !== true)) tell("7: something was undone that was not done");
+  const inOrder = plan.plan.saga === 0 ? undone.filter((path) => wanted.includes(path)) : [...undone].toSorted();
+  const expected = plan.plan.saga === 0 ? wanted.toReversed() : [...wanted, ...late].toSorted();
+  if (inOrder.join() !== expected.join()) tell(`7: undone ${inOrder.join()}, not ${expected.join()}`);
+  for (const it of forward) {
+    const hasUndo = state.steps.get(it.step)?.plan.compensate !== undefined;
+    if (it.effectAt !== undefined && hasUndo && !undone.includes(it.step)) tell(`7: ${it.step} happened and was not undone`);
+  }
+}
+
+/** No more attempts than allowed since the last fresh start; one after the other. */
+function checkAttempts({ transitions }: Refolded, tell: (rule: string) => void): void {
+  const tries = new Map<string, number>();
+  const last = new Map<string, number>();
+  const plans = new Map<string, LiveStep["plan"]>();
+  for (const it of transitions) {
+    if (it.kind === "stepBegan") plans.set(`${it.address.step}/${it.address.phase}`, it.plan);
+    if (it.kind === "incidentClosed") tries.set(`${it.address.step}/${it.address.phase}`, 0);
+    if (it.kind !== "attemptBegan") continue;
+    const key = `${it.attempt.step}/${it.attempt.phase}`;
+    const plan = plans.get(key);
+    const call = it.attempt.phase === Phase.COMPENSATE ? plan?.compensate?.call : plan?.action.kind === "call" ? plan.action.call : undefined;
+    const made = (tries.get(key) ?? 0) + 1;
+    tries.set(key, made);
+    if (call !== undefined && made > call.retry.attemptsMax) tell(`more attempts of ${key} than allowed`);
+    if (it.attempt.attempt !== (last.get(key) ?? 0) + 1) tell(`6: attempts of ${key} are not counted on`);
+    last.set(key, it.attempt.attempt);
+  }
+}
+
+/** Whoever said that doubt or exhaustion is a person's affair is asked. */
+function checkIncidents({ transitions, plan }: Refolded, tell: (rule: string) => void): void {
+  for (const it of transitions) {
+    if (it.kind !== "stepEnded" || it.address.phase !== Phase.FORWARD || it.result !== "failed") continue;
+    const step = plan.steps.find(({ name }) => name === it.address.step);
+    if (step?.action.kind !== "call" || it.status === undefined) continue;
+    const wasAsked = transitions.some((other) => other.kind === "incidentOpened" && other.address.step === it.address.step);
+    const isAnswer = [3, 5, 6, 7, 9, 11, 12, 15, 16].includes(it.status.code);
+    if (step.action.call.onExhausted === 0 && step.action.call.onDoubt !== 3 && !isAnswer && !wasAsked) tell(`${it.address.step} failed, and nobody was asked`);
+  }
+}

@@ -1,0 +1,51 @@
+import type { Event } from "../../proto/gen/sidestep/internal/v1/event.ts";
+import type { Outcome } from "../../proto/gen/sidestep/internal/v1/task.ts";
+import type { LogRecord } from "../../orchestrator/src/engine/record.ts";
+import { openDedupe } from "./world.ts";
+import type { World } from "./world.ts";
+
+/** The log of one partition: what is in it stays. */
+export interface SimLog {
+  readonly records: readonly SimRecord[];
+  appendEvent(runId: string, id: string, event: Event["kind"], expectedEvent?: number): "stored" | "doubled" | "conflict";
+  appendOutcome(runId: string, id: string, outcome: Outcome): void;
+  onAppend(listener: () => void): void;
+}
+
+export interface SimRecord {
+  readonly runId: string;
+  readonly record: LogRecord;
+}
+
+/** The token of every attempt; who forges has another. */
+export const goodToken: Uint8Array = Uint8Array.of(1);
+
+export function openLog(world: World): SimLog {
+  const records: SimRecord[] = [];
+  const lastEvent = new Map<string, number>();
+  const listeners: (() => void)[] = [];
+  const isDouble = openDedupe(world);
+  const append = (runId: string, fact: LogRecord["fact"]): void => {
+    const sequence = records.length + 1;
+    records.push({ runId, record: { sequence, storedMs: world.clock.now, fact } });
+    if (fact.kind === "event") lastEvent.set(runId, sequence);
+    for (const listener of listeners) listener();
+  };
+  return {
+    records,
+    appendEvent(runId, id, event, expectedEvent) {
+      if (expectedEvent !== undefined && (lastEvent.get(runId) ?? 0) !== expectedEvent) return "conflict";
+      if (isDouble(id)) return "doubled";
+      append(runId, { kind: "event", event: { kind: event } });
+      return "stored";
+    },
+    appendOutcome(runId, id, outcome) {
+      if (isDouble(id)) return;
+      const authentic = world.broken.has("token not checked") || outcome.token === goodToken;
+      append(runId, { kind: "outcome", outcome, authentic });
+    },
+    onAppend(listener) {
+      listeners.push(listener);
+    },
+  };
+}
