@@ -1,0 +1,130 @@
+import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import os from "node:os";
+import path from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { startOrderStack } from "../support/orderStack.ts";
+import type { OrderStack } from "../support/orderStack.ts";
+import { repositoryRoot, runProgram } from "../support/program.ts";
+
+const workflow = "parcels.v1.ParcelWorkflow/Send";
+let stack: OrderStack;
+let folder = "";
+
+beforeAll(async () => {
+  stack = await startOrderStack();
+  folder = await mkdtemp(path.join(os.tmpdir(), "sidestep-operator-"));
+  await cp(path.join(repositoryRoot, "examples/order/proto/shipping"), path.join(folder, "shipping"), {
+    recursive: true,
+  });
+});
+afterAll(async () => {
+  await stack[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** A workflow of one call that pauses after its only attempt; `title` makes another version of it. */
+async function writeWorkflow(title: string, option = true): Promise<void> {
+  const definition = `
+    option (sidestep.v1.workflow) = {
+      step {
+        id: "ship"
+        title: "${title}"
+        call {
+          method: "shipping.v1.ShippingService/Ship"
+          request: '{order_id: input.order_id, address: "1 Main Street", express: true}'
+          retry { max_attempts: 1 }
+        }
+      }
+      output: '{tracking: ship.tracking}'
+    };`;
+  const text = `syntax = "proto3";
+package parcels.v1;
+import "shipping/v1/shipping.proto";
+import "sidestep/v1/workflow.proto";
+service ParcelWorkflow {
+  rpc Send(SendRequest) returns (SendResponse) {${option ? definition : ""}}
+  rpc Ask(SendRequest) returns (shipping.v1.ShipResponse);
+}
+message SendRequest { string order_id = 1; }
+message SendResponse { string tracking = 1; }
+`;
+  await mkdir(path.join(folder, "parcels/v1"), { recursive: true });
+  await writeFile(path.join(folder, "parcels/v1/parcels.proto"), text);
+}
+
+async function sidestep(
+  ...args: readonly string[]
+): Promise<{ readonly code: number | undefined; readonly stdout: string; readonly text: string }> {
+  const { code, stdout, lines } = await runProgram({
+    name: "sidestep",
+    command: process.execPath,
+    args: [path.join(repositoryRoot, "bin/sidestep.js"), ...args],
+    env: { SIDESTEP_ADDRESS: stack.orchestrators[0]?.address },
+  });
+  return { code, stdout, text: lines.join("\n") };
+}
+
+async function deployed(...args: readonly string[]): Promise<unknown> {
+  const { stdout, text } = await sidestep("deploy", folder, "-o", "json", ...args);
+  expect(text).toContain(stdout);
+  return JSON.parse(stdout);
+}
+
+const told = (version: number, change: string): unknown => ({ workflows: [{ workflow, version, change }] });
+
+test("versions count, known content becomes active again, what is gone is retired, other services are left alone", async () => {
+  await writeWorkflow("one");
+  expect(await deployed("--dry-run")).toEqual(told(1, "ADDED"));
+  expect(await deployed()).toEqual(told(1, "ADDED"));
+  expect(await deployed()).toEqual(told(1, "UNCHANGED"));
+  await writeWorkflow("two");
+  expect(await deployed()).toEqual(told(2, "UPDATED"));
+  await writeWorkflow("one");
+  expect(await deployed()).toEqual(told(1, "REACTIVATED"));
+  await writeWorkflow("none", false);
+  expect(await deployed()).toEqual(told(1, "RETIRED"));
+  expect((await sidestep("run", "start", workflow)).code).toBe(5);
+  expect((await sidestep("workflow", "list")).stdout).toMatch(
+    /parcels\.v1\.ParcelWorkflow\/Send +retired[\s\S]*shop\.v1\.OrderWorkflow\/Fulfil +1 /,
+  );
+  await writeWorkflow("one");
+  expect(await deployed()).toEqual(told(1, "REACTIVATED"));
+});
+
+test("a paused run shows its incident, and a person tries the step again or lets it fail", async () => {
+  await writeWorkflow("one");
+  await deployed();
+  await stack.services.shipping.restart({ SHIP_OUTAGES: "2" });
+  const start = async (order: string): Promise<string> =>
+    (await sidestep("run", "start", workflow, "-d", JSON.stringify({ order_id: order }))).stdout;
+  const describe = async (runId: string): Promise<string> => (await sidestep("run", "describe", runId)).stdout;
+  const retried = await start("parcel-1");
+  await expect.poll(() => describe(retried), { timeout: 20_000 }).toMatch(/state +PAUSED/);
+  expect(await describe(retried)).toMatch(/incident: ship failed 1 time: UNAVAILABLE/);
+  const failed = await start("parcel-2");
+  await expect.poll(() => describe(failed), { timeout: 20_000 }).toMatch(/state +PAUSED/);
+  expect((await sidestep("run", "retry", retried, "--reason", "the carrier is back")).code).toBe(0);
+  await expect.poll(() => describe(retried), { timeout: 20_000 }).toMatch(/state +COMPLETED[\s\S]*"tracking"/);
+  expect((await sidestep("run", "fail", failed)).code).toBe(0);
+  await expect.poll(() => describe(failed), { timeout: 20_000 }).toMatch(/state +(FAILED|COMPENSATED)/);
+  expect((await sidestep("run", "history", retried)).stdout).toMatch(/retry requested +ship +.*the carrier is back/);
+  expect(await sidestep("run", "retry", failed)).toMatchObject({
+    code: 1,
+    text: expect.stringContaining("NO_INCIDENT"),
+  });
+});
+
+test("exec says soon that no sidecar is there, and a cancel ends the run", async () => {
+  await writeWorkflow("one");
+  await deployed();
+  await stack.sidecars.shipping.program().stop();
+  const { code, text } = await sidestep("run", "exec", workflow, "-d", '{"order_id": "parcel-3"}', "--timeout", "5s");
+  expect(code).toBe(6);
+  expect(text).toMatch(/ship +running .*no sidecar offers shipping\.v1\.ShippingService/);
+  const runId = /run ([0-9a-f]{32})/.exec(text)?.[1] ?? "";
+  const terminated = sidestep("run", "terminate", runId, "--reason", "enough");
+  expect((await terminated).code).toBe(0);
+  expect((await sidestep("run", "describe", runId)).stdout).toMatch(/state +TERMINATED/);
+  expect(await sidestep("run", "cancel", runId)).toMatchObject({ code: 1, text: expect.stringContaining("RUN_ENDED") });
+  await stack.sidecars.shipping.restart();
+});
