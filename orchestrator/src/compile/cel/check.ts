@@ -46,7 +46,13 @@ function toChecking(request: CheckRequest, parsed: Parsed, limits: ExpressionLim
     registry,
     container: request.container,
     parsed,
-    variables: new Map([...request.scope.variables].map(([name, variable]) => [name, toKnown(variable)])),
+    variables: {
+      get: (name) => {
+        const variable = request.scope.variables.get(name);
+        return variable === undefined ? undefined : toKnown(variable);
+      },
+      keys: () => request.scope.variables.keys(),
+    },
     steps: request.scope.steps,
     builtIns: builtInTypes(request.scope.builtIns, registry),
     declarations: [standardDeclarations],

@@ -27,7 +27,8 @@ export interface Checking {
   readonly registry: Registry;
   readonly container: string;
   readonly parsed: Parsed;
-  readonly variables: ReadonlyMap<string, KnownVariable>;
+  /** Looked up one by one: copying them for each expression would make long workflows quadratic. */
+  readonly variables: Pick<ReadonlyMap<string, KnownVariable>, "get" | "keys">;
   readonly steps: ReadonlyMap<string, StepVisibility> | undefined;
   readonly builtIns: ReadonlyMap<string, CelType>;
   readonly declarations: readonly Declarations[];

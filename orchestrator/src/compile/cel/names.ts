@@ -202,7 +202,7 @@ function visibleNames(checking: Checking, place: Place): readonly string[] {
   const names: string[] = [];
   for (let local = place.locals; local !== undefined; local = local.outer)
     if (!local.name.startsWith("@")) names.push(local.name);
-  for (const [name, variable] of checking.variables) if (variable.kind !== "hidden") names.push(name);
+  for (const name of checking.variables.keys()) if (checking.variables.get(name)?.kind !== "hidden") names.push(name);
   names.push(...checking.builtIns.keys());
   return names;
 }

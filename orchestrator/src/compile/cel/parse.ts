@@ -101,7 +101,9 @@ function toParsed(
   const indexAt = new Map(tokens.map((token, index) => [token.start, index]));
   const offsetOf = (id: bigint): number => {
     const points = positions[String(id)] ?? 0;
-    return units === undefined ? points : (units[points] ?? 0);
+    const offset = units === undefined ? points : (units[points] ?? 0);
+    // Behind a literal the parser takes the space for the operator.
+    return indexAt.has(offset) ? offset : (tokens.find((token) => token.start >= offset)?.start ?? offset);
   };
   const spanOfIndex = (index: number | undefined, offset: number): Span => {
     const dotted = index !== undefined && tokens[index]?.text === "." && tokens[index + 1]?.kind === "identifier";

@@ -3,8 +3,9 @@ import type { CelEnv } from "@bufbuild/cel";
 import { strings } from "@bufbuild/cel/ext";
 import type { Registry } from "@bufbuild/protobuf";
 import { calendarFunctions } from "./calendar.ts";
-import { rewrittenFunctions, standardFunctions, weighedFunctions } from "./functions.ts";
+import { rewrittenFunctions, standardFunctions } from "./functions.ts";
 import type { Meter } from "./meter.ts";
+import { weighedFunctions } from "./weigh.ts";
 import { withWellKnown } from "./wellKnown.ts";
 
 /** What all expressions over one registry share. */

@@ -1,15 +1,4 @@
-import {
-  CelScalar,
-  celFunc,
-  celList,
-  celMethod,
-  celUint,
-  isCelError,
-  isCelList,
-  isCelMap,
-  isCelUint,
-  objectType,
-} from "@bufbuild/cel";
+import { CelScalar, celFunc, celList, celUint, isCelList, isCelMap, isCelUint, objectType } from "@bufbuild/cel";
 import type { CelFunc, CelInput, CelList, CelValue } from "@bufbuild/cel";
 import { create, fromJson } from "@bufbuild/protobuf";
 import { DurationSchema, TimestampSchema } from "@bufbuild/protobuf/wkt";
@@ -17,7 +6,7 @@ import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import { buildMessage, copyField } from "./build.ts";
 import { nameOf } from "./convert.ts";
 import { parseDuration } from "./duration.ts";
-import { spend, weightOf } from "./meter.ts";
+import { spend } from "./meter.ts";
 import type { Meter } from "./meter.ts";
 
 const { BOOL, DOUBLE, DYN, INT, STRING, UINT } = CelScalar;
@@ -75,59 +64,6 @@ export const standardFunctions: readonly CelFunc[] = [
   celFunc("_+_", [timestampType, durationType], timestampType, (a, b) => sumOf(a.message, b.message)),
   celFunc("_+_", [durationType, timestampType], timestampType, (a, b) => sumOf(b.message, a.message)),
 ];
-
-const weighed: ReadonlySet<string> = new Set([
-  "@in",
-  "_==_",
-  "_!=_",
-  "contains",
-  "startsWith",
-  "endsWith",
-  "matches",
-  "size",
-  "indexOf",
-  "lastIndexOf",
-  "replace",
-  "split",
-  "join",
-  "lowerAscii",
-  "upperAscii",
-  "trim",
-  "substring",
-  "format",
-  "string",
-  "bytes",
-  "reverse",
-]);
-
-/** The same functions, those that look through whole values charged for it; text put together is charged too. */
-export function weighedFunctions(functions: Iterable<CelFunc>, meter: Meter): CelFunc[] {
-  const charged: CelFunc[] = [];
-  for (const func of functions) {
-    const adds = func.name === "_+_" && (func.arguments[0]?.name === "string" || func.arguments[0]?.name === "bytes");
-    if (weighed.has(func.name) || adds) charged.push(weighedFunction(func, meter));
-  }
-  return charged;
-}
-
-function weighedFunction(func: CelFunc, meter: Meter): CelFunc {
-  const call = (target: CelValue | undefined, args: CelValue[]): CelInput => {
-    let steps = func.name === "matches" ? 16 : 0;
-    steps += weightOf(target);
-    for (const arg of args) steps += weightOf(arg);
-    if (steps > 0) spend(meter, steps);
-    const result = func.call(0, target, args);
-    if (result === undefined) throw new Error(`${func.name} takes no ${args.map(nameOf).join(", ")}`);
-    if (isCelError(result)) throw new Error(result.message);
-    if (typeof result === "string") spend(meter, weightOf(result));
-    return result;
-  };
-  if (func.target === undefined)
-    return celFunc(func.name, func.arguments, func.result, (...args: CelValue[]) => call(undefined, args));
-  return celMethod(func.name, func.target, func.arguments, func.result, function (...args: CelValue[]) {
-    return call(this, args);
-  });
-}
 
 const growing = new WeakMap<CelList, CelInput[]>();
 
