@@ -23,6 +23,10 @@ await build({
   format: "esm",
   sourcemap: "linked",
   legalComments: "external",
+  // Its ECMAScript form loads grpc-js at run time through a `require` that no bundler sees.
+  alias: {
+    "@opentelemetry/otlp-grpc-exporter-base": "./node_modules/@opentelemetry/otlp-grpc-exporter-base/dist/index.cjs",
+  },
   logLevel: "warning",
   // grpc-js is CommonJS and requires Node's own modules by name.
   banner: {
