@@ -1,10 +1,11 @@
 import { existsSync, readFileSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { parse } from "yaml";
 import { fulfil } from "../examples/order/demo/orders.ts";
+import type { Order } from "../examples/order/demo/orders.ts";
 import { isWhole } from "../examples/order/demo/report.ts";
 import { orchestratorSettings } from "../orchestrator/src/config.ts";
 import { readConfiguration } from "../runtime/src/configuration.ts";
@@ -38,12 +39,12 @@ const dockerfile = readFileSync(path.join(folder, "Dockerfile"), "utf8");
 
 const cli = "/app/sidestep.js";
 
-/** What each bundle of our image is made of. */
-const programs: Readonly<Record<string, { readonly source: string; readonly settings: SettingTable | undefined }>> = {
-  "/app/orchestrator.js": { source: "orchestrator/src/main.ts", settings: orchestratorSettings },
-  "/app/sidecar.js": { source: "sidecar/src/main.ts", settings: sidecarSettings },
+/** The bundles of our image, and what they can be told. */
+const programs: Readonly<Record<string, SettingTable>> = {
+  "/app/orchestrator.js": orchestratorSettings,
+  "/app/sidecar.js": sidecarSettings,
   // Its flags are commander's; that they are known shows when it runs.
-  [cli]: { source: "cli/src/main.ts", settings: undefined },
+  [cli]: {},
 };
 const ours = services.filter(([, { build }]) => build?.target === "sidestep");
 const example = services.filter(([, { build }]) => build?.target.startsWith("order-") === true);
@@ -89,7 +90,7 @@ test("what a service names is there: images of a version, build targets, files, 
 
 test.each(ours)("every flag and variable of %s is one that its program knows, with a value it takes", (_, service) => {
   const [file = "", ...args] = service.command ?? [];
-  const settings = programs[file]?.settings ?? {};
+  const settings = programs[file] ?? {};
   const environment = service.environment ?? {};
   expect(Object.keys(programs)).toContain(file);
   const reading = readConfiguration(settings, { args: file === cli ? [] : args, environment, readFile: () => "" });
@@ -138,9 +139,7 @@ test("the commands and environments of our services work together, as processes 
   const nats = running.use(await startNats());
   const receiver = running.use(await startOtlpReceiver());
   const address = `127.0.0.1:${await freePort()}`;
-  const image = path.join(place, "order.binpb");
-  const buf = path.join(repositoryRoot, "node_modules/.bin/buf");
-  await runProgram({ name: "buf", command: buf, args: ["build", "-o", image] });
+  await buildImages(place);
   // What containers have and one machine has not: names of hosts, ports of their own, /data and /app.
   const ports = { "50051": await freePort(), "50052": await freePort(), "50053": await freePort() };
   const here = (text: string): string =>
@@ -154,48 +153,66 @@ test("the commands and environments of our services work together, as processes 
         /^(localhost:)?(50051|50052|50053)$/,
         (_, host: string | undefined, port: keyof typeof ports) => `${host ?? ""}${ports[port]}`,
       )
-      .replace(/^\/data\//, `${place}/`)
-      .replace("/app/order.binpb", image);
-  const start = async (name: string, readyLine?: RegExp): Promise<Program> => {
+      .replace(/^\/(data|app)\//, `${place}/`);
+  const start = async (
+    name: string,
+    readyLine?: RegExp,
+    more: Readonly<Record<string, string>> = {},
+  ): Promise<Program> => {
     const service = compose.services[name];
-    const [first = "", ...args] = (service?.command ?? []).map(here);
-    const program = programs[first];
-    const env = Object.fromEntries(
-      Object.entries(service?.environment ?? {}).map(([key, value]) => [key, here(value)]),
-    );
+    const environment = Object.entries(service?.environment ?? {}).map(([key, value]) => [key, here(value)]);
     return running.use(
       await startProgram({
         name,
         command: service?.build?.target === "order-python" ? pythonWithGrpc() : process.execPath,
-        args: [program === undefined ? first : path.join(repositoryRoot, program.source), ...args],
-        cwd: program === undefined ? path.join(repositoryRoot, "examples/order") : place,
-        env: { ...env, OTEL_BSP_SCHEDULE_DELAY: "100" },
+        args: (service?.command ?? []).map(here),
+        cwd: service?.build?.target === "sidestep" ? place : path.join(repositoryRoot, "examples/order"),
+        env: { ...Object.fromEntries(environment), OTEL_BSP_SCHEDULE_DELAY: "100", ...more },
         ...(readyLine === undefined ? {} : { readyLine }),
       }),
     );
   };
-  await start("orchestrator", /"msg":"ready"/);
+  const orchestrator = await start("orchestrator", /"msg":"ready"/);
   expect(await (await start("deploy")).ended).toEqual({ code: 0, signal: undefined });
-  await Promise.all([
-    start("inventory", /listens on/),
-    start("payment", /listens on/),
-    start("shipping", /listens on/),
-  ]);
+  await Promise.all(example.map(([name]) => start(name, /listens on/)));
   const sidecars = ["inventory-sidecar", "payment-sidecar", "shipping-sidecar"];
   await Promise.all(sidecars.map((name) => start(name, /"msg":"sidecar ready"/)));
 
-  const order = {
-    order_id: "compose-1",
-    customer_id: "c1",
-    items: [{ sku: "mug", quantity: 1 }],
-    total: { currency: "EUR", units: 240 },
-    address: "1 Main Street",
+  const isTraced = async (runId: string): Promise<void> => {
+    await receiver.waitFor((spans) => {
+      const own = spans.filter((it) => it.traceId === runId);
+      const names = new Set(own.map((it) => it.resource["service.name"]));
+      return isWhole(spans, runId) && ["inventory", ...sidecars].every((name) => names.has(name));
+    });
   };
-  const answer = await fulfil(address, order);
-  expect(answer).toMatchObject({ kind: "answered", response: { tracking: expect.stringContaining("compose-1") } });
-  await receiver.waitFor((spans) => {
-    const own = spans.filter((it) => it.traceId === answer.runId);
-    const names = new Set(own.map((it) => it.resource["service.name"]));
-    return isWhole(spans, answer.runId) && ["inventory", ...sidecars].every((name) => names.has(name));
-  });
+  const first = await fulfil(address, makeOrder("compose-1"));
+  expect(first).toMatchObject({ kind: "answered", response: { tracking: expect.stringContaining("compose-1") } });
+  await isTraced(first.runId);
+
+  // The other protocol, whose exporter loads grpc-js in a way of its own: the bundle has all of it.
+  await orchestrator.stop();
+  const grpc = { OTEL_EXPORTER_OTLP_PROTOCOL: "grpc", OTEL_EXPORTER_OTLP_ENDPOINT: receiver.grpcUrl };
+  await start("orchestrator", /"msg":"ready"/, grpc);
+  const second = await fulfil(address, makeOrder("compose-2"));
+  expect(second.kind).toBe("answered");
+  await isTraced(second.runId);
 });
+
+/** What the Dockerfile puts into /app. */
+async function buildImages(into: string): Promise<void> {
+  const node = { command: process.execPath, args: ["scripts/build.ts", into] };
+  const buf = {
+    command: path.join(repositoryRoot, "node_modules/.bin/buf"),
+    args: ["build", "-o", path.join(into, "order.binpb")],
+  };
+  for (const step of [node, buf]) {
+    const built = await runProgram({ name: step.args.join(" "), ...step });
+    if (built.code !== 0) throw new Error(`${step.args.join(" ")} failed:\n${built.lines.join("\n")}`);
+  }
+  await writeFile(path.join(into, "package.json"), '{ "type": "module" }');
+}
+
+function makeOrder(id: string): Order {
+  const items = [{ sku: "mug", quantity: 1 }];
+  return { order_id: id, customer_id: "c1", items, total: { currency: "EUR", units: 240 }, address: "1 Main Street" };
+}
