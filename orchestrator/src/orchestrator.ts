@@ -29,6 +29,8 @@ const adminPortFirst = 7_421;
 const adminPortsTried = 200;
 /** Connections and metrics are closed, not waited for. */
 const closingMs = 2_000;
+/** Spans that do not go out by then are told again from the log. */
+const settlingMs = 1_000;
 const secretBytesMin = 16;
 
 /** Works until `signal` aborts, and hands over what it owns; returns the exit code. Throws what a person has to mend. */
@@ -88,8 +90,9 @@ export async function serve(settings: OrchestratorSettings, log: Log, signal: Ab
     Object.assign(state, { isReady: false, waitsFor: "shutting down" });
   });
   if (!isDone) log.warn("calls were left behind; their runs go on");
+  // Before the partitions are released: what is pending of a partition that is left is its next owner's to tell.
+  await atMost(settlingMs, tracing.settled(AbortSignal.timeout(settlingMs)));
   const isReleased = await atMost(closingMs, disposed(processor));
-  await atMost(closingMs, tracing.settled(AbortSignal.timeout(closingMs)));
   await atMost(closingMs, disposed(tracing));
   log.info("stopped", { isReleased });
   return isDone && isReleased ? 0 : 1;

@@ -255,6 +255,24 @@ test("a server of an unfit version is refused with what is needed", async () => 
   expect(lines.at(-1)).toMatch(/nats-server 2\.9\.25 is not supported; needed: 2\.12\.12 or later/);
 });
 
+test("a secret file that can't be read is told, and nothing starts", async () => {
+  const secretFile = path.join(repositoryRoot, ".gitattributes");
+  const { code, lines } = await runProgram({
+    name: "orchestrator",
+    command: process.execPath,
+    args: [
+      "orchestrator/src/main.ts",
+      "--admin-port",
+      "0",
+      "--nats-url",
+      stack.nats.url,
+      "--secret-file",
+      `${secretFile}.no`,
+    ],
+  });
+  expect([code, lines.at(-1)]).toEqual([1, expect.stringContaining("--secret-file names a file that can't be read")]);
+});
+
 test("wrong settings are all told at once, with exit code 2", async () => {
   const { code, lines } = await runProgram({
     name: "orchestrator",

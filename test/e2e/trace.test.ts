@@ -221,6 +221,14 @@ test("spans that the collector did not take are told again from the log, by the 
   expectNoneDoubled();
 });
 
+test("an orchestrator that is stopped has sent what it had", async () => {
+  const { runId } = await fulfil(stage.address, makeOrder("last"));
+  await stage.orchestrator.stop();
+  const own = receiver.spans().filter((it) => it.resource["service.name"] !== "inventory");
+  expect(isWhole(own, runId)).toBe(true);
+  await stage.orchestrator.start();
+});
+
 test("a run in an unsampled trace leaves no span, ours or the services'", async () => {
   const traceId = "11111111111111111111111111111111";
   const headers = { traceparent: `00-${traceId}-00f067aa0ba902b7-00` };

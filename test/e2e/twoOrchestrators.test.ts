@@ -8,7 +8,10 @@ const bookingMs = 400;
 const ordersInFlight = 24;
 
 test("when the orchestrator that owns the partitions is killed, the other one goes on with its runs", async () => {
-  await using stack = await startOrderStack({ orchestrators: 2, serviceEnv: { shipping: { SHIP_DELAY_MS: String(bookingMs) } } });
+  await using stack = await startOrderStack({
+    orchestrators: 2,
+    serviceEnv: { shipping: { SHIP_DELAY_MS: String(bookingMs) } },
+  });
   const [owner, other] = stack.orchestrators;
   if (owner === undefined || other === undefined) throw new Error("two orchestrators were asked for");
   await using client = openOrderClient(other.address);
@@ -23,7 +26,10 @@ test("when the orchestrator that owns the partitions is killed, the other one go
 });
 
 test("an orchestrator that is stopped hands its partitions over, and no task is executed twice", async () => {
-  await using stack = await startOrderStack({ orchestrators: 2, serviceEnv: { shipping: { SHIP_DELAY_MS: String(bookingMs) } } });
+  await using stack = await startOrderStack({
+    orchestrators: 2,
+    serviceEnv: { shipping: { SHIP_DELAY_MS: String(bookingMs) } },
+  });
   const [owner, other] = stack.orchestrators;
   if (owner === undefined || other === undefined) throw new Error("two orchestrators were asked for");
   await using client = openOrderClient(other.address);
@@ -46,7 +52,9 @@ async function placeOrders(client: OrderClient, name: string): Promise<readonly 
 
 /** Resolves when the carrier has booked the first parcel: the others are on their way. */
 async function shippingHasBegun(stack: OrderStack): Promise<void> {
-  await expect.poll(() => stack.services.shipping.journal().length, { timeout: 30_000, interval: 20 }).toBeGreaterThan(0);
+  await expect
+    .poll(() => stack.services.shipping.journal().length, { timeout: 30_000, interval: 20 })
+    .toBeGreaterThan(0);
 }
 
 function journalOf(stack: OrderStack) {

@@ -17,6 +17,8 @@ export interface Part {
   /** SIGKILL, and the end awaited. */
   readonly kill9: () => Promise<void>;
   readonly start: () => Promise<void>;
+  /** SIGTERM, and the end awaited. */
+  readonly stop: () => Promise<void>;
 }
 
 /** Everything the demo runs, each a process of its own; leaving the scope ends all of it. */
@@ -134,6 +136,7 @@ async function startPart(
     start: async () => {
       program = await start();
     },
+    stop: async () => void (await program.stop()),
   };
 }
 
