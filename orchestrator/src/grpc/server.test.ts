@@ -5,6 +5,8 @@ import path from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { HealthCheckResponse_ServingStatus, HealthClient } from "../../../proto/gen/grpc/health/v1/health.ts";
+import { ServerReflectionService } from "../../../proto/gen/grpc/reflection/v1/reflection.ts";
+import type { ServerReflectionResponse } from "../../../proto/gen/grpc/reflection/v1/reflection.ts";
 import { ErrorInfo, RetryInfo, RpcStatus } from "../../../proto/gen/sidestep/internal/v1/rpc.ts";
 import { Incident_Reason, Run_State, StepStatus, StepStatus_State } from "../../../proto/gen/sidestep/v1/run.ts";
 import type { GetRunResponse } from "../../../proto/gen/sidestep/v1/runs.ts";
@@ -243,8 +245,35 @@ test("buf curl lists the services, calls a workflow over reflection, and sees no
   const answer = await curl("-d", '{"orderId":"o-1"}', `http://${address}/${workflow}`);
   expect(JSON.parse(answer)).toEqual({ tracking: "t-1" });
   expect(Buffer.from(front.starts[0]?.request ?? []).toString("hex")).toBe("0a036f2d31");
+  expect(JSON.parse(await curl(`http://${address}/sidestep.v1.Definitions/List`))).toMatchObject({
+    workflows: [{ workflow }],
+  });
   expect(Buffer.from(contract).includes("pay_and_quote")).toBe(false);
   expect(Buffer.from(contract).includes("sidestep/v1/workflow.proto")).toBe(false);
+});
+
+test.each(["v1", "v1alpha"])("reflection %s answers in order, and says what it does not know", async (version) => {
+  const { client } = await open();
+  const { requestSerialize, responseDeserialize } = ServerReflectionService.serverReflectionInfo;
+  const method = `/grpc.reflection.${version}.ServerReflection/ServerReflectionInfo`;
+  const stream = client.makeBidiStreamRequest(method, requestSerialize, responseDeserialize);
+  const answers: ServerReflectionResponse[] = [];
+  const ended = new Promise<void>((resolve) => void stream.on("end", () => resolve()));
+  stream.on("data", (answer: ServerReflectionResponse) => void answers.push(answer));
+  for (const messageRequest of [
+    { $case: "fileContainingSymbol", value: "shop.v1.OrderWorkflow" },
+    { $case: "fileByFilename", value: "nowhere.proto" },
+    { $case: "fileByFilename", value: "payment/v1/payment.proto" },
+  ] as const) {
+    stream.write({ host: "", messageRequest });
+  }
+  stream.end();
+  await ended;
+  expect(answers.map(({ messageResponse }) => messageResponse?.$case)).toEqual([
+    "fileDescriptorResponse",
+    "errorResponse",
+    "fileDescriptorResponse",
+  ]);
 });
 
 test("Runs.Get says when a step waits for a sidecar that isn't there", async () => {
