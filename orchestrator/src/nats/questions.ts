@@ -58,6 +58,7 @@ export function toQuestions(nats: Nats, names: Names, log: Log): Questions {
       });
       return toDisposable(nats, [asks, waits]);
     },
+    onReconnect: (listener) => nats.onReconnect(listener),
     wait: (partition, request, onReply) => {
       const notify = createInbox();
       const subscription = connection.subscribe(notify, {

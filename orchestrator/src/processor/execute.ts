@@ -22,6 +22,11 @@ import type { ResidentRun } from "./residentRun.ts";
 
 /** Timers due sooner are kept in memory; they hold the checkpoint back, so this is how far it may lag behind. */
 const shortTimerMs = 2000;
+/**
+ * A later one is scheduled after this time, unless it has been cancelled by then: most runs end before, and cost no timer at all. It holds the
+ * checkpoint back as well.
+ */
+const scheduleAfterMs = 1000;
 /** A command that is not durable by then, while its stream answers others, becomes an event. */
 const deferAfterMs = 30_000;
 /** A sidecar may begin a task unasked, or on an answer that was under way, this long after the attempt was closed. */
@@ -109,21 +114,27 @@ function toHeaders(run: ResidentRun, { headers, attempt, compensates }: PublishT
 }
 
 function armTimer(owner: Ownership, run: ResidentRun, { number, dueMs }: ArmTimer, { hold }: Carry): void {
-  const inMs = dueMs - owner.clock.now();
-  if (inMs > shortTimerMs) {
-    schedule(owner, run, number, dueMs, hold);
-    return;
-  }
+  const inMs = Math.max(dueMs - owner.clock.now(), 0);
+  const isShort = inMs <= shortTimerMs;
   keep(owner, run, hold);
   const timers = (run.shortTimers ??= new Map());
-  const timeout = setTimeout(() => {
-    timers.delete(number);
-    if (!owner.isLive()) return;
-    const written = owner.log.append(run.runId, `${run.runId}/t${number}`, timerFired(number, dueMs), { signal: owner.signal });
-    settle(owner, run, hold, written, undefined);
-    release(owner, run, hold);
-  }, Math.max(inMs, 0));
+  const timeout = setTimeout(
+    () => {
+      timers.delete(number);
+      if (!owner.isLive()) return;
+      if (isShort) fire(owner, run, number, dueMs, hold);
+      else schedule(owner, run, number, dueMs, hold);
+      release(owner, run, hold);
+    },
+    isShort ? inMs : scheduleAfterMs,
+  );
   timers.set(number, { timeout, hold, dueMs });
+}
+
+function fire(owner: Ownership, run: ResidentRun, number: number, dueMs: number, hold: number): void {
+  const id = `${run.runId}/t${number}`;
+  const written = owner.log.append(run.runId, id, timerFired(number, dueMs), { signal: owner.signal });
+  settle(owner, run, hold, written, undefined);
 }
 
 function schedule(owner: Ownership, run: ResidentRun, number: number, dueMs: number, hold: number): void {

@@ -166,6 +166,8 @@ export interface Questions {
       readonly wait: (request: WaitRequest, tell: (reply: WaitReply) => void) => void;
     },
   ): Disposable;
+  /** Told after each reconnect: what was asked for may be lost. Returns how to stop that. */
+  onReconnect(listener: () => void): () => void;
   /** Asks a partition's owner; `onReply` is called with each answer that comes until disposed. */
   wait(partition: number, request: Omit<WaitRequest, "notify">, onReply: (reply: WaitReply) => void): WaitCall;
 }

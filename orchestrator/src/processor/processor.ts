@@ -6,6 +6,7 @@ import type { RunId } from "../../../proto/wire/runId.ts";
 import { errorText } from "../../../runtime/src/log.ts";
 import type { Log } from "../../../runtime/src/log.ts";
 import { engineRevision } from "../engine/revision.ts";
+import { unlessAborted } from "./abort.ts";
 import { openAssignment } from "./assignment.ts";
 import type { Assignment } from "./assignment.ts";
 import type { Credentials } from "./credentials.ts";
@@ -32,6 +33,7 @@ import type {
 } from "./ports.ts";
 import { isVoid, toStart } from "./start.ts";
 import { waitFor } from "./wait.ts";
+import type { WaitGround } from "./wait.ts";
 
 /** The outside world of the processor. */
 export interface Ports {
@@ -205,20 +207,30 @@ function toFront(
         return found === undefined ? { kind: "unknown" } : { kind: "records", ...found };
       }),
     request: (runId, request, signal) =>
-      orUnavailable(async (): Promise<{ kind: "done"; ignored: boolean } | Unknown | Unavailable> => {
-        const partition = partitionOf(layouts, runId);
-        const first = partition === undefined ? undefined : await logOf(partition).firstEvent(runId);
-        if (partition === undefined || first === undefined || isVoid(first)) return { kind: "unknown" };
-        const { id, event } = toEvent(runId, request);
-        const written = await logOf(partition).append(runId, id, event, { signal });
-        if (written.kind !== "stored") return { kind: "unavailable", message: "the log did not say in time whether it stored the request" };
-        const waited = await waitFor(waiting, runId, written.sequence, signal);
-        if (waited === "aborted" || waited.$case === "ended") {
-          return { kind: "unavailable", message: "the request is stored, and nobody has taken it in yet" };
-        }
-        return waited.$case === "folded" ? { kind: "done", ignored: waited.value.ignored } : { kind: "unknown" };
-      }),
+      unlessAborted(signal, orUnavailable(() => ask(options, logOf, waiting, runId, request, signal)), late),
   };
+}
+
+const late: Unavailable = { kind: "unavailable", message: "nobody said in time what became of the request; it may be stored" };
+
+/** Stores an operator's request and waits for its effect. */
+async function ask(
+  { layouts }: ProcessorOptions,
+  logOf: (partition: number) => PartitionLog,
+  waiting: WaitGround,
+  runId: RunId,
+  request: RunRequest,
+  signal: AbortSignal,
+): Promise<{ readonly kind: "done"; readonly ignored: boolean } | Unknown | Unavailable> {
+  const partition = partitionOf(layouts, runId);
+  const first = partition === undefined ? undefined : await logOf(partition).firstEvent(runId);
+  if (partition === undefined || first === undefined || isVoid(first)) return { kind: "unknown" };
+  const { id, event } = toEvent(runId, request);
+  const written = await logOf(partition).append(runId, id, event, { signal });
+  if (written.kind !== "stored") return late;
+  const waited = await waitFor(waiting, runId, written.sequence, signal);
+  if (waited === "aborted" || waited.$case === "ended") return late;
+  return waited.$case === "folded" ? { kind: "done", ignored: waited.value.ignored } : { kind: "unknown" };
 }
 
 function toEvent(runId: RunId, { kind, event }: RunRequest): { readonly id: string; readonly event: Uint8Array } {

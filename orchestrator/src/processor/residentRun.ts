@@ -18,7 +18,7 @@ export interface ResidentRun {
   /** Things that are not durable yet; short timers are. */
   unacked: number;
   touchedMs: number;
-  /** Timers that are due too soon for a schedule, by number. */
+  /** Timers that are due too soon for a schedule, or that are not scheduled yet, by number. */
   shortTimers: Map<number, ShortTimer> | undefined;
   /** Who was told last that the attempt is open, by attempt key. */
   grants: Map<string, Grant> | undefined;

@@ -2,12 +2,13 @@ import { createHash, randomBytes } from "node:crypto";
 import { Event } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { Limits, RunStarted } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { KeyRecord, Layouts } from "../../../proto/gen/sidestep/internal/v1/record.ts";
-import { fromHex, parseRunId, toRunId } from "../../../proto/wire/runId.ts";
+import { buckets, fromHex, parseRunId, toRunId } from "../../../proto/wire/runId.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
 import { growingPause, pause } from "../../../runtime/src/pause.ts";
 import { evaluateKey } from "../engine/key.ts";
 import { canonicalRequest } from "../engine/request.ts";
 import { engineRevision } from "../engine/revision.ts";
+import { unlessAborted } from "./abort.ts";
 import type { Refusal, StartRequest, StartResult } from "./front.ts";
 import { currentLayout, keyPlace, partitionOf } from "./layout.ts";
 import type { HeldKey, Keys, LogMessage, PartitionLog } from "./ports.ts";
@@ -41,9 +42,11 @@ export function toStart(ground: StartGround): (request: StartRequest, signal: Ab
     const prepared = prepare(ground, request, issuedMs);
     if ("kind" in prepared) return prepared;
     try {
-      return prepared.key === ""
-        ? await startNew(ground, prepared, Math.floor(Math.random() * 4096), signal)
-        : await startKeyed(ground, prepared, signal);
+      const started =
+        prepared.key === ""
+          ? startNew(ground, prepared, Math.floor(Math.random() * buckets), signal)
+          : startKeyed(ground, prepared, signal);
+      return await unlessAborted(signal, started, unavailable("the log did not say in time whether it stored the start"));
     } catch (error) {
       return { kind: "unavailable", message: error instanceof Error ? error.message : String(error) };
     }

@@ -59,7 +59,7 @@ function askLocal(partition: Partition, request: Request, signal: AbortSignal): 
   });
 }
 
-/** The owner tells at once or registers; it is asked again every 5 s, for it may have died. */
+/** The owner tells at once or registers; it is asked again after a reconnect and every 5 s, for it may have died. */
 async function askRemote(questions: Questions, partition: number, request: Request, signal: AbortSignal): Promise<Kind> {
   const told = Promise.withResolvers<Kind>();
   using call: WaitCall = questions.wait(partition, request, ({ kind }) => told.resolve(kind));
@@ -67,7 +67,9 @@ async function askRemote(questions: Questions, partition: number, request: Reque
     const answer = await call.ask();
     if (answer?.kind?.$case !== "registered") return answer?.kind;
     const again = new AbortController();
+    const stopListening = questions.onReconnect(() => again.abort());
     const kind = await Promise.race([told.promise, pause(askAgainMs, AbortSignal.any([signal, again.signal]))]);
+    stopListening();
     again.abort();
     if (kind !== undefined) return kind;
   }
