@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { AskReply_Verdict, Failure_Origin } from "../../proto/gen/sidestep/internal/v1/task.ts";
 import type { Outcome } from "../../proto/gen/sidestep/internal/v1/task.ts";
+import { startProgram } from "../../test/support/program.ts";
 import type { FakeOrchestrator } from "./testing/fakeOrchestrator.ts";
 import { calls, sayBytes, startEcho, startGround, startSidecar } from "./testing/programs.ts";
 
@@ -103,6 +104,34 @@ test("what was stored before the connection to a restarted server is asked about
   await queueEmpty();
   expect(orchestrator.asks.slice(before)).toMatchObject([{ running: false, claimed: false }]);
   expect(calls(back, "begin")).toEqual([]);
+});
+
+test("a clock that runs ahead costs questions only until the queue was seen empty, and is told", async () => {
+  await orchestrator.deploy("echo.v1.Echo");
+  const ahead = ["--import", `data:text/javascript,const now = Date.now; Date.now = () => now() + 3_600_000;`];
+  await using sidecar = await startProgram({
+    name: "sidecar",
+    command: process.execPath,
+    args: [...ahead, "sidecar/src/main.ts", "--admin-port", "0", "--service", echo.address, ...expose],
+    env: { NATS_URL: ground.nats.url },
+    readyLine: /sidecar ready/,
+  });
+  await orchestrator.outcome(await say(1, "first"));
+  expect(orchestrator.asks).toHaveLength(1);
+  const heartbeat = Promise.withResolvers<void>();
+  orchestrator.connection.subscribe("_INBOX.>", {
+    callback: (_, message) => {
+      if (message.headers?.description === "Idle Heartbeat") heartbeat.resolve();
+    },
+  });
+  await heartbeat.promise;
+  let number = 2;
+  await orchestrator.until(async () => {
+    const asked = orchestrator.asks.length;
+    await orchestrator.outcome(await say(number, `${(number += 1)}`));
+    return orchestrator.asks.length === asked;
+  }, "a task that is not asked about");
+  await sidecar.waitForLine(/clock differs/);
 });
 
 test("a server that stands still for a while is pulled from again", async () => {

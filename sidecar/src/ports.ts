@@ -1,5 +1,5 @@
 import type { Ask, AskReply_Verdict, Outcome } from "../../proto/gen/sidestep/internal/v1/task.ts";
-import type { AskReason } from "./core/admission.ts";
+import type { AskReason, DeliveryAge } from "./core/admission.ts";
 import type { Ending } from "./core/ending.ts";
 import type { ExposedService } from "./core/exposure.ts";
 import type { ParsedTask } from "./core/taskMessage.ts";
@@ -13,6 +13,7 @@ export interface Delivery {
   readonly storedAtMs: number;
   /** By this machine's clock. */
   readonly receivedAtMs: number;
+  readonly age: DeliveryAge;
   ack(): void;
   /** Gives it back; it is delivered again after the delay. */
   nak(delayMs: number): void;

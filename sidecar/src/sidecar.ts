@@ -7,7 +7,7 @@ import { pause } from "../../runtime/src/pause.ts";
 import { openPublisher } from "../../runtime/src/publisher.ts";
 import type { Publisher } from "../../runtime/src/publisher.ts";
 import { atMost } from "../../runtime/src/shutdown.ts";
-import { observeClock, unknownOffset } from "./core/admission.ts";
+import { clockError, observeClock, unknownOffset } from "./core/admission.ts";
 import type { ClockOffset } from "./core/admission.ts";
 import { invoke } from "./grpc/invoke.ts";
 import type { ServiceWatch } from "./grpc/serviceWatch.ts";
@@ -54,6 +54,7 @@ export class Sidecar {
   readonly #timers: readonly NodeJS.Timeout[];
   #providers: ReadonlyMap<string, Provider> = new Map();
   #isPullDue = false;
+  #isClockTold = false;
   #offset: ClockOffset = unknownOffset;
   #isDraining = false;
 
@@ -155,6 +156,11 @@ export class Sidecar {
 
   #accept(service: string, delivery: Delivery): void {
     this.#offset = observeClock(this.#offset, delivery.storedAtMs, delivery.receivedAtMs);
+    const aheadMs = clockError(delivery.age, delivery.storedAtMs, delivery.receivedAtMs);
+    if (aheadMs !== undefined && !this.#isClockTold) {
+      this.#isClockTold = true;
+      this.#options.log.warn("this machine's clock differs from the NATS server's", { aheadMs: Math.round(aheadMs) });
+    }
     const provider = this.#providers.get(service);
     // Asked for while it still served: another sidecar may have one that does.
     if (provider?.isServing !== true) delivery.nak(awayDelayMs);

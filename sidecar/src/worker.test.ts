@@ -76,6 +76,7 @@ function makeGround({ concurrency = 4 } = {}) {
         streamSequence: number,
         storedAtMs: 1_000_000,
         receivedAtMs: ground.now,
+        age: "unknown",
         ack: () => say("ack"),
         nak: (ms) => say(`nak ${ms}`),
         extend: () => say("extend"),

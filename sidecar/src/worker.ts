@@ -212,6 +212,7 @@ export class Worker {
       storedAtMs: delivery.storedAtMs,
       issuedAtMs: task.message.issuedAtMs,
       heldMs: this.#ports.now() - delivery.receivedAtMs,
+      age: delivery.age,
       connectedAtMs: this.#ports.connectedAtMs(),
     });
     const asked = reason === undefined ? admitted : admit(await this.#ask(held, reason, {}), delivery.delivery);

@@ -1,5 +1,17 @@
 import { AskReply_Verdict } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 
+/**
+ * What its place in the stream says of a delivery, once the consumer was seen empty on this connection. "fresh": it was stored since, and
+ * never delivered. "again": it had been delivered before, whatever its count says. "unknown": it was not seen empty yet.
+ */
+export type DeliveryAge = "fresh" | "again" | "unknown";
+
+/** `emptySequence`: the last one that the consumer had delivered when it was seen empty; undefined: it was not. */
+export function ageOf(streamSequence: number, delivery: number, emptySequence: number | undefined): DeliveryAge {
+  if (emptySequence === undefined) return "unknown";
+  return streamSequence > emptySequence && delivery === 1 ? "fresh" : "again";
+}
+
 /** What is known of a delivered task before it runs. Times of one clock each: stored, issued and connected are log time. */
 export type AdmissionFacts = {
   readonly recheck: boolean;
@@ -8,6 +20,7 @@ export type AdmissionFacts = {
   readonly issuedAtMs: number;
   /** How long this sidecar has had it. */
   readonly heldMs: number;
+  readonly age: DeliveryAge;
   /** When this connection to this server began, estimated in log time. */
   readonly connectedAtMs: number;
 };
@@ -23,10 +36,10 @@ const youngMs = 1_000;
  */
 export function reasonToAsk(facts: AdmissionFacts): AskReason | undefined {
   if (facts.recheck) return "recheck";
-  if (facts.delivery !== 1) return "redelivered";
+  if (facts.delivery !== 1 || facts.age === "again") return "redelivered";
   if (facts.storedAtMs - facts.issuedAtMs > youngMs) return "stale";
   if (facts.heldMs > youngMs) return "held";
-  return facts.storedAtMs < facts.connectedAtMs ? "beforeConnection" : undefined;
+  return facts.age === "unknown" && facts.storedAtMs < facts.connectedAtMs ? "beforeConnection" : undefined;
 }
 
 /** What to do with a task after the owner was asked. */
@@ -71,6 +84,17 @@ const notNowDelayMaxMs = 5_000;
 export type ClockOffset = { readonly aheadMs: number };
 
 export const unknownOffset: ClockOffset = { aheadMs: 0 };
+
+/**
+ * How far this machine's clock is from the server's, when a message proves more than 1 s: positive when ours runs ahead. Undefined when
+ * nothing is wrong, or nothing can be said.
+ */
+export function clockError(age: DeliveryAge, storedAtMs: number, receivedAtMs: number): number | undefined {
+  const aheadMs = receivedAtMs - storedAtMs;
+  return aheadMs < -clockErrorMs || (age === "fresh" && aheadMs > clockErrorMs) ? aheadMs : undefined;
+}
+
+const clockErrorMs = 1_000;
 
 /** The offset after a message has arrived: it only grows. */
 export function observeClock(offset: ClockOffset, storedAtMs: number, receivedAtMs: number): ClockOffset {

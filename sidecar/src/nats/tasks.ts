@@ -3,6 +3,7 @@ import type { Msg, Subscription } from "@nats-io/nats-core";
 import type { Names } from "../../../proto/wire/subjects.ts";
 import type { Log } from "../../../runtime/src/log.ts";
 import type { Nats } from "../../../runtime/src/natsConnection.ts";
+import { ageOf } from "../core/admission.ts";
 import { parseAckSubject } from "../core/delivery.ts";
 import { firstWindow, grown, nextBatch } from "../core/pullWindow.ts";
 import type { PullWindow } from "../core/pullWindow.ts";
@@ -51,6 +52,8 @@ export class TaskPuller {
   #isActive = false;
   #isClosed = false;
   #isMissing = false;
+  /** Last sequence that the consumer had delivered when it was seen empty on this connection. */
+  #emptySequence: number | undefined;
   #missingPauseMs = missingPauseMs;
   #resting: NodeJS.Timeout | undefined;
 
@@ -117,7 +120,7 @@ export class TaskPuller {
   #receive(message: Msg): void {
     this.#heardAtMs = performance.now();
     if ((message.headers?.code ?? 0) !== 0 && message.data.length === 0) return this.#receiveStatus(message);
-    const delivery = toDelivery(this.#options.nats, message);
+    const delivery = toDelivery(this.#options.nats, message, this.#emptySequence);
     this.#outstanding -= 1;
     if (this.#outstanding <= 0) {
       this.#clear();
@@ -132,6 +135,9 @@ export class TaskPuller {
     const { code = 0, description = "" } = message.headers ?? {};
     if (code === 100) {
       if (this.#isMissing) this.#found();
+      // A heartbeat comes only when there is nothing to deliver.
+      const last = message.headers?.get("Nats-Last-Stream") ?? "";
+      if (/^\d+$/.test(last)) this.#emptySequence = Number(last);
       return;
     }
     if (
@@ -188,6 +194,7 @@ export class TaskPuller {
 
   #restart(): void {
     this.#clear();
+    this.#emptySequence = undefined;
     this.#window = firstWindow(this.#options.room().slots);
     clearTimeout(this.#resting);
     this.#resting = undefined;
@@ -212,7 +219,7 @@ export class TaskPuller {
 const ackBody = "+ACK";
 const extendBody = "+WPI";
 
-function toDelivery(nats: Nats, message: Msg): Delivery | undefined {
+function toDelivery(nats: Nats, message: Msg, emptySequence: number | undefined): Delivery | undefined {
   const subject = message.reply ?? "";
   const facts = parseAckSubject(subject);
   if (facts === undefined) return undefined;
@@ -224,6 +231,7 @@ function toDelivery(nats: Nats, message: Msg): Delivery | undefined {
     ...facts,
     body: message.data,
     receivedAtMs: Date.now(),
+    age: ageOf(facts.streamSequence, facts.delivery, emptySequence),
     ack: () => answer(ackBody),
     nak: (delayMs) => answer(`-NAK {"delay":${nanos(delayMs)}}`),
     extend: () => answer(extendBody),

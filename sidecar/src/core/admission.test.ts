@@ -1,0 +1,89 @@
+import { expect, test } from "vitest";
+import { ageOf, clockError, observeClock, reasonToAsk, unknownOffset } from "./admission.ts";
+import type { AdmissionFacts } from "./admission.ts";
+import { parseAckSubject } from "./delivery.ts";
+import { firstWindow, grown, nextBatch } from "./pullWindow.ts";
+
+const young: AdmissionFacts = {
+  recheck: false,
+  delivery: 1,
+  storedAtMs: 10_500,
+  issuedAtMs: 10_000,
+  heldMs: 0,
+  age: "unknown",
+  connectedAtMs: 5_000,
+};
+
+test.each<[string | undefined, Partial<AdmissionFacts>]>([
+  [undefined, {}],
+  [undefined, { storedAtMs: 11_000, heldMs: 1_000 }],
+  ["stale", { storedAtMs: 11_001 }],
+  ["held", { heldMs: 1_001 }],
+  ["recheck", { recheck: true }],
+  ["redelivered", { delivery: 2 }],
+  // A server that lost its state may count from nothing.
+  ["redelivered", { delivery: 0 }],
+  ["beforeConnection", { connectedAtMs: 10_501 }],
+  [undefined, { connectedAtMs: 10_501, age: "fresh" }],
+  ["redelivered", { delivery: 2, age: "fresh" }],
+  // A leader that came back with an older state counts its deliveries anew.
+  ["redelivered", { age: "again" }],
+])("%s: asked about with %o", (reason, facts) => expect(reasonToAsk({ ...young, ...facts })).toBe(reason));
+
+test.each([
+  [7, 1, undefined, "unknown"],
+  [7, 1, 6, "fresh"],
+  [7, 2, 6, "again"],
+  [6, 1, 6, "again"],
+] as const)("sequence %i, delivery %i after an empty consumer at %s is %s", (sequence, delivery, empty, age) =>
+  expect(ageOf(sequence, delivery, empty)).toBe(age),
+);
+
+test("a clock of ours that runs behind is made up for by what arrives; one that runs ahead only makes us ask", () => {
+  // Ours is 5 s behind: a message stored at 15,000 arrives at 10,002.
+  expect(observeClock(unknownOffset, 15_000, 10_002)).toEqual({ aheadMs: 4_998 });
+  expect(observeClock({ aheadMs: 4_998 }, 15_000, 10_900)).toEqual({ aheadMs: 4_998 });
+  expect(observeClock(unknownOffset, 5_000, 10_000)).toBe(unknownOffset);
+});
+
+test("a clock that is off by more than 1 s is told, when a message proves it", () => {
+  expect(clockError("unknown", 12_000, 10_000)).toBe(-2_000);
+  expect(clockError("fresh", 10_000, 12_000)).toBe(2_000);
+  // It may have waited in the queue.
+  expect(clockError("unknown", 10_000, 12_000)).toBeUndefined();
+  expect(clockError("fresh", 10_000, 10_900)).toBeUndefined();
+});
+
+test.each([
+  ["$JS.ACK.TASKS.a-B.2.7.9.1795251069700344375.4", { delivery: 2, streamSequence: 7 }],
+  ["$JS.ACK.domain.hash.TASKS.a-B.3.8.9.1795251069700344375.4.token", { delivery: 3, streamSequence: 8 }],
+])("%s is understood", (subject, expected) => {
+  const facts = parseAckSubject(subject);
+  expect(facts).toMatchObject(expected);
+  expect(Math.floor(facts?.storedAtMs ?? 0)).toBe(1_795_251_069_700);
+});
+
+test.each(["", "$JS.ACK.TASKS.a-B.x.7.9.1.4", "$JS.ACK.TASKS.a-B.1", "_INBOX.a.b.c.d.e.f.g.h"])(
+  "%j is no acknowledgement subject",
+  (subject) => expect(parseAckSubject(subject)).toBeUndefined(),
+);
+
+test.each([
+  // window, outstanding, room, free → batch
+  [8, 0, 64, 64, 8],
+  [8, 5, 59, 64, 0],
+  [8, 4, 60, 64, 4],
+  [64, 0, 3, 3, 3],
+  [8, 0, 0, 0, 0],
+  // All free slots are asked for by others: one may be asked for all the same.
+  [8, 0, 0, 5, 1],
+  [8, 1, 0, 5, 0],
+  [1, 0, -2, 1, 1],
+])("window %i with %i outstanding, room for %i of %i free slots asks for %i", (size, outstanding, room, free, batch) =>
+  expect(nextBatch({ size }, outstanding, room, free)).toBe(batch),
+);
+
+test("a window begins small for few slots and grows no larger than they are", () => {
+  expect([1, 8, 64, 1_000].map((slots) => firstWindow(slots).size)).toEqual([1, 1, 8, 8]);
+  expect([grown({ size: 8 }, 64).size, grown({ size: 64 }, 64).size, grown({ size: 1 }, 0).size]).toEqual([16, 64, 1]);
+});
