@@ -3,6 +3,7 @@ import type { WaitReply } from "../../../proto/gen/sidestep/internal/v1/task.ts"
 import { fromHex } from "../../../proto/wire/runId.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
 import { growingPause, pause } from "../../../runtime/src/pause.ts";
+import { unlessAborted } from "./abort.ts";
 import { partitionOf } from "./layout.ts";
 import type { Partition } from "./partition.ts";
 import type { Questions, WaitCall } from "./ports.ts";
@@ -64,14 +65,18 @@ async function askRemote(questions: Questions, partition: number, request: Reque
   const told = Promise.withResolvers<Kind>();
   using call: WaitCall = questions.wait(partition, request, ({ kind }) => told.resolve(kind));
   while (!signal.aborted) {
-    const answer = await call.ask();
-    if (answer?.kind?.$case !== "registered") return answer?.kind;
-    const again = new AbortController();
-    const stopListening = questions.onReconnect(() => again.abort());
-    const kind = await Promise.race([told.promise, pause(askAgainMs, AbortSignal.any([signal, again.signal]))]);
-    stopListening();
-    again.abort();
-    if (kind !== undefined) return kind;
+    const lost = new AbortController();
+    const stopListening = questions.onReconnect(() => lost.abort());
+    try {
+      const answer = await unlessAborted(lost.signal, call.ask(), "lost" as const);
+      if (answer === "lost") continue;
+      if (answer?.kind?.$case !== "registered") return answer?.kind;
+      const kind = await Promise.race([told.promise, pause(askAgainMs, AbortSignal.any([signal, lost.signal]))]);
+      if (kind !== undefined) return kind;
+    } finally {
+      stopListening();
+      lost.abort();
+    }
   }
   return undefined;
 }
