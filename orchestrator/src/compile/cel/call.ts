@@ -93,7 +93,8 @@ function inferPair(
   const firstIsLeading = !leansOnOther(first[0]) || leansOnOther(second[0]);
   const [lead, follow] = firstIsLeading ? [first, second] : [second, first];
   const led = checking.infer(checking, lead[0], lead[1], undefined);
-  const followed = checking.infer(checking, follow[0], follow[1], literalWant(checking, led.type));
+  const want = leansOnOther(follow[0]) ? literalWant(checking, led.type) : undefined;
+  const followed = checking.infer(checking, follow[0], follow[1], want);
   return firstIsLeading ? [led, followed] : [followed, led];
 }
 

@@ -5,7 +5,7 @@ import { report, reportAt, suggest } from "./checking.ts";
 import type { BuilderDraft, Checking, Place, Typed, Want } from "./checking.ts";
 import { entryWants, inferAs, wantOf } from "./fit.ts";
 import { lookUp } from "./names.ts";
-import { makeCall, makeConstant, makeList, makeNode } from "./node.ts";
+import { makeCall, makeConstant, makeList } from "./node.ts";
 import { mapOf, typeOfMessage, valueTypeOfField } from "./type.ts";
 import type { CelType } from "./type.ts";
 import { freshType, join, prune } from "./unify.ts";
@@ -177,7 +177,7 @@ function inferMap(
   const wants = entryWants(checking, want);
   let keyType: CelType | undefined = wants?.key.type;
   let valueType: CelType | undefined = wants?.value.type;
-  const entries: Expr_CreateStruct_Entry[] = [];
+  const parts: Expr[] = [];
   for (const entry of literal.entries) {
     if (entry.keyKind.case !== "mapKey" || entry.value === undefined) continue;
     const key = inferKey(checking, entry.keyKind.value, place, wants?.key);
@@ -189,17 +189,10 @@ function inferMap(
       keyType = join(checking.substitution, keyType, key.type);
       valueType = join(checking.substitution, valueType, value.type);
     }
-    entries.push({
-      $typeName: "cel.expr.Expr.CreateStruct.Entry",
-      id: 0n,
-      keyKind: { case: "mapKey", value: key.node },
-      value: value.node,
-      optionalEntry: false,
-    });
+    parts.push(key.node, value.node);
   }
-  const value: Expr_CreateStruct = { $typeName: "cel.expr.Expr.CreateStruct", messageName: "", entries };
   const type = mapOf(keyType ?? freshType(checking.substitution), valueType ?? freshType(checking.substitution));
-  return { type, node: makeNode(checking, node, { case: "structExpr", value }) };
+  return { type, node: makeCall(checking, node, "@map", [makeList(checking, node, parts)]) };
 }
 
 function inferKey(checking: Checking, key: Expr, place: Place, want: Want | undefined): Typed {

@@ -1,5 +1,5 @@
-import { CelScalar, celFunc, celList, celUint, isCelList, isCelMap, isCelUint, objectType } from "@bufbuild/cel";
-import type { CelFunc, CelInput, CelList, CelValue } from "@bufbuild/cel";
+import { CelScalar, celFunc, celList, celMap, celUint, isCelList, isCelMap, isCelUint, objectType } from "@bufbuild/cel";
+import type { CelFunc, CelInput, CelList, CelMap, CelUint, CelValue } from "@bufbuild/cel";
 import { create, fromJson } from "@bufbuild/protobuf";
 import { DurationSchema, TimestampSchema } from "@bufbuild/protobuf/wkt";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
@@ -21,6 +21,7 @@ export function rewrittenFunctions(meter: Meter): CelFunc[] {
       return true;
     }),
     celFunc("@append", [DYN, DYN], DYN, append),
+    celFunc("@map", [DYN], DYN, toCelMap),
     celFunc("@index", [DYN, DYN], DYN, indexInto),
     celFunc("@copy", [DYN, STRING], DYN, copyField),
     celFunc("@message", [INT, DYN], DYN, (index, values) => {
@@ -79,6 +80,33 @@ function append(list: CelValue, item: CelValue): CelList {
   const grown = celList(fresh);
   growing.set(grown, fresh);
   return grown;
+}
+
+/** A map of alternating keys and values. The library's own map literal forgets why a key could not be had. */
+function toCelMap(parts: CelValue): CelMap {
+  if (!isCelList(parts)) throw new Error("a list is expected");
+  const entries = new Map<string | bigint | boolean | CelUint, CelValue>();
+  const seen = new Set<string | bigint | boolean>();
+  let key: string | bigint | boolean | CelUint | undefined;
+  for (const part of parts) {
+    if (key === undefined) {
+      key = toKey(part);
+      const plain = isCelUint(key) ? key.value : key;
+      if (seen.has(plain)) throw new Error(`the key ${keyText(plain)} is there twice`);
+      seen.add(plain);
+    } else {
+      entries.set(key, part);
+      key = undefined;
+    }
+  }
+  return celMap(entries);
+}
+
+function toKey(value: CelValue): string | bigint | boolean | CelUint {
+  if (typeof value === "string" || typeof value === "bigint" || typeof value === "boolean" || isCelUint(value))
+    return value;
+  if (typeof value === "number" && Number.isInteger(value)) return BigInt(value);
+  throw new Error(`${nameOf(value)} can't be the key of a map`);
 }
 
 function indexInto(container: CelValue, key: CelValue): CelInput {
