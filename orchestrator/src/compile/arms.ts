@@ -71,7 +71,7 @@ export function compileArm(
 }
 
 /** The type that the results of all arms have: undefined when there are none, or when they don't fit. */
-export function commonResult(context: Context, arms: readonly CompiledArm[]): ValueType | undefined {
+export function sharedResult(context: Context, arms: readonly CompiledArm[]): ValueType | undefined {
   const first = arms.find((one) => one.arm.result !== "");
   if (first === undefined) return undefined;
   let complete = true;

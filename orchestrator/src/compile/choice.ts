@@ -1,6 +1,6 @@
 import type { Case as PlannedCase, Expression } from "../../../proto/gen/sidestep/internal/v1/plan.ts";
 import type { Switch } from "../../../proto/gen/sidestep/v1/workflow.ts";
-import { commonResult, compileArm, hasResults } from "./arms.ts";
+import { sharedResult, compileArm, hasResults } from "./arms.ts";
 import type { Arm, CompiledArm, StepsCompiler, Surround } from "./arms.ts";
 import type { Context } from "./context.ts";
 import { compileExpression } from "./expression.ts";
@@ -73,13 +73,13 @@ function resultOf(
   arms: readonly CompiledArm[],
   place: Place,
 ): CompiledKind["result"] {
-  const common = commonResult(context, arms);
+  const shared = sharedResult(context, arms);
   if (hasResults(arms) && choice.default === undefined) {
     const message = "the switch has no result when no case is true";
     context.findings.add("RESULT", place, message, "add `default { result: '…' }`, or leave the results out");
     return undefined;
   }
-  return common;
+  return shared;
 }
 
 /** After the switch: steps of the only arm that gets here are certain, those of one among several may not have run. */

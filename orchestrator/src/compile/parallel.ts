@@ -1,6 +1,6 @@
 import type { Parallel } from "../../../proto/gen/sidestep/v1/workflow.ts";
 import type { ValueType } from "../engine/expression/value.ts";
-import { commonResult, compileArm, hasResults } from "./arms.ts";
+import { sharedResult, compileArm, hasResults } from "./arms.ts";
 import type { CompiledArm, StepsCompiler, Surround } from "./arms.ts";
 import type { Context } from "./context.ts";
 import type { CompiledKind } from "./kind.ts";
@@ -60,7 +60,7 @@ export function compileParallel(
 }
 
 function listOfResults(context: Context, arms: readonly CompiledArm[]): ValueType | undefined {
-  const element = commonResult(context, arms);
+  const element = sharedResult(context, arms);
   if (element === undefined) return undefined;
   if (element.kind === "list" || element.kind === "map") {
     const first = arms.find((one) => one.arm.result !== "")?.arm.place;
