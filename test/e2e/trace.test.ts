@@ -1,9 +1,13 @@
+import grpc from "@grpc/grpc-js";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { fulfil } from "../../examples/order/demo/orders.ts";
-import type { Order } from "../../examples/order/demo/orders.ts";
+import type { Answer, Order } from "../../examples/order/demo/orders.ts";
 import { isWhole } from "../../examples/order/demo/report.ts";
 import { makeStageFolder, openStage, removeStageFolder } from "../../examples/order/demo/stage.ts";
 import type { Stage } from "../../examples/order/demo/stage.ts";
+import type { OtlpTraces } from "../../orchestrator/src/projection/otlpJson.ts";
+import { RunsClient } from "../../proto/gen/sidestep/v1/runs.ts";
+import type { TraceRunResponse } from "../../proto/gen/sidestep/v1/runs.ts";
 import type { ReceivedSpan } from "../support/otlp/receivedSpan.ts";
 import type { OtlpReceiver } from "../support/otlpReceiver.ts";
 
@@ -221,6 +225,29 @@ test("spans that the collector did not take are told again from the log, by the 
   expectNoneDoubled();
 });
 
+test("over kills of the orchestrator amid runs, the collector gets what the log tells: no span less, none more", async () => {
+  await stage.services.shipping.restart();
+  const answers: Promise<Answer>[] = [];
+  for (let kills = 0; kills < 2; kills += 1) {
+    const before = receiver.spans().length;
+    for (let i = 0; i < 5; i += 1) answers.push(untilAnswered(makeOrder(`storm-${kills}-${i}`, i === 0 ? 4200 : 240)));
+    await receiver.waitFor((spans) => spans.length > before);
+    await stage.orchestrator.kill9();
+    await stage.orchestrator.start();
+  }
+  const runIds = (await Promise.all(answers)).map((answer) => answer.runId);
+  for (const runId of runIds) {
+    const told = await spanIdsOfLog(runId);
+    const received = (spans: readonly ReceivedSpan[]): readonly string[] => {
+      const own = spans.filter((it) => it.traceId === runId && it.resource["service.name"] !== "inventory");
+      return [...new Set(own.map((it) => it.spanId))].toSorted();
+    };
+    await receiver.waitFor((spans) => received(spans).length >= told.length);
+    expect(received(receiver.spans())).toEqual(told);
+  }
+  expectNoneDoubled();
+});
+
 test("an orchestrator that is stopped has sent what it had", async () => {
   const { runId } = await fulfil(stage.address, makeOrder("last"));
   await stage.orchestrator.stop();
@@ -237,6 +264,26 @@ test("a run in an unsampled trace leaves no span, ours or the services'", async 
   await wholeTrace(after.runId, 1);
   expect(receiver.spans().filter((it) => it.traceId === runId || it.traceId === traceId)).toEqual([]);
 });
+
+/** Asks again with the same order while connections break. */
+async function untilAnswered(order: Order): Promise<Answer> {
+  for (;;) {
+    const answer = await fulfil(stage.address, order);
+    if (answer.kind === "answered" || answer.code === "FAILED_PRECONDITION") return answer;
+  }
+}
+
+/** Ids of all spans of a run as its history tells them now. */
+async function spanIdsOfLog(runId: string): Promise<readonly string[]> {
+  const client = new RunsClient(stage.address, grpc.credentials.createInsecure());
+  const trace = await new Promise<TraceRunResponse>((resolve, reject) => {
+    client.trace({ runId }, (error, response) => (error === null ? resolve(response) : reject(error)));
+  });
+  client.close();
+  const { resourceSpans } = JSON.parse(trace.otlpJson) as OtlpTraces;
+  const spans = resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap((scope) => scope.spans));
+  return spans.map(({ spanId }) => spanId).toSorted();
+}
 
 /** The same span may come twice after a crash; then it is the same to the byte, and viewers show one. */
 function expectNoneDoubled(): void {
