@@ -14,7 +14,7 @@ test("a run that is idle is dropped from memory and loaded again when something 
   const runs = await Promise.all(Array.from({ length: 20 }, () => orchestrator.begin(plan)));
   await sidecar.called(20);
   const { counts, front } = orchestrator.processor;
-  await expect.poll(() => counts.evictions).toBeGreaterThanOrEqual(20);
+  await expect.poll(() => counts.evictions, { timeout: 2500 }).toBeGreaterThanOrEqual(20);
   const ends = await Promise.all(runs.map((runId) => front.wait(runId, within())));
   expect(ends.every(({ kind }) => kind === "ended")).toBe(true);
   expect(counts.loads).toBeGreaterThanOrEqual(20);
