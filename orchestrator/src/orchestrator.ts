@@ -7,6 +7,8 @@ import { errorText } from "../../runtime/src/log.ts";
 import type { Log } from "../../runtime/src/log.ts";
 import { openMetrics } from "../../runtime/src/metrics.ts";
 import { openNats } from "../../runtime/src/natsConnection.ts";
+import type { Nats } from "../../runtime/src/natsConnection.ts";
+import { pause } from "../../runtime/src/pause.ts";
 import { atMost } from "../../runtime/src/shutdown.ts";
 import { version } from "../../runtime/src/version.ts";
 import { defaultCompileLimits } from "./compile/limits.ts";
@@ -15,15 +17,21 @@ import { openFrontServer } from "./grpc/server.ts";
 import type { FrontServer, FrontServerOptions } from "./grpc/server.ts";
 import { openMeasures } from "./measures.ts";
 import { attach } from "./nats/attach.ts";
+import type { Attached, AttachOptions } from "./nats/attach.ts";
 import { openCatalogView } from "./nats/catalogView.ts";
 import { openDefinitionStore } from "./nats/definitions.ts";
 import { toSampler } from "./otlp/sampler.ts";
 import { toCredentials } from "./processor/credentials.ts";
+import { DefinitionStoreError } from "./processor/definitionStore.ts";
+import type { DefinitionStore } from "./processor/definitionStore.ts";
 import { openDefinitions } from "./processor/definitions.ts";
+import type { Definitions } from "./processor/definitions.ts";
 import { partitionCount } from "./processor/layout.ts";
 import { openProcessor } from "./processor/processor.ts";
+import type { Processor } from "./processor/processor.ts";
 import { toTraceStart } from "./projection/traceContext.ts";
 import { openTracing } from "./tracing.ts";
+import type { Tracing } from "./tracing.ts";
 
 const adminPortFirst = 7_421;
 const adminPortsTried = 200;
@@ -32,6 +40,8 @@ const closingMs = 2_000;
 /** Spans that do not go out by then are told again from the log. */
 const settlingMs = 1_000;
 const secretBytesMin = 16;
+/** Streams are made in less; longer means that somebody should know. */
+const slowAttachMs = 3_000;
 
 /** Works until `signal` aborts, and hands over what it owns; returns the exit code. Throws what a person has to mend. */
 export async function serve(settings: OrchestratorSettings, log: Log, signal: AbortSignal): Promise<number> {
@@ -50,7 +60,7 @@ export async function serve(settings: OrchestratorSettings, log: Log, signal: Ab
   await using nats = await openNats(settings, { name: `orchestrator ${id}`, log, signal });
   const names = toNames(settings.prefix);
   const { partitions: partitionsAsked, replicas } = settings;
-  using attached = await attach({ nats, names, partitions: partitionsAsked, replicas, log, signal });
+  using attached = await attachTo(nats, { nats, names, partitions: partitionsAsked, replicas, log, signal });
   const { ports, layouts } = attached;
   const partitions = partitionCount(layouts);
   if (partitions !== partitionsAsked)
@@ -59,7 +69,7 @@ export async function serve(settings: OrchestratorSettings, log: Log, signal: Ab
     settings.secretFile === undefined ? [attached.secret] : readSecrets(settings.secretFile),
   );
   const store = await openDefinitionStore(nats.connection, names);
-  await using definitions = await openDefinitions({ store, now: Date.now, log });
+  await using definitions = await readDefinitions(store, log, signal);
   const tracing = openTracing(settings, { logOf: ports.logOf, plans: definitions, credentials }, log);
   const processor = openProcessor({
     orchestrator: id,
@@ -77,7 +87,7 @@ export async function serve(settings: OrchestratorSettings, log: Log, signal: Ab
   openMeasures(metrics.meter, processor, nats);
   const catalog = openCatalogView(nats.connection, names, Date.now, signal);
   const door = { front: processor.front, definitions, catalog, showTrace: tracing.showTrace };
-  const isDone = await serveFront(door, settings, log, async (server) => {
+  const work = async (server: FrontServer): Promise<void> => {
     const tell = (isReady: boolean): void => {
       Object.assign(state, { isReady, waitsFor: isReady ? "" : "NATS is away" });
       server.setServing(isReady);
@@ -88,14 +98,54 @@ export async function serve(settings: OrchestratorSettings, log: Log, signal: Ab
     log.info("ready", { id, listen: settings.listen, port: server.port, adminPort: admin.port, partitions, version });
     await aborted(signal);
     Object.assign(state, { isReady: false, waitsFor: "shutting down" });
-  });
-  if (!isDone) log.warn("calls were left behind; their runs go on");
+  };
+  let isDone = false;
+  let isReleased = false;
+  try {
+    isDone = await serveFront(door, settings, log, work);
+    if (!isDone) log.warn("calls were left behind; their runs go on");
+  } finally {
+    isReleased = await handOver(processor, tracing);
+  }
+  log.info("stopped", { isReleased });
+  return isDone && isReleased ? 0 : 1;
+}
+
+/** Leaves the partitions to others; false when they have to find out by themselves. */
+async function handOver(processor: Processor, tracing: Tracing): Promise<boolean> {
   // Before the partitions are released: what is pending of a partition that is left is its next owner's to tell.
   await atMost(settlingMs, tracing.settled(AbortSignal.timeout(settlingMs)));
   const isReleased = await atMost(closingMs, disposed(processor));
   await atMost(closingMs, disposed(tracing));
-  log.info("stopped", { isReleased });
-  return isDone && isReleased ? 0 : 1;
+  return isReleased;
+}
+
+/** Attaches to NATS, and says what is missing while that takes long. */
+async function attachTo(nats: Nats, options: AttachOptions): Promise<Attached> {
+  const server = nats.connection.getServer();
+  const tell = (): void =>
+    options.log.warn("waiting for JetStream: NATS answers, its streams don't; is it enabled (nats-server -js)?", {
+      server,
+    });
+  const timer = setInterval(tell, slowAttachMs);
+  try {
+    return await attach(options);
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+/** Reads the definitions, again and again while their store does not answer. */
+async function readDefinitions(store: DefinitionStore, log: Log, signal: AbortSignal): Promise<Definitions> {
+  for (;;) {
+    try {
+      return await openDefinitions({ store, now: Date.now, log });
+    } catch (error) {
+      if (!(error instanceof DefinitionStoreError) || signal.aborted) throw error;
+      log.warn("waiting for the store of definitions", { error: errorText(error) });
+      await pause(1_000, signal);
+    }
+  }
 }
 
 /** Opens the front door, and closes it when `work` is done; false when calls had to be left behind. */

@@ -9,6 +9,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { ErrorInfo, RpcStatus } from "../../proto/gen/sidestep/internal/v1/rpc.ts";
 import { Run_State } from "../../proto/gen/sidestep/v1/run.ts";
 import { toNames } from "../../proto/wire/subjects.ts";
+import { ensureNatsServer } from "../../scripts/natsServer.mjs";
 import { connectTo } from "../support/connectTo.ts";
 import { freePort } from "../support/freePort.ts";
 import { startNats } from "../support/nats.ts";
@@ -16,7 +17,7 @@ import { makeOrder, openOrderClient } from "../support/orderClient.ts";
 import type { OrderClient } from "../support/orderClient.ts";
 import { orchestratorReady, startOrderStack } from "../support/orderStack.ts";
 import type { OrderStack } from "../support/orderStack.ts";
-import { repositoryRoot, runProgram, startNode } from "../support/program.ts";
+import { repositoryRoot, runProgram, startNode, startProgram } from "../support/program.ts";
 
 const fulfil = "shop.v1.OrderWorkflow/Fulfil";
 let stack: OrderStack;
@@ -253,6 +254,21 @@ test("a server of an unfit version is refused with what is needed", async () => 
   server.close();
   expect(code).toBe(1);
   expect(lines.at(-1)).toMatch(/nats-server 2\.9\.25 is not supported; needed: 2\.12\.12 or later/);
+});
+
+test("a server without JetStream is waited for, with a word on what is missing", async () => {
+  const port = await freePort();
+  await using bare = await startProgram({
+    name: "nats-server",
+    command: await ensureNatsServer(),
+    args: ["-a", "127.0.0.1", "-p", String(port)],
+    readyLine: /Server is ready/,
+  });
+  await using orchestrator = await startNode("orchestrator/src/main.ts", {
+    args: ["--listen", "127.0.0.1:0", "--admin-port", "0", "--nats-url", `nats://127.0.0.1:${port}`],
+  });
+  await orchestrator.waitForLine(/waiting for JetStream.*nats-server -js/);
+  expect([bare.isRunning(), orchestrator.isRunning()]).toEqual([true, true]);
 });
 
 test("a secret file that can't be read is told, and nothing starts", async () => {
