@@ -19,6 +19,8 @@ export interface Ground {
   readonly reset: (runId: string, attempt: AttemptId) => void;
   /** Bytes of every task published so far, by id. */
   readonly published: Map<string, string>;
+  /** When each attempt was closed first, by id. */
+  readonly closedAt: Map<string, number>;
 }
 
 /** Equal for the same command, whenever it was asked for. */
@@ -78,12 +80,14 @@ export function carryOut(
       return;
     }
     case "closeAttempt": {
+      const key = attemptKey(runId, command.attempt);
+      if (!ground.closedAt.has(key)) ground.closedAt.set(key, clock.now);
       ground.reset(runId, command.attempt);
       if (broken.has("no end of a closed attempt")) {
         done();
         return;
       }
-      const name = `x/${attemptKey(runId, command.attempt)}`;
+      const name = `x/${key}`;
       const event = { $case: "attemptExpired", value: { attempt: command.attempt } } as const;
       const dueMs = clock.now + 2_000 + command.timeoutMs + 5_000;
       publish(world, isAlive, () => timers.arm(name, dueMs, () => void log.appendEvent(runId, name, event)), done);

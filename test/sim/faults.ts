@@ -11,8 +11,12 @@ export interface Faults {
   readonly ownerDies: number;
   /** The old owner goes on for a while beside the new one. */
   readonly zombies: boolean;
+  /** Pause between two checkpoints, at most. */
+  readonly checkpointMsMax: number;
   /** Chance per call that its sidecar dies. */
   readonly sidecarDies: number;
+  /** How long a sidecar is away, at most. */
+  readonly awayMsMax: number;
   /** Chance per call of a failure that says nothing of the application. */
   readonly callFails: number;
   readonly callHangs: number;
@@ -39,7 +43,9 @@ export function toFaults(random: Random): Faults {
     delayMsMax: random.int(2, 60),
     ownerDies: on(0.3) * factor,
     zombies: !isQuiet && random.chance(0.3),
+    checkpointMsMax: random.pick([20, 200, 1_000]),
     sidecarDies: on(0.15) * factor,
+    awayMsMax: random.pick([200, 2_000, 30_000]),
     callFails: on(0.5) * factor,
     callHangs: on(0.1) * factor,
     forgets: !isQuiet && random.chance(0.5),

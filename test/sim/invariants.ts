@@ -81,6 +81,13 @@ export function checkRun(world: World, run: Refolded, executions: readonly Execu
   }
 }
 
+/** PROTOCOL §12.2: nobody begins a call whose attempt has been closed, apart from what was on its way. */
+export function checkClosed(world: World, executions: readonly Execution[], closedAt: ReadonlyMap<string, number>): void {
+  for (const { id, startedAt } of executions) {
+    if (startedAt > (closedAt.get(id) ?? Infinity) + 2_000) world.violations.push(`2: ${id} began after it was closed`);
+  }
+}
+
 /** PROTOCOL §12.2: nothing forward happens once anything has been undone; no step begins before the one before it is over. */
 function checkOrder({ plan }: Refolded, own: readonly Execution[], tell: (rule: string) => void): void {
   const firstUndo = Math.min(...own.filter((it) => it.phase === Phase.COMPENSATE).map((it) => it.startedAt));

@@ -80,7 +80,7 @@ export function openOwner(ground: Ground, lease: Lease, plans: ReadonlyMap<strin
     const undone = holds.size === 0 ? life.position + 1 : Math.min(...holds.keys());
     const done = world.broken.has("checkpoint before the commands are durable") ? life.position : undone - 1;
     if (lease.owner === owner && done > lease.checkpoint) lease.checkpoint = done;
-    clock.after(world.faults.isQuiet ? 1_000 : random.int(20, 1_000), saveCheckpoint);
+    clock.after(random.int(5, world.faults.checkpointMsMax), saveCheckpoint);
   };
 
   const takeOver = (): void => {
@@ -149,7 +149,7 @@ export function openOwnership(ground: Ground, plans: ReadonlyMap<string, LoadedP
       else old.die();
       clock.after(random.int(50, 3_000), succeed);
     }
-    clock.after(1_000, watch);
+    clock.after(random.int(100, 1_900), watch);
   };
   succeed();
   watch();

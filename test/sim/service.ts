@@ -1,12 +1,15 @@
 import type { Failure } from "../../proto/gen/sidestep/internal/v1/task.ts";
 import { makeFailure } from "../../orchestrator/src/engine/testing/records.ts";
 import type { PublishTask } from "../../orchestrator/src/engine/command.ts";
+import { attemptKey } from "../../proto/wire/attempt.ts";
 import { strikes } from "./world.ts";
 import type { World } from "./world.ts";
 
 /** One call that a service has begun: the truth, whatever anybody heard of it. */
 export interface Execution {
   readonly runId: string;
+  /** Of its attempt. */
+  readonly id: string;
   readonly step: string;
   readonly phase: number;
   readonly attempt: number;
@@ -36,7 +39,8 @@ export function openService(world: World): SimService {
   const begin = (runId: string, task: PublishTask): Execution => {
     const { step, phase, attempt } = task.attempt;
     const answer = `${step}/${phase}/${attempt}/${executions.length}`;
-    const execution: Execution = { runId, step, phase, attempt, startedAt: clock.now, effectAt: undefined, answer };
+    const id = attemptKey(runId, task.attempt);
+    const execution: Execution = { runId, id, step, phase, attempt, startedAt: clock.now, effectAt: undefined, answer };
     executions.push(execution);
     return execution;
   };

@@ -80,9 +80,9 @@ function dies(delivery: Delivery): boolean {
   if (!strikes(world, world.faults.sidecarDies)) return false;
   place.isAlive = false;
   // The service sees the connections break; whether it goes on is its own affair.
-  for (const call of place.running.values()) if (world.random.chance(0.5)) call.reset();
+  for (const underWay of place.running.values()) if (world.random.chance(0.5)) underWay.reset();
   place.running = new Map();
-  world.clock.after(world.random.int(50, 2_000), () => {
+  world.clock.after(world.random.int(50, world.faults.awayMsMax), () => {
     place.id = `${place.id}'`;
     place.isAlive = true;
   });

@@ -6,7 +6,7 @@ import { openClock } from "./clock.ts";
 import { engine as realEngine } from "./engine.ts";
 import type { Engine } from "./engine.ts";
 import { toFaults } from "./faults.ts";
-import { checkRun, checkSame, refold } from "./invariants.ts";
+import { checkClosed, checkRun, checkSame, refold } from "./invariants.ts";
 import { openLog } from "./log.ts";
 import { openOwnership } from "./owner.ts";
 import type { Lease } from "./owner.ts";
@@ -50,7 +50,7 @@ export function simulate(seed: number, engine: Engine = realEngine, broken: Read
       clock.after(wireMs(world), () => answer(verdict));
     });
   });
-  const ground: Ground = { world, engine, log, queue, timers, reset: sidecars.reset, published: new Map() };
+  const ground: Ground = { world, engine, log, queue, timers, reset: (runId, attempt) => sidecars.reset(runId, attempt), published: new Map(), closedAt: new Map() };
   const plans = new Map<string, LoadedPlan>();
   for (let n = random.int(1, 3); n > 0; n--) {
     plans.set(toRunId(startMs, 0, n, new Uint8Array(8)), engine.makePlan(toWorkflow(random, faults.endless)));
@@ -73,6 +73,7 @@ export function simulate(seed: number, engine: Engine = realEngine, broken: Read
     lease.owner?.catchUp();
     if (live !== undefined) checkSame(world, live, run);
     checkRun(world, run, service.executions);
+    checkClosed(world, service.executions, ground.closedAt);
     ends.push(run.state.ended?.state ?? 0);
   }
   return { seed, violations, records: log.records.length, ends, virtualMs: clock.now - startMs };

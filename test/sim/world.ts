@@ -42,7 +42,9 @@ export function wireMs({ random, faults }: World): number {
  */
 export function publish<T>(world: World, isAlive: () => boolean, store: () => T, done: (stored: T) => void): void {
   const { clock, faults } = world;
-  const attempt = (): void => {
+  const attempt = (): void => clock.after(wireMs(world), send);
+  const send = (): void => {
+    // Whoever dies with it still in hand has not sent it.
     if (!isAlive()) return;
     if (strikes(world, faults.drop)) {
       clock.after(30, attempt);
@@ -50,7 +52,7 @@ export function publish<T>(world: World, isAlive: () => boolean, store: () => T,
     }
     clock.after(wireMs(world), () => {
       const stored = store();
-      if (strikes(world, faults.double)) clock.after(wireMs(world) * 4, () => void store());
+      if (strikes(world, faults.double)) clock.after(wireMs(world) * 4, store);
       clock.after(wireMs(world), () => {
         if (!isAlive()) return;
         if (strikes(world, faults.drop)) clock.after(30, attempt);

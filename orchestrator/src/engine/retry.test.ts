@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import { assert, integer, property, string } from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Failure_Origin as Origin } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import type { CodeName } from "../../../proto/wire/status.ts";
@@ -108,8 +108,8 @@ describe("the backoff", () => {
   const { retry } = call({ backoffMs: 100, backoffMaxMs: 1_000 });
 
   test("stays below its doubled ceiling and its cap, in whole milliseconds", () => {
-    fc.assert(
-      fc.property(fc.string(), fc.integer({ min: 1, max: 60 }), (name, tries) => {
+    assert(
+      property(string(), integer({ min: 1, max: 60 }), (name, tries) => {
         const delay = backoffMs(retry, tries, name, undefined);
         expect(delay).toBeGreaterThanOrEqual(0);
         expect(delay).toBeLessThan(Math.min(100 * 2 ** (tries - 1), 1_000));
