@@ -21,6 +21,8 @@ export interface Context extends Surroundings {
   /** Package that names in expressions are looked up from. */
   readonly container: string;
   readonly names: Names;
+  /** Headers of the caller that the workflow names. */
+  readonly metadata: readonly string[];
   /** What a call without settings of its own does. */
   readonly settings: Settings;
   /** The path of the step that each id names; wrong ids are left out. */

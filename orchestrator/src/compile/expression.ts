@@ -4,6 +4,7 @@ import { checkExpression } from "./cel/check.ts";
 import type { Wanted } from "./cel/request.ts";
 import type { Issue } from "./cel/issue.ts";
 import type { Scope } from "./cel/scope.ts";
+import { didYouMean } from "./closest.ts";
 import type { Context } from "./context.ts";
 import { scopeInRun } from "./names.ts";
 import type { Place } from "./place.ts";
@@ -41,6 +42,7 @@ export function compileExpression(
     return undefined;
   }
   const { checked } = result;
+  if (checked.builtIns.includes("metadata")) checkHeaders(context, place, source);
   for (const type of checked.types) context.types.add(type);
   for (const name of checked.builtIns) {
     const type = engineTypes.get(name);
@@ -58,6 +60,20 @@ export function compileOptional(
   wanted: Wanted,
 ): CompiledExpression | undefined {
   return source === "" ? undefined : compileExpression(context, place, source, wanted);
+}
+
+const stringLiteral = String.raw`"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'`;
+const headerRead = new RegExp(String.raw`(?<![\w.])metadata\s*\[\s*(${stringLiteral})\s*\]|${stringLiteral}`, "g");
+
+/** Headers that expressions read by name are those that the workflow keeps. */
+function checkHeaders({ metadata, findings }: Context, place: Place, source: string): void {
+  for (const match of source.matchAll(headerRead)) {
+    const name = match[1]?.slice(1, -1);
+    if (name === undefined || metadata.includes(name)) continue;
+    const hint = didYouMean(name, metadata) || `add metadata: "${name.toLowerCase()}" to the workflow`;
+    const offset = match.index + match[0].indexOf(match[1] ?? "");
+    findings.add("HEADER", place, `the workflow does not keep the caller's header '${name}'`, hint, offset);
+  }
 }
 
 /** The name it can't read belongs to a step that is wrong itself: its own finding says enough. */

@@ -18,7 +18,7 @@ describe("an image", () => {
       "made.v1.Second/Alpha",
       "made.v1.Second/Zeta",
     ]);
-    expect(made.services).toEqual(["contract.v1.Stock", "made.v1.First", "made.v1.Second"]);
+    expect(made.services).toEqual(["contract.v1.Mirror", "contract.v1.Stock", "made.v1.First", "made.v1.Second"]);
   });
 
   it("may hold an option in pieces, as protoc writes several statements", () => {
@@ -42,7 +42,7 @@ describe("an image", () => {
     expect(compileImage(toBinary(FileDescriptorSetSchema, contract))).toEqual({
       workflows: [],
       diagnostics: [],
-      services: ["contract.v1.Stock"],
+      services: ["contract.v1.Mirror", "contract.v1.Stock"],
     });
   });
 

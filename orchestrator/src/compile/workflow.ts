@@ -94,6 +94,7 @@ function newContext(
     method,
     request,
     container: method.parent.file.proto.package,
+    metadata: definition.metadata,
     names: newNames(request, outline.ids.keys(), outline.wrongIds),
     settings,
     ids: outline.ids,
