@@ -111,6 +111,26 @@ test("what does not fit in memory is projected from the log again, window by win
   expect(bench.export.tracedUpTo(0, 100)).toBe(100);
 });
 
+test("an event that is told late, while a later part of the log is read again, is not passed over", async () => {
+  let late: (() => void) | undefined;
+  await using bench = makeBench({ pendingMax: 1 }, (partition, window, signal) => {
+    late?.();
+    late = undefined;
+    return readAgain(partition, window, signal);
+  });
+  let isAway = true;
+  bench.answer = () => (isAway ? { kind: "away", message: "" } : { kind: "taken" });
+  bench.export.add(0, 1, [makeSpan("live 1")]);
+  bench.export.add(0, 8, [makeSpan("live 8")]);
+  // Two spans never fit into a queue of one.
+  late = () => bench.export.add(0, 5, ["live 5", "live 5 too"].map(makeSpan));
+  isAway = false;
+  await bench.settled();
+  expect(bench.taken).toContain("again 5");
+  expect(bench.taken).toContain("again 8");
+  expect(bench.export.tracedUpTo(0, 20)).toBe(20);
+});
+
 test("a new owner goes on where the cursor stood", async () => {
   await using bench = makeBench({}, readAgain);
   bench.export.opened(4, { traced: 7, checkpoint: 9 });

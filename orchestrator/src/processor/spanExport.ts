@@ -133,7 +133,7 @@ async function closeGap(
   for (let sent = 0; sent < found.length; sent += bounds.batchMax) {
     if (!(await sender.send(found.slice(sent, sent + bounds.batchMax)))) return;
   }
-  queue.narrow(partition, window.upTo);
+  queue.narrow(partition, window);
 }
 
 /** Wakes the loop when there is work, and those who wait for its end. */

@@ -29,8 +29,8 @@ export interface SpanQueue {
   done(batch: readonly PendingSpans[]): void;
   /** A partition with a gap. */
   gap(): { readonly partition: number; readonly gap: Gap } | undefined;
-  /** The gap is closed up to this sequence. */
-  narrow(partition: number, upTo: number): void;
+  /** The first part of the gap is out, as it was when `part` was taken from it. */
+  narrow(partition: number, part: Gap): void;
   /** All spans of events up to here are out, as far as events up to the checkpoint go. */
   tracedUpTo(partition: number, checkpoint: number): number;
   size(): number;
@@ -83,11 +83,12 @@ export function openSpanQueue(spansMax: number): SpanQueue {
       for (const [partition, gap] of gaps) return { partition, gap };
       return undefined;
     },
-    narrow: (partition, upTo) => {
+    narrow: (partition, part) => {
       const gap = gaps.get(partition);
-      if (gap === undefined) return;
-      if (upTo >= gap.upTo) gaps.delete(partition);
-      else gaps.set(partition, { after: Math.max(gap.after, upTo), upTo: gap.upTo });
+      // A turn of an earlier event may have been told meanwhile, by a run that took long to load: then the gap begins before the part.
+      if (gap === undefined || gap.after < part.after) return;
+      if (part.upTo >= gap.upTo) gaps.delete(partition);
+      else gaps.set(partition, { after: Math.max(gap.after, part.upTo), upTo: gap.upTo });
     },
     tracedUpTo: (partition, checkpoint) => {
       let traced = Math.min(checkpoint, gaps.get(partition)?.after ?? checkpoint);
