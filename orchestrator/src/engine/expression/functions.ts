@@ -1,4 +1,14 @@
-import { CelScalar, celFunc, celList, celMap, celUint, isCelList, isCelMap, isCelUint, objectType } from "@bufbuild/cel";
+import {
+  CelScalar,
+  celFunc,
+  celList,
+  celMap,
+  celUint,
+  isCelList,
+  isCelMap,
+  isCelUint,
+  objectType,
+} from "@bufbuild/cel";
 import type { CelFunc, CelInput, CelList, CelMap, CelUint, CelValue } from "@bufbuild/cel";
 import { create, fromJson } from "@bufbuild/protobuf";
 import { DurationSchema, TimestampSchema } from "@bufbuild/protobuf/wkt";
