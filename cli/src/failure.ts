@@ -80,6 +80,14 @@ export function toCliFailure(error: ServiceError, address: string): CliFailure {
             "try again; if it stays so, look at the orchestrator's log and at NATS",
           );
     case code.DEADLINE_EXCEEDED:
+      // grpc-js's words for a connection that never came about.
+      if (/Waiting for LB pick|remote_addr=undefined/.test(error.details)) {
+        return make(
+          exit.unreachable,
+          "the orchestrator can't be reached: nothing answers there",
+          "check the address: --address or SIDESTEP_ADDRESS",
+        );
+      }
       return make(
         exit.timedOut,
         "the orchestrator did not answer in time",

@@ -27,6 +27,7 @@ export function toProgram(terminal: Terminal, programs: Programs, end: (code: nu
     .description("Durable workflows over unmodified gRPC services.")
     .showHelpAfterError("(--help shows what there is)")
     .configureOutput({ writeOut: terminal.out, writeErr: terminal.err })
+    .version(`sidestep ${version}`, "--version", "print the version")
     .exitOverride()
     .enablePositionalOptions();
   const withAddress = (command: Command): Command => command.addOption(addressOption());

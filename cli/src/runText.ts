@@ -33,6 +33,7 @@ export function runText(
       ...Object.entries(run.attributes).map(([name, value]) => [name, value] as const),
     ]),
   ];
+  if (run.requestType !== "") parts.push(`request\n${bytesToJson(registry, run.requestType, run.request)}\n`);
   if (run.steps.length > 0) parts.push(stepsText(run.steps));
   for (const incident of run.incidents) parts.push(incidentText(run.runId, incident));
   if (run.status !== undefined && run.state !== Run_State.COMPLETED) parts.push(failureLines(run.status, registry));

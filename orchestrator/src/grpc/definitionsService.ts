@@ -10,7 +10,7 @@ import type { Failure } from "./failure.ts";
 import { done, failed, unary } from "./unary.ts";
 
 /** Diagnostics that fit into a trailer; the others are counted in the message. */
-const diagnosticsBytesMax = 6_000;
+const diagnosticsBytesMax = 3_500;
 
 /** sidestep.v1.Definitions. */
 export function definitionsService(definitions: Definitions): DefinitionsServer {

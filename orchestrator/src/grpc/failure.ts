@@ -21,16 +21,47 @@ export interface Failure {
   readonly retryAfterMs?: number;
 }
 
-/** The failure as grpc-js takes it: code, message and grpc-status-details-bin. */
+/** Clients refuse trailers over 8 KiB, and then tell their users nothing at all; base64 adds a third. */
+const statusBytesMax = 4_000;
+/** As grpc-message is written, three characters for each byte that is not ASCII. */
+const messageLengthMax = 1_500;
+
+/** The failure as grpc-js takes it: code, message and grpc-status-details-bin. Details that no trailer can carry are left out, and counted. */
 export function toServiceError(failure: Failure): Partial<ServiceError> {
-  const details = [...(failure.details ?? []), packed("ErrorInfo", ErrorInfo.encode(toErrorInfo(failure)).finish())];
-  if (failure.retryAfterMs !== undefined) {
-    details.push(packed("RetryInfo", RetryInfo.encode({ retryDelay: toDuration(failure.retryAfterMs) }).finish()));
-  }
-  const status = RpcStatus.encode({ code: failure.code, message: failure.message, details }).finish();
+  const message = shortened(failure.message);
+  const whole = encodeStatus(failure, message, failure.details ?? [], failure.metadata ?? {});
+  const leftOut = { ...failure.metadata, details_left_out: String(failure.details?.length ?? 0) };
+  const status = whole.length <= statusBytesMax ? whole : encodeStatus(failure, message, [], leftOut);
   const metadata = new Metadata();
   metadata.set(statusDetailsTrailer, Buffer.from(status));
-  return { code: failure.code, details: failure.message, metadata };
+  return { code: failure.code, details: message, metadata };
+}
+
+function encodeStatus(
+  { code: number, reason, retryAfterMs }: Failure,
+  message: string,
+  foreign: readonly Any[],
+  metadata: Readonly<Record<string, string>>,
+): Uint8Array {
+  const details = [
+    ...foreign,
+    packed("ErrorInfo", ErrorInfo.encode({ reason, domain: errorDomain, metadata }).finish()),
+  ];
+  if (retryAfterMs !== undefined) {
+    details.push(packed("RetryInfo", RetryInfo.encode({ retryDelay: toDuration(retryAfterMs) }).finish()));
+  }
+  return RpcStatus.encode({ code: number, message, details }).finish();
+}
+
+function shortened(message: string): string {
+  let length = 0;
+  let kept = "";
+  for (const character of message) {
+    length += character < "\u007f" ? 1 : 3 * Buffer.byteLength(character);
+    if (length > messageLengthMax) return `${kept} ...`;
+    kept += character;
+  }
+  return message;
 }
 
 /** What the caller is told when a run was not started or not reached. */
@@ -107,10 +138,6 @@ export function thrownFailure(error: unknown): Failure {
     message: `the orchestrator failed: ${error instanceof Error ? error.message : String(error)}`,
     reason: "INTERNAL",
   };
-}
-
-function toErrorInfo({ reason, metadata = {} }: Failure): ErrorInfo {
-  return { reason, domain: errorDomain, metadata };
 }
 
 function packed(type: string, value: Uint8Array): Any {

@@ -135,6 +135,22 @@ test.each([
   },
 );
 
+test("details and a message that no trailer can carry are left out, and the rest arrives", async () => {
+  const { front, client } = await open();
+  const details = [{ typeUrl: "type.googleapis.com/shop.v1.Why", value: new Uint8Array(40_000) }];
+  front.end({
+    state: Run_State.FAILED,
+    step: "charge",
+    status: { code: status.NOT_FOUND, message: "é".repeat(20_000), details },
+  });
+  const { error } = await call(client, new Uint8Array()).answer;
+  expect([error?.code, error?.details.slice(0, 3)]).toEqual([status.NOT_FOUND, "ééé"]);
+  expect(detailsOf(error).info).toMatchObject({
+    reason: "FAILED",
+    metadata: { step: "charge", details_left_out: "1" },
+  });
+});
+
 test.each<readonly [StartResult, number, string]>([
   [{ kind: "invalid", message: "no message" }, status.INVALID_ARGUMENT, "INVALID_REQUEST"],
   [{ kind: "tooLarge", sizeBytes: 2, limitBytes: 1 }, status.RESOURCE_EXHAUSTED, "TOO_LARGE"],
