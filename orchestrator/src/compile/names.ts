@@ -21,6 +21,7 @@ export type SavedNames = readonly (readonly [
 ])[];
 
 const inRun: ReadonlySet<BuiltIn> = new Set<BuiltIn>(["run", "now", "metadata"]);
+const ofRun: ReadonlySet<BuiltIn> = new Set<BuiltIn>(["run", "metadata"]);
 const atStart: ReadonlySet<BuiltIn> = new Set<BuiltIn>(["metadata"]);
 
 /** `input`, and every step id of the workflow, all still to come; `wrongIds` are never readable. */
@@ -39,6 +40,11 @@ export function newNames(input: ValueType, ids: Iterable<string>, wrongIds: Read
 /** What an expression of a running workflow may use at this point. */
 export function scopeInRun(names: Names): Scope {
   return { variables: names.variables, steps: names.steps, builtIns: inRun };
+}
+
+/** What an expression may use that yields the same at any time of the run. */
+export function scopeOfRun(names: Names): Scope {
+  return { ...scopeInRun(names), builtIns: ofRun };
 }
 
 /** What an expression may use that is evaluated before there is a run. */

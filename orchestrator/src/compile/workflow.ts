@@ -9,7 +9,7 @@ import type { Context, Surroundings } from "./context.ts";
 import { trimDescriptors } from "./descriptors.ts";
 import { compileExpression } from "./expression.ts";
 import { whyNotMetadata } from "./header.ts";
-import { newNames, scopeAtStart } from "./names.ts";
+import { newNames, scopeAtStart, scopeOfRun } from "./names.ts";
 import { outlineOf } from "./outline.ts";
 import type { Outline } from "./outline.ts";
 import { elementOf, fieldOf } from "./place.ts";
@@ -175,7 +175,8 @@ function compileAttributes(context: Context, definition: Workflow, place: Place)
       findings.add("MISSING", at, "the attribute has no value", "add `value: '…'`, a CEL expression over `input`");
       continue;
     }
-    const value = compileExpression(context, fieldOf(at, "value"), attribute.value, { kind: "any" });
+    const scope = scopeOfRun(context.names);
+    const value = compileExpression(context, fieldOf(at, "value"), attribute.value, { kind: "any" }, scope);
     if (value === undefined) continue;
     const { type } = value;
     if (

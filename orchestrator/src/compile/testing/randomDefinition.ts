@@ -27,7 +27,7 @@ export function randomWorkflow(random: Random, words: Vocabulary, size: number):
   const step = randomSteps(making, names, 2);
   return {
     key: `"k" + ${textOf(making, { kind: "string" }, [input], false)}`,
-    attribute: [{ name: "one", value: textOf(making, { kind: "int" }, [input], true) }],
+    attribute: [{ name: "one", value: textOf(making, { kind: "int" }, [input], false) }],
     step,
     output: textOf(making, { kind: "message", message: words.everything }, names, true),
   };
