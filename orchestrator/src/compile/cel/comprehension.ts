@@ -148,7 +148,19 @@ function itemType(checking: Checking, node: Expr, range: CelType): CelType {
     case "unknown":
       checking.substitution.bindings.set(known.number, dynType);
       return dynType;
-    default:
+    case "null":
+    case "bool":
+    case "int":
+    case "uint":
+    case "double":
+    case "string":
+    case "bytes":
+    case "timestamp":
+    case "duration":
+    case "message":
+    case "wrapper":
+    case "type":
+    case "opaque":
       return report(
         checking,
         node,

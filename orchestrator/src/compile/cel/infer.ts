@@ -236,16 +236,8 @@ function noFields(checking: Checking, node: Expr, of: CelType): CelType {
 }
 
 function noFieldsHint(of: CelType): string | undefined {
-  switch (of.kind) {
-    case "list":
-      return "take an element, x[0] for example, or map(x, x.field) over it";
-    case "timestamp":
-      return "its parts are methods: getFullYear(), getHours(), …";
-    case "duration":
-      return "its parts are methods: getHours(), getMinutes(), getSeconds(), getMilliseconds()";
-    case "wrapper":
-      return "the value itself stands for its field `value`";
-    default:
-      return undefined;
-  }
+  if (of.kind === "list") return "take an element, x[0] for example, or map(x, x.field) over it";
+  if (of.kind === "timestamp") return "its parts are methods: getFullYear(), getHours(), …";
+  if (of.kind === "duration") return "its parts are methods: getHours(), getMinutes(), getSeconds(), getMilliseconds()";
+  return of.kind === "wrapper" ? "the value itself stands for its field `value`" : undefined;
 }

@@ -1,6 +1,6 @@
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { reflect } from "@bufbuild/protobuf/reflect";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Bindings } from "../../engine/expression/bindings.ts";
 import { encodeMessage } from "../../engine/expression/encode.ts";
@@ -320,39 +320,41 @@ const named = {
 test.each(Object.keys(named) as (keyof typeof named)[])("a well-typed expression of %s never fails by type", (kind) => {
   fc.assert(
     fc.property(byType[kind], inputValue, fc.boolean(), (source, json, has) => {
-      run(source, named[kind], bindings(json, has));
+      expect(run(source, named[kind], bindings(json, has)).problem, source).toBeUndefined();
     }),
-    { numRuns: 150 },
+    { numRuns: 80 },
   );
 });
 
 test("a well-typed mapping never fails by type, and its bytes are deterministic", () => {
   fc.assert(
     fc.property(everything, inputValue, fc.boolean(), (source, json, has) => {
-      const bytes = run(source, "kinds.v1.Everything", bindings(json, has));
-      if (bytes === undefined) return;
+      const { problem, bytes } = run(source, "kinds.v1.Everything", bindings(json, has));
+      expect(problem, source).toBeUndefined();
       const desc = messageNamed("kinds.v1.Everything");
       const message = fromBinary(desc, bytes);
       expect(hex(encodeMessage(reflect(desc, message)))).toBe(hex(bytes));
       expect(hex(toBinary(desc, message))).toHaveLength(bytes.length * 2);
     }),
-    { numRuns: 400 },
+    { numRuns: 200 },
   );
 });
 
-function run(source: string, type: string, given: Bindings): Uint8Array | undefined {
+interface Ran {
+  readonly problem: string | undefined;
+  /** Empty when it stopped for a reason that types don't rule out. */
+  readonly bytes: Uint8Array;
+}
+
+function run(source: string, type: string, given: Bindings): Ran {
   const result = checkAs(source, { kind: "value", type: typeNamed(type) }, scope);
   if (result.kind === "wrong") {
     // Only bounds, and constants out of range, may stop a well-typed expression.
-    expect(
-      result.issues.map((issue) => issue.code).filter((code) => code !== "CEL_LIMIT" && code !== "CEL_CONSTANT"),
-      `${source}\n${JSON.stringify(result.issues)}`,
-    ).toEqual([]);
-    return undefined;
+    const other = result.issues.find(({ code }) => code !== "CEL_LIMIT" && code !== "CEL_CONSTANT");
+    return { problem: other?.message, bytes: new Uint8Array() };
   }
   const value = evaluateKept(loadExpression(result.checked.bytes, registry), given);
-  if (value.kind === "value") return value.value.bytes;
-  expect(value.message, source).toMatch(allowed);
-  expect(value.message, source).not.toMatch(typeErrors);
-  return undefined;
+  if (value.kind === "value") return { problem: undefined, bytes: value.value.bytes };
+  const isAllowed = allowed.test(value.message) && !typeErrors.test(value.message);
+  return { problem: isAllowed ? undefined : value.message, bytes: new Uint8Array() };
 }
