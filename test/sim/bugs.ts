@@ -19,14 +19,18 @@ registerHooks({
     const resolved = next(specifier, context);
     const bug = /\?bug=\d+$/.exec(context.parentURL ?? "")?.[0];
     const isEngine = resolved.url.startsWith(engineFolder.href) || resolved.url.endsWith("/test/sim/engine.ts");
-    return bug !== undefined && isEngine && !resolved.url.includes("?") ? { ...resolved, url: resolved.url + bug } : resolved;
+    return bug !== undefined && isEngine && !resolved.url.includes("?")
+      ? { ...resolved, url: resolved.url + bug }
+      : resolved;
   },
   load(url, context, next) {
     const number = /\?bug=(\d+)$/.exec(url)?.[1];
     const bug = number === undefined ? undefined : plantedBugs[Number(number)];
-    if (bug === undefined || bug.kind !== "engine" || !url.startsWith(new URL(bug.file, engineFolder).href)) return next(url, context);
+    if (bug === undefined || bug.kind !== "engine" || !url.startsWith(new URL(bug.file, engineFolder).href))
+      return next(url, context);
     const source = readFileSync(fileURLToPath(url.replace(/\?.*$/, "")), "utf8");
-    if (source.split(bug.find).length !== 2) throw new Error(`${bug.name}: '${bug.find}' is not there once in ${bug.file}`);
+    if (source.split(bug.find).length !== 2)
+      throw new Error(`${bug.name}: '${bug.find}' is not there once in ${bug.file}`);
     return { format: "module-typescript", source: source.replace(bug.find, bug.replace), shortCircuit: true };
   },
 });

@@ -56,20 +56,28 @@ export function carryOut(
       const id = broken.has("new message id at each publish") ? `${key}/${clock.now}/${random.next()}` : key;
       const store = (): void => queue.store(runId, id, command, recheck || command.isReissue);
       checkTask(world, ground.published, key, command);
-      const fate = strikes(world, faults.rejects) ? "commandRejected" : strikes(world, faults.defers) ? "commandDeferred" : undefined;
+      const fate = strikes(world, faults.rejects)
+        ? "commandRejected"
+        : strikes(world, faults.defers)
+          ? "commandDeferred"
+          : undefined;
       if (fate === undefined) {
         publish(world, isAlive, store, done);
         return;
       }
       if (random.chance(0.5)) store();
-      const event = { $case: fate, value: { command: { $case: "task", value: command.attempt }, reason: "fault" } } as const;
+      const event = {
+        $case: fate,
+        value: { command: { $case: "task", value: command.attempt }, reason: "fault" },
+      } as const;
       publish(world, isAlive, () => log.appendEvent(runId, `${fate}/${key}/${command.issuedAt}`, event), done);
       return;
     }
     case "armTimer": {
       const { number, dueMs } = command;
       const name = `${runId}/${number}`;
-      const fire = (): void => void log.appendEvent(runId, `fired/${name}/${clock.now}`, { $case: "timerFired", value: { number, dueMs } });
+      const fire = (): void =>
+        void log.appendEvent(runId, `fired/${name}/${clock.now}`, { $case: "timerFired", value: { number, dueMs } });
       publish(world, isAlive, () => timers.arm(name, dueMs, fire), done);
       return;
     }
@@ -96,7 +104,12 @@ export function carryOut(
     case "endRun": {
       const event = { $case: "runEnded", value: command.ended } as const;
       const expected = broken.has("end appended without expectation") ? undefined : command.expectedEvent;
-      publish(world, isAlive, () => log.appendEvent(runId, `end/${runId}/${command.expectedEvent}`, event, expected), done);
+      publish(
+        world,
+        isAlive,
+        () => log.appendEvent(runId, `end/${runId}/${command.expectedEvent}`, event, expected),
+        done,
+      );
       return;
     }
   }

@@ -13,10 +13,12 @@ import type { World } from "./world.ts";
 
 /** After each turn: an ignored record asks for nothing new, and an ended run for nothing but the end of its timers. */
 export function checkTurn(world: World, state: RunState, turn: Turn, wasEnded: boolean): void {
-  if (turn.ignored && turn.commands.some(({ kind }) => kind !== "endRun")) world.violations.push("an ignored record asked for something");
+  if (turn.ignored && turn.commands.some(({ kind }) => kind !== "endRun"))
+    world.violations.push("an ignored record asked for something");
   if (turn.ignored && turn.transitions.length > 0) world.violations.push("an ignored record moved something");
   if (wasEnded && turn.commands.length > 0) world.violations.push("an ended run asked for something");
-  if (state.ended !== undefined && turn.commands.some(({ kind }) => kind !== "cancelTimer")) world.violations.push("the end asked for more than to cancel timers");
+  if (state.ended !== undefined && turn.commands.some(({ kind }) => kind !== "cancelTimer"))
+    world.violations.push("the end asked for more than to cancel timers");
   if (state.worklist.length > 0) world.violations.push("a turn left work behind");
 }
 
@@ -53,7 +55,8 @@ export function refold(engine: Engine, plan: LoadedPlan, log: SimLog, runId: str
 
 /** PROTOCOL §12.4: live state = refold. */
 export function checkSame(world: World, live: RunState, again: Refolded): void {
-  if (!isDeepStrictEqual(live, again.state)) world.violations.push(`4: the live state of ${again.runId} is not what its log adds up to`);
+  if (!isDeepStrictEqual(live, again.state))
+    world.violations.push(`4: the live state of ${again.runId} is not what its log adds up to`);
 }
 
 /** What must hold of a run once all is quiet. */
@@ -77,12 +80,17 @@ export function checkRun(world: World, run: Refolded, executions: readonly Execu
   for (const step of state.steps.values()) {
     if (step.call === undefined || step.state.kind !== "completed") continue;
     const answer = new TextDecoder().decode(step.result?.bytes);
-    if (!forward.some((it) => it.answer === answer && it.effectAt !== undefined)) tell(`7: ${step.path} has a result that no call gave`);
+    if (!forward.some((it) => it.answer === answer && it.effectAt !== undefined))
+      tell(`7: ${step.path} has a result that no call gave`);
   }
 }
 
 /** PROTOCOL §12.2: nobody begins a call whose attempt has been closed, apart from what was on its way. */
-export function checkClosed(world: World, executions: readonly Execution[], closedAt: ReadonlyMap<string, number>): void {
+export function checkClosed(
+  world: World,
+  executions: readonly Execution[],
+  closedAt: ReadonlyMap<string, number>,
+): void {
   for (const { id, startedAt } of executions) {
     if (startedAt > (closedAt.get(id) ?? Infinity) + 2_000) world.violations.push(`2: ${id} began after it was closed`);
   }
@@ -92,7 +100,8 @@ export function checkClosed(world: World, executions: readonly Execution[], clos
 function checkOrder({ plan }: Refolded, own: readonly Execution[], tell: (rule: string) => void): void {
   const firstUndo = Math.min(...own.filter((it) => it.phase === Phase.COMPENSATE).map((it) => it.startedAt));
   for (const it of own) {
-    if (it.phase === Phase.FORWARD && Math.max(it.startedAt, it.effectAt ?? 0) > firstUndo) tell(`2: ${it.step} happened after something was undone`);
+    if (it.phase === Phase.FORWARD && Math.max(it.startedAt, it.effectAt ?? 0) > firstUndo)
+      tell(`2: ${it.step} happened after something was undone`);
   }
   const inOrder = plan.body.steps.filter((step) => step.action.kind === "call").map((step) => step.name);
   let before = -Infinity;
@@ -105,7 +114,11 @@ function checkOrder({ plan }: Refolded, own: readonly Execution[], tell: (rule: 
 }
 
 /** PROTOCOL §12.7: undone = completed ∪ maybe executed, last one first, and nothing that happened is left. */
-function checkUndone({ state, plan, transitions }: Refolded, forward: readonly Execution[], tell: (rule: string) => void): void {
+function checkUndone(
+  { state, plan, transitions }: Refolded,
+  forward: readonly Execution[],
+  tell: (rule: string) => void,
+): void {
   const undone = [...state.compensations.keys()];
   if (state.ended?.state === Run_State.COMPLETED && undone.length > 0) tell("a completed run was undone");
   const isUndone = state.verdict?.kind === "failed" || state.verdict?.kind === "cancelled";
@@ -116,13 +129,15 @@ function checkUndone({ state, plan, transitions }: Refolded, forward: readonly E
     if (it.result === "completed" || it.maybeExecuted) wanted.push(it.address.step);
   }
   const late = undone.filter((path) => !wanted.includes(path));
-  if (late.some((path) => state.steps.get(path)?.maybeExecuted !== true)) tell("7: something was undone that was not done");
+  if (late.some((path) => state.steps.get(path)?.maybeExecuted !== true))
+    tell("7: something was undone that was not done");
   const inOrder = plan.plan.saga === 0 ? undone.filter((path) => wanted.includes(path)) : [...undone].toSorted();
   const expected = plan.plan.saga === 0 ? wanted.toReversed() : [...wanted, ...late].toSorted();
   if (inOrder.join() !== expected.join()) tell(`7: undone ${inOrder.join()}, not ${expected.join()}`);
   for (const it of forward) {
     const hasUndo = state.steps.get(it.step)?.plan.compensate !== undefined;
-    if (it.effectAt !== undefined && hasUndo && !undone.includes(it.step)) tell(`7: ${it.step} happened and was not undone`);
+    if (it.effectAt !== undefined && hasUndo && !undone.includes(it.step))
+      tell(`7: ${it.step} happened and was not undone`);
   }
 }
 
@@ -137,7 +152,12 @@ function checkAttempts({ transitions }: Refolded, tell: (rule: string) => void):
     if (it.kind !== "attemptBegan") continue;
     const key = `${it.attempt.step}/${it.attempt.phase}`;
     const plan = plans.get(key);
-    const call = it.attempt.phase === Phase.COMPENSATE ? plan?.compensate?.call : plan?.action.kind === "call" ? plan.action.call : undefined;
+    const call =
+      it.attempt.phase === Phase.COMPENSATE
+        ? plan?.compensate?.call
+        : plan?.action.kind === "call"
+          ? plan.action.call
+          : undefined;
     const made = (tries.get(key) ?? 0) + 1;
     tries.set(key, made);
     if (call !== undefined && made > call.retry.attemptsMax) tell(`more attempts of ${key} than allowed`);
@@ -152,8 +172,11 @@ function checkIncidents({ transitions, plan }: Refolded, tell: (rule: string) =>
     if (it.kind !== "stepEnded" || it.address.phase !== Phase.FORWARD || it.result !== "failed") continue;
     const step = plan.steps.find(({ name }) => name === it.address.step);
     if (step?.action.kind !== "call" || it.status === undefined) continue;
-    const wasAsked = transitions.some((other) => other.kind === "incidentOpened" && other.address.step === it.address.step);
+    const wasAsked = transitions.some(
+      (other) => other.kind === "incidentOpened" && other.address.step === it.address.step,
+    );
     const isAnswer = [3, 5, 6, 7, 9, 11, 12, 15, 16].includes(it.status.code);
-    if (step.action.call.onExhausted === 0 && step.action.call.onDoubt !== 3 && !isAnswer && !wasAsked) tell(`${it.address.step} failed, and nobody was asked`);
+    if (step.action.call.onExhausted === 0 && step.action.call.onDoubt !== 3 && !isAnswer && !wasAsked)
+      tell(`${it.address.step} failed, and nobody was asked`);
   }
 }

@@ -7,7 +7,12 @@ import type { World } from "./world.ts";
 /** The log of one partition: what is in it stays. */
 export interface SimLog {
   readonly records: readonly SimRecord[];
-  appendEvent(runId: string, id: string, event: Event["kind"], expectedEvent?: number): "stored" | "doubled" | "conflict";
+  appendEvent(
+    runId: string,
+    id: string,
+    event: Event["kind"],
+    expectedEvent?: number,
+  ): "stored" | "doubled" | "conflict";
   appendOutcome(runId: string, id: string, outcome: Outcome): void;
   onAppend(listener: () => void): void;
 }

@@ -12,7 +12,9 @@ for (let seed = first; seed < first + count; seed++) {
   for (const end of simulated.ends) ends[end] = (ends[end] ?? 0) + 1;
   if (simulated.violations.length === 0) continue;
   broken += 1;
-  console.log(`seed ${seed}: ${[...new Set(simulated.violations)].slice(0, 3).join(" | ")}\n  node test/sim/main.ts ${seed} 1`);
+  console.log(
+    `seed ${seed}: ${[...new Set(simulated.violations)].slice(0, 3).join(" | ")}\n  node test/sim/main.ts ${seed} 1`,
+  );
 }
 const seconds = (performance.now() - startedMs) / 1_000;
 console.log(JSON.stringify({ seeds: count, broken, records, ends, seconds: Number(seconds.toFixed(1)) }));

@@ -20,7 +20,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: "a doubled failure restarts the backoff",
     file: "fold.ts",
     find: "if (attempt === undefined || attempt.isTold) return false;",
-    replace: "if (attempt === undefined) { if (kind.$case === 'failed' && step.state.kind === 'backingOff') { step.state = { kind: 'ready' }; draft.state.worklist.push(step); return true; } return false; }",
+    replace:
+      "if (attempt === undefined) { if (kind.$case === 'failed' && step.state.kind === 'backingOff') { step.state = { kind: 'ready' }; draft.state.worklist.push(step); return true; } return false; }",
   },
   {
     kind: "engine",
@@ -131,8 +132,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     kind: "engine",
     name: "a closed attempt stands open for who asks",
     file: "standing.ts",
-    find: "if (attempt === undefined || attempt.close !== undefined) return \"closed\";",
-    replace: "if (attempt === undefined) return \"closed\";",
+    find: 'if (attempt === undefined || attempt.close !== undefined) return "closed";',
+    replace: 'if (attempt === undefined) return "closed";',
   },
   {
     kind: "engine",

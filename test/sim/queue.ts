@@ -58,7 +58,17 @@ export function openQueue(world: World): SimQueue {
     tasks,
     store(runId, id, task, recheck) {
       if (isDouble(id)) return;
-      const queued: QueuedTask = { runId, id, task, recheck, storedAt: clock.now, deliveries: 0, isAcked: false, heldUntil: 0, isForgotten: false };
+      const queued: QueuedTask = {
+        runId,
+        id,
+        task,
+        recheck,
+        storedAt: clock.now,
+        deliveries: 0,
+        isAcked: false,
+        heldUntil: 0,
+        isForgotten: false,
+      };
       tasks.push(queued);
       clock.after(wireMs(world), () => deliver(queued));
     },

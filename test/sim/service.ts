@@ -68,11 +68,20 @@ export function openService(world: World): SimService {
       const quickMs = Math.min(random.int(1, 150), task.timeoutMs);
       if (strikes(world, faults.callHangs)) finish(failed("DEADLINE_EXCEEDED"), random.chance(0.5), task.timeoutMs);
       else if (strikes(world, faults.callFails)) {
-        const code = random.pick(["UNAVAILABLE", "UNKNOWN", "INTERNAL", "CANCELLED", "ABORTED", "RESOURCE_EXHAUSTED"] as const);
+        const code = random.pick([
+          "UNAVAILABLE",
+          "UNKNOWN",
+          "INTERNAL",
+          "CANCELLED",
+          "ABORTED",
+          "RESOURCE_EXHAUSTED",
+        ] as const);
         const isDefinite = code === "ABORTED" || code === "RESOURCE_EXHAUSTED";
         finish(failed(code), !isDefinite && random.chance(0.5), quickMs);
-      } else if (task.attempt.phase === 0 && !faults.isQuiet && random.chance(0.04)) finish(failed("NOT_FOUND"), false, quickMs);
-      else finish({ kind: "ok", response: execution.answer, failure: makeFailure("OK", ""), sent: true }, true, quickMs);
+      } else if (task.attempt.phase === 0 && !faults.isQuiet && random.chance(0.04))
+        finish(failed("NOT_FOUND"), false, quickMs);
+      else
+        finish({ kind: "ok", response: execution.answer, failure: makeFailure("OK", ""), sent: true }, true, quickMs);
       return {
         reset: () => {
           if (call.isOver) return;
@@ -85,6 +94,17 @@ export function openService(world: World): SimService {
   };
 }
 
-function failed(code: "UNAVAILABLE" | "UNKNOWN" | "INTERNAL" | "CANCELLED" | "ABORTED" | "RESOURCE_EXHAUSTED" | "DEADLINE_EXCEEDED" | "NOT_FOUND", sent = true): CallAnswer {
+function failed(
+  code:
+    | "UNAVAILABLE"
+    | "UNKNOWN"
+    | "INTERNAL"
+    | "CANCELLED"
+    | "ABORTED"
+    | "RESOURCE_EXHAUSTED"
+    | "DEADLINE_EXCEEDED"
+    | "NOT_FOUND",
+  sent = true,
+): CallAnswer {
   return { kind: "failed", response: "", failure: makeFailure(code, ""), sent };
 }

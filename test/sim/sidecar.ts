@@ -124,7 +124,13 @@ function question(
   then: (verdict: Verdict) => void,
 ): void {
   const { task, life } = delivery;
-  const asked = { runId: task.runId, attempt: task.task.attempt, sidecarId: life, delivery: delivery.delivery, ...what };
+  const asked = {
+    runId: task.runId,
+    attempt: task.task.attempt,
+    sidecarId: life,
+    delivery: delivery.delivery,
+    ...what,
+  };
   delivery.ask(asked, (verdict) => {
     if (isAlive(delivery)) then(verdict);
   });
@@ -190,7 +196,8 @@ function kindOf(answer: CallAnswer): NonNullable<Outcome["kind"]> {
 function report(delivery: Delivery, kind: NonNullable<Outcome["kind"]>, startedAt: number, sent: boolean): void {
   const { world, task, log, queue } = delivery;
   const outcome = toOutcome(delivery, kind, startedAt, sent);
-  const digest = kind.$case === "completed" ? new TextDecoder().decode(kind.value) : kind.$case === "failed" ? kind.value.code : "";
+  const digest =
+    kind.$case === "completed" ? new TextDecoder().decode(kind.value) : kind.$case === "failed" ? kind.value.code : "";
   const id = `${attemptKey(task.runId, task.task.attempt)}/${kind.$case}/${digest}`;
   publish(
     world,
@@ -202,7 +209,12 @@ function report(delivery: Delivery, kind: NonNullable<Outcome["kind"]>, startedA
   );
 }
 
-function toOutcome(delivery: Delivery, kind: NonNullable<Outcome["kind"]>, startedAtMs: number, sent: boolean): Outcome {
+function toOutcome(
+  delivery: Delivery,
+  kind: NonNullable<Outcome["kind"]>,
+  startedAtMs: number,
+  sent: boolean,
+): Outcome {
   const { world, task, life } = delivery;
   return {
     attempt: task.task.attempt,

@@ -33,7 +33,11 @@ const startMs = 1_000_000;
 const endMs = startMs + 4 * 3_600_000;
 
 /** Random workflows on a random bad day; the seed decides everything. */
-export function simulate(seed: number, engine: Engine = realEngine, broken: ReadonlySet<BrokenRule> = new Set()): Simulated {
+export function simulate(
+  seed: number,
+  engine: Engine = realEngine,
+  broken: ReadonlySet<BrokenRule> = new Set(),
+): Simulated {
   const random = toRandom(seed);
   const faults = toFaults(random);
   const clock = openClock(startMs);
@@ -50,7 +54,16 @@ export function simulate(seed: number, engine: Engine = realEngine, broken: Read
       clock.after(wireMs(world), () => answer(verdict));
     });
   });
-  const ground: Ground = { world, engine, log, queue, timers, reset: (runId, attempt) => sidecars.reset(runId, attempt), published: new Map(), closedAt: new Map() };
+  const ground: Ground = {
+    world,
+    engine,
+    log,
+    queue,
+    timers,
+    reset: (runId, attempt) => sidecars.reset(runId, attempt),
+    published: new Map(),
+    closedAt: new Map(),
+  };
   const plans = new Map<string, LoadedPlan>();
   for (let n = random.int(1, 3); n > 0; n--) {
     plans.set(toRunId(startMs, 0, n, new Uint8Array(8)), engine.makePlan(toWorkflow(random, faults.endless)));
@@ -99,7 +112,9 @@ function begin({ world, log }: Ground, runId: string): void {
     log.appendEvent(runId, `start/${runId}`, { $case: "runStarted", value });
     if (!faults.isQuiet && random.chance(0.25)) {
       const kind = random.chance(0.85) ? "cancelRequested" : "terminateRequested";
-      clock.after(random.int(0, 15_000), () => request(world, log, runId, kind, { reason: "", actor: "", requestId: "" }));
+      clock.after(random.int(0, 15_000), () =>
+        request(world, log, runId, kind, { reason: "", actor: "", requestId: "" }),
+      );
     }
   });
 }

@@ -29,14 +29,14 @@ export function advance(plan: LoadedPlan, state: RunState, record: LogRecord): T
   state.lastSequence = record.sequence;
   if (record.fact.kind === "event") state.lastEvent = record.sequence;
   if (record.storedMs > state.nowMs) state.nowMs = record.storedMs;
-  const draft: Draft = { plan, state, sequence: record.sequence, commands: [], withdrawn: new Set(), transitions: [] };
+  const draft: Draft = { plan, state, sequence: record.sequence, commands: [], withdrawn: undefined, transitions: [] };
   const changed = fold(draft, record);
   decide(draft);
   return { commands: wanted(draft), ignored: !changed, transitions: draft.transitions };
 }
 
 function wanted({ commands, withdrawn }: Draft): readonly Command[] {
-  return withdrawn.size === 0 ? commands : commands.filter((command) => !withdrawn.has(command));
+  return withdrawn === undefined ? commands : commands.filter((command) => !withdrawn.has(command));
 }
 
 /** The RunStarted that a record is, if it is one; its plan_hash names the plan to load before advance can be called. */

@@ -4,12 +4,7 @@ import type { AttemptId, RunEnded } from "../../../proto/gen/sidestep/internal/v
  * What the engine asks the outside world to do. Each command is part of the state until an event settles it, with the sequence of the
  * event that asked for it; carrying one out twice is always safe.
  */
-export type Command =
-  | PublishTask
-  | ArmTimer
-  | CancelTimer
-  | CloseAttempt
-  | EndRun;
+export type Command = PublishTask | ArmTimer | CancelTimer | CloseAttempt | EndRun;
 
 /** Durable: one attempt of one call, for the sidecars of its service. */
 export interface PublishTask {

@@ -1,6 +1,12 @@
 import { expect, test } from "vitest";
 import { RpcStatus } from "../../../proto/gen/sidestep/internal/v1/rpc.ts";
-import { HistoryEvent_Kind as Kind, Incident_Reason, Run, Run_State, StepStatus_State as State } from "../../../proto/gen/sidestep/v1/run.ts";
+import {
+  HistoryEvent_Kind as Kind,
+  Incident_Reason,
+  Run,
+  Run_State,
+  StepStatus_State as State,
+} from "../../../proto/gen/sidestep/v1/run.ts";
 import { advance } from "./advance.ts";
 import { describeRun } from "./describe.ts";
 import { describeEvent } from "./describeEvent.ts";
@@ -21,7 +27,9 @@ const plan = makePlan({
         kind: "parallel",
         branches: [
           { steps: [{ id: "pause", action: { kind: "wait", forMs: 5_000 } }] },
-          { steps: [{ id: "charge", action: { kind: "call", method: "pay.Pay/Charge", attempts: 1, noticeMs: 1_000 } }] },
+          {
+            steps: [{ id: "charge", action: { kind: "call", method: "pay.Pay/Charge", attempts: 1, noticeMs: 1_000 } }],
+          },
         ],
       },
     },
@@ -66,15 +74,27 @@ test("a run shows its steps in the order in which they began, what each waits fo
     ["pause", "wait", State.WAITING, 0],
     ["charge", "call", State.PAUSED, 1],
   ]);
-  expect(run.steps[0]).toMatchObject({ result: Uint8Array.of(1, 2), resultType: "test.v1.Response", endedAt: at(1_000) });
+  expect(run.steps[0]).toMatchObject({
+    result: Uint8Array.of(1, 2),
+    resultType: "test.v1.Response",
+    endedAt: at(1_000),
+  });
   expect(run.steps[3]).toMatchObject({ nextAt: at(6_000) });
-  expect(run.steps[4]).toMatchObject({ maybeExecuted: true, method: "pay.Pay/Charge", lastError: { code: 13, message: "bug" } });
+  expect(run.steps[4]).toMatchObject({
+    maybeExecuted: true,
+    method: "pay.Pay/Charge",
+    lastError: { code: 13, message: "bug" },
+  });
   expect(run.incidents).toMatchObject([
     {
       step: "charge",
       compensation: false,
       reason: Incident_Reason.EXHAUSTED,
-      error: { code: 13, message: "bug", details: [{ typeUrl: "type.googleapis.com/pay.Why", value: Uint8Array.of(7) }] },
+      error: {
+        code: 13,
+        message: "bug",
+        details: [{ typeUrl: "type.googleapis.com/pay.Why", value: Uint8Array.of(7) }],
+      },
       since: at(2_000),
       attempts: 1,
     },
@@ -92,24 +112,47 @@ test("a run that is undone shows why, and its compensations behind its steps", (
   const run = describeRun(plan, state);
 
   expect(run).toMatchObject({ state: Run_State.COMPENSATING, status: { code: 5, message: "no card" } });
-  expect(run.steps.at(-1)).toMatchObject({ path: "reserve", kind: "call", compensation: true, method: "stock.Stock/Release", state: State.RUNNING });
+  expect(run.steps.at(-1)).toMatchObject({
+    path: "reserve",
+    kind: "call",
+    compensation: true,
+    method: "stock.Stock/Release",
+    state: State.RUNNING,
+  });
 });
 
 test("a run that has ended shows its answer; what was still open then was given up", () => {
   const state = newRun(testRunId);
   advance(plan, state, eventAt(1, 0, { $case: "runStarted", value: makeStarted() }));
-  const turn = advance(plan, state, eventAt(2, 1_000, { $case: "terminateRequested", value: { reason: "it burns", actor: "ann", requestId: "1" } }));
+  const turn = advance(
+    plan,
+    state,
+    eventAt(2, 1_000, { $case: "terminateRequested", value: { reason: "it burns", actor: "ann", requestId: "1" } }),
+  );
   const end = turn.commands.find((command) => command.kind === "endRun");
-  advance(plan, state, eventAt(3, 2_000, { $case: "runEnded", value: end?.ended ?? { state: 0, response: new Uint8Array(), status: undefined, step: "" } }));
+  advance(
+    plan,
+    state,
+    eventAt(3, 2_000, {
+      $case: "runEnded",
+      value: end?.ended ?? { state: 0, response: new Uint8Array(), status: undefined, step: "" },
+    }),
+  );
 
   const run = describeRun(plan, state);
 
-  expect(run).toMatchObject({ state: Run_State.TERMINATED, endedAt: at(2_000), status: { code: 10, message: "the run was terminated: it burns" } });
+  expect(run).toMatchObject({
+    state: Run_State.TERMINATED,
+    endedAt: at(2_000),
+    status: { code: 10, message: "the run was terminated: it burns" },
+  });
   expect(run.steps.map((step) => step.state)).toEqual([State.CANCELLED]);
 });
 
 test("an attempt without an outcome after queue_notice shows as one that no sidecar takes", () => {
-  const alone = makePlan({ steps: [{ id: "charge", action: { kind: "call", method: "pay.Pay/Charge", noticeMs: 1_000 } }] });
+  const alone = makePlan({
+    steps: [{ id: "charge", action: { kind: "call", method: "pay.Pay/Charge", noticeMs: 1_000 } }],
+  });
   const state = newRun(testRunId);
   advance(alone, state, eventAt(1, 0, { $case: "runStarted", value: makeStarted() }));
   expect(describeRun(alone, state).steps[0]?.noSidecar).toBe(false);
@@ -132,14 +175,26 @@ test("the history tells each record in words: who, what, and whether it counted"
     outcomeAt(3, 1_000, reserve, { $case: "completed", value: Uint8Array.of(1) }),
     outcomeAt(4, 1_100, reserve, { $case: "completed", value: Uint8Array.of(1) }),
     outcomeAt(5, 2_000, charge, { $case: "failed", value: makeFailure("INTERNAL", "bug", { details }) }),
-    eventAt(6, 3_000, { $case: "retryRequested", value: { step: "charge", compensation: false, reason: "fixed", actor: "bob", requestId: "r" } }),
+    eventAt(6, 3_000, {
+      $case: "retryRequested",
+      value: { step: "charge", compensation: false, reason: "fixed", actor: "bob", requestId: "r" },
+    }),
     eventAt(7, 4_000, { $case: "cancelRequested", value: { reason: "changed my mind", actor: "ann", requestId: "c" } }),
     eventAt(8, 9_000, { $case: "attemptExpired", value: { attempt: { ...charge, attempt: 2 } } }),
   ];
 
   const shown = records.map((it) => describeEvent(plan, state, it, advance(plan, state, it)));
 
-  expect(shown.map(({ sequence, kind, step, attempt, actor, ignored }) => [Number(sequence), kind, step, attempt, actor, ignored])).toEqual([
+  expect(
+    shown.map(({ sequence, kind, step, attempt, actor, ignored }) => [
+      Number(sequence),
+      kind,
+      step,
+      attempt,
+      actor,
+      ignored,
+    ]),
+  ).toEqual([
     [1, Kind.RUN_STARTED, "", 0, "ann", false],
     [2, Kind.STEP_COMPLETED, "reserve", 1, "", true],
     [3, Kind.STEP_COMPLETED, "reserve", 1, "", false],
@@ -149,22 +204,35 @@ test("the history tells each record in words: who, what, and whether it counted"
     [7, Kind.CANCEL_REQUESTED, "", 0, "ann", false],
     [8, Kind.ATTEMPT_EXPIRED, "charge", 2, "", false],
   ]);
-  expect(shown[0]).toMatchObject({ payloadType: "test.v1.Request", text: "test.v1.Workflow/Run version 1", time: at(0) });
+  expect(shown[0]).toMatchObject({
+    payloadType: "test.v1.Request",
+    text: "test.v1.Workflow/Run version 1",
+    time: at(0),
+  });
   expect(shown[1]?.text).toBe("its token is not the attempt's");
   expect(shown[2]).toMatchObject({ payload: Uint8Array.of(1), payloadType: "test.v1.Response" });
-  expect(shown[4]?.status).toMatchObject({ code: 13, message: "bug", details: [{ typeUrl: "type.googleapis.com/pay.Why" }] });
+  expect(shown[4]?.status).toMatchObject({
+    code: 13,
+    message: "bug",
+    details: [{ typeUrl: "type.googleapis.com/pay.Why" }],
+  });
   expect(shown[5]?.text).toBe("fixed");
 });
 
 test("attributes that have a value show as JSON; one that fails is left out", () => {
-  const withAttributes = makePlan({ attributes: { broken: "oops(no_such_key)" }, steps: [{ id: "a", action: { kind: "wait", forMs: 1 } }] });
+  const withAttributes = makePlan({
+    attributes: { broken: "oops(no_such_key)" },
+    steps: [{ id: "a", action: { kind: "wait", forMs: 1 } }],
+  });
   const state = newRun(testRunId);
   advance(withAttributes, state, eventAt(1, 0, { $case: "runStarted", value: makeStarted() }));
   expect(describeRun(withAttributes, state).attributes).toEqual({});
 });
 
 test("who asks about an attempt is told where it stands, and who has claimed it", () => {
-  const once = makePlan({ steps: [{ id: "charge", action: { kind: "call", method: "pay.Pay/Charge", doubt: "PAUSE" } }] });
+  const once = makePlan({
+    steps: [{ id: "charge", action: { kind: "call", method: "pay.Pay/Charge", doubt: "PAUSE" } }],
+  });
   const state = newRun(testRunId);
   expect(attemptStanding(state, charge)).toBe("closed");
   advance(once, state, eventAt(1, 0, { $case: "runStarted", value: makeStarted() }));

@@ -113,7 +113,11 @@ function showOutcome(state: RunState | undefined, outcome: Outcome): Shown {
     case "started":
       return { ...about, kind: Kind.ATTEMPT_CLAIMED };
     case "inDoubt":
-      return { ...about, kind: Kind.ATTEMPT_FAILED, text: "delivered again after it was claimed: it may have been carried out" };
+      return {
+        ...about,
+        kind: Kind.ATTEMPT_FAILED,
+        text: "delivered again after it was claimed: it may have been carried out",
+      };
   }
 }
 
@@ -148,7 +152,11 @@ function showTimer(turn: Turn | undefined): Shown {
       case "stepEnded":
         return { step: it.address.step, compensation: it.address.phase === Phase.COMPENSATE };
       case "incidentOpened":
-        return { step: it.address.step, compensation: it.address.phase === Phase.COMPENSATE, text: "the step's time is over" };
+        return {
+          step: it.address.step,
+          compensation: it.address.phase === Phase.COMPENSATE,
+          text: "the step's time is over",
+        };
       case "runStarted":
       case "stepBegan":
       case "attemptEnded":

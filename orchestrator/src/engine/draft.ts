@@ -11,13 +11,14 @@ export interface Draft {
   readonly sequence: number;
   readonly commands: Command[];
   /** Commands of this turn that the turn itself has made needless: nobody will ever see them. */
-  readonly withdrawn: Set<Command>;
+  withdrawn: Set<Command> | undefined;
   readonly transitions: Transition[];
 }
 
 /** Takes a command back that was asked for in this very turn; answers false when it is older. */
 export function withdraw(draft: Draft, command: Command): boolean {
   if (command.issuedAt !== draft.sequence) return false;
+  draft.withdrawn ??= new Set();
   draft.withdrawn.add(command);
   return true;
 }

@@ -55,4 +55,3 @@ function passStepDeadline(draft: Draft, step: LiveStep): void {
     timeOutCall(draft, step, call, undefined);
   }
 }
-

@@ -23,7 +23,11 @@ export function failIncident(draft: Draft, path: string, isCompensation: boolean
 }
 
 /** The incident at a path; an empty path means the only one there is. */
-function incidentAt({ steps, compensations, incidents }: RunState, path: string, isCompensation: boolean): LiveStep | undefined {
+function incidentAt(
+  { steps, compensations, incidents }: RunState,
+  path: string,
+  isCompensation: boolean,
+): LiveStep | undefined {
   if (path === "") {
     for (const step of incidents) return incidents.size === 1 ? step : undefined;
     return undefined;

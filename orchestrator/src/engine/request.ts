@@ -11,7 +11,8 @@ export type CanonicalRequest =
 /** Fields in number order, maps sorted by key, unknown fields kept. Fails when the bytes are not of the workflow's request type. */
 export function canonicalRequest({ plan, registry }: LoadedPlan, request: Uint8Array): CanonicalRequest {
   const type = registry.getMessage(plan.requestType);
-  if (type === undefined) return { kind: "failed", message: `the plan does not know its request type ${plan.requestType}` };
+  if (type === undefined)
+    return { kind: "failed", message: `the plan does not know its request type ${plan.requestType}` };
   try {
     return { kind: "ok", bytes: encodeMessage(reflect(type, fromBinary(type, request), false)) };
   } catch (error) {

@@ -28,7 +28,11 @@ interface Case {
   readonly transport?: boolean;
 }
 
-function judged(plan: CallPlan, name: CodeName, { sent = true, redelivered = false, transport = false }: Case = {}): string {
+function judged(
+  plan: CallPlan,
+  name: CodeName,
+  { sent = true, redelivered = false, transport = false }: Case = {},
+): string {
   const origin = transport ? Origin.TRANSPORT : Origin.SERVICE;
   const tried: FailedTry = { failure: makeFailure(name, "", { origin }), sent, redelivered };
   return show(judge(plan, tried));
@@ -52,20 +56,26 @@ describe("the retry table", () => {
     "DATA_LOSS",
   ];
 
-  test.each(unknown)("%s after sending leaves doubt: on_doubt decides, and idempotent methods are tried again", (name) => {
-    expect(judged(policies.retry, name)).toBe("again, maybe executed");
-    expect(judged(policies.pause, name)).toBe("doubt, maybe executed");
-    expect(judged(policies.fail, name)).toBe("doubt, maybe executed");
-    expect(judged(policies.idempotent, name)).toBe("again, maybe executed");
-  });
+  test.each(unknown)(
+    "%s after sending leaves doubt: on_doubt decides, and idempotent methods are tried again",
+    (name) => {
+      expect(judged(policies.retry, name)).toBe("again, maybe executed");
+      expect(judged(policies.pause, name)).toBe("doubt, maybe executed");
+      expect(judged(policies.fail, name)).toBe("doubt, maybe executed");
+      expect(judged(policies.idempotent, name)).toBe("again, maybe executed");
+    },
+  );
 
   test.each(unknown)("%s without a byte sent is tried again and leaves no doubt", (name) => {
     for (const plan of Object.values(policies)) expect(judged(plan, name, { sent: false })).toBe("again");
   });
 
-  test.each(["ABORTED", "RESOURCE_EXHAUSTED"] as const)("%s of the service was not carried out: again, no doubt", (name) => {
-    for (const plan of Object.values(policies)) expect(judged(plan, name)).toBe("again");
-  });
+  test.each(["ABORTED", "RESOURCE_EXHAUSTED"] as const)(
+    "%s of the service was not carried out: again, no doubt",
+    (name) => {
+      for (const plan of Object.values(policies)) expect(judged(plan, name)).toBe("again");
+    },
+  );
 
   test.each(answers)("%s is the application's own answer: never again, no doubt", (name) => {
     for (const plan of Object.values(policies)) {

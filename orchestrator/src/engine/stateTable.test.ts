@@ -18,12 +18,48 @@ type Row = Readonly<Record<FactKind, StepStateKind | "same">>;
 
 // "ready" is a state within a turn only: it is followed to where the turn leaves it.
 const table: Readonly<Record<Exclude<StepStateKind, "ready">, Row>> = {
-  running: row({ completed: "completed", failed: "backingOff", started: "running", inDoubt: "paused", attemptExpired: "backingOff", timerFired: "closing", cancelRequested: "closing", terminateRequested: "closing", commandRejected: "paused", commandDeferred: "running" }),
-  closing: row({ completed: "completed", failed: "cancelled", inDoubt: "cancelled", attemptExpired: "cancelled", terminateRequested: "closing" }),
-  backingOff: row({ completed: "completed", timerFired: "running", cancelRequested: "cancelled", terminateRequested: "cancelled", commandRejected: "paused", commandDeferred: "backingOff" }),
-  waiting: row({ timerFired: "completed", cancelRequested: "cancelled", terminateRequested: "cancelled", commandRejected: "failed", commandDeferred: "waiting" }),
+  running: row({
+    completed: "completed",
+    failed: "backingOff",
+    started: "running",
+    inDoubt: "paused",
+    attemptExpired: "backingOff",
+    timerFired: "closing",
+    cancelRequested: "closing",
+    terminateRequested: "closing",
+    commandRejected: "paused",
+    commandDeferred: "running",
+  }),
+  closing: row({
+    completed: "completed",
+    failed: "cancelled",
+    inDoubt: "cancelled",
+    attemptExpired: "cancelled",
+    terminateRequested: "closing",
+  }),
+  backingOff: row({
+    completed: "completed",
+    timerFired: "running",
+    cancelRequested: "cancelled",
+    terminateRequested: "cancelled",
+    commandRejected: "paused",
+    commandDeferred: "backingOff",
+  }),
+  waiting: row({
+    timerFired: "completed",
+    cancelRequested: "cancelled",
+    terminateRequested: "cancelled",
+    commandRejected: "failed",
+    commandDeferred: "waiting",
+  }),
   inside: row({ cancelRequested: "cancelled", terminateRequested: "cancelled" }),
-  paused: row({ completed: "completed", cancelRequested: "cancelled", terminateRequested: "cancelled", retryRequested: "running", failRequested: "failed" }),
+  paused: row({
+    completed: "completed",
+    cancelRequested: "cancelled",
+    terminateRequested: "cancelled",
+    retryRequested: "running",
+    failRequested: "failed",
+  }),
   completed: row({ cancelRequested: "completed", terminateRequested: "completed" }),
   failed: row({}),
   skipped: row({ cancelRequested: "skipped", terminateRequested: "skipped" }),
@@ -55,7 +91,9 @@ const callPlan = makePlan({ steps: [{ id: "s", action: { kind: "call", method: "
 const oncePlan = makePlan({ steps: [{ id: "s", action: { kind: "call", method: "x.X/S", attempts: 1 } }] });
 const waitPlan = makePlan({ steps: [{ id: "s", action: { kind: "wait", forMs: 1_000 } }] });
 const innerPlan = makePlan({
-  steps: [{ id: "s", action: { kind: "parallel", branches: [{ steps: [{ id: "t", action: { kind: "wait", forMs: 9 } }] }] } }],
+  steps: [
+    { id: "s", action: { kind: "parallel", branches: [{ steps: [{ id: "t", action: { kind: "wait", forMs: 9 } }] }] } },
+  ],
 });
 const skipPlan = makePlan({
   steps: [
@@ -94,7 +132,9 @@ const scenes: Readonly<Record<keyof typeof table, Scene>> = {
 function factOf(kind: FactKind, sequence: number, scene: Scene): LogRecord {
   const event = (value: Event["kind"]): LogRecord => eventAt(sequence, 2, value);
   const command: { $case: "task"; value: typeof attempt } | { $case: "timer"; value: number } =
-    scene.plan === callPlan && scene.timer !== 2 ? { $case: "task", value: attempt } : { $case: "timer", value: scene.timer };
+    scene.plan === callPlan && scene.timer !== 2
+      ? { $case: "task", value: attempt }
+      : { $case: "timer", value: scene.timer };
   const target = { step: "s", compensation: false, ...request };
   switch (kind) {
     case "runStarted":

@@ -8,9 +8,7 @@ export interface Timestamp {
 export function toTimestamp(ms: number): Timestamp {
   const seconds = Math.floor(ms / 1000);
   const nanos = Math.round((ms - seconds * 1000) * 1_000_000);
-  return nanos === 1_000_000_000
-    ? { seconds: BigInt(seconds + 1), nanos: 0 }
-    : { seconds: BigInt(seconds), nanos };
+  return nanos === 1_000_000_000 ? { seconds: BigInt(seconds + 1), nanos: 0 } : { seconds: BigInt(seconds), nanos };
 }
 
 /** A point in time as milliseconds since 1970, rounded up: a timer is never early. */

@@ -8,7 +8,12 @@ export function armTimer(draft: Draft, dueMs: number, purpose: TimerPurpose): Li
   const { state } = draft;
   state.lastTimer += 1;
   const number = state.lastTimer;
-  const timer: LiveTimer = { number, dueMs, purpose, arm: { kind: "armTimer", issuedAt: draft.sequence, number, dueMs } };
+  const timer: LiveTimer = {
+    number,
+    dueMs,
+    purpose,
+    arm: { kind: "armTimer", issuedAt: draft.sequence, number, dueMs },
+  };
   state.timers.set(number, timer);
   draft.commands.push(timer.arm);
   return timer;
@@ -49,7 +54,12 @@ export function tellOverdue(draft: Draft): void {
     if (attempt.overdueMs <= state.nowMs) {
       attempt.overdueMs = Infinity;
       attempt.isOverdue = true;
-      draft.transitions.push({ kind: "attemptOverdue", attempt: attempt.id, method: attempt.publish.method, atMs: state.nowMs });
+      draft.transitions.push({
+        kind: "attemptOverdue",
+        attempt: attempt.id,
+        method: attempt.publish.method,
+        atMs: state.nowMs,
+      });
     } else if (attempt.overdueMs < nextMs) nextMs = attempt.overdueMs;
   }
   if (nextMs === Infinity) return;

@@ -1,5 +1,8 @@
 import { AttemptId_Phase as Phase } from "../../../../proto/gen/sidestep/internal/v1/event.ts";
-import { Call_OnDoubt as OnDoubt, Call_OnExhausted as OnExhausted } from "../../../../proto/gen/sidestep/internal/v1/plan.ts";
+import {
+  Call_OnDoubt as OnDoubt,
+  Call_OnExhausted as OnExhausted,
+} from "../../../../proto/gen/sidestep/internal/v1/plan.ts";
 import type { RpcStatus } from "../../../../proto/gen/sidestep/internal/v1/rpc.ts";
 import { Incident_Reason as Reason } from "../../../../proto/gen/sidestep/v1/run.ts";
 import { codeName, code } from "../../../../proto/wire/status.ts";

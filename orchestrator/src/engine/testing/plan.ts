@@ -31,7 +31,12 @@ export type ActionSketch =
   | { readonly kind: "wait"; readonly forMs: number }
   | { readonly kind: "until"; readonly until: string }
   | { readonly kind: "let"; readonly value: string }
-  | { readonly kind: "fail"; readonly code: CodeName; readonly message?: string | undefined; readonly detail?: string | undefined }
+  | {
+      readonly kind: "fail";
+      readonly code: CodeName;
+      readonly message?: string | undefined;
+      readonly detail?: string | undefined;
+    }
   | { readonly kind: "return"; readonly value: string };
 
 export interface BlockSketch {
@@ -144,8 +149,7 @@ function toKind(action: ActionSketch, place: string, count: { next: number }): S
             when: makeExpression("bool", when, `${place}.switch.case[${i}].when`),
             block: toBlock(block, `${place}.case[${i}].`, count),
           })),
-          default:
-            action.otherwise === undefined ? undefined : toBlock(action.otherwise, `${place}.default.`, count),
+          default: action.otherwise === undefined ? undefined : toBlock(action.otherwise, `${place}.default.`, count),
         },
       };
     case "parallel":
@@ -168,7 +172,9 @@ function toKind(action: ActionSketch, place: string, count: { next: number }): S
         value: {
           code: code[action.code],
           message:
-            action.message === undefined ? undefined : makeExpression("string", action.message, `${place}.fail.message`),
+            action.message === undefined
+              ? undefined
+              : makeExpression("string", action.message, `${place}.fail.message`),
           details:
             action.detail === undefined
               ? []

@@ -54,7 +54,10 @@ function parseEvent(state: RunState, verb: string, words: readonly string[]): Ev
   switch (verb) {
     case "started": {
       const issuedMs = options.has("issued") ? parseMs(options.get("issued") ?? "") : 0;
-      const bounds = { pendingStepsMax: Number(options.get("steps") ?? 0), payloadBytesMax: Number(options.get("payload") ?? 0) };
+      const bounds = {
+        pendingStepsMax: Number(options.get("steps") ?? 0),
+        payloadBytesMax: Number(options.get("payload") ?? 0),
+      };
       return { $case: "runStarted", value: makeStarted({ issuedMs, bounds, metadata: { tenant: "acme" } }) };
     }
     case "fired":
@@ -114,7 +117,10 @@ function parseOutcome(sequence: number, atMs: number, verb: string, words: reado
   }
 }
 
-function parseCommand(kind: string, name: string): { $case: "task"; value: AttemptId } | { $case: "timer"; value: number } {
+function parseCommand(
+  kind: string,
+  name: string,
+): { $case: "task"; value: AttemptId } | { $case: "timer"; value: number } {
   return kind === "task" ? { $case: "task", value: parseAttempt(name) } : { $case: "timer", value: Number(name) };
 }
 
