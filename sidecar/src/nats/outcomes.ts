@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { Outcome } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import { toHex } from "../../../proto/wire/runId.ts";
 import type { Names } from "../../../proto/wire/subjects.ts";
@@ -20,7 +20,7 @@ export async function reportOutcome(
   options: { readonly signal: AbortSignal; readonly onRetry: (answer: Published) => void },
 ): Promise<Reported> {
   const body = Outcome.encode(outcome).finish();
-  const digest = createHash("sha256").update(body).digest("hex").slice(0, 32);
+  const digest = hash("sha256", body, "hex").slice(0, 32);
   const subject = names.outSubject(task.service, task.message.partition, task.runId);
   const answer = await publishDurably(
     publisher,

@@ -43,6 +43,8 @@ export class TaskPuller {
   readonly #subscription: Subscription;
   /** Requests that the server may still serve. Tasks don't say which one they belong to, only statuses do. */
   readonly #pulls = new Map<string, Pull>();
+  /** Sum of their batches: nothing may take time in the number of requests. */
+  #asked = 0;
   #outstanding = 0;
   readonly #forget: () => void;
   readonly #watchdog: NodeJS.Timeout;
@@ -100,6 +102,7 @@ export class TaskPuller {
     const now = performance.now();
     if (this.#pulls.size === 0) this.#heardAtMs = now;
     this.#pulls.set(token, { batch, startedAtMs: now });
+    this.#asked += batch;
     this.#outstanding += batch;
     const request = JSON.stringify({ batch, expires: nanos(expiresMs), idle_heartbeat: nanos(heartbeatMs) });
     this.#options.nats.connection.publish(this.#subject, request, { reply: this.#inbox + token });
@@ -164,14 +167,14 @@ export class TaskPuller {
     const pull = this.#pulls.get(token);
     if (pull === undefined) return false;
     this.#pulls.delete(token);
-    let asked = 0;
-    for (const { batch } of this.#pulls.values()) asked += batch;
-    this.#outstanding = Math.min(Math.max(this.#outstanding - (pending > 0 ? pending : pull.batch), 0), asked);
+    this.#asked -= pull.batch;
+    this.#outstanding = Math.min(Math.max(this.#outstanding - (pending > 0 ? pending : pull.batch), 0), this.#asked);
     return true;
   }
 
   #clear(): void {
     this.#pulls.clear();
+    this.#asked = 0;
     this.#outstanding = 0;
   }
 
