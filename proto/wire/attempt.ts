@@ -13,6 +13,7 @@ export function stepKey(runId: string, id: AttemptId): string {
   return `${runId}/${id.step}/g${id.generation}/${phases[id.phase] ?? "?"}`;
 }
 
+/** Do two ids name the same attempt of one run? */
 export function sameAttempt(a: AttemptId, b: AttemptId): boolean {
   return (
     a.attempt === b.attempt &&

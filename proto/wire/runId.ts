@@ -49,6 +49,7 @@ export function timeOf(runId: RunId): number {
 
 const pairs = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 
+/** Bytes as hex digits, lower case. */
 export function toHex(bytes: Uint8Array): string {
   let text = "";
   for (const byte of bytes) text += pairs[byte] ?? "";
