@@ -9,7 +9,6 @@ import type { Publisher } from "../../runtime/src/publisher.ts";
 import { atMost } from "../../runtime/src/shutdown.ts";
 import { clockError, observeClock, unknownOffset } from "./core/admission.ts";
 import type { ClockOffset } from "./core/admission.ts";
-import { invoke } from "./grpc/invoke.ts";
 import type { ServiceWatch } from "./grpc/serviceWatch.ts";
 import type { openMeasures } from "./measures.ts";
 import { askOwner } from "./nats/asks.ts";
@@ -225,7 +224,7 @@ function providersOf(watches: readonly ServiceWatch[]): ReadonlyMap<string, Prov
         offered: exposed,
         isServing,
         target: watch.channel.target.text,
-        invoke: (request) => invoke(watch.channel, request),
+        invoke: (request) => watch.client.call(request),
       });
     }
   }

@@ -10,6 +10,7 @@ import { followHealth } from "./health.ts";
 import type { Healthiness } from "./health.ts";
 import { reflect } from "./reflection.ts";
 import type { Target } from "./target.ts";
+import { UnaryClient } from "./unaryClient.ts";
 
 /** One service as its process offers it now. */
 export type Offer = { readonly exposed: ExposedService; readonly isServing: boolean };
@@ -34,6 +35,7 @@ const healthPauseMs = 1_000;
  */
 export class ServiceWatch implements Disposable {
   readonly channel: ServiceChannel;
+  readonly client: UnaryClient;
   readonly #options: ServiceWatchOptions;
   readonly #health = new Map<string, Healthiness>();
   #services: readonly ExposedService[] = [];
@@ -41,6 +43,7 @@ export class ServiceWatch implements Disposable {
 
   constructor(options: ServiceWatchOptions) {
     this.#options = options;
+    this.client = new UnaryClient(options.target, options.tls);
     this.channel = openChannel(options.target, options.tls, (isConnected) =>
       isConnected ? this.#connected() : this.#disconnected(),
     );
@@ -54,6 +57,7 @@ export class ServiceWatch implements Disposable {
   [Symbol.dispose](): void {
     this.#connection?.abort();
     this.channel[Symbol.dispose]();
+    this.client[Symbol.dispose]();
   }
 
   #isServing(service: string): boolean {

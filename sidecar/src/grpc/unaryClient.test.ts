@@ -1,0 +1,305 @@
+import { randomBytes } from "node:crypto";
+import http2 from "node:http2";
+import type { ServerHttp2Stream } from "node:http2";
+import net from "node:net";
+import type { AddressInfo } from "node:net";
+import { afterEach, expect, test } from "vitest";
+import { freePort } from "../../../test/support/freePort.ts";
+import type { Ending } from "../core/ending.ts";
+import { wasNeverSent } from "../core/ending.ts";
+import type { CallRequest } from "../ports.ts";
+import { parseCallStatus, toCallHeaders } from "./callHeaders.ts";
+import { messageBytesMax } from "./channel.ts";
+import { UnaryClient } from "./unaryClient.ts";
+
+const open: Disposable[] = [];
+
+afterEach(() => {
+  for (const one of open.splice(0)) one[Symbol.dispose]();
+});
+
+function clientOf(port: number, probeTimeoutMs?: number): UnaryClient {
+  const text = `127.0.0.1:${port}`;
+  const client = new UnaryClient({ text, address: text }, undefined, probeTimeoutMs);
+  open.push(client);
+  return client;
+}
+
+/** A server that does with each stream what a test wants. */
+async function serve(onStream: (stream: ServerHttp2Stream) => void): Promise<number> {
+  const server = http2.createServer();
+  server.on("stream", (stream) => {
+    stream.on("error", () => undefined);
+    onStream(stream);
+  });
+  server.on("session", (session) => open.push({ [Symbol.dispose]: () => session.destroy() }));
+  open.push({ [Symbol.dispose]: () => void server.close() });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return portOf(server.address());
+}
+
+function portOf(address: AddressInfo | string | null): number {
+  return typeof address === "object" && address !== null ? address.port : 0;
+}
+
+function call(client: UnaryClient, rest: Partial<CallRequest> = {}) {
+  return client.call({
+    service: "a.B",
+    method: "a.B/C",
+    body: new Uint8Array([1]),
+    headers: [],
+    timeoutMs: 5_000,
+    ...rest,
+  });
+}
+
+function failed(ending: Ending) {
+  if (ending.kind === "answered") throw new Error("it was answered");
+  const { code, origin, sent } = ending;
+  return { code, origin, sent };
+}
+
+test("a refused connection sent nothing", async () => {
+  const client = clientOf(await freePort());
+  const ending = await call(client).ending;
+  expect(failed(ending)).toEqual({ code: 14, origin: "transport", sent: false });
+  expect(wasNeverSent(ending)).toBe(true);
+  expect(ending.peer).toMatch(/^127\.0\.0\.1:\d+$/);
+});
+
+test("a deadline that passes while still connecting sent nothing", async () => {
+  const server = net.createServer((socket) => open.push({ [Symbol.dispose]: () => socket.destroy() }));
+  open.push({ [Symbol.dispose]: () => void server.close() });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const client = clientOf(portOf(server.address()));
+  const ending = await call(client, { timeoutMs: 50 }).ending;
+  expect(failed(ending)).toEqual({ code: 4, origin: "transport", sent: false });
+  expect(wasNeverSent(ending)).toBe(true);
+});
+
+test("a reset before the connection stands sent nothing, and is no reason to give the task back", async () => {
+  const client = clientOf(await freePort());
+  const begun = call(client);
+  begun.reset();
+  const ending = await begun.ending;
+  expect(failed(ending)).toEqual({ code: 1, origin: "transport", sent: false });
+  expect(wasNeverSent(ending)).toBe(false);
+});
+
+const { NGHTTP2_REFUSED_STREAM, NGHTTP2_CANCEL, NGHTTP2_INTERNAL_ERROR, NGHTTP2_ENHANCE_YOUR_CALM } = http2.constants;
+
+test("a stream that the server refuses was not looked at", async () => {
+  const client = clientOf(await serve((stream) => stream.close(NGHTTP2_REFUSED_STREAM)));
+  const ending = await call(client).ending;
+  expect(failed(ending)).toEqual({ code: 14, origin: "transport", sent: false });
+});
+
+const ok = { ":status": 200, "content-type": "application/grpc" };
+
+test.each([
+  ["a cancel", (stream: ServerHttp2Stream) => stream.close(NGHTTP2_CANCEL)],
+  ["an internal error", (stream: ServerHttp2Stream) => stream.close(NGHTTP2_INTERNAL_ERROR)],
+  ["exhaustion", (stream: ServerHttp2Stream) => stream.close(NGHTTP2_ENHANCE_YOUR_CALM)],
+  ["a loss", (stream: ServerHttp2Stream) => stream.session?.destroy()],
+  ["an end without trailers", (stream: ServerHttp2Stream) => stream.end()],
+])("%s of the connection is the transport's after sending, with and without headers before", async (_, end) => {
+  const client = clientOf(await serve(end));
+  const early = await call(client, { timeoutMs: 500 }).ending;
+  expect(failed(early)).toMatchObject({ origin: "transport", sent: true });
+  const other = clientOf(
+    await serve((stream) => {
+      stream.respond(ok);
+      stream.write(Buffer.alloc(0), () => setImmediate(() => end(stream)));
+    }),
+  );
+  expect(failed(await call(other).ending)).toMatchObject({ origin: "transport", sent: true });
+});
+
+test("a status in trailers is the service's, after headers and alone", async () => {
+  const client = clientOf(
+    await serve((stream) => stream.respond({ ...ok, "grpc-status": "5", "grpc-message": "gone" }, { endStream: true })),
+  );
+  expect(failed(await call(client).ending)).toEqual({ code: 5, origin: "service", sent: true });
+  const other = clientOf(
+    await serve((stream) => {
+      stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "9" }));
+      stream.respond(ok, { waitForTrailers: true });
+      stream.end();
+    }),
+  );
+  expect(failed(await call(other).ending)).toEqual({ code: 9, origin: "service", sent: true });
+});
+
+test("what can never be sent fails at once", async () => {
+  const client = clientOf(await serve((stream) => stream.respond(ok)));
+  const large = await call(client, { body: new Uint8Array(messageBytesMax + 1) }).ending;
+  expect(failed(large)).toEqual({ code: 8, origin: "transport", sent: false });
+  const malformed = await call(client, { headers: [{ key: "bad key", value: new Uint8Array([1]) }] }).ending;
+  expect(failed(malformed)).toEqual({ code: 13, origin: "transport", sent: false });
+});
+
+test("a view into a larger buffer is sent without its surroundings", async () => {
+  const bodies: Buffer[] = [];
+  const client = clientOf(
+    await serve((stream) => {
+      stream.on("data", (bytes: Buffer) => bodies.push(bytes));
+      stream.on("end", () => {
+        stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
+        stream.respond(ok, { waitForTrailers: true });
+        stream.end(Buffer.from([0, 0, 0, 0, 1, 7]));
+      });
+    }),
+  );
+  const ending = await call(client, { body: new Uint8Array([9, 1, 2, 3, 9]).subarray(1, 4) }).ending;
+  expect(ending.kind === "answered" && [...ending.response]).toEqual([7]);
+  expect(Array.from(Buffer.concat(bodies))).toEqual([0, 0, 0, 0, 3, 1, 2, 3]);
+});
+
+/** Answers each call with the same bytes. */
+function echo(stream: ServerHttp2Stream): void {
+  const chunks: Buffer[] = [];
+  stream.on("data", (bytes: Buffer) => chunks.push(bytes));
+  stream.on("end", () => {
+    stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
+    stream.respond(ok, { waitForTrailers: true });
+    stream.end(Buffer.concat(chunks));
+  });
+}
+
+test.each([0, 1, 65_536, 65_537, messageBytesMax])("%i bytes go there and back", async (size) => {
+  const body = randomBytes(size);
+  const ending = await call(clientOf(await serve(echo)), { body }).ending;
+  expect(ending.kind === "answered" && Buffer.compare(ending.response, body)).toBe(0);
+});
+
+test("calls at the same time share one connection, and a lost one is made anew", async () => {
+  const sessions = new Set<object | undefined>();
+  let isFirst = true;
+  const client = clientOf(
+    await serve((stream) => {
+      sessions.add(stream.session);
+      if (!isFirst) return echo(stream);
+      isFirst = false;
+      stream.session?.destroy();
+    }),
+  );
+  expect(failed(await call(client).ending)).toEqual({ code: 14, origin: "transport", sent: true });
+  const endings = await Promise.all(Array.from({ length: 50 }, () => call(client).ending));
+  expect(endings.every((ending) => ending.kind === "answered")).toBe(true);
+  expect(sessions.size).toBe(2);
+});
+
+test("a server that goes away gracefully answers what it has, and later calls go to a new connection", async () => {
+  const sessions: unknown[] = [];
+  const client = clientOf(
+    await serve((stream) => {
+      sessions.push(stream.session);
+      if (sessions.length === 1) stream.session?.goaway(0);
+      echo(stream);
+    }),
+  );
+  expect((await call(client).ending).kind).toBe("answered");
+  expect((await call(client).ending).kind).toBe("answered");
+  expect(sessions[1]).not.toBe(sessions[0]);
+});
+
+test("a peer that vanished without a word is found out after a deadline", async () => {
+  // Between client and server stands a relay that can fall silent.
+  const served = await serve(echo);
+  let isSilent = false;
+  const relay = net.createServer((socket) => {
+    const onward = net.connect(served, "127.0.0.1");
+    socket.on("data", (bytes) => void (isSilent || onward.write(bytes)));
+    onward.on("data", (bytes) => void (isSilent || socket.write(bytes)));
+    for (const [one, other] of [
+      [socket, onward],
+      [onward, socket],
+    ] as const) {
+      one.on("error", () => undefined);
+      one.on("close", () => other.destroy());
+    }
+    open.push({ [Symbol.dispose]: () => socket.destroy() });
+  });
+  open.push({ [Symbol.dispose]: () => void relay.close() });
+  await new Promise<void>((resolve) => relay.listen(0, "127.0.0.1", resolve));
+  const client = clientOf(portOf(relay.address()), 50);
+  expect((await call(client).ending).kind).toBe("answered");
+  isSilent = true;
+  const forever = call(client, { timeoutMs: 0 });
+  expect(failed(await call(client, { timeoutMs: 100 }).ending)).toMatchObject({ code: 4, sent: true });
+  expect(failed(await forever.ending)).toEqual({ code: 14, origin: "transport", sent: true });
+});
+
+test.each<[string, number, (stream: ServerHttp2Stream) => void]>([
+  ["two messages", 13, (stream) => answer(stream, [0, 0, 0, 0, 1, 7, 0, 0, 0, 0, 1, 8])],
+  ["half a message", 13, (stream) => answer(stream, [0, 0, 0, 0, 9, 7])],
+  ["no message", 13, (stream) => answer(stream, [])],
+  ["a compressed message", 13, (stream) => answer(stream, [1, 0, 0, 0, 1, 7])],
+  ["a message that announces too much", 8, (stream) => answer(stream, [0, 255, 255, 255, 255])],
+])("%s in answer is the transport's", async (_, code, onStream) => {
+  expect(failed(await call(clientOf(await serve(onStream))).ending)).toEqual({ code, origin: "transport", sent: true });
+});
+
+function answer(stream: ServerHttp2Stream, bytes: readonly number[]): void {
+  stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
+  stream.respond(ok, { waitForTrailers: true });
+  stream.end(Buffer.from(bytes));
+}
+
+test("something that is no gRPC server is told by its HTTP status", async () => {
+  const client = clientOf(
+    await serve((stream) => {
+      stream.respond({ ":status": 404, "content-type": "text/html" });
+      stream.end("<html>not here</html>");
+    }),
+  );
+  const ending = await call(client).ending;
+  expect(ending).toMatchObject({
+    kind: "failed",
+    code: 12,
+    message: "HTTP status 404 instead of a gRPC answer",
+    sent: true,
+  });
+});
+
+test("headers: keys in lower case, several values, bytes in base64, the timeout in the coarsest exact unit", () => {
+  const encoder = new TextEncoder();
+  const headers = [
+    { key: "Sku", value: encoder.encode("a") },
+    { key: "sku", value: encoder.encode("b") },
+    { key: "photo-bin", value: new Uint8Array([0, 255]) },
+  ];
+  const request = { service: "a.B", method: "a.B/C", body: new Uint8Array(), headers, timeoutMs: 1_500 };
+  expect(toCallHeaders(request, "http", "h:1")).toMatchObject({
+    ":path": "/a.B/C",
+    sku: ["a", "b"],
+    "photo-bin": "AP8=",
+    "grpc-timeout": "1500m",
+  });
+  expect(toCallHeaders({ ...request, timeoutMs: 100_000_001 }, "http", "h:1")["grpc-timeout"]).toBe("100001S");
+  expect(toCallHeaders({ ...request, timeoutMs: 0 }, "http", "h:1")["grpc-timeout"]).toBeUndefined();
+  for (const value of ["a\nb", "\u00e9"]) {
+    expect(() =>
+      toCallHeaders({ ...request, headers: [{ key: "x", value: encoder.encode(value) }] }, "http", "h"),
+    ).toThrow(/printable/);
+  }
+});
+
+test("a status is read with its message unescaped and its details as bytes", () => {
+  expect(parseCallStatus({})).toBeUndefined();
+  expect(
+    parseCallStatus({ "grpc-status": "5", "grpc-message": "caf%C3%A9%20%", "grpc-status-details-bin": "CAU" }),
+  ).toEqual({
+    code: 5,
+    message: "caf%C3%A9%20%",
+    details: Buffer.from([8, 5]),
+    pushback: undefined,
+  });
+  expect(
+    parseCallStatus({ "grpc-status": "x", "grpc-message": "caf%C3%A9", "grpc-retry-pushback-ms": "7" }),
+  ).toMatchObject({
+    code: 2,
+    message: "caf\u00e9",
+    pushback: "7",
+  });
+});
