@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { compileImage } from "../../orchestrator/src/compile/compileImage.ts";
 import type { CompiledImage } from "../../orchestrator/src/compile/compileImage.ts";
 import { diagnosticText } from "../../orchestrator/src/compile/diagnosticText.ts";
+import { Diagnostic_Severity } from "../../proto/gen/sidestep/v1/diagnostic.ts";
 import type { Diagnostic } from "../../proto/gen/sidestep/v1/diagnostic.ts";
 import { buildImage } from "./buildImage.ts";
 import type { ProtoSources } from "./buildImage.ts";
@@ -28,7 +29,7 @@ export async function check(folder: string, options: CheckOptions): Promise<Chec
       return refuse(build.what, build.where, build.next, options);
     case "wrong":
       printDiagnostics(build.diagnostics, build.sources, options);
-      options.out(countOf(build.diagnostics.length));
+      options.out(countOf(build.diagnostics));
       return 10;
     case "built":
       return report(compileImage(build.image, { sources: build.sources.texts }), build.sources, options);
@@ -64,7 +65,7 @@ async function checkFile(file: string, options: CheckOptions): Promise<CheckExit
 function report(compiled: CompiledImage, sources: ProtoSources | undefined, options: CheckOptions): CheckExitCode {
   printDiagnostics(compiled.diagnostics, sources, options);
   if (compiled.diagnostics.length > 0) {
-    options.out(countOf(compiled.diagnostics.length));
+    options.out(countOf(compiled.diagnostics));
     return 10;
   }
   for (const { workflow, plan } of compiled.workflows) {
@@ -82,6 +83,7 @@ function refuse(what: string, where: string, next: string, { out }: CheckOptions
   return 1;
 }
 
-function countOf(errors: number): string {
+function countOf(diagnostics: readonly Diagnostic[]): string {
+  const errors = diagnostics.filter((one) => one.severity !== Diagnostic_Severity.WARNING).length;
   return errors === 1 ? "1 error" : `${errors} errors`;
 }

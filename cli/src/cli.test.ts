@@ -53,6 +53,7 @@ async function sidestep(
 interface Stage extends AsyncDisposable {
   readonly front: FakeFront;
   readonly definitions: FakeDefinitions;
+  readonly address: string;
   readonly sidestep: typeof sidestep;
 }
 
@@ -66,6 +67,7 @@ async function openStage(catalog = { isServed: (): boolean => true }): Promise<S
   return {
     front,
     definitions,
+    address: SIDESTEP_ADDRESS,
     sidestep: (args, env) => sidestep(args, { SIDESTEP_ADDRESS, ...env }),
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
@@ -154,6 +156,22 @@ test("exec says when a step waits for a sidecar that isn't there, and gives up w
   expect(err).toContain(
     "waits: no sidecar offers inventory.v1.InventoryService; start one: sidestep sidecar --service",
   );
+});
+
+test("Ctrl-C ends exec, not the run", async () => {
+  await using stage = await openStage();
+  stage.front.run = makeRun({ state: Run_State.RUNNING });
+  await using program = await startProgram({
+    name: "sidestep",
+    command: process.execPath,
+    args: [launcher, "run", "exec", workflow],
+    env: { SIDESTEP_ADDRESS: stage.address },
+  });
+  await stage.front.waited;
+  program.signal("SIGINT");
+  expect((await program.ended).code).toBe(130);
+  expect(program.lines.at(-1)).toBe(`The run goes on without this command: sidestep run describe ${someRun}`);
+  expect(stage.front.requests).toEqual([]);
 });
 
 test("a request that is no such message exits with 2 before anything is started", async () => {

@@ -5,10 +5,20 @@ import { wantsColors } from "./terminal.ts";
 import type { Terminal } from "./terminal.ts";
 
 const environment = process.env;
+/** As shells tell an end by SIGINT. */
+const interrupted = 130;
 const terminal: Terminal = {
   out: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),
   input: async () => Buffer.concat(await Array.fromAsync(process.stdin)),
+  atInterrupt: (text) => {
+    const leave = (): void => {
+      process.stderr.write(text);
+      process.exit(interrupted);
+    };
+    process.once("SIGINT", leave);
+    return () => void process.off("SIGINT", leave);
+  },
   environment,
   colors: { out: wantsColors(environment, process.stdout.isTTY), err: wantsColors(environment, process.stderr.isTTY) },
 };

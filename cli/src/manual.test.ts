@@ -11,6 +11,7 @@ const written: string[] = [];
 const terminal = {
   out: (text: string) => void written.push(text),
   err: () => undefined,
+  atInterrupt: () => () => undefined,
   input: () => Promise.resolve(new Uint8Array()),
   environment: {},
   colors: { out: false, err: false },

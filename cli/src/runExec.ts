@@ -70,12 +70,14 @@ async function follow(
 ): Promise<Run> {
   const progress = openProgress(terminal);
   const stop = new AbortController();
+  const forget = terminal.atInterrupt(`\nThe run goes on without this command: sidestep run describe ${runId}\n`);
   const looking = look(client, runId, (run) => progress.show(run), stop.signal);
   try {
     await untilEnded(client, runId, timeoutMs);
   } finally {
     stop.abort();
     await looking;
+    forget();
   }
   const get = client.runs.get.bind(client.runs);
   const { run } = await client.call(get, { runId });

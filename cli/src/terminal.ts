@@ -8,6 +8,8 @@ export interface Terminal {
   readonly err: (text: string) => void;
   /** All of stdin. */
   readonly input: () => Promise<Uint8Array>;
+  /** At Ctrl-C the text is written to stderr and the command ends with 130. Returns how to stop that. */
+  readonly atInterrupt: (text: string) => () => void;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly colors: { readonly out: boolean; readonly err: boolean };
 }

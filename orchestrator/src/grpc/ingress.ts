@@ -69,7 +69,7 @@ async function runToEnd(
   const gone = new AbortController();
   const leave = (): void => gone.abort();
   call.on("cancelled", leave);
-  options.closing.addEventListener("abort", leave);
+  const forget = options.closing.onClose(leave);
   try {
     const waited = await options.front.wait(runId, gone.signal);
     switch (waited.kind) {
@@ -85,7 +85,7 @@ async function runToEnd(
   } finally {
     // grpc-js says "cancelled" of every call that is over; an abort that nobody waits for costs 10 µs.
     call.off("cancelled", leave);
-    options.closing.removeEventListener("abort", leave);
+    forget();
   }
 }
 

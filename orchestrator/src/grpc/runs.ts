@@ -108,16 +108,20 @@ async function wait(
   const askedMs = timeout === undefined ? waitMsDefault : Number(timeout.seconds) * 1000 + timeout.nanos / 1e6;
   const leftMs = Number(call.getDeadline()) - Date.now() - 250;
   const gone = new AbortController();
-  call.on("cancelled", () => gone.abort());
-  const timer = setTimeout(() => gone.abort(), Math.max(0, Math.min(askedMs, leftMs, 0x7fffffff)));
+  const leave = (): void => gone.abort();
+  call.on("cancelled", leave);
+  const forget = closing.onClose(leave);
+  const timer = setTimeout(leave, Math.max(0, Math.min(askedMs, leftMs, 0x7fffffff)));
   try {
-    const waited = await front.wait(runId, AbortSignal.any([gone.signal, closing]));
+    const waited = await front.wait(runId, gone.signal);
     if (waited.kind === "unknown") return failed(absenceFailure(runId, waited));
     const got = await front.get(runId);
     if (got.kind !== "run") return failed(absenceFailure(runId, got));
     return done({ done: waited.kind === "ended", run: waited.kind === "ended" ? { ...got.run, steps: [] } : got.run });
   } finally {
     clearTimeout(timer);
+    call.off("cancelled", leave);
+    forget();
   }
 }
 

@@ -7,6 +7,7 @@ import { splitMethod } from "../../../proto/wire/subjects.ts";
 import { errorText } from "../../../runtime/src/log.ts";
 import type { Definitions } from "../processor/definitions.ts";
 import type { Catalog } from "./catalog.ts";
+import { newClosing } from "./closing.ts";
 import { definitionsService } from "./definitionsService.ts";
 import { describeServices } from "./describedServices.ts";
 import type { Contract, DescribedServices } from "./describedServices.ts";
@@ -46,8 +47,8 @@ const describeAgainMs = 1_000;
 /** Serves the workflows, our own services, reflection and health. Throws when the address can't be had. */
 export async function openFrontServer(options: FrontServerOptions): Promise<FrontServer> {
   const { definitions, log } = options;
-  const closing = new AbortController();
-  const ingress: IngressOptions = { ...options, closing: closing.signal };
+  const closing = newClosing();
+  const ingress: IngressOptions = { ...options, closing };
   const server = new Server({
     "grpc.max_receive_message_length": options.deployBytesMax,
     "grpc.max_send_message_length": -1,
@@ -72,7 +73,7 @@ export async function openFrontServer(options: FrontServerOptions): Promise<Fron
   const drain = async (): Promise<void> => {
     isServing = false;
     health.update(false, described.services);
-    closing.abort();
+    closing.close();
     await new Promise<void>((resolve) => {
       server.tryShutdown((error) => {
         if (error !== undefined) log.debug("the server was closed already", { error: errorText(error) });
@@ -90,7 +91,7 @@ export async function openFrontServer(options: FrontServerOptions): Promise<Fron
     [Symbol.asyncDispose]: () => {
       stopWorkflows();
       stopDescribing();
-      closing.abort();
+      closing.close();
       server.forceShutdown();
       return Promise.resolve();
     },

@@ -5,6 +5,7 @@ import type { RunId } from "../../../proto/wire/runId.ts";
 import type { Log } from "../../../runtime/src/log.ts";
 import type { Definitions } from "../processor/definitions.ts";
 import type { Front, StartResult } from "../processor/front.ts";
+import type { Closing } from "./closing.ts";
 import { refusalFailure, tooLarge, workflowNotFound } from "./failure.ts";
 import type { Failure } from "./failure.ts";
 
@@ -16,8 +17,8 @@ export interface IngressOptions {
   readonly requestBytesMax: number;
   /** Which trace shows a run of that id, for a caller with these headers. */
   readonly traceOf: (runId: RunId, caller: CallerTrace) => TraceStart;
-  /** Aborts when waiting callers have to be sent away; their runs go on. */
-  readonly closing: AbortSignal;
+  /** When waiting callers have to be sent away; their runs go on. */
+  readonly closing: Closing;
   readonly log: Log;
 }
 
