@@ -56,19 +56,19 @@ export function compileImage(image: Uint8Array, options: CompileOptions = {}): C
   if (image.length > limits.imageBytesMax) {
     const message = `the image has ${image.length} bytes, the limit is ${limits.imageBytesMax}`;
     findings.add("IMAGE_LIMIT", undefined, message, "build it without source info: buf build --exclude-source-info");
-    return { workflows: [], diagnostics: toDiagnostics(findings.list, sources), services: [] };
+    return { workflows: [], diagnostics: toDiagnostics(findings, sources), services: [] };
   }
   const parsed = parseImage(image);
   if (parsed.kind === "wrong") {
     findings.add("IMAGE", undefined, parsed.message, parsed.hint);
-    return { workflows: [], diagnostics: toDiagnostics(findings.list, sources), services: [] };
+    return { workflows: [], diagnostics: toDiagnostics(findings, sources), services: [] };
   }
   const { registry, services } = parsed;
   const surroundings = { registry, packages: firstSegmentsOfPackages(registry), limits, findings };
   const workflows = services.flatMap((service) => compileService(surroundings, service));
   return {
     workflows: findings.list.length > 0 ? [] : workflows,
-    diagnostics: toDiagnostics(findings.list, sources),
+    diagnostics: toDiagnostics(findings, sources),
     services: services.map((service) => service.typeName),
   };
 }

@@ -1,16 +1,16 @@
 import { Diagnostic_Severity } from "../../../proto/gen/sidestep/v1/diagnostic.ts";
 import type { Diagnostic } from "../../../proto/gen/sidestep/v1/diagnostic.ts";
 import { codes } from "./codes.ts";
-import type { Finding } from "./findings.ts";
+import type { Findings } from "./findings.ts";
 import type { TextNode } from "./optionText.ts";
 import { showPlace } from "./place.ts";
 import type { Root } from "./place.ts";
 import { locate } from "./position.ts";
 
 /** Findings as everyone outside sees them: with their positions, sorted by file and position; without positions in their own order. */
-export function toDiagnostics(findings: readonly Finding[], texts: ReadonlyMap<string, string>): readonly Diagnostic[] {
+export function toDiagnostics(findings: Findings, texts: ReadonlyMap<string, string>): readonly Diagnostic[] {
   const sources = { texts, options: new Map<Root, TextNode>() };
-  const diagnostics = findings.map((finding): Diagnostic => {
+  const diagnostics = findings.list.map((finding): Diagnostic => {
     const { place } = finding;
     const position = place === undefined ? undefined : locate(place, finding.offset, sources);
     return {
@@ -24,7 +24,23 @@ export function toDiagnostics(findings: readonly Finding[], texts: ReadonlyMap<s
       path: place === undefined ? "" : showPlace(place),
     };
   });
-  return diagnostics.toSorted((a, b) => compare(a.file, b.file) || a.line - b.line || a.column - b.column);
+  const sorted = diagnostics.toSorted((a, b) => compare(a.file, b.file) || a.line - b.line || a.column - b.column);
+  const leftOut = findings.leftOut();
+  return leftOut === 0 ? sorted : [...sorted, restOf(leftOut)];
+}
+
+/** Not one more mistake, but that there are more. */
+function restOf(count: number): Diagnostic {
+  return {
+    severity: Diagnostic_Severity.WARNING,
+    code: codes.LIMIT.code,
+    message: `${count} more ${count === 1 ? "mistake is" : "mistakes are"} left out`,
+    hint: "correct these first",
+    file: "",
+    line: 0,
+    column: 0,
+    path: "",
+  };
 }
 
 function compare(a: string, b: string): number {

@@ -16,6 +16,8 @@ export interface Finding {
 export interface Findings {
   /** In the order they were found. */
   readonly list: readonly Finding[];
+  /** How many were found besides. */
+  readonly leftOut: () => number;
   /** `hint` may be empty. */
   readonly add: (mistake: Mistake, place: Place | undefined, message: string, hint?: string, offset?: number) => void;
 }
@@ -23,10 +25,13 @@ export interface Findings {
 /** No findings yet; keeps `max` at most. */
 export function newFindings(max: number): Findings {
   const list: Finding[] = [];
+  let leftOut = 0;
   return {
     list,
+    leftOut: () => leftOut,
     add: (mistake, place, message, hint = "", offset) => {
       if (list.length < max) list.push({ mistake, message, hint, place, offset });
+      else leftOut++;
     },
   };
 }

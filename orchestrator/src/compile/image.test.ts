@@ -46,6 +46,14 @@ describe("an image", () => {
     });
   });
 
+  it("is refused when an import is missing from it", () => {
+    const set = makeSet(contract, [{ workflow: { step: [reserve], output } }]);
+    set.file = set.file.filter((file) => file.name !== "contract/v1/contract.proto");
+    const { diagnostics } = compileImage(toBinary(FileDescriptorSetSchema, set));
+    expect(diagnostics).toMatchObject([{ code: "SIDESTEP1001", path: "" }]);
+    expect(diagnostics[0]?.hint).toContain("--include_imports");
+  });
+
   it("is refused when its options say what this version does not know", () => {
     const set = makeSet(contract, [{ workflow: { step: [pause], output: "{}" } }]);
     // Field 99 of Workflow.
