@@ -10,17 +10,19 @@ import { repositoryRoot, runProgram, startNode } from "../support/program.ts";
 import type { Program } from "../support/program.ts";
 import { residentMiB } from "./accounting.ts";
 import { makeFloorStreams } from "./floor/bus.ts";
-import { toReport, toTable } from "./report.ts";
-import { measureRound, startDriver } from "./rounds.ts";
+import { inShort, toReport, toTable } from "./report.ts";
+import { measureRound, startDriver, warmUp } from "./rounds.ts";
 import type { RoundFigures, Side } from "./rounds.ts";
 
 const help = `npm run bench [-- options]
 
-Runs chains of 1 and 10 calls through the product and through the floor beside it, round by round in turn, and prints medians.
+Runs chains of 1 and 10 calls through the product and through the floor beside it, round by round in turn, and prints medians. It takes
+about two minutes, and means something only on a machine that does nothing else. docs/performance.md says what each figure is.
 
   --rounds <n>     rounds of each (3)
   --window <s>     seconds that one load is measured for (5)
   --warm <s>       seconds that it runs before (2)
+  --warm-up <s>    seconds that each side is loaded for before the first round (10)
   --latency <n>    runs for one idle figure (300)
   --loads <list>   runs in flight (64,256)
   --json <file>    writes the figures
@@ -31,6 +33,7 @@ const { values } = parseArgs({
     rounds: { type: "string", default: "3" },
     window: { type: "string", default: "5" },
     warm: { type: "string", default: "2" },
+    "warm-up": { type: "string", default: "10" },
     latency: { type: "string", default: "300" },
     loads: { type: "string", default: "64,256" },
     json: { type: "string" },
@@ -64,12 +67,19 @@ const settings = {
   warmMs: Number(values.warm) * 1000,
   windowMs: Number(values.window) * 1000,
 };
+for (const side of [floor, product]) {
+  progress(`warming up: ${side.name}`);
+  const runs = await warmUp(driver, side, Number(values["warm-up"]));
+  progress(`  ${runs * 10} steps`);
+}
 const rounds: { product: RoundFigures; floor: RoundFigures }[] = [];
 for (let round = 1; round <= Number(values.rounds); round++) {
-  progress(`round ${round} of ${values.rounds}: floor`);
+  progress(`round ${round} of ${values.rounds}`);
   const floorFigures = await measureRound(driver, floor, settings);
-  progress(`round ${round} of ${values.rounds}: product`);
-  rounds.push({ floor: floorFigures, product: await measureRound(driver, product, settings) });
+  progress(`  floor:   ${inShort(floorFigures)}`);
+  const productFigures = await measureRound(driver, product, settings);
+  progress(`  product: ${inShort(productFigures)}`);
+  rounds.push({ floor: floorFigures, product: productFigures });
 }
 const rss = Object.entries(product.pids).map(([name, pid]) => [name, residentMiB(pid)]);
 const report = toReport(rounds, Object.fromEntries(rss));

@@ -15,7 +15,12 @@ interface LoadReport {
   /** Of the product. */
   readonly cpuMicrosPerStep: Readonly<Record<"orchestrator" | "sidecar" | "natsServer", number>>;
   readonly otherCpuMicrosPerStep: Readonly<Record<"service" | "driver", number>>;
+  /** Of the floor, by the same names: what the product is to be compared with. */
+  readonly floorCpuMicrosPerStep: Readonly<Record<Process, number>>;
 }
+
+const processes = ["orchestrator", "sidecar", "natsServer", "service", "driver"] as const;
+type Process = (typeof processes)[number];
 
 /** Medians over the rounds. */
 export function toReport(
@@ -31,7 +36,7 @@ export function toReport(
     load: loads.map(({ runs }, index) => {
       const product = rounds.flatMap((it) => it.product.load[index] ?? []);
       const floor = rounds.flatMap((it) => it.floor.load[index] ?? []);
-      const cpu = (name: string): number => median(product.map((it) => it.cpuMicrosPerStep[name] ?? 0));
+      const cpu = (name: Process, of = product): number => median(of.map((it) => it.cpuMicrosPerStep[name] ?? 0));
       return {
         runs,
         productStepsPerSecond: stepsOf(product),
@@ -42,6 +47,13 @@ export function toReport(
           natsServer: cpu("natsServer"),
         },
         otherCpuMicrosPerStep: { service: cpu("service"), driver: cpu("driver") },
+        floorCpuMicrosPerStep: {
+          orchestrator: cpu("orchestrator", floor),
+          sidecar: cpu("sidecar", floor),
+          natsServer: cpu("natsServer", floor),
+          service: cpu("service", floor),
+          driver: cpu("driver", floor),
+        },
       };
     }),
     rssMiB,
@@ -65,18 +77,28 @@ export function toTable(report: Report): string {
       ]),
     ),
     "",
-    "CPU of the product, µs a step:",
-    ...report.load.map((it) => {
-      const all = { ...it.cpuMicrosPerStep, ...it.otherCpuMicrosPerStep };
-      return `  ${it.runs} runs: ${Object.entries(all)
-        .map(([name, micros]) => `${name} ${micros}`)
-        .join(", ")}`;
-    }),
+    pad(["CPU, µs a step", ...processes, "all"]),
+    ...report.load.flatMap((it) => [
+      cpuRow(`product, ${it.runs} runs`, { ...it.cpuMicrosPerStep, ...it.otherCpuMicrosPerStep }),
+      cpuRow(`floor, ${it.runs} runs`, it.floorCpuMicrosPerStep),
+    ]),
+    "",
     `Resident memory, MiB: ${Object.entries(report.rssMiB)
       .map(([name, size]) => `${name} ${size}`)
       .join(", ")}`,
   ];
   return lines.join("\n");
+}
+
+/** One side of one round in a line. */
+export function inShort({ stepMs, load }: RoundFigures): string {
+  const loads = load.map((it) => `${it.stepsPerSecond} steps/s at ${it.runs} runs`);
+  return [`idle step ${round3(stepMs)} ms`, ...loads].join(", ");
+}
+
+function cpuRow(name: string, micros: Readonly<Record<Process, number>>): string {
+  const all = processes.map((process) => micros[process]);
+  return pad([name, ...all.map(String), String(all.reduce((sum, one) => sum + one, 0))]);
 }
 
 function stepsOf(loads: readonly LoadFigures[]): number {

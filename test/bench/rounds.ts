@@ -55,6 +55,21 @@ export async function startDriver(): Promise<Driver> {
   };
 }
 
+const warmUpRuns = 64;
+
+/** Loads a side without counting: JavaScript comes up to its speed over the first ten thousand steps or so. Answers how many runs ended. */
+export async function warmUp(driver: Driver, side: Side, seconds: number): Promise<number> {
+  const reply = await driver.ask({
+    kind: "load",
+    address: side.address,
+    method: "/bench.v1.Chain/Ten",
+    runs: warmUpRuns,
+    warmMs: 0,
+    windowMs: seconds * 1000,
+  });
+  return reply.kind === "load" ? reply.done : 0;
+}
+
 /** One round of one side: idle latency, then each load. */
 export async function measureRound(driver: Driver, side: Side, settings: RoundSettings): Promise<RoundFigures> {
   const one = await p50(driver, side.address, "/bench.v1.Chain/One", settings.latencyRuns);
