@@ -80,7 +80,8 @@ function isListWanted(checking: Checking, want: Want | undefined): want is Want 
 }
 
 function inferConcatenation(checking: Checking, node: Expr, call: Expr_Call, place: Place, want: Want): Typed {
-  const nodes = call.args.map((arg) => inferAs(checking, arg, place, want).node);
+  const { presence: _, ...both } = want;
+  const nodes = call.args.map((arg) => inferAs(checking, arg, place, both).node);
   return { type: want.type, node: makeCall(checking, node, call.function, nodes) };
 }
 

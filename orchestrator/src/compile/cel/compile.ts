@@ -10,13 +10,15 @@ import { compiledFormat } from "../../engine/expression/load.ts";
 import { formatValueType } from "../../engine/expression/value.ts";
 import type { ValueType } from "../../engine/expression/value.ts";
 import type { BuilderDraft, Checking, Typed } from "./checking.ts";
+import { makeList } from "./node.ts";
 import { childrenOf } from "./parse.ts";
 import type { CheckedExpression, CheckRequest, Wanted } from "./request.ts";
 
 /** What is stored of a checked expression, and what others need to know of it. */
 export function compile(checking: Checking, request: CheckRequest, typed: Typed, type: ValueType): CheckedExpression {
   const offsets: number[] = [];
-  number(checking, typed.node, offsets);
+  const root = isAny(type) ? makeList(checking, checking.parsed.syntax, [typed.node]) : typed.node;
+  number(checking, root, offsets);
   const { found } = checking;
   const reads = [...found.variables].flatMap(([name, kept]): CompiledExpression_Read[] =>
     kept === undefined ? [] : [{ name, type: formatValueType(kept) }],
@@ -29,7 +31,7 @@ export function compile(checking: Checking, request: CheckRequest, typed: Typed,
   const bytes = CompiledExpression.encode({
     format: compiledFormat,
     source: request.source,
-    syntax: toBinary(ExprSchema, typed.node),
+    syntax: toBinary(ExprSchema, root),
     offsets,
     reads,
     steps,
@@ -46,6 +48,11 @@ export function compile(checking: Checking, request: CheckRequest, typed: Typed,
     builtIns,
     types: [...types].toSorted(compareNames),
   };
+}
+
+/** An Any that is yielded bare is opened by the evaluator; in a list it stays what it is. */
+function isAny(type: ValueType): boolean {
+  return type.kind === "message" && type.message.typeName === "google.protobuf.Any";
 }
 
 /** Numbers the nodes in the order of the tree, so that equal trees are equal bytes. */

@@ -2,7 +2,7 @@ import type { Expr, Expr_Comprehension } from "@bufbuild/cel-spec/cel/expr/synta
 import { report } from "./checking.ts";
 import type { Checking, Local, Place, Typed, Want } from "./checking.ts";
 import { elementWant, inferAs } from "./fit.ts";
-import { makeCall, makeNode } from "./node.ts";
+import { makeCall, makeList, makeNode } from "./node.ts";
 import { boolType, dynType, errorType, listOf, showType } from "./type.ts";
 import type { CelType } from "./type.ts";
 import { fits, join, prune, resolve, settle } from "./unify.ts";
@@ -120,7 +120,7 @@ function inferGathering(checking: Checking, step: Expr, accuVar: string, place: 
   const value = known ? inferAs(checking, added, place, wanted) : checking.infer(checking, added, place, undefined);
   const gathered = checking.infer(checking, first, place, undefined);
   const type = known ? listOf(wanted.type) : gatheredType(checking, gathered.type, value.type);
-  return { type, node: makeCall(checking, step, "@append", [gathered.node, value.node]) };
+  return { type, node: makeCall(checking, step, "@append", [gathered.node, makeList(checking, added, [value.node])]) };
 }
 
 function gatheredType(checking: Checking, gathered: CelType, value: CelType): CelType {

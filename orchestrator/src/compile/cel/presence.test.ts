@@ -214,6 +214,18 @@ describe("numbers", () => {
   });
 });
 
+test("an Any of a type that nobody here knows is passed on as it is", () => {
+  const any = new BinaryWriter().tag(1, WireType.LengthDelimited).string("example.org/nobody.Knows").finish();
+  const known = new BinaryWriter().tag(6, WireType.LengthDelimited).bytes(any).finish();
+  const input = new BinaryWriter().tag(3, WireType.LengthDelimited).bytes(known).finish();
+  const kept = mapping("input.known.any", "google.protobuf.Any", everything, input);
+  expect(kept.kind === "value" && hex(kept.value.bytes)).toBe(hex(any));
+  const listed = mapping("[input.known.any].map(a, a)", "list(google.protobuf.Any)", everything, input);
+  expect(listed.kind === "value" && hex(listed.value.bytes)).toBe(`0a1a${hex(any)}`);
+  const copied = mapping("{any: input.known.any}", "kinds.v1.Known", everything, input);
+  expect(copied.kind === "value" && hex(copied.value.bytes)).toBe(hex(known));
+});
+
 test("text that is cut inside a character is refused", () => {
   expect(built("{string: '😀'.substring(0, 1)}", "kinds.v1.Plain")).toContain("the text is not Unicode");
 });

@@ -109,7 +109,11 @@ function mayBeEmpty(inside: Frame): boolean {
 function name(walk: Walk, token: Token): Expecting | Issue {
   const literal = token.text === "true" || token.text === "false" || token.text === "null";
   if (!literal && reservedWords.has(token.text)) {
-    return syntaxIssue(`'${token.text}' is a reserved word`, "name it otherwise", token.start, token.text.length);
+    const hint =
+      top(walk).kind === "map" && top(walk).atKey
+        ? `as a field's name it needs quotes: "${token.text}"`
+        : "name it otherwise";
+    return syntaxIssue(`'${token.text}' is a reserved word`, hint, token.start, token.text.length);
   }
   return took(walk, !literal, !literal);
 }
@@ -134,6 +138,7 @@ function fieldKey(walk: Walk, token: Token): Expecting | Issue {
       token.end - token.start,
     );
   if (token.kind !== "identifier") return missingOperand(behind(walk), token, top(walk));
+  if (unselectable.has(token.text)) return unreadable(token);
   if (next.text !== ":")
     return syntaxIssue(
       `':' is expected after '${token.text}', found ${describe(next)}`,
@@ -170,7 +175,7 @@ function operator(walk: Walk): Expecting | Issue {
   }
   switch (token.text) {
     case ".":
-      return select(walk, token);
+      return select(walk);
     case "(":
       return walk.callable ? descend(walk, "call", token) : missingOperator(behind(walk), token, inside);
     case "[":
@@ -193,7 +198,7 @@ function operator(walk: Walk): Expecting | Issue {
   }
 }
 
-function select(walk: Walk, token: Token): Expecting | Issue {
+function select(walk: Walk): Expecting | Issue {
   const field = peek(walk, 1);
   if (field.text === "?") return optional(field, "a field that may be missing ('a.?b')");
   if (field.kind !== "identifier") {
@@ -204,9 +209,17 @@ function select(walk: Walk, token: Token): Expecting | Issue {
       field.end - field.start,
     );
   }
+  if (unselectable.has(field.text)) return unreadable(field);
   walk.at += 1;
-  const before = walk.qualified;
-  return took(walk, before && token.text === ".", true);
+  return took(walk, walk.qualified, true);
+}
+
+/** Words that the grammar wants for itself even behind a dot. */
+const unselectable: ReadonlySet<string> = new Set(["in", "true", "false", "null"]);
+
+function unreadable(field: Token): Issue {
+  const message = `a field named '${field.text}' can't be named like this`;
+  return syntaxIssue(message, `in a map literal it can be set: {"${field.text}": …}`, field.start, field.text.length);
 }
 
 function condition(walk: Walk, token: Token, inside: Frame): Expecting | Issue {

@@ -13,7 +13,8 @@ const identifier = /[A-Za-z_][A-Za-z0-9_]*/y;
 const numeral = /0[xX][0-9a-fA-F]+[uU]?|(?:\d+\.\d+|\.\d+|\d+)(?:[eE][+-]?\d+)?[uU]?/y;
 const symbol = /==|!=|<=|>=|&&|\|\||[-+*/%!<>=&|?:.,()[\]{}]/y;
 const quote = /(?:[rR][bB]?|[bB][rR]?)?("""|'''|"|')/y;
-const escape = /\\(?:[abfnrtv\\?"'`]|[xX][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-3][0-7]{2})/y;
+const escape =
+  /\\(?:[abfnrtv\\?"'`]|[xX][0-9a-fA-F]{2}|u(?![dD][89a-fA-F])[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-3][0-7]{2})/y;
 
 /** Cuts an expression into its words, an "end" behind them; or says where it can't. */
 export function tokenize(source: string): readonly Token[] | Issue {

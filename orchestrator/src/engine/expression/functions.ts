@@ -78,15 +78,15 @@ export const standardFunctions: readonly CelFunc[] = [
 
 const growing = new WeakMap<CelList, CelInput[]>();
 
-/** Adds to a list that only a macro's accumulator holds, so it may grow in place: the library's sum of lists is quadratic. */
-function append(list: CelValue, item: CelValue): CelList {
-  if (!isCelList(list)) throw new Error("a list is expected");
+/** Adds a list of one (an Any would be opened on its way in) to a list that only a macro's accumulator holds, so it may grow in place: the library's sum of lists is quadratic. */
+function append(list: CelValue, added: CelValue): CelList {
+  if (!isCelList(list) || !isCelList(added)) throw new Error("a list is expected");
   const elements = growing.get(list);
   if (elements !== undefined) {
-    elements.push(item);
+    elements.push(...added);
     return list;
   }
-  const fresh: CelInput[] = [...list, item];
+  const fresh: CelInput[] = [...list, ...added];
   const grown = celList(fresh);
   growing.set(grown, fresh);
   return grown;

@@ -1,4 +1,4 @@
-import { isCelError, plan } from "@bufbuild/cel";
+import { isCelError, isCelList, plan } from "@bufbuild/cel";
 import type { CelResult, CelValue } from "@bufbuild/cel";
 import { ExprSchema } from "@bufbuild/cel-spec/cel/expr/syntax_pb.js";
 import { fromBinary, isMessage } from "@bufbuild/protobuf";
@@ -129,8 +129,11 @@ function toInstant(value: CelValue): Evaluated<RawValue> {
 }
 
 function toKept(form: KeptForm): (value: CelValue) => Evaluated<RawValue> {
+  const isAny = form.type === "google.protobuf.Any";
   return (value) => {
-    const kept = { type: form.type, bytes: form.encode(value) };
+    // The checker wraps an Any in a list, because one that is yielded bare is opened.
+    const yielded = isAny && isCelList(value) ? (value.get(0) ?? null) : value;
+    const kept = { type: form.type, bytes: form.encode(yielded) };
     return { kind: "value", value: { kind: "kept", value: kept } };
   };
 }
