@@ -308,6 +308,16 @@ test("deploy tells what changed, and shows what is wrong as check does, with exi
   const here = await stage.sidestep(["deploy", wrong]);
   expect([here.code, here.out]).toEqual([10, ""]);
   expect(here.err).toMatch(/hello\.proto:\d+:\d+/);
+  const found = {
+    diagnostics: [{ severity: "ERROR", code: expect.stringMatching(/^SIDESTEP/), line: expect.any(Number) }],
+  };
+  for (const command of ["check", "deploy"]) {
+    const json = await stage.sidestep([command, wrong, "-o", "json"]);
+    expect([json.code, JSON.parse(json.out)]).toEqual([
+      10,
+      expect.objectContaining({ diagnostics: [expect.objectContaining(found.diagnostics[0])] }),
+    ]);
+  }
 });
 
 /** Misspells the first field that an expression reads. */

@@ -1,15 +1,13 @@
-import { compileImage } from "../../orchestrator/src/compile/compileImage.ts";
 import { DeployedWorkflow_Change as Change, DeployResponse } from "../../proto/gen/sidestep/v1/definitions.ts";
 import { DeployDiagnostics, Diagnostic_Severity } from "../../proto/gen/sidestep/v1/diagnostic.ts";
 import type { ServiceError } from "@grpc/grpc-js";
 import type { Diagnostic } from "../../proto/gen/sidestep/v1/diagnostic.ts";
-import { readFile } from "node:fs/promises";
-import { buildImage } from "./buildImage.ts";
-import type { ProtoSources } from "./buildImage.ts";
 import { printDiagnostics } from "./check.ts";
 import { CliFailure, errorDetails, exit } from "./failure.ts";
 import { openFrontClient } from "./frontClient.ts";
 import { bytesToJson, toRegistry } from "./messageJson.ts";
+import { readSource } from "./source.ts";
+import type { Source } from "./source.ts";
 import { tableText } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -24,27 +22,24 @@ export interface DeployOptions {
 
 const deployTimeoutMs = 60_000;
 
-/** Builds as `check` does and deploys; wrong definitions are shown as `check` shows them. */
+/** Builds as `check` does and deploys; wrong definitions are shown as `check` shows them, or as JSON. */
 export async function deploy(options: DeployOptions, terminal: Terminal): Promise<void> {
-  const { image, sources } = await read(options, terminal);
-  const { diagnostics } = compileImage(image, sources === undefined ? {} : { sources: sources.texts });
-  if (diagnostics.some(({ severity }) => severity === Diagnostic_Severity.ERROR))
-    throw wrong(diagnostics, sources, options, terminal);
+  const source = await readSource(options.folder, options.descriptorSet);
+  const { image, diagnostics } = source;
+  if (image === undefined || hasError(diagnostics)) throw wrong(diagnostics, source, options, terminal);
   using client = openFrontClient(options.address);
   const request = { image: Buffer.from(image), dryRun: options.isDryRun };
   const answer = await client
     .call(client.definitions.deploy.bind(client.definitions), request, deployTimeoutMs)
     .catch((error: unknown) => {
       const found = diagnosticsOf(error);
-      throw found.length === 0 ? error : wrong(found, sources, options, terminal);
+      throw found.length === 0 ? error : wrong(found, source, options, terminal);
     });
   if (options.output === "json") {
-    terminal.out(
-      `${bytesToJson(toRegistry(), "sidestep.v1.DeployResponse", DeployResponse.encode(answer).finish())}\n`,
-    );
-    return;
+    const bytes = DeployResponse.encode(answer).finish();
+    return terminal.out(`${bytesToJson(toRegistry(), "sidestep.v1.DeployResponse", bytes)}\n`);
   }
-  show(answer.diagnostics, sources, terminal);
+  show(answer.diagnostics, source, terminal);
   if (answer.workflows.length === 0) terminal.err("no workflow found: no rpc has the option (sidestep.v1.workflow)\n");
   const rows = answer.workflows.map(({ workflow, version, change }) => [
     workflow,
@@ -54,48 +49,40 @@ export async function deploy(options: DeployOptions, terminal: Terminal): Promis
   if (rows.length > 0) terminal.out(tableText(["WORKFLOW", "VERSION", options.isDryRun ? "WOULD BE" : "IS"], rows));
 }
 
-interface Source {
-  readonly image: Uint8Array;
-  readonly sources: ProtoSources | undefined;
+/** What `check` finds as a sidestep.v1.DeployDiagnostics; true when there is an error in it. */
+export async function checkAsJson(
+  folder: string,
+  descriptorSet: string | undefined,
+  terminal: Terminal,
+): Promise<boolean> {
+  const { diagnostics } = await readSource(folder, descriptorSet);
+  printJson(diagnostics, terminal);
+  return hasError(diagnostics);
 }
 
-async function read({ folder, descriptorSet, ...options }: DeployOptions, terminal: Terminal): Promise<Source> {
-  if (descriptorSet !== undefined) {
-    const image = await readFile(descriptorSet).catch((error: unknown) => {
-      const reason = error instanceof Error ? error.message : String(error);
-      const next = "make one with `buf build --as-file-descriptor-set -o image.binpb`";
-      throw new CliFailure(exit.error, `the descriptor set can't be read: ${reason}`, descriptorSet, next, error);
-    });
-    return { image: new Uint8Array(image), sources: undefined };
-  }
-  const built = await buildImage(folder);
-  switch (built.kind) {
-    case "built":
-      return built;
-    case "wrong":
-      throw wrong(built.diagnostics, built.sources, { ...options, folder, descriptorSet }, terminal);
-    case "failed":
-      throw new CliFailure(exit.error, built.what, built.where, built.next);
-  }
+function hasError(diagnostics: readonly Diagnostic[]): boolean {
+  return diagnostics.some(({ severity }) => severity === Diagnostic_Severity.ERROR);
 }
 
 function wrong(
   diagnostics: readonly Diagnostic[],
-  sources: ProtoSources | undefined,
-  { folder, descriptorSet }: DeployOptions,
+  source: Source,
+  { folder, descriptorSet, output }: DeployOptions,
   terminal: Terminal,
 ): CliFailure {
-  show(diagnostics, sources, terminal);
+  if (output === "json") printJson(diagnostics, terminal);
+  else show(diagnostics, source, terminal);
   const count = `${diagnostics.length} ${diagnostics.length === 1 ? "finding" : "findings"}`;
-  return new CliFailure(
-    exit.findings,
-    `nothing was deployed: ${count}`,
-    descriptorSet ?? folder,
-    "mend what is shown above; docs/errors.md explains each code",
-  );
+  const next = "mend what is shown above; docs/errors.md explains each code";
+  return new CliFailure(exit.findings, `nothing was deployed: ${count}`, descriptorSet ?? folder, next);
 }
 
-function show(diagnostics: readonly Diagnostic[], sources: ProtoSources | undefined, terminal: Terminal): void {
+function printJson(diagnostics: readonly Diagnostic[], terminal: Terminal): void {
+  const bytes = DeployDiagnostics.encode({ diagnostics }).finish();
+  terminal.out(`${bytesToJson(toRegistry(), "sidestep.v1.DeployDiagnostics", bytes)}\n`);
+}
+
+function show(diagnostics: readonly Diagnostic[], { sources }: Source, terminal: Terminal): void {
   printDiagnostics(diagnostics, sources, { color: terminal.colors.err, out: (text) => terminal.err(`${text}\n`) });
 }
 

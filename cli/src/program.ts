@@ -74,12 +74,22 @@ function addDefinitions(
     .description("check the workflows of a folder; exit code 10 when something is wrong")
     .argument("[folder]", "folder of .proto files", ".")
     .option("--descriptor-set <file>", "check a google.protobuf.FileDescriptorSet instead")
+    .addOption(outputOption())
     .addHelpText("after", example("sidestep check examples/order/proto"))
-    .action(async (folder: string, { descriptorSet }: { readonly descriptorSet?: string }) => {
-      // The compiler takes longer to load than most commands take to run.
-      const { check } = await import("./check.ts");
-      end(await check(folder, { descriptorSet, color: terminal.colors.out, out: line }));
-    });
+    .action(
+      async (
+        folder: string,
+        { descriptorSet, output }: Pick<Shown, "output"> & { readonly descriptorSet?: string },
+      ) => {
+        // The compiler takes longer to load than most commands take to run.
+        if (output === "json") {
+          const { checkAsJson } = await import("./deploy.ts");
+          return end((await checkAsJson(folder, descriptorSet, terminal)) ? exit.findings : exit.ok);
+        }
+        const { check } = await import("./check.ts");
+        return end(await check(folder, { descriptorSet, color: terminal.colors.out, out: line }));
+      },
+    );
   withAddress(program.command("deploy"))
     .description("check and deploy the workflows of a folder, all or none")
     .argument("[folder]", "folder of .proto files", ".")
