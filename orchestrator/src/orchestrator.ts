@@ -26,7 +26,7 @@ import { DefinitionStoreError } from "./processor/definitionStore.ts";
 import type { DefinitionStore } from "./processor/definitionStore.ts";
 import { openDefinitions } from "./processor/definitions.ts";
 import type { Definitions } from "./processor/definitions.ts";
-import { partitionCount } from "./processor/layout.ts";
+import { partitionCount } from "../../proto/wire/layout.ts";
 import { openProcessor } from "./processor/processor.ts";
 import type { Processor } from "./processor/processor.ts";
 import { toTraceStart } from "./projection/traceContext.ts";

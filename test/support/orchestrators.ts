@@ -160,6 +160,8 @@ export async function openFakeSidecar(url: string, behaviour: Behaviour = () => 
   const publisher = openPublisher(nats.connection);
   const id = randomUUID();
   const calls: string[] = [];
+  /** Called, and their outcome not stored yet. */
+  const inHands = new Set<string>();
   const waiting: { readonly count: number; readonly resolve: () => void }[] = [];
   const consumer = await jetstream(nats.connection).consumers.get(names.tasksStream, names.taskConsumer(service));
   const messages = await consumer.consume({ max_messages: 100, expires: 5000, idle_heartbeat: 500 });
@@ -168,16 +170,26 @@ export async function openFakeSidecar(url: string, behaviour: Behaviour = () => 
     const { attempt } = task;
     if (attempt === undefined) throw new Error("a task without attempt");
     const delivery = message.info.deliveryCount;
-    if (task.recheck || delivery > 1) {
+    const key = attemptKey(toHex(task.runId), attempt);
+    if (inHands.has(key)) return message.nak(100);
+    const storedMs = message.info.timestampNanos / 1e6;
+    // A server that was killed has forgotten young delivery counts.
+    const isOld = storedMs < nats.connectedAtMs() || storedMs - task.issuedAtMs > 1000 || Date.now() - storedMs > 1000;
+    if (task.recheck || delivery > 1 || isOld) {
       const verdict = await ask(nats, id, task, delivery);
       if (verdict === AskReply_Verdict.CLOSED) return message.ack();
       if (verdict !== AskReply_Verdict.OPEN) return message.nak(100);
     }
-    calls.push(attemptKey(toHex(task.runId), attempt));
+    calls.push(key);
+    inHands.add(key);
     for (const { count, resolve } of waiting) if (calls.length >= count) resolve();
     const result = await behaviour(task, delivery);
-    if (result === "drop") return;
+    if (result === "drop") {
+      inHands.delete(key);
+      return;
+    }
     await report(publisher, id, task, delivery, result);
+    inHands.delete(key);
     message.ack();
   };
   const loop = (async () => {

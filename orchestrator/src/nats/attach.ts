@@ -3,7 +3,7 @@ import type { Names } from "../../../proto/wire/subjects.ts";
 import type { Log } from "../../../runtime/src/log.ts";
 import type { Nats } from "../../../runtime/src/natsConnection.ts";
 import { openPublisher } from "../../../runtime/src/publisher.ts";
-import { partitionCount } from "../processor/layout.ts";
+import { partitionCount } from "../../../proto/wire/layout.ts";
 import type { Ports } from "../processor/processor.ts";
 import { agreeOnLayouts, agreeOnSecret } from "./cluster.ts";
 import { openDirectGets } from "./directGet.ts";

@@ -34,20 +34,40 @@ export type Wanted =
 const noSuchMessage = 10037;
 const requestTimeoutMs = 5000;
 
+/** What we read of the answers of the JetStream API; each request fills some of it. */
+export interface JetStreamAnswer {
+  readonly error?: { readonly code: number; readonly err_code?: number; readonly description?: string };
+  readonly config?: object;
+  /** When the stream or consumer was made. */
+  readonly created?: string;
+  readonly state?: { readonly last_seq: number; readonly subjects?: Readonly<Record<string, number>> };
+  readonly message?: StoredAnswer;
+  readonly streams?: readonly string[];
+  readonly consumers?: readonly string[];
+}
+
+interface StoredAnswer {
+  readonly seq: number;
+  readonly subject: string;
+  readonly data?: string;
+  readonly hdrs?: string;
+  readonly time: string;
+}
+
 /** One request to the JetStream API, as raw JSON: the client's typed calls drop options silently. Throws JetStreamFailure. */
-export async function askJetStream<Answer extends object>(
+export async function askJetStream(
   connection: NatsConnection,
   verb: string,
   body: object | undefined,
   timeoutMs = requestTimeoutMs,
-): Promise<Answer> {
+): Promise<JetStreamAnswer> {
   const payload = body === undefined ? "" : JSON.stringify(body);
   const message = await connection
     .request(`$JS.API.${verb}`, payload, { timeout: timeoutMs })
     .catch((error: unknown) => {
       throw toFailure(verb, error);
     });
-  return parseAnswer<Answer>(verb, message.data);
+  return parseAnswer(verb, message.data);
 }
 
 /** Reads from the stream's leader: what decides is never read from a replica. Undefined: there is no such message. */
@@ -58,12 +78,9 @@ export async function readFromLeader(
   timeoutMs = requestTimeoutMs,
 ): Promise<StoredMessage | undefined> {
   try {
-    const { message } = await askJetStream<MessageAnswer>(
-      connection,
-      `STREAM.MSG.GET.${stream}`,
-      toGetRequest(wanted),
-      timeoutMs,
-    );
+    const verb = `STREAM.MSG.GET.${stream}`;
+    const { message } = await askJetStream(connection, verb, toGetRequest(wanted), timeoutMs);
+    if (message === undefined) throw new JetStreamFailure(`NATS answered ${verb} without a message`, 0, true);
     return {
       sequence: message.seq,
       subject: message.subject,
@@ -98,16 +115,6 @@ export function parseTimeMs(time: string): number {
   return Date.parse(time);
 }
 
-interface MessageAnswer {
-  readonly message: {
-    readonly seq: number;
-    readonly subject: string;
-    readonly data?: string;
-    readonly hdrs?: string;
-    readonly time: string;
-  };
-}
-
 function toGetRequest(wanted: Wanted): object {
   switch (wanted.kind) {
     case "last":
@@ -126,11 +133,11 @@ function toFailure(verb: string, error: unknown): JetStreamFailure {
 }
 
 /** The one parse function of this edge: an answer of the JetStream API, trusted to have its documented shape. */
-function parseAnswer<Answer extends object>(verb: string, data: Uint8Array): Answer {
-  const answer = JSON.parse(Buffer.from(data).toString()) as Answer & {
-    readonly error?: { readonly code: number; readonly err_code?: number; readonly description?: string };
-  };
+function parseAnswer(verb: string, data: Uint8Array): JetStreamAnswer {
+  const parsed: unknown = JSON.parse(Buffer.from(data).toString());
+  const answer: JetStreamAnswer = typeof parsed === "object" && parsed !== null ? parsed : {};
   if (answer.error === undefined) return answer;
   const { code, err_code: number = code, description = "" } = answer.error;
-  throw new JetStreamFailure(`NATS refused ${verb}: ${description} (${number})`, number, code === 503 || code === 429 || code === 408);
+  const isPassing = code === 503 || code === 429 || code === 408;
+  throw new JetStreamFailure(`NATS refused ${verb}: ${description} (${number})`, number, isPassing);
 }

@@ -39,104 +39,126 @@ interface Consumer {
  * stands still for 25 to 45 s after the death of a stream's leader.
  */
 export function openLogReader(nats: Nats, options: LogReaderOptions): LogReader {
-  const { connection } = nats;
-  const { stream, log } = options;
-  const closed = new AbortController();
-  let next = options.from;
-  let consumer: Consumer | undefined;
-  let heardMs = Date.now();
-  let generation = 0;
-  let isRenewing = false;
+  return new Reader(nats, options);
+}
 
-  const pull = (): void => {
-    if (consumer === undefined || consumer.open > 0 || !nats.isConnected()) return;
-    const batch = Math.min(pullMax, options.room());
+class Reader implements LogReader {
+  readonly #nats: Nats;
+  readonly #options: LogReaderOptions;
+  readonly #closed = new AbortController();
+  readonly #watchdog: NodeJS.Timeout;
+  readonly #stopListening: () => void;
+  #next: number;
+  #consumer: Consumer | undefined;
+  #heardMs = Date.now();
+  #generation = 0;
+  #isRenewing = false;
+
+  constructor(nats: Nats, options: LogReaderOptions) {
+    this.#nats = nats;
+    this.#options = options;
+    this.#next = options.from;
+    this.#watchdog = setInterval(() => this.#watch(), lookEveryMs);
+    this.#stopListening = nats.onReconnect(() => void this.#renew("a reconnect"));
+    void this.#renew("opened");
+  }
+
+  next(): number {
+    return this.#next;
+  }
+
+  pull(): void {
+    const consumer = this.#consumer;
+    if (consumer === undefined || consumer.open > 0 || !this.#nats.isConnected()) return;
+    const batch = Math.min(pullMax, this.#options.room());
     if (batch <= 0) return;
     consumer.open = batch;
-    heardMs = Date.now();
+    this.#heardMs = Date.now();
     const request = { batch, expires: expiresMs * 1e6, idle_heartbeat: heartbeatMs * 1e6 };
-    connection.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer.name}`, JSON.stringify(request), {
-      reply: consumer.subscription.getSubject(),
-    });
-  };
+    const subject = `$JS.API.CONSUMER.MSG.NEXT.${this.#options.stream}.${consumer.name}`;
+    this.#nats.connection.publish(subject, JSON.stringify(request), { reply: consumer.subscription.getSubject() });
+  }
 
-  const take = (message: Msg, place: Place): void => {
+  [Symbol.dispose](): void {
+    this.#closed.abort();
+    this.#generation++;
+    clearInterval(this.#watchdog);
+    this.#stopListening();
+    if (this.#consumer !== undefined) drop(this.#nats, this.#options.stream, this.#consumer);
+    this.#consumer = undefined;
+  }
+
+  #watch(): void {
+    if (!this.#nats.isConnected()) return;
+    if (this.#consumer === undefined) {
+      if (!this.#isRenewing) void this.#renew("the last try failed");
+    } else if (this.#consumer.open === 0) this.pull();
+    else if (Date.now() - this.#heardMs > silenceMaxMs) void this.#renew("silence");
+  }
+
+  #take(message: Msg, place: Place): void {
+    const consumer = this.#consumer;
     if (consumer === undefined) return;
     consumer.delivered++;
     consumer.open--;
     if (place.delivered !== consumer.delivered) {
-      void renew("a gap");
+      void this.#renew("a gap");
       return;
     }
-    if (place.sequence >= next) {
-      next = place.sequence + 1;
+    if (place.sequence >= this.#next) {
+      this.#next = place.sequence + 1;
       // The client's bytes are part of what came over the socket; a state that kept them would keep all of it.
       const data = message.data.slice();
-      options.onMessage({ sequence: place.sequence, storedMs: place.storedMs, subject: message.subject, data });
+      this.#options.onMessage({ sequence: place.sequence, storedMs: place.storedMs, subject: message.subject, data });
     }
-    if (consumer !== undefined && consumer.open <= 0) pull();
-  };
+    if (consumer.open <= 0) this.pull();
+  }
 
-  const onStatus = (message: Msg): void => {
-    const code = message.headers?.code ?? 0;
-    if (code === 100 || consumer === undefined) return;
-    consumer.open = 0;
-    if (code === 409) void renew(message.headers?.description ?? "status 409");
-    else if (code === 503) void renew("the consumer is gone");
-    else pull();
-  };
+  #onStatus({ headers }: Msg): void {
+    const code = headers?.code ?? 0;
+    if (code === 100 || this.#consumer === undefined) return;
+    this.#consumer.open = 0;
+    if (code === 409) void this.#renew(headers?.description ?? "status 409");
+    else if (code === 503) void this.#renew("the consumer is gone");
+    else this.pull();
+  }
 
-  const renew = async (reason: string): Promise<void> => {
-    const mine = ++generation;
-    isRenewing = true;
-    const old = consumer;
-    consumer = undefined;
-    if (old !== undefined) {
-      drop(nats, stream, old);
-      log.debug("reads the log by a new consumer", { stream, next, reason });
+  async #renew(reason: string): Promise<void> {
+    const { stream, log } = this.#options;
+    const mine = ++this.#generation;
+    this.#isRenewing = true;
+    if (this.#consumer !== undefined) {
+      drop(this.#nats, stream, this.#consumer);
+      this.#consumer = undefined;
+      log.debug("reads the log by a new consumer", { stream, next: this.#next, reason });
     }
     const name = `reader${nuid.next()}`;
-    const made = await untilAnswered(() => makeConsumer(nats, stream, name, next), closed.signal).catch((error: unknown) => {
-      if (!closed.signal.aborted) log.error("the log can't be read", { stream, error });
-      return undefined;
-    });
-    if (mine === generation) isRenewing = false;
-    if (made === undefined || mine !== generation || closed.signal.aborted) return;
-    const subscription = connection.subscribe(createInbox(), {
+    const { signal } = this.#closed;
+    const isMade = await untilAnswered(() => makeConsumer(this.#nats, stream, name, this.#next), signal).then(
+      () => true,
+      (error: unknown) => {
+        if (!signal.aborted) log.error("the log can't be read", { stream, error });
+        return false;
+      },
+    );
+    if (mine !== this.#generation) return;
+    this.#isRenewing = false;
+    if (isMade && !signal.aborted) this.#listen(name, mine);
+  }
+
+  #listen(name: string, mine: number): void {
+    const subscription = this.#nats.connection.subscribe(createInbox(), {
       callback: (error, message) => {
-        if (error !== null || mine !== generation) return;
-        heardMs = Date.now();
+        if (error !== null || mine !== this.#generation) return;
+        this.#heardMs = Date.now();
         const place = parsePlace(message.reply);
-        if (place === undefined) onStatus(message);
-        else take(message, place);
+        if (place === undefined) this.#onStatus(message);
+        else this.#take(message, place);
       },
     });
-    consumer = { name, subscription, delivered: 0, open: 0 };
-    pull();
-  };
-
-  const watchdog = setInterval(() => {
-    if (!nats.isConnected()) return;
-    if (consumer === undefined) {
-      if (!isRenewing) void renew("the last try failed");
-    } else if (consumer.open === 0) pull();
-    else if (Date.now() - heardMs > silenceMaxMs) void renew("silence");
-  }, lookEveryMs);
-  const stopListening = nats.onReconnect(() => void renew("a reconnect"));
-  void renew("opened");
-
-  return {
-    pull,
-    next: () => next,
-    [Symbol.dispose]: () => {
-      closed.abort();
-      generation++;
-      clearInterval(watchdog);
-      stopListening();
-      if (consumer !== undefined) drop(nats, stream, consumer);
-      consumer = undefined;
-    },
-  };
+    this.#consumer = { name, subscription, delivered: 0, open: 0 };
+    this.pull();
+  }
 }
 
 interface Place {

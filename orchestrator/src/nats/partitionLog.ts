@@ -50,15 +50,12 @@ export function toPartitionLog(access: LogAccess, partition: number): PartitionL
       append(runId, event, { headers: expectLastLine(expected), id: undefined, onConflict: "last" }, limits),
     writeOwner: (owner, epoch, signal) => writeOwner(access, partition, owner, epoch, signal),
     end: async () => {
-      const { state, created } = await askJetStream<InfoAnswer>(nats.connection, `STREAM.INFO.${stream}`, undefined);
+      const verb = `STREAM.INFO.${stream}`;
+      const { state, created } = await askJetStream(nats.connection, verb, undefined);
+      if (state === undefined || created === undefined) throw new JetStreamFailure(`NATS answered ${verb} without a state`, 0, true);
       return { lastSequence: state.last_seq, created };
     },
   };
-}
-
-interface InfoAnswer {
-  readonly created: string;
-  readonly state: { readonly last_seq: number; readonly subjects?: Readonly<Record<string, number>> };
 }
 
 const loadRounds = 5;
@@ -87,8 +84,8 @@ async function load(access: LogAccess, partition: number, runId: RunId): Promise
 async function countsOf({ nats, names }: LogAccess, partition: number, runId: RunId): Promise<Readonly<Record<string, number>>> {
   const filter = names.eventSubject(partition, runId).replace(/e$/, "*");
   const request = { subjects_filter: filter };
-  const { state } = await askJetStream<InfoAnswer>(nats.connection, `STREAM.INFO.${names.logStream(partition)}`, request);
-  return state.subjects ?? {};
+  const { state } = await askJetStream(nats.connection, `STREAM.INFO.${names.logStream(partition)}`, request);
+  return state?.subjects ?? {};
 }
 
 async function readAllFromLeader(nats: Nats, stream: string, subject: string): Promise<readonly LogMessage[]> {
@@ -101,8 +98,8 @@ async function readAllFromLeader(nats: Nats, stream: string, subject: string): P
   }
 }
 
-function inOrder(messages: LogMessage[]): readonly LogMessage[] {
-  return messages.sort((a, b) => a.sequence - b.sequence);
+function inOrder(messages: readonly LogMessage[]): readonly LogMessage[] {
+  return messages.toSorted((a, b) => a.sequence - b.sequence);
 }
 
 async function readPositions({ nats, names }: LogAccess, partition: number, runId: RunId): Promise<Positions> {

@@ -66,23 +66,13 @@ export async function ensureTaskConsumer(connection: NatsConnection, names: Name
   await ensureConsumer(connection, names.tasksStream, taskConsumer(names, service));
 }
 
-/** When a stream was made, as JetStream prints it: tells another incarnation of it. */
-export async function streamCreated(connection: NatsConnection, stream: string): Promise<string> {
-  return (await askJetStream<StreamAnswer>(connection, `STREAM.INFO.${stream}`, undefined)).created;
-}
-
-interface StreamAnswer {
-  readonly config: object;
-  readonly created: string;
-}
-
 async function ensureStream(connection: NatsConnection, wanted: StreamConfig): Promise<void> {
-  const made = await askJetStream<StreamAnswer>(connection, `STREAM.CREATE.${wanted.name}`, wanted).catch(
+  const made = await askJetStream(connection, `STREAM.CREATE.${wanted.name}`, wanted).catch(
     async (error: unknown) => {
       if (!(error instanceof JetStreamFailure) || error.code !== nameInUse) throw error;
-      const found = await askJetStream<StreamAnswer>(connection, `STREAM.INFO.${wanted.name}`, undefined);
+      const found = await askJetStream(connection, `STREAM.INFO.${wanted.name}`, undefined);
       if (differences(wanted, found.config).length === 0) return found;
-      return askJetStream<StreamAnswer>(connection, `STREAM.UPDATE.${wanted.name}`, { ...found.config, ...wanted });
+      return askJetStream(connection, `STREAM.UPDATE.${wanted.name}`, { ...found.config, ...wanted });
     },
   );
   assertAsWanted(`stream ${wanted.name}`, wanted, made.config);
@@ -90,7 +80,7 @@ async function ensureStream(connection: NatsConnection, wanted: StreamConfig): P
 
 async function ensureConsumer(connection: NatsConnection, stream: string, wanted: ConsumerConfig): Promise<void> {
   const name = wanted.durable_name;
-  const made = await askJetStream<StreamAnswer>(connection, `CONSUMER.CREATE.${stream}.${name}.${String(wanted["filter_subject"])}`, {
+  const made = await askJetStream(connection, `CONSUMER.CREATE.${stream}.${name}.${String(wanted["filter_subject"])}`, {
     stream_name: stream,
     config: { name, ...wanted },
     action: "",
@@ -99,7 +89,7 @@ async function ensureConsumer(connection: NatsConnection, stream: string, wanted
 }
 
 /** Servers ignore what they don't know in silence, so what they made is compared with what was asked for. */
-function assertAsWanted(what: string, wanted: object, found: object): void {
+function assertAsWanted(what: string, wanted: object, found: object | undefined): void {
   const wrong = differences(wanted, found);
   if (wrong.length === 0) return;
   throw new Error(

@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { expect, test } from "vitest";
 import { parseRunId } from "../../../proto/wire/runId.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
@@ -16,7 +17,9 @@ const event = Buffer.from("event");
 const limits = { signal: new AbortController().signal };
 
 function makeRunId(digit: string): RunId {
-  return parseRunId(digit.repeat(32)) ?? expect.fail("no run id");
+  const runId = parseRunId(digit.repeat(32));
+  assert(runId !== undefined);
+  return runId;
 }
 
 async function openLog(url: string) {

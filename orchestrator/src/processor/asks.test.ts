@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { expect, test } from "vitest";
 import { OwnerRecord } from "../../../proto/gen/sidestep/internal/v1/record.ts";
 import { AskReply_Verdict, Outcome } from "../../../proto/gen/sidestep/internal/v1/task.ts";
@@ -93,6 +94,7 @@ test("after a takeover the new owner answers for attempts of the old one", async
   await expect.poll(() => second.processor.owned(), { timeout: 10_000 }).toEqual([0]);
   await expect.poll(() => ask(second.nats, "one", task, 2), { timeout: 5000 }).toBe(OPEN);
   await using _sidecar = await openFakeSidecar(server.url);
-  const runId = parseRunId(task.runId) ?? expect.fail("no run id");
+  const runId = parseRunId(task.runId);
+  assert(runId !== undefined);
   expect(await second.processor.front.wait(runId, within())).toMatchObject({ kind: "ended" });
 });

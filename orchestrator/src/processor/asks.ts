@@ -13,27 +13,24 @@ const grantMs = 8000;
 const foldTimeoutMs = 2000;
 const grantsMax = 64;
 
-/** What an answer is drawn from. */
-export interface AskGround {
-  /** The takeover is over, the log is read on. */
-  readonly isWorking: () => boolean;
-  readonly residents: Residents;
-  readonly position: () => number;
-}
-
 /**
  * May this attempt run? Only an owner with a live lease says, after it has read from the log's leader how far the run has come and that it
  * is still the owner, and has folded up to there. Everything unsure is "not now"; unknown is never "closed".
  */
-export async function verdictOn(owner: Ownership, ground: AskGround, ask: Ask): Promise<AskReply_Verdict> {
+export async function verdictOn(
+  owner: Ownership,
+  residents: Residents,
+  ask: Ask,
+  position: () => number,
+): Promise<AskReply_Verdict> {
   owner.counts.asks++;
   const runId = parseRunId(ask.runId);
-  if (runId === undefined || ask.attempt === undefined || !ground.isWorking() || !owner.isLive()) return AskReply_Verdict.NOT_NOW;
+  if (runId === undefined || ask.attempt === undefined || !owner.isLive()) return AskReply_Verdict.NOT_NOW;
   const key = attemptKey(runId, ask.attempt);
   if (!owner.credentials.isAuthentic(key, ask.token)) return AskReply_Verdict.NOT_NOW;
   const positions = await owner.log.positions(runId);
   if (positions.ownerEpoch !== owner.epoch) return AskReply_Verdict.NOT_NOW;
-  const run = await foldedUpTo(ground, runId, Math.max(positions.event, positions.outcome));
+  const run = await foldedUpTo(residents, position, runId, Math.max(positions.event, positions.outcome));
   if (run?.state === undefined || run.phase !== "ready" || run.state.phase === "unstarted") return AskReply_Verdict.NOT_NOW;
   if (!owner.isLive() || owner.signal.aborted) return AskReply_Verdict.NOT_NOW;
   switch (attemptStanding(run.state, ask.attempt)) {
@@ -47,13 +44,12 @@ export async function verdictOn(owner: Ownership, ground: AskGround, ask: Ask): 
     case "open":
       // Its claim should have been folded by now: it did not count.
       if (ask.claimed) return AskReply_Verdict.NOT_NOW;
-      return grant(run, key, ask.sidecarId);
+      return grant(run, key, ask.sidecarId, owner.now());
   }
 }
 
-function grant(run: ResidentRun, key: string, sidecarId: string): AskReply_Verdict {
+function grant(run: ResidentRun, key: string, sidecarId: string, atMs: number): AskReply_Verdict {
   const grants = (run.grants ??= new Map());
-  const atMs = Date.now();
   const last = grants.get(key);
   if (last !== undefined && last.sidecarId !== sidecarId && atMs - last.atMs < grantMs) return AskReply_Verdict.BUSY;
   grants.delete(key);
@@ -65,7 +61,12 @@ function grant(run: ResidentRun, key: string, sidecarId: string): AskReply_Verdi
   return AskReply_Verdict.OPEN;
 }
 
-async function foldedUpTo({ residents, position }: AskGround, runId: RunId, sequence: number): Promise<ResidentRun | undefined> {
+async function foldedUpTo(
+  residents: Residents,
+  position: () => number,
+  runId: RunId,
+  sequence: number,
+): Promise<ResidentRun | undefined> {
   if (sequence === 0) return undefined;
   // A run that is loaded before the loop has read so far would have its latest records in the mailbox only later.
   const run = await residents.ensure(runId);

@@ -21,6 +21,7 @@ export interface AssignmentOptions {
   readonly isConnected: () => boolean;
   /** Without a beat for so long an orchestrator counts as dead. */
   readonly silenceMs: number;
+  readonly now: () => number;
   readonly logger: Log;
   readonly toHolding: (partition: number) => HoldingOptions;
   /** Told when a partition begins to be worked on; what it returns is disposed of at its end. */
@@ -32,7 +33,7 @@ const retakeAfterMs = 5000;
 
 /** Beats, and takes every partition that is free: never owned, released, or of an orchestrator that has fallen silent. */
 export function openAssignment(options: AssignmentOptions): Assignment {
-  const { orchestrator, leases, beats, logger } = options;
+  const { orchestrator, leases, beats, logger, now } = options;
   const holdings = new Map<number, Holding>();
   const taking = new Map<number, Promise<void>>();
   const declinedUntil = new Map<number, number>();
@@ -40,9 +41,9 @@ export function openAssignment(options: AssignmentOptions): Assignment {
   const beatMs = new Map<string, number>();
   let isReleasing = false;
   let wasConnected = false;
-  let listeningSinceMs = Date.now();
+  let listeningSinceMs = now();
 
-  const isSilent = (owner: string): boolean => Date.now() - Math.max(beatMs.get(owner) ?? 0, listeningSinceMs) > options.silenceMs;
+  const isSilent = (owner: string): boolean => now() - Math.max(beatMs.get(owner) ?? 0, listeningSinceMs) > options.silenceMs;
   const isFree = (found: LeaseRecord | undefined): boolean =>
     found === undefined || found.lease.owner === "" || found.lease.owner === orchestrator || isSilent(found.lease.owner);
 
@@ -57,7 +58,7 @@ export function openAssignment(options: AssignmentOptions): Assignment {
     void holding.over.then((why) => {
       holdings.delete(partition);
       served[Symbol.dispose]();
-      if (why.kind === "failed") declinedUntil.set(partition, Date.now() + retakeAfterMs);
+      if (why.kind === "failed") declinedUntil.set(partition, now() + retakeAfterMs);
       if (why.kind === "outdated") declinedUntil.set(partition, Infinity);
     });
     if (isReleasing) await holding.release();
@@ -70,11 +71,11 @@ export function openAssignment(options: AssignmentOptions): Assignment {
     if (!wasConnected) {
       // While the connection was down nobody's beats were heard.
       wasConnected = true;
-      listeningSinceMs = Date.now();
+      listeningSinceMs = now();
     }
     for (let partition = 0; partition < options.partitions; partition++) {
       if (isReleasing || holdings.has(partition) || taking.has(partition)) continue;
-      if ((declinedUntil.get(partition) ?? 0) > Date.now()) continue;
+      if ((declinedUntil.get(partition) ?? 0) > now()) continue;
       const taken = look(partition)
         .catch((error: unknown) => logger.warn("a lease can't be looked at now", { partition, error }))
         .finally(() => taking.delete(partition));
@@ -82,7 +83,7 @@ export function openAssignment(options: AssignmentOptions): Assignment {
     }
   };
   const listener = beats.listen((from, isRelease) => {
-    beatMs.set(from, Date.now());
+    beatMs.set(from, now());
     if (isRelease && from !== orchestrator) lookAtAll();
   });
   const timer = setInterval(() => {

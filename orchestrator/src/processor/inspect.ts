@@ -11,7 +11,7 @@ import { newRun } from "../engine/state.ts";
 import type { RunState } from "../engine/state.ts";
 import type { Credentials } from "./credentials.ts";
 import { toFact } from "./fact.ts";
-import { partitionOf } from "./layout.ts";
+import { partitionOf } from "../../../proto/wire/layout.ts";
 import type { PartitionLog, Plans } from "./ports.ts";
 import { startOf } from "./residents.ts";
 

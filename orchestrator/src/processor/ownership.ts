@@ -20,6 +20,7 @@ export interface Counts {
   asks: number;
 }
 
+/** Nothing has happened yet. */
 export function zeroCounts(): Counts {
   return {
     turns: 0,
@@ -77,6 +78,8 @@ export interface Ground {
   readonly observer: TurnObserver;
   readonly credentials: Credentials;
   readonly clock: LogClock;
+  /** This machine's clock, in milliseconds since 1970. */
+  readonly now: (this: void) => number;
   readonly counts: Counts;
   readonly bounds: Bounds;
   readonly logger: Log;

@@ -1,4 +1,5 @@
-import type { Ask, AskReply_Verdict, WaitReply, WaitRequest } from "../../../proto/gen/sidestep/internal/v1/task.ts";
+import { AskReply_Verdict } from "../../../proto/gen/sidestep/internal/v1/task.ts";
+import type { Ask, WaitReply, WaitRequest } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import { parseRunId } from "../../../proto/wire/runId.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
 import type { LogRecord } from "../engine/record.ts";
@@ -6,8 +7,8 @@ import { verdictOn } from "./asks.ts";
 import { execute, scheduleShortTimers } from "./execute.ts";
 import { toFact } from "./fact.ts";
 import type { Ground, Ownership } from "./ownership.ts";
-import type { LogMessage } from "./ports.ts";
-import { openResidents } from "./residents.ts";
+import type { LogMessage, LogReader } from "./ports.ts";
+import { Residents } from "./residents.ts";
 import type { ResidentRun } from "./residentRun.ts";
 import { takeOver } from "./takeover.ts";
 import type { Window } from "./takeover.ts";
@@ -18,13 +19,18 @@ import { answerOf, openWaiters, reply } from "./waiters.ts";
 export interface Partition {
   /** Answers a sidecar that asks whether an attempt may run. */
   ask(ask: Ask): Promise<AskReply_Verdict>;
-  /** Tells the end of a run, now or later, or that a request has been folded. `isLocal`: the caller stays until it is told. Returns how to wait no more. */
+  /**
+   * Tells the end of a run, now or later, or that a request has been folded. `isLocal`: the caller stays until it is told; others are told
+   * first that they are registered, and have to ask again. Returns how to wait no more.
+   */
   wait(request: Pick<WaitRequest, "runId" | "foldedSequence">, isLocal: boolean, tell: (reply: WaitReply) => void): () => void;
   /** Every command of the events up to here is durable. */
   checkpoint(): number;
   /** Sequence behind the last message that was read. */
   position(): number;
-  /** Stops reading and makes everything durable; true then: the checkpoint is what was read, and nothing behind it was carried out. */
+  /**
+   * Stops reading and makes everything durable; true then: the checkpoint is what was read, and nothing behind it was carried out.
+   */
   finish(): Promise<boolean>;
   /** Leaves it as it stands. */
   leave(): void;
@@ -43,201 +49,250 @@ const waiterKeptMs = 15_000;
 const absentAfterMs = 100;
 
 /**
- * Works on a partition: reads its log behind `window`, folds each run in order, hands out what the engine asks for. `onOvertaken` is told
- * when the log says that this must not go on.
+ * Works on a partition: reads its log behind the window's checkpoint, folds each run in order, hands out what the engine asks for.
+ * `onOvertaken` is told when the log or the clock says that this must not go on.
  */
 export function openPartition(ground: Ground, window: Window, onOvertaken: (why: Overtaken) => void): Partition {
-  const { log, bounds } = ground;
-  const unfinished = openUnfinished(window.checkpoint);
-  const owner: Ownership = {
-    ...ground,
-    unfinished,
-    endRefused: (run, expected) => {
-      refused.set(run.runId, expected);
-      if (run.seenEvent > expected) endAgain(run);
-    },
-    roomAgain: () => {
-      if (phase === "finishing" && unfinished.count() === 0) finished.resolve();
-      // Pulled again only when there is room for many: a pull for each event done would be a request for each event.
-      if (isStarved && roomNow() > bounds.unfinishedMax / 2) reader.pull();
-    },
-  };
-  const waiters = openWaiters();
-  let phase: "takingOver" | "live" | "finishing" | "left" = "takingOver";
-  /** Live messages that came while the takeover is not over. */
-  let ahead: LogMessage[] = [];
-  let part = new Map<RunId, LogRecord[]>();
-  let partSize = 0;
-  let partFrom = 0;
-  let isFolding = false;
-  let isStarved = false;
-  const finished = Promise.withResolvers<void>();
-  const refused = new Map<RunId, number>();
+  return new Loop(ground, window, onOvertaken);
+}
 
-  const afterTurn = (run: ResidentRun): void => {
-    const expected = refused.get(run.runId);
-    if (expected !== undefined && run.seenEvent > expected) endAgain(run);
-    if (expected !== undefined && run.state?.ended !== undefined) refused.delete(run.runId);
-    waiters.look(run);
+class Loop implements Partition {
+  readonly #owner: Ownership;
+  readonly #window: Window;
+  readonly #onOvertaken: (why: Overtaken) => void;
+  readonly #residents: Residents;
+  readonly #reader: LogReader;
+  readonly #waiters = openWaiters();
+  readonly #sweeper: NodeJS.Timeout;
+  readonly #finished = Promise.withResolvers<void>();
+  #phase: "takingOver" | "live" | "finishing" | "left" = "takingOver";
+  /** What the window has brought and has not been folded yet. */
+  #part = new Map<RunId, LogRecord[]>();
+  #partSize = 0;
+  #partHold = 0;
+  #isFolding = false;
+  /** Live messages that came while the takeover is not over. */
+  #ahead: LogMessage[] = [];
+  /** Ends that met an event, by what they had expected. */
+  readonly #refusedEnds = new Map<RunId, number>();
+  #isStarved = false;
+
+  constructor(ground: Ground, window: Window, onOvertaken: (why: Overtaken) => void) {
+    const unfinished = openUnfinished(window.checkpoint);
+    this.#owner = {
+      ...ground,
+      unfinished,
+      endRefused: (run, expected) => {
+        this.#refusedEnds.set(run.runId, expected);
+        this.#endAgain(run);
+      },
+      roomAgain: () => {
+        if (this.#phase === "finishing" && unfinished.count() === 0) this.#finished.resolve();
+        // Pulled again only when there is room for many: a pull for each event done would be a request for each event.
+        if (this.#isStarved && this.#room() > ground.bounds.unfinishedMax / 2) this.#reader.pull();
+      },
+    };
+    this.#window = window;
+    this.#onOvertaken = onOvertaken;
+    this.#residents = new Residents(this.#owner, { position: () => this.#reader.next(), afterTurn: (run) => this.#afterTurn(run) });
+    this.#reader = ground.log.read({
+      from: window.checkpoint + 1,
+      onMessage: (message) => this.#onMessage(message),
+      room: () => {
+        const room = this.#room();
+        this.#isStarved = room <= 0;
+        return room;
+      },
+    });
+    this.#sweeper = setInterval(() => {
+      this.#residents.sweep();
+      this.#waiters.sweep(ground.now());
+    }, ground.bounds.sweepEveryMs);
+  }
+
+  checkpoint(): number {
+    return this.#owner.unfinished.checkpoint();
+  }
+
+  position(): number {
+    return this.#reader.next();
+  }
+
+  ask(ask: Ask): Promise<AskReply_Verdict> {
+    if (this.#phase !== "live") return Promise.resolve(AskReply_Verdict.NOT_NOW);
+    return verdictOn(this.#owner, this.#residents, ask, () => this.#reader.next());
+  }
+
+  wait(
+    { runId: bytes, foldedSequence }: Pick<WaitRequest, "runId" | "foldedSequence">,
+    isLocal: boolean,
+    tell: (reply: WaitReply) => void,
+  ): () => void {
+    const runId = parseRunId(bytes);
+    if (runId === undefined) return nothing;
+    const run = this.#residents.get(runId);
+    const answer = this.#answer(run, foldedSequence);
+    if (answer !== undefined) {
+      tell(reply(runId, answer));
+      return nothing;
+    }
+    if (!isLocal) tell(reply(runId, { $case: "registered", value: {} }));
+    const untilMs = isLocal ? Infinity : this.#owner.now() + waiterKeptMs;
+    const forget = this.#waiters.add(runId, { request: { foldedSequence }, tell, untilMs });
+    if (run === undefined) setTimeout(() => void this.#lookFor(runId), absentAfterMs);
+    return forget;
+  }
+
+  async finish(): Promise<boolean> {
+    const { unfinished, signal } = this.#owner;
+    if (this.#phase !== "live") {
+      this.leave();
+      return false;
+    }
+    this.#phase = "finishing";
+    this.#reader[Symbol.dispose]();
+    for (const run of this.#residents.all()) scheduleShortTimers(this.#owner, run);
+    if (unfinished.count() > 0) await Promise.race([this.#finished.promise, aborted(signal)]);
+    this.leave();
+    return unfinished.count() === 0;
+  }
+
+  leave(): void {
+    if (this.#phase === "left") return;
+    this.#phase = "left";
+    clearInterval(this.#sweeper);
+    this.#reader[Symbol.dispose]();
+    this.#waiters.leave();
+    for (const run of this.#residents.all()) {
+      for (const { timeout } of run.shortTimers?.values() ?? []) clearTimeout(timeout);
+      for (const { resolve } of run.watchers ?? []) resolve();
+    }
+  }
+
+  #room(): number {
+    const { bounds, unfinished } = this.#owner;
+    if (this.#phase === "takingOver") return this.#isFolding ? 0 : bounds.takeoverPart - this.#partSize;
+    if (this.#phase !== "live" || this.#residents.waiting() > bounds.waitingMax) return 0;
+    return bounds.unfinishedMax - unfinished.count();
+  }
+
+  #onMessage(message: LogMessage): void {
+    if (this.#phase === "left" || this.#phase === "finishing") return;
+    if (!this.#owner.isLive()) this.#onOvertaken({ kind: "expired" });
+    else if (this.#phase === "live") this.#onLive(message);
+    else if (message.sequence > this.#window.head) this.#ahead.push(message);
+    else this.#onWindow(message);
+  }
+
+  #onLive(message: LogMessage): void {
+    const { clock, credentials, unfinished, epoch } = this.#owner;
+    clock.observe(message.storedMs);
+    const fact = toFact(message, credentials);
+    if (fact.kind !== "newer") unfinished.read(message.sequence);
+    switch (fact.kind) {
+      case "record":
+        this.#residents.deliver(fact.runId, fact.record);
+        break;
+      case "owner":
+        if (fact.epoch > epoch) this.#onOvertaken({ kind: "overtaken", owner: fact.owner, epoch: fact.epoch });
+        break;
+      case "newer":
+        this.#onOvertaken({ kind: "outdated", needs: fact.needs, sequence: message.sequence });
+        break;
+      case "garbage":
+        this.#setAside(message, fact.reason);
+        if (fact.runId !== undefined) this.#residents.deliverGarbage(fact.runId, message.sequence, fact.isEvent);
+        break;
+    }
+  }
+
+  #setAside({ sequence, subject }: LogMessage, reason: string): void {
+    this.#owner.counts.garbage++;
+    this.#owner.logger.warn("a message is set aside", { sequence, subject, reason });
+  }
+
+  #onWindow(message: LogMessage): void {
+    const { bounds, credentials, unfinished, fail } = this.#owner;
+    if (this.#partSize === 0) {
+      this.#partHold = message.sequence;
+      unfinished.hold(this.#partHold);
+    }
+    this.#partSize++;
+    const fact = toFact(message, credentials);
+    if (fact.kind === "newer") {
+      this.#onOvertaken({ kind: "outdated", needs: fact.needs, sequence: message.sequence });
+      return;
+    }
+    unfinished.read(message.sequence);
+    if (fact.kind === "garbage") this.#setAside(message, fact.reason);
+    if (fact.kind === "record") {
+      const records = this.#part.get(fact.runId);
+      if (records === undefined) this.#part.set(fact.runId, [fact.record]);
+      else records.push(fact.record);
+    }
+    const isLast = message.sequence >= this.#window.head;
+    if (isLast || this.#partSize >= bounds.takeoverPart) this.#foldPart(isLast).catch(fail);
+  }
+
+  async #foldPart(isLast: boolean): Promise<void> {
+    const { unfinished, signal } = this.#owner;
+    const [records, hold] = [this.#part, this.#partHold];
+    this.#part = new Map();
+    this.#partSize = 0;
+    this.#isFolding = true;
+    await takeOver(this.#owner, this.#residents, this.#window, { records, hold, isLast });
+    signal.throwIfAborted();
+    this.#isFolding = false;
+    unfinished.release(hold);
+    for (const run of this.#residents.all()) this.#waiters.look(run);
+    if (isLast) this.#goLive();
+    this.#reader.pull();
+  }
+
+  #goLive(): void {
+    if (this.#phase !== "takingOver") return;
+    this.#phase = "live";
+    const messages = this.#ahead;
+    this.#ahead = [];
+    this.#owner.logger.info("works on the partition", { head: this.#window.head, checkpoint: this.checkpoint() });
+    for (const message of messages) this.#onMessage(message);
+  }
+
+  #afterTurn(run: ResidentRun): void {
+    if (this.#refusedEnds.size > 0) this.#endAgain(run);
+    this.#waiters.look(run);
     if (run.watchers === undefined || run.mailbox.length > 0 || run.phase === "loading") return;
     const due = run.watchers.filter(({ sequence }) => sequence <= run.seen);
     if (due.length === 0) return;
     run.watchers = run.watchers.filter(({ sequence }) => sequence > run.seen);
     for (const { resolve } of due) resolve();
-  };
-  const endAgain = (run: ResidentRun): void => {
-    refused.delete(run.runId);
+  }
+
+  /** An end that met an event is tried again once that has been folded, or set aside, and the end is still wanted. */
+  #endAgain(run: ResidentRun): void {
+    const expected = this.#refusedEnds.get(run.runId);
+    if (expected === undefined || run.seenEvent <= expected) return;
+    this.#refusedEnds.delete(run.runId);
     const ending = run.state?.ending;
-    if (ending === undefined || run.state?.ended !== undefined || !owner.isLive()) return;
-    execute(owner, run, ending, { hold: run.seen, atMs: 0, recheck: false });
-  };
-  const residents = openResidents(owner, { position: () => reader.next(), afterTurn });
+    if (ending === undefined || run.state?.ended !== undefined || !this.#owner.isLive()) return;
+    execute(this.#owner, run, ending, { hold: run.seen, atMs: 0, recheck: false });
+  }
 
-  const onMessage = (message: LogMessage): void => {
-    if (phase === "left" || phase === "finishing") return;
-    if (!owner.isLive()) return onOvertaken({ kind: "expired" });
-    if (phase === "live") onLive(message);
-    else if (message.sequence > window.head) ahead.push(message);
-    else onWindow(message);
-  };
-  const onLive = (message: LogMessage): void => {
-    owner.clock.observe(message.storedMs);
-    const fact = toFact(message, owner.credentials);
-    if (fact.kind !== "newer") unfinished.read(message.sequence);
-    switch (fact.kind) {
-      case "record":
-        residents.deliver(fact.runId, fact.record);
-        break;
-      case "owner":
-        if (fact.epoch > owner.epoch) onOvertaken({ kind: "overtaken", owner: fact.owner, epoch: fact.epoch });
-        break;
-      case "newer":
-        onOvertaken({ kind: "outdated", needs: fact.needs, sequence: message.sequence });
-        break;
-      case "garbage":
-        setAside(message, fact.reason);
-        if (fact.runId !== undefined) residents.deliverGarbage(fact.runId, message.sequence, fact.isEvent);
-        break;
-    }
-  };
-  const setAside = (message: LogMessage, reason: string): void => {
-    owner.counts.garbage++;
-    owner.logger.warn("a message is set aside", { sequence: message.sequence, subject: message.subject, reason });
-  };
-
-  const onWindow = (message: LogMessage): void => {
-    if (partSize === 0) {
-      partFrom = message.sequence;
-      unfinished.hold(partFrom);
-    }
-    partSize++;
-    const fact = toFact(message, owner.credentials);
-    if (fact.kind === "newer") {
-      onOvertaken({ kind: "outdated", needs: fact.needs, sequence: message.sequence });
-      return;
-    }
-    unfinished.read(message.sequence);
-    if (fact.kind === "garbage") setAside(message, fact.reason);
-    if (fact.kind === "record") {
-      const records = part.get(fact.runId);
-      if (records === undefined) part.set(fact.runId, [fact.record]);
-      else records.push(fact.record);
-    }
-    const isLast = message.sequence >= window.head;
-    if (isLast || partSize >= bounds.takeoverPart) foldPart(isLast).catch(owner.fail);
-  };
-  const foldPart = async (isLast: boolean): Promise<void> => {
-    const [records, hold] = [part, partFrom];
-    part = new Map();
-    partSize = 0;
-    isFolding = true;
-    await takeOver(owner, residents, window, records, { hold, isLast });
-    owner.signal.throwIfAborted();
-    isFolding = false;
-    unfinished.release(hold);
-    for (const run of residents.all()) waiters.look(run);
-    if (isLast) goLive();
-    reader.pull();
-  };
-  const goLive = (): void => {
-    phase = "live";
-    const messages = ahead;
-    ahead = [];
-    owner.logger.info("works on the partition", { head: window.head, checkpoint: unfinished.checkpoint() });
-    for (const message of messages) onLive(message);
-  };
-
-  const roomNow = (): number => {
-    if (phase === "takingOver") return isFolding ? 0 : bounds.takeoverPart - partSize;
-    if (phase !== "live" || residents.waiting() > bounds.waitingMax) return 0;
-    return bounds.unfinishedMax - unfinished.count();
-  };
-  const room = (): number => {
-    const places = roomNow();
-    isStarved = places <= 0;
-    return places;
-  };
-  const reader = log.read({ from: window.checkpoint + 1, onMessage, room });
-  const sweeper = setInterval(() => {
-    residents.sweep();
-    waiters.sweep();
-  }, bounds.sweepEveryMs);
-
-  const stop = (): void => {
-    phase = "left";
-    clearInterval(sweeper);
-    reader[Symbol.dispose]();
-    waiters.leave();
-    for (const run of residents.all()) {
-      for (const { timeout } of run.shortTimers?.values() ?? []) clearTimeout(timeout);
-      for (const { resolve } of run.watchers ?? []) resolve();
-    }
-  };
-
-  return {
-    ask: (ask) => verdictOn(owner, { isWorking: () => phase === "live", residents, position: () => reader.next() }, ask),
-    wait: ({ runId: bytes, foldedSequence }, isLocal, tell) => {
-      const runId = parseRunId(bytes);
-      if (runId === undefined) return nothing;
-      const tellNow = (kind: NonNullable<WaitReply["kind"]>): (() => void) => {
-        tell(reply(runId, kind));
-        return nothing;
-      };
-      if (phase === "left" || phase === "finishing" || !owner.isLive()) return tellNow({ $case: "notNow", value: {} });
-      const run = residents.get(runId);
-      const answer = run === undefined || run.phase === "loading" ? undefined : answerOf(run, foldedSequence);
-      if (answer !== undefined) return tellNow(answer);
-      if (!isLocal) tell(reply(runId, { $case: "registered", value: {} }));
-      const forget = waiters.add(runId, { request: { foldedSequence }, tell, untilMs: isLocal ? Infinity : Date.now() + waiterKeptMs });
-      if (run === undefined) setTimeout(() => void lookFor(runId), absentAfterMs);
-      return forget;
-    },
-    checkpoint: () => unfinished.checkpoint(),
-    position: () => reader.next(),
-    finish: async () => {
-      if (phase !== "live") {
-        stop();
-        return false;
-      }
-      phase = "finishing";
-      reader[Symbol.dispose]();
-      for (const run of residents.all()) scheduleShortTimers(owner, run);
-      if (unfinished.count() > 0) await Promise.race([finished.promise, aborted(owner.signal)]);
-      stop();
-      return unfinished.count() === 0;
-    },
-    leave: stop,
-  };
+  #answer(run: ResidentRun | undefined, foldedSequence: number): NonNullable<WaitReply["kind"]> | undefined {
+    if (this.#phase === "left" || this.#phase === "finishing" || !this.#owner.isLive()) return { $case: "notNow", value: {} };
+    return run === undefined || run.phase === "loading" ? undefined : answerOf(run, foldedSequence);
+  }
 
   /** A run that somebody waits for and that is not in memory: it has ended long ago, stands still, or is not known. */
-  async function lookFor(runId: RunId): Promise<void> {
-    if (phase !== "live" || residents.get(runId) !== undefined) return;
+  async #lookFor(runId: RunId): Promise<void> {
+    if (this.#phase !== "live" || this.#residents.get(runId) !== undefined) return;
+    const { log, signal, logger } = this.#owner;
     try {
-      const run = await residents.ensure(runId);
-      if (run.phase === "orphan" && (await log.firstEvent(runId)) === undefined) waiters.unknown(runId);
-      else waiters.look(run);
+      const run = await this.#residents.ensure(runId);
+      if (run.phase === "orphan" && (await log.firstEvent(runId)) === undefined) this.#waiters.unknown(runId);
+      else this.#waiters.look(run);
     } catch (error) {
-      if (!owner.signal.aborted) owner.logger.warn("a run that is waited for can't be read now", { run: runId, error });
+      if (!signal.aborted) logger.warn("a run that is waited for can't be read now", { run: runId, error });
     }
   }
 }

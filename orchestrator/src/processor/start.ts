@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from "node:crypto";
+import { hash as digest, randomBytes, randomInt } from "node:crypto";
 import { Event } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { Limits, RunStarted } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { KeyRecord, Layouts } from "../../../proto/gen/sidestep/internal/v1/record.ts";
@@ -10,7 +10,8 @@ import { canonicalRequest } from "../engine/request.ts";
 import { engineRevision } from "../engine/revision.ts";
 import { unlessAborted } from "./abort.ts";
 import type { Refusal, StartRequest, StartResult } from "./front.ts";
-import { currentLayout, keyPlace, partitionOf } from "./layout.ts";
+import { currentLayout, partitionOf } from "../../../proto/wire/layout.ts";
+import { keyPlace } from "./keyPlace.ts";
 import type { HeldKey, Keys, LogMessage, PartitionLog } from "./ports.ts";
 
 /** What starting runs needs. */
@@ -44,7 +45,7 @@ export function toStart(ground: StartGround): (request: StartRequest, signal: Ab
     try {
       const started =
         prepared.key === ""
-          ? startNew(ground, prepared, Math.floor(Math.random() * buckets), signal)
+          ? startNew(ground, prepared, randomInt(buckets), signal)
           : startKeyed(ground, prepared, signal);
       return await unlessAborted(signal, started, unavailable("the log did not say in time whether it stored the start"));
     } catch (error) {
@@ -70,7 +71,7 @@ function prepare(ground: StartGround, request: StartRequest, issuedMs: number): 
   if (evaluated.kind === "failed") return { kind: "invalid", message: evaluated.message };
   const key = evaluated.kind === "key" ? evaluated.key : request.idempotencyKey;
   if (key === "") return { kind: "invalid", message: "The key is empty." };
-  const requestHash = createHash("sha256").update(canonical.bytes).digest();
+  const requestHash = digest("sha256", canonical.bytes, "buffer");
   return { request, key: key ?? "", requestHash, issuedMs };
 }
 

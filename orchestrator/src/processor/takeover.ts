@@ -1,10 +1,10 @@
 import type { RunId } from "../../../proto/wire/runId.ts";
 import type { LogRecord } from "../engine/record.ts";
 import { openCommands } from "../engine/standing.ts";
-import { newRun } from "../engine/state.ts";
 import { execute } from "./execute.ts";
+import { openGate } from "./gate.ts";
 import type { Ownership } from "./ownership.ts";
-import { openGate, recordOf, startOf, untilIt } from "./residents.ts";
+import { begin, loadRun, missingPlan, recordOf, see, startOf } from "./residents.ts";
 import type { Residents } from "./residents.ts";
 import { toResidentRun } from "./residentRun.ts";
 import type { ResidentRun } from "./residentRun.ts";
@@ -18,41 +18,44 @@ export interface Window {
   /** The own record: everything up to here was written under earlier owners. */
   readonly head: number;
   /**
-   * The last owner may have carried out what was issued in the window. Not so when it released the partition; nor may any before it, for the log
-   * told them of their end before it told them of anything in the window.
+   * The last owner may have carried out what was issued in the window. Not so when it released the partition; nor may any before it, for
+   * the log told them of their end before it told them of anything in the window.
    */
   readonly isDoubtful: boolean;
 }
 
+/** Some messages of a window, in order. */
+export interface WindowPart {
+  readonly records: ReadonlyMap<RunId, readonly LogRecord[]>;
+  /** Sequence that is held until everything of the part is durable. */
+  readonly hold: number;
+  /** It reaches the head, so the records of a run in it are all there are. */
+  readonly isLast: boolean;
+}
+
 /**
  * Folds every run that has records in a part of the window, each up to the head, and carries out what was issued behind the checkpoint and
- * is still wanted: when the last owner may have done so already, tasks carry `recheck`. The time it takes grows with the window, never with the number of
- * runs. `isLast`: the part reaches the head, so the records of a run in it are all there are.
+ * is still wanted; when the last owner may have done so already, tasks carry `recheck`. The time it takes grows with the window, never with
+ * the number of runs.
  */
-export async function takeOver(
-  owner: Ownership,
-  residents: Residents,
-  window: Window,
-  part: ReadonlyMap<RunId, readonly LogRecord[]>,
-  { hold, isLast }: { readonly hold: number; readonly isLast: boolean },
-): Promise<void> {
+export async function takeOver(owner: Ownership, residents: Residents, window: Window, part: WindowPart): Promise<void> {
   const gate = openGate(owner.bounds.loadsMax);
-  const runs = [...part].map(([runId, records]) =>
+  const runs = [...part.records].map(([runId, records]) =>
     gate(async () => {
       const known = residents.get(runId);
-      const run = known ?? toResidentRun(runId, Date.now());
-      const all = isLast && (known !== undefined || startOf(records.slice(0, 1)) !== undefined) ? records : await loadUpTo(owner, run, window.head);
+      const run = known ?? toResidentRun(runId, owner.now());
+      const isWhole = part.isLast && (known !== undefined || startOf(records.slice(0, 1)) !== undefined);
+      const all = isWhole ? records : await loadUpTo(owner, run, window.head);
       const issued = await fold(owner, residents, window, run, all);
       if (known === undefined && run.phase !== "orphan") residents.adopt(run);
-      carryOut(owner, window, run, issued, hold);
+      carryOut(owner, window, run, issued, part.hold);
     }),
   );
   await Promise.all(runs);
 }
 
 async function loadUpTo(owner: Ownership, run: ResidentRun, head: number): Promise<readonly LogRecord[]> {
-  owner.counts.loads++;
-  const messages = await untilIt(owner, "a run", () => owner.log.load(run.runId));
+  const messages = await loadRun(owner, run);
   return messages.filter(({ sequence }) => sequence <= head).flatMap((message) => recordOf(owner, run, message));
 }
 
@@ -65,11 +68,10 @@ async function fold(
   records: readonly LogRecord[],
 ): Promise<ReadonlyMap<string, Issued>> {
   const issued = new Map<string, Issued>();
-  if (run.state === undefined && !(await begin(owner, residents, run, records))) return issued;
+  if (run.state === undefined) await prepare(owner, residents, run, records);
   for (const record of records) {
     if (run.phase !== "ready") break;
-    run.seen = Math.max(run.seen, record.sequence);
-    if (record.fact.kind === "event") run.seenEvent = Math.max(run.seenEvent, record.sequence);
+    see(run, record.sequence, record.fact.kind === "event");
     const turn = takeTurn(owner, run, record, record.sequence > checkpoint ? collected : replay);
     if (turn === undefined || record.sequence <= checkpoint) continue;
     for (const command of turn.commands) issued.set(commandName(run.runId, command), { command, atMs: record.storedMs });
@@ -77,25 +79,25 @@ async function fold(
   return issued;
 }
 
-async function begin(owner: Ownership, residents: Residents, run: ResidentRun, records: readonly LogRecord[]): Promise<boolean> {
+async function prepare(owner: Ownership, residents: Residents, run: ResidentRun, records: readonly LogRecord[]): Promise<void> {
   const started = startOf(records);
   if (started === undefined) {
     run.phase = "orphan";
     owner.counts.orphans += records.length;
-    return false;
+    return;
   }
   const plan = await residents.planOf(started);
-  if (plan === undefined) {
-    park(owner, run, records[0]?.sequence ?? 0, new Error("the definitions do not have its plan"));
-    return false;
-  }
-  run.state = newRun(run.runId);
-  run.plan = plan;
-  run.phase = "ready";
-  return true;
+  if (plan === undefined) park(owner, run, records[0]?.sequence ?? 0, missingPlan(started));
+  else begin(run, plan);
 }
 
-function carryOut(owner: Ownership, { checkpoint, isDoubtful }: Window, run: ResidentRun, issued: ReadonlyMap<string, Issued>, hold: number): void {
+function carryOut(
+  owner: Ownership,
+  { checkpoint, isDoubtful }: Window,
+  run: ResidentRun,
+  issued: ReadonlyMap<string, Issued>,
+  hold: number,
+): void {
   if (run.phase !== "ready" || run.state === undefined || issued.size === 0) return;
   const wanted = new Set(openCommands(run.state).map((command) => commandName(run.runId, command)));
   for (const [name, { command, atMs }] of issued) {

@@ -4,7 +4,7 @@ import { fromHex } from "../../../proto/wire/runId.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
 import { growingPause, pause } from "../../../runtime/src/pause.ts";
 import { unlessAborted } from "./abort.ts";
-import { partitionOf } from "./layout.ts";
+import { partitionOf } from "../../../proto/wire/layout.ts";
 import type { Partition } from "./partition.ts";
 import type { Questions, WaitCall } from "./ports.ts";
 

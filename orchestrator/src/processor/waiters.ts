@@ -14,7 +14,7 @@ export interface Waiters {
   /** The partition is left: everybody has to ask again. */
   leave(): void;
   /** Forgets those who have not asked again for long. */
-  sweep(): void;
+  sweep(nowMs: number): void;
 }
 
 /** One who waits. `tell` is called once. */
@@ -25,6 +25,7 @@ export interface Waiter {
   readonly untilMs: number;
 }
 
+/** Nobody waits yet. */
 export function openWaiters(): Waiters {
   const waiters = new Map<RunId, Set<Waiter>>();
   const tellAll = (runId: RunId, kind: NonNullable<WaitReply["kind"]>): void => {
@@ -52,10 +53,9 @@ export function openWaiters(): Waiters {
     },
     unknown: (runId) => tellAll(runId, { $case: "unknown", value: {} }),
     leave: () => {
-      for (const runId of [...waiters.keys()]) tellAll(runId, { $case: "notNow", value: {} });
+      for (const runId of waiters.keys()) tellAll(runId, { $case: "notNow", value: {} });
     },
-    sweep: () => {
-      const nowMs = Date.now();
+    sweep: (nowMs) => {
       for (const [runId, those] of waiters) {
         for (const waiter of those) if (waiter.untilMs < nowMs) those.delete(waiter);
         if (those.size === 0) waiters.delete(runId);
@@ -76,6 +76,7 @@ export function answerOf(run: ResidentRun, foldedSequence: number): NonNullable<
   return state.ended === undefined ? undefined : { $case: "ended", value: state.ended };
 }
 
+/** An answer about a run. */
 export function reply(runId: RunId, kind: NonNullable<WaitReply["kind"]>): WaitReply {
   return { kind, runId: fromHex(runId) };
 }
