@@ -130,6 +130,13 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     kind: "engine",
+    name: "a doubled retry counts twice",
+    file: "incident.ts",
+    find: "if (requests.has(requestId)) return undefined;",
+    replace: "",
+  },
+  {
+    kind: "engine",
     name: "a closed attempt stands open for who asks",
     file: "standing.ts",
     find: 'if (attempt === undefined || attempt.close !== undefined) return "closed";',

@@ -140,8 +140,17 @@ function attend({ world, log }: Ground, lease: Lease, runIds: readonly string[])
       for (const step of state.incidents) {
         if (random.chance(0.5)) continue;
         const kind = random.chance(0.7) ? "retryRequested" : "failRequested";
-        const value = { step: step.path, compensation: step.phase === 1, reason: "", actor: "", requestId: "" };
+        const value = {
+          step: step.path,
+          compensation: step.phase === 1,
+          reason: "",
+          actor: "",
+          requestId: `${step.path}/${clock.now}`,
+        };
         log.appendEvent(runId, `${kind}/${runId}/${clock.now}`, { $case: kind, value });
+        if (!strikes(world, faults.double)) continue;
+        const again = `${kind}/${runId}/${clock.now}/again`;
+        clock.after(random.int(1, 3_000), () => log.appendEvent(runId, again, { $case: kind, value }));
       }
       if (strikes(world, faults.forged)) forge(world, log, runId);
     }

@@ -39,9 +39,9 @@ function foldEvent(draft: Draft, event: Event, storedMs: number): boolean {
     case "terminateRequested":
       return terminateRun(draft, kind.value.reason);
     case "retryRequested":
-      return retryIncident(draft, kind.value.step, kind.value.compensation);
+      return retryIncident(draft, kind.value);
     case "failRequested":
-      return failIncident(draft, kind.value.step, kind.value.compensation);
+      return failIncident(draft, kind.value);
     case "commandRejected":
       return rejectCommand(draft, kind.value.command, kind.value.reason);
     case "commandDeferred":

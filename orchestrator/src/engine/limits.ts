@@ -3,6 +3,9 @@ import type { RunState } from "./state.ts";
 /** Cancellations of timers that a run remembers: a lost one only lets its timer fire in vain. */
 export const cancelledTimersMax = 1_000;
 
+/** Requests of people that a run remembers, to tell a doubled one. */
+export const requestsMax = 1_000;
+
 /** A service may ask for a longer pause; it gets this. */
 export const retryAfterMsMax = 24 * 60 * 60 * 1_000;
 

@@ -63,6 +63,8 @@ export interface RunState {
   /** The one timer that looks after overdue attempts. */
   overdueTimer: LiveTimer | undefined;
   readonly incidents: Set<LiveStep>;
+  /** Ids of the requests that have left incidents, oldest first; bounded. The same request again leaves no other. */
+  readonly requests: Set<string>;
   /** Calls and waits that are open; bounded by the run's limits. */
   pendingSteps: number;
 
@@ -299,6 +301,7 @@ export function newRun(runId: string): RunState {
     cancelledTimers: new Map(),
     overdueTimer: undefined,
     incidents: new Set(),
+    requests: new Set(),
     pendingSteps: 0,
     worklist: [],
   };

@@ -148,7 +148,10 @@ async function ask(runId: RunId, request: RunRequest, { front }: IngressOptions)
   const result = await front.request(runId, request, AbortSignal.timeout(requestTimeoutMs));
   if (result.kind !== "done") return failed(absenceFailure(runId, result));
   if (!result.ignored) return done({});
-  return failed(request.kind === "cancel" || request.kind === "terminate" ? runEnded(runId) : noIncident(runId));
+  if (request.kind === "retry" || request.kind === "fail") return failed(noIncident(runId));
+  // A run that is being undone already has what was asked for.
+  const got = await front.get(runId);
+  return got.kind === "run" && got.run.endedAt === undefined ? done({}) : failed(runEnded(runId));
 }
 
 async function askIncident(

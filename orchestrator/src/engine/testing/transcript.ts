@@ -50,7 +50,7 @@ function parseEvent(state: RunState, verb: string, words: readonly string[]): Ev
   const options = toOptions(words);
   const [first = "", second = ""] = words;
   const rest = (from: number): string => words.slice(from).join(" ");
-  const request = { reason: rest(0), actor: "", requestId: "" };
+  const request = { reason: rest(0), actor: "", requestId: options.get("id") ?? "" };
   switch (verb) {
     case "started": {
       const issuedMs = options.has("issued") ? parseMs(options.get("issued") ?? "") : 0;
