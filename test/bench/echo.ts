@@ -1,9 +1,9 @@
 // The service of the benchmark: grpc-js, answers the bytes it is asked. Argument: port. Both the floor and the product call it.
 import { Server, ServerCredentials } from "@grpc/grpc-js";
-import type { ServiceDefinition, UntypedServiceImplementation } from "@grpc/grpc-js";
+import type { ServiceDefinition } from "@grpc/grpc-js";
 
 const same = (bytes: Buffer): Buffer => bytes;
-const definition: ServiceDefinition<UntypedServiceImplementation> = {
+const definition: ServiceDefinition = {
   Say: {
     path: "/bench.v1.Echo/Say",
     requestStream: false,
