@@ -2,12 +2,21 @@ import { createFileRegistry, fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { Registry } from "@bufbuild/protobuf";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { AttemptId_Phase } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import type { RunEnded } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import { Plan } from "../../../proto/gen/sidestep/internal/v1/plan.ts";
+import { Run_State } from "../../../proto/gen/sidestep/v1/run.ts";
 import type { RunRecord, StepRecord } from "../../../proto/gen/sidestep/v1/workflow.ts";
+import { code } from "../../../proto/wire/status.ts";
 import type { Bindings } from "../engine/expression/bindings.ts";
 import { evaluateBool, evaluateKept, evaluateString, evaluateTimestamp } from "../engine/expression/evaluate.ts";
 import type { Expression } from "../engine/expression/load.ts";
 import type { Evaluated, KeptValue } from "../engine/expression/result.ts";
+import { advance } from "../engine/advance.ts";
+import type { PublishTask } from "../engine/command.ts";
+import type { LogRecord } from "../engine/record.ts";
+import { newRun } from "../engine/state.ts";
+import { eventAt, makeFailure, makeStarted, outcomeAt, testRunId } from "../engine/testing/records.ts";
 import { toKeptList } from "../engine/keptList.ts";
 import { loadPlan } from "../engine/plan.ts";
 import type { BlockPlan, CallPlan, LoadedPlan, PlannedExpression, StepPlan } from "../engine/plan.ts";
@@ -133,31 +142,88 @@ class Walk {
   }
 }
 
-/** Makes a definition, compiles it, loads the plan from its bytes and walks it over several inputs. */
-function walkThrough(seed: number, size: number): number {
-  const random = randomOf(seed);
+/** A definition made at random, compiled, and loaded from its plan's bytes. */
+function planAtRandom(random: Random, size: number): LoadedPlan {
   const type = "contract.v1.Everything";
   const workflow = randomWorkflow(random, words, size);
   const { plan } = compileRight(contract, { input: type, output: type, workflow });
-  const loaded = loadPlan(Plan.encode(plan).finish());
-  let evaluations = 0;
-  for (let pass = 0; pass < 3; pass++) {
-    const walk = new Walk(loaded, random);
-    walk.run();
-    evaluations += walk.evaluations;
-  }
-  return evaluations;
+  return loadPlan(Plan.encode(plan).finish());
 }
+
+/** How a run ends in the engine, when services answer at random and now and then refuse. */
+function runAtRandom(plan: LoadedPlan, random: Random): RunEnded | undefined {
+  const state = newRun(testRunId);
+  const tasks: PublishTask[] = [];
+  const timers = new Map<number, number>();
+  const request = randomBytes(words.everything, random);
+  let next = eventAt(1, 0, { $case: "runStarted", value: makeStarted({ request }) });
+  for (let sequence = 2; sequence < 1000; sequence++) {
+    for (const command of advance(plan, state, next).commands) {
+      if (command.kind === "endRun") return command.ended;
+      if (command.kind === "publishTask") tasks.push(command);
+      if (command.kind === "armTimer") timers.set(command.number, command.dueMs);
+      if (command.kind === "cancelTimer") timers.delete(command.number);
+    }
+    const task = tasks.splice(random.below(tasks.length), 1)[0];
+    const [timer] = [...timers].toSorted(([, a], [, b]) => a - b);
+    if (task !== undefined) next = answerOf(task, sequence, random);
+    else if (timer === undefined) return undefined;
+    else {
+      const [number, dueMs] = timer;
+      timers.delete(number);
+      const fired = eventAt(sequence, 0, { $case: "timerFired", value: { number, dueMs } });
+      next = { ...fired, storedMs: Math.max(dueMs, state.nowMs) };
+    }
+  }
+  return undefined;
+}
+
+function answerOf(task: PublishTask, sequence: number, random: Random): LogRecord {
+  if (task.attempt.phase === AttemptId_Phase.FORWARD && random.chance(0.1)) {
+    return outcomeAt(sequence, 0, task.attempt, { $case: "failed", value: makeFailure("OUT_OF_RANGE", "refused") });
+  }
+  const response = task.method.endsWith("/Pick") ? words.part : words.everything;
+  return outcomeAt(sequence, 0, task.attempt, { $case: "completed", value: randomBytes(response, random) });
+}
+
+const seeds = [fc.integer(), fc.integer({ min: 1, max: 12 })] as const;
 
 describe("a well-typed definition", () => {
   it("compiles, and no expression of it fails, whatever the input", () => {
     let evaluations = 0;
-    fc.assert(
-      fc.property(fc.integer(), fc.integer({ min: 1, max: 12 }), (seed, size) => {
-        evaluations += walkThrough(seed, size);
+    const tried = fc.check(
+      fc.property(...seeds, (seed, size) => {
+        const random = randomOf(seed);
+        const plan = planAtRandom(random, size);
+        for (let pass = 0; pass < 3; pass++) {
+          const walk = new Walk(plan, random);
+          walk.run();
+          evaluations += walk.evaluations;
+        }
       }),
-      { numRuns: 120 },
+      { numRuns: 60 },
     );
-    expect(evaluations).toBeGreaterThan(1000);
+    expect(fc.defaultReportMessage(tried) ?? "").toBe("");
+    expect(evaluations).toBeGreaterThan(500);
+  });
+
+  it("runs in the engine to its response or to a service's refusal, and what it reads is there", () => {
+    const ends = new Map<number, number>();
+    const tried = fc.check(
+      fc.property(...seeds, (seed, size) => {
+        const random = randomOf(seed);
+        const plan = planAtRandom(random, size);
+        for (let pass = 0; pass < 3; pass++) {
+          const ended = runAtRandom(plan, random);
+          const status = ended?.status?.code ?? (ended?.state === Run_State.COMPLETED ? code.OK : code.UNKNOWN);
+          if (status !== code.OK && status !== code.OUT_OF_RANGE) throw new Error(JSON.stringify(ended?.status));
+          ends.set(status, (ends.get(status) ?? 0) + 1);
+        }
+      }),
+      { numRuns: 60 },
+    );
+    expect(fc.defaultReportMessage(tried) ?? "").toBe("");
+    expect(ends.get(code.OK)).toBeGreaterThan(30);
+    expect(ends.get(code.OUT_OF_RANGE)).toBeGreaterThan(3);
   });
 });
