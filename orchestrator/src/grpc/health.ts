@@ -6,6 +6,7 @@ import type {
   HealthServer,
 } from "../../../proto/gen/grpc/health/v1/health.ts";
 import { code } from "../../../proto/wire/status.ts";
+import type { Closing } from "./closing.ts";
 
 /** The state of the front door, as grpc.health.v1 tells it. The empty name is the server as a whole. */
 export interface Health {
@@ -14,8 +15,8 @@ export interface Health {
   update(isServing: boolean, services: readonly string[]): void;
 }
 
-/** Nothing serves until the first update. */
-export function newHealth(): Health {
+/** Nothing serves until the first update; watches end when it closes. */
+export function newHealth(closing: Closing): Health {
   let statuses = new Map<string, Status>([["", Status.NOT_SERVING]]);
   const watchers = new Set<() => void>();
   return {
@@ -33,7 +34,8 @@ export function newHealth(): Health {
       list: (_call, answer) => {
         answer(null, { statuses: Object.fromEntries([...statuses].map(([service, status]) => [service, { status }])) });
       },
-      watch: (call) => watch(call, () => statuses.get(call.request.service) ?? Status.SERVICE_UNKNOWN, watchers),
+      watch: (call) =>
+        watch(call, () => statuses.get(call.request.service) ?? Status.SERVICE_UNKNOWN, watchers, closing),
     },
   };
 }
@@ -42,6 +44,7 @@ function watch(
   call: ServerWritableStream<HealthCheckRequest, HealthCheckResponse>,
   now: () => Status,
   watchers: Set<() => void>,
+  closing: Closing,
 ): void {
   let told: Status | undefined;
   const look = (): void => {
@@ -51,6 +54,10 @@ function watch(
     call.write({ status });
   };
   watchers.add(look);
-  call.on("cancelled", () => watchers.delete(look));
+  const forget = closing.onClose(() => call.end());
+  call.on("cancelled", () => {
+    watchers.delete(look);
+    forget();
+  });
   look();
 }

@@ -5,19 +5,20 @@ import type {
   ServerReflectionResponse,
 } from "../../../proto/gen/grpc/reflection/v1/reflection.ts";
 import { code } from "../../../proto/wire/status.ts";
+import type { Closing } from "./closing.ts";
 import type { DescribedFile, DescribedServices } from "./describedServices.ts";
 
 type Stream = ServerDuplexStream<ServerReflectionRequest, ServerReflectionResponse>;
 type Answer = NonNullable<ServerReflectionResponse["messageResponse"]>;
 
 /** Serves reflection v1, and v1alpha, whose messages are the same, from what `described` says at the time of each request. */
-export function serveReflection(server: Server, described: () => DescribedServices): void {
+export function serveReflection(server: Server, described: () => DescribedServices, closing: Closing): void {
   const { responseSerialize, requestDeserialize } = ServerReflectionService.serverReflectionInfo;
   for (const version of ["v1", "v1alpha"]) {
     const path = `/grpc.reflection.${version}.ServerReflection/ServerReflectionInfo`;
     server.register(
       path,
-      (stream: Stream) => converse(stream, described),
+      (stream: Stream) => converse(stream, described, closing),
       responseSerialize,
       requestDeserialize,
       "bidi",
@@ -25,8 +26,11 @@ export function serveReflection(server: Server, described: () => DescribedServic
   }
 }
 
-function converse(stream: Stream, described: () => DescribedServices): void {
+function converse(stream: Stream, described: () => DescribedServices, closing: Closing): void {
   const sent = new Set<DescribedFile>();
+  const forget = closing.onClose(() => stream.end());
+  // grpc-js says "cancelled" of every call that is over, however it ended.
+  stream.on("cancelled", forget);
   stream.on("data", (request: ServerReflectionRequest) => {
     const messageResponse = answer(request, described(), sent);
     stream.write({ validHost: request.host, originalRequest: request, messageResponse });

@@ -221,6 +221,22 @@ test("a drain answers who waits for a run with the run as it stands", async () =
   });
 });
 
+test("a drain does not wait for those who watch health or hold a reflection stream", async () => {
+  const { server, client, address } = await open();
+  const health = new HealthClient(address, credentials.createInsecure());
+  clients.push(health);
+  const watching = health.watch({ service: "" });
+  const { path: method, requestSerialize, responseDeserialize } = ServerReflectionService.serverReflectionInfo;
+  const reflecting = client.makeBidiStreamRequest(method, requestSerialize, responseDeserialize);
+  const ended = [watching, reflecting].map(
+    (stream) => new Promise((resolve) => stream.on("end", () => resolve("ended"))),
+  );
+  watching.on("data", () => reflecting.write({ host: "", messageRequest: { $case: "listServices", value: "" } }));
+  await new Promise((resolve) => reflecting.once("data", resolve));
+  await server.drain();
+  expect(await Promise.all(ended)).toEqual(["ended", "ended"]);
+});
+
 test("health follows the server and knows the services of deployed workflows", async () => {
   const { server, address } = await open();
   const client = new HealthClient(address, credentials.createInsecure());

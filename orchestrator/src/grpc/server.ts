@@ -56,13 +56,13 @@ export async function openFrontServer(options: FrontServerOptions): Promise<Fron
     "grpc.keepalive_time_ms": 30_000,
     "grpc.keepalive_timeout_ms": 20_000,
   });
-  const health = newHealth();
+  const health = newHealth(closing);
   let described = describeServices([own]);
   let isServing = false;
   server.addService(RunsService, runsService(ingress, options.catalog, options.showTrace));
   server.addService(DefinitionsService, definitionsService(definitions));
   server.addService(HealthService, health.service);
-  serveReflection(server, () => described);
+  serveReflection(server, () => described, closing);
   const stopWorkflows = serveWorkflows(server, ingress);
   const stopDescribing = keepDescribed(options, (next) => {
     described = next;
