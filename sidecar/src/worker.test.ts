@@ -319,6 +319,13 @@ test("no more run than there are slots; the rest waits in order, is extended, an
   expect(rooms).toBeGreaterThan(0);
 });
 
+test("the wait has a bound too: what comes beyond is given back", async () => {
+  const ground = makeGround({ concurrency: 2 });
+  for (let number = 1; number <= 19; number += 1) ground.deliver({ number });
+  await ground.settle();
+  expect([ground.calls.length, ground.said]).toEqual([2, ["19 nak 500"]]);
+});
+
 test("a drain gives back what waits, takes nothing more, and ends when what runs is told", async () => {
   const ground = makeGround({ concurrency: 1 });
   ground.deliver({});

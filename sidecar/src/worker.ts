@@ -41,12 +41,15 @@ export type WorkerOptions = {
 const extendEveryMs = 3_000;
 /** After a call that could not be sent: the service is away, another sidecar may have one that is there. */
 const unsentDelayMs = 1_000;
+const fullDelayMs = 500;
+/** While one slot is free each service may ask for a task: few slots, many services. */
+const waitingMin = 16;
 /** A claim that nobody grants: the next delivery is told that it is in doubt. */
 const grantTries = 10;
 
 /**
- * Takes deliveries and sees each through: admit, call, report, acknowledge. Bounded: at most `concurrency` run; what is delivered
- * beyond waits in order, is extended, and is given back at the end.
+ * Takes deliveries and sees each through: admit, call, report, acknowledge. Bounded: at most `concurrency` run, and as many (16 at least) wait
+ * in order; those are extended, and given back at the end.
  */
 export class Worker {
   readonly #ports: WorkerPorts;
@@ -89,6 +92,8 @@ export class Worker {
     }
     const same = this.#held.get(reading.task.key);
     if (same !== undefined) return void same.deliveries.push(delivery);
+    // More than was asked for: a pull that was believed dead was not.
+    if (this.#waiting.length >= Math.max(this.#options.concurrency, waitingMin)) return delivery.nak(fullDelayMs);
     const held: Held = {
       task: reading.task,
       service,

@@ -1,0 +1,79 @@
+import { assert, option, property, string, uint8Array } from "fast-check";
+import { expect, test } from "vitest";
+import { RetryInfo, RpcStatus } from "../../../proto/gen/sidestep/internal/v1/rpc.ts";
+import { parseAckSubject } from "./delivery.ts";
+import { parseFile, servicesOf, servicesOfSet } from "./descriptors.ts";
+import { exposed, refusalOf } from "./exposure.ts";
+import { retryAfterMs } from "./retryAfter.ts";
+import { readTask } from "./taskMessage.ts";
+
+const bytes = uint8Array({ maxLength: 200 });
+
+test("bytes of any kind are a task or garbage with a reason, never an error", () => {
+  assert(
+    property(bytes, (any) => {
+      const reading = readTask(any);
+      expect(reading.kind === "garbage" ? reading.reason : reading.task.key).not.toBe("");
+    }),
+  );
+});
+
+test("details of any kind say a pause or nothing, never an error", () => {
+  assert(
+    property(bytes, option(string(), { nil: undefined }), (details, pushback) => {
+      const pause = retryAfterMs(details, pushback);
+      expect(pause === undefined || Number.isFinite(pause)).toBe(true);
+    }),
+  );
+});
+
+test("a RetryInfo is found among other details", () => {
+  const about = (typeUrl: string, value: Uint8Array) => ({ typeUrl: `type.googleapis.com/${typeUrl}`, value });
+  const retry = RetryInfo.encode({ retryDelay: { seconds: 1n, nanos: 500_000_000 } }).finish();
+  const status = {
+    code: 14,
+    message: "",
+    details: [about("shop.v1.Thing", new Uint8Array([255])), about("google.rpc.RetryInfo", retry)],
+  };
+  expect(retryAfterMs(RpcStatus.encode(status).finish(), undefined)).toBe(1_500);
+  expect(retryAfterMs(RpcStatus.encode({ ...status, details: [] }).finish(), undefined)).toBeUndefined();
+});
+
+test("subjects and descriptors of any kind are read or refused", () => {
+  const outcome = (any: Uint8Array): string => {
+    try {
+      return `${servicesOf([parseFile(any)]).length + servicesOfSet(any).length} services`;
+    } catch (error) {
+      return error instanceof Error ? "refused" : "something else";
+    }
+  };
+  assert(property(string(), (any) => void parseAckSubject(any)));
+  assert(property(bytes, (any) => void expect(outcome(any)).toMatch(/services|refused/)));
+});
+
+test("what is exposed: all but gRPC's own, or what is named; by name alone when the process tells nothing", () => {
+  const found = ["a.A", "b.B", "grpc.health.v1.Health"].map((service) => ({ service, methods: undefined }));
+  const names = (wanted: readonly string[], of: typeof found | undefined = found) =>
+    exposed(of, wanted).map((one) => one.service);
+  expect(names([])).toEqual(["a.A", "b.B"]);
+  expect(names(["b.B", "c.C"])).toEqual(["b.B"]);
+  expect(names(["grpc.health.v1.Health"])).toEqual([]);
+  expect(exposed(undefined, ["c.C"])).toEqual([{ service: "c.C", methods: undefined }]);
+  expect(exposed(undefined, [])).toEqual([]);
+});
+
+test("a task is refused for another service and for a streaming method, not for one nobody told of", () => {
+  const offered = {
+    service: "a.A",
+    methods: [
+      { name: "Get", isUnary: true },
+      { name: "Watch", isUnary: false },
+    ],
+  };
+  expect(refusalOf(offered, "a.A", "Get")).toBeUndefined();
+  expect(refusalOf(offered, "a.A", "New")).toBeUndefined();
+  expect(refusalOf({ service: "a.A", methods: undefined }, "a.A", "Watch")).toBeUndefined();
+  expect(refusalOf(offered, "a.A", "Watch")).toMatch(/streaming/);
+  expect(refusalOf(offered, "b.B", "Get")).toMatch(/not exposed/);
+  expect(refusalOf(undefined, "a.A", "Get")).toMatch(/not exposed/);
+});
