@@ -102,6 +102,11 @@ export function carryOut(
       return;
     }
     case "endRun": {
+      // A person's request comes just before the end.
+      if (strikes(world, 0.05)) {
+        const value = { reason: "", actor: "", requestId: "" };
+        clock.after(0, () => log.appendEvent(runId, `cancel/${runId}`, { $case: "cancelRequested", value }));
+      }
       const event = { $case: "runEnded", value: command.ended } as const;
       const expected = broken.has("end appended without expectation") ? undefined : command.expectedEvent;
       publish(

@@ -160,11 +160,14 @@ test("a doubled record asks for nothing, whenever its double comes, and the run 
       // An incident's retry and a deferral are facts of their own each time they come.
       if (original === undefined || isRequest(original)) return;
       const at = Math.min(which + later, records.length);
-      const doubled = [...records.slice(0, at), original, ...records.slice(at)].map((it, i) => ({
-        ...it,
-        sequence: i + 1,
-        storedMs: i < at ? it.storedMs : Math.max(it.storedMs, records[at - 1]?.storedMs ?? 0),
-      }));
+      const storedMs = records[at - 1]?.storedMs ?? 0;
+      const doubled = [...records.slice(0, at), original, ...records.slice(at)].map(
+        ({ fact, storedMs: ms }, i): LogRecord => ({
+          fact,
+          sequence: i + 1,
+          storedMs: i < at ? ms : Math.max(ms, storedMs),
+        }),
+      );
       const plain = fold(records);
       const again = fold(doubled);
       const ofDouble = again.turns[at];
