@@ -100,6 +100,19 @@ describe("the budget", () => {
     expect(evaluateString(grow, bindingsOf({ input: long }))).toMatchObject({ kind: "failed" });
   });
 
+  test("counts a regular expression by its parts and the text, its repetitions written out", () => {
+    const text = bytesOf("kinds.v1.Everything", { plain: { string: "a".repeat(3000) } });
+    const over = (pattern: string): unknown =>
+      evaluateBool(load(`input.plain.string.matches('${pattern}')`, { kind: "bool" }), bindingsOf({ input: text }))
+        .kind;
+    expect(over("^a+$")).toBe("value");
+    expect(over("(a|b){1,100}c")).toBe("value");
+    expect(over(".{1000}")).toBe("failed");
+    expect(over("(a{10}b{10}){40}")).toBe("failed");
+    const dynamic = load("'x'.matches(input.plain.string + '{1000}')", { kind: "bool" });
+    expect(evaluateBool(dynamic, bindingsOf({ input: text }), 3000)).toMatchObject({ kind: "failed" });
+  });
+
   test("a list of ten thousand is gathered and read", () => {
     const many = bytesOf("kinds.v1.Everything", { lists: { int32: Array.from({ length: 10_000 }, (_, at) => at) } });
     const sum = load("input.lists.int32.map(x, x * 2).filter(x, x % 20000 == 19998)", {

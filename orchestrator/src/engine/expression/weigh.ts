@@ -40,8 +40,7 @@ export function weighedFunctions(functions: Iterable<CelFunc>, meter: Meter): Ce
 
 function weighedFunction(func: CelFunc, meter: Meter): CelFunc {
   const call = (target: CelValue | undefined, args: CelValue[]): CelInput => {
-    let steps = func.name === "matches" ? 16 : 0;
-    steps += weightOf(target);
+    let steps = weightOf(target);
     for (const arg of args) steps += weightOf(arg);
     steps += growthOf(func.name, target, args);
     if (steps > 0) spend(meter, steps);
@@ -57,23 +56,63 @@ function weighedFunction(func: CelFunc, meter: Meter): CelFunc {
   });
 }
 
-/** Steps for text that comes out longer than what goes in: charged before it is made. */
+/** Steps beyond looking through what goes in once: text that comes out longer, and regular expressions; charged before they are made. */
 function growthOf(name: string, target: CelValue | undefined, args: readonly CelValue[]): number {
-  if (name === "join" && isCelList(target)) {
-    const separator = typeof args[0] === "string" ? args[0].length : 0;
-    let length = separator * target.size;
-    for (const item of target) length += typeof item === "string" ? item.length : 0;
-    return length >> 6;
+  switch (name) {
+    case "matches":
+      return target === undefined ? matchCost(args[0], args[1]) : matchCost(target, args[0]);
+    case "join":
+      return joinedLength(target, args[0]) >> 6;
+    case "replace":
+      return replacedLength(target, args[0], args[1]) / 64;
+    default:
+      return 0;
   }
-  const [pattern, by] = args;
-  if (name !== "replace" || typeof target !== "string" || typeof pattern !== "string" || typeof by !== "string")
-    return 0;
-  return Math.floor((occurrences(target, pattern) * by.length) / 64);
 }
 
-function occurrences(text: string, pattern: string): number {
-  if (pattern === "") return text.length + 1;
+/** RE2 looks at each part of the pattern at each character; a {1000} is a thousand parts, and all are made before the first look. */
+function matchCost(text: CelValue | undefined, pattern: CelValue | undefined): number {
+  if (typeof text !== "string" || typeof pattern !== "string") return 0;
+  const parts = partsOf(pattern);
+  return 16 + parts + (parts * text.length) / 16;
+}
+
+/** How many parts a pattern has once its counted repetitions are written out; at least, where it is no pattern. */
+function partsOf(pattern: string): number {
+  const open: number[] = [];
+  let sum = 0;
+  let last = 0;
+  for (const [token] of pattern.matchAll(/\\[\s\S]|\{(\d+)(?:,(\d*))?\}|\[(?:\\[\s\S]|[^\]\\])*\]|[\s\S]/g)) {
+    const repeated = /^\{(\d+)(?:,(\d*))?\}$/.exec(token);
+    if (token === "(") {
+      open.push(sum);
+      sum = 0;
+    } else if (token === ")") {
+      last = sum + 1;
+      sum = (open.pop() ?? 0) + last;
+    } else if (repeated !== null) {
+      const times = Math.min(1000, Math.max(Number(repeated[1]), Number(repeated[2] ?? "0"), 1));
+      sum += last * (times - 1);
+      last *= times;
+    } else {
+      last = 1;
+      sum += 1;
+    }
+  }
+  return open.reduce((total, part) => total + part, sum);
+}
+
+function joinedLength(list: CelValue | undefined, separator: CelValue | undefined): number {
+  if (!isCelList(list)) return 0;
+  let length = typeof separator === "string" ? separator.length * list.size : 0;
+  for (const item of list) length += typeof item === "string" ? item.length : 0;
+  return length;
+}
+
+function replacedLength(text: CelValue | undefined, pattern: CelValue | undefined, by: CelValue | undefined): number {
+  if (typeof text !== "string" || typeof pattern !== "string" || typeof by !== "string") return 0;
+  if (pattern === "") return (text.length + 1) * by.length;
   let count = 0;
   for (let at = text.indexOf(pattern); at >= 0; at = text.indexOf(pattern, at + pattern.length)) count += 1;
-  return count;
+  return count * by.length;
 }
