@@ -183,22 +183,25 @@ function endRun(owner: Ownership, run: ResidentRun, { ended, expectedEvent }: En
   // Garbage on the run's subject moves its end without moving the state.
   const expected = Math.max(expectedEvent, run.seenEvent);
   keep(owner, run, hold);
-  void owner.log.appendAfter(run.runId, expected, event, { signal: owner.signal }).then((written) => {
-    switch (written.kind) {
-      case "abandoned":
-        return;
-      case "conflict":
-        owner.endRefused(run, expected);
-        break;
-      case "rejected":
-      case "deferred":
-        owner.logger.error("the end of a run can't be stored; the run stays as it is", { run: run.runId, reason: written.reason });
-        break;
-      case "stored":
-        break;
-    }
-    release(owner, run, hold);
-  }, owner.fail);
+  owner.log
+    .appendAfter(run.runId, expected, event, { signal: owner.signal })
+    .then((written) => {
+      switch (written.kind) {
+        case "abandoned":
+          return;
+        case "conflict":
+          owner.endRefused(run, expected);
+          break;
+        case "rejected":
+        case "deferred":
+          owner.logger.error("the end of a run can't be stored; the run stays as it is", { run: run.runId, reason: written.reason });
+          break;
+        case "stored":
+          break;
+      }
+      release(owner, run, hold);
+    })
+    .catch(owner.fail);
 }
 
 type Failed = { readonly $case: "task"; readonly value: AttemptId } | { readonly $case: "timer"; readonly value: number };
@@ -206,21 +209,23 @@ type Failed = { readonly $case: "task"; readonly value: AttemptId } | { readonly
 /** Holds the turn until the write is known; what can't be durable, or not for long, becomes an event. */
 function settle(owner: Ownership, run: ResidentRun, hold: number, written: Promise<Written>, command: Failed | undefined): void {
   keep(owner, run, hold);
-  void written.then((result) => {
-    switch (result.kind) {
-      case "stored":
-      case "conflict":
-        break;
-      case "abandoned":
-        // The partition has been left: whoever owns it next folds this turn again.
-        return;
-      case "rejected":
-      case "deferred":
-        tellFailure(owner, run, hold, result, command);
-        break;
-    }
-    release(owner, run, hold);
-  }, owner.fail);
+  written
+    .then((result) => {
+      switch (result.kind) {
+        case "stored":
+        case "conflict":
+          break;
+        case "abandoned":
+          // The partition has been left: whoever owns it next folds this turn again.
+          return;
+        case "rejected":
+        case "deferred":
+          tellFailure(owner, run, hold, result, command);
+          break;
+      }
+      release(owner, run, hold);
+    })
+    .catch(owner.fail);
 }
 
 function tellFailure(

@@ -178,10 +178,14 @@ class Loop implements Partition {
 
   #onMessage(message: LogMessage): void {
     if (this.#phase === "left" || this.#phase === "finishing") return;
-    if (!this.#owner.isLive()) this.#onOvertaken({ kind: "expired" });
-    else if (this.#phase === "live") this.#onLive(message);
-    else if (message.sequence > this.#window.head) this.#ahead.push(message);
-    else this.#onWindow(message);
+    try {
+      if (!this.#owner.isLive()) this.#onOvertaken({ kind: "expired" });
+      else if (this.#phase === "live") this.#onLive(message);
+      else if (message.sequence > this.#window.head) this.#ahead.push(message);
+      else this.#onWindow(message);
+    } catch (error) {
+      this.#owner.fail(error);
+    }
   }
 
   #onLive(message: LogMessage): void {

@@ -107,3 +107,27 @@ test("a run whose own fold fails is left alone; others go on", async () => {
   expect(await front.wait(runId, within())).toMatchObject({ kind: "ended" });
   expect(sidecar.calls).toHaveLength(2);
 });
+
+test("a bug in the work on a partition leaves it, and it is taken again", async () => {
+  await using server = await startNats();
+  let isBroken = true;
+  await using orchestrator = await openOrchestrator(server.url, twoCalls, {
+    over: {
+      observer: {
+        opened: () => undefined,
+        turn: () => {
+          if (!isBroken) return;
+          isBroken = false;
+          throw new Error("a bug");
+        },
+        closed: () => undefined,
+        tracedUpTo: (_partition, checkpoint) => checkpoint,
+      },
+    },
+  });
+  await using sidecar = await openFakeSidecar(server.url);
+  const runId = await orchestrator.begin(twoCalls);
+  expect(await orchestrator.processor.front.wait(runId, within())).toMatchObject({ kind: "ended" });
+  expect(orchestrator.processor.counts.takeovers).toBe(2);
+  expect(sidecar.calls).toHaveLength(2);
+});
