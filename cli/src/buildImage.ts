@@ -73,6 +73,14 @@ export async function buildImage(folder: string): Promise<Build> {
     const image = new Uint8Array(await readFile(path.join(copy, "image.binpb")));
     const names = fromBinary(FileDescriptorSetSchema, image).file.map((file) => file.name);
     return { kind: "built", image, sources: await sources(names) };
+  } catch (error) {
+    const what = error instanceof Error ? error.message : String(error);
+    return {
+      kind: "failed",
+      what,
+      where: folder,
+      next: "name a folder whose .proto files can be read, or install Sidestep again",
+    };
   } finally {
     await rm(copy, { recursive: true, force: true });
   }

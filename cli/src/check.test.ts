@@ -1,5 +1,15 @@
 import { execFileSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -98,6 +108,23 @@ describe("check", () => {
     write("greet/v1/greet.proto", greeter);
     write("hello/v1/hello.proto", hello("{name: input.name}"));
     expect(await run()).toEqual(fine);
+  });
+
+  it("follows links, also in circles", async () => {
+    write("real/greet.proto", greeter);
+    write("hello/v1/hello.proto", hello("{name: input.name}"));
+    mkdirSync(path.join(folder, "greet"));
+    symlinkSync(path.join(folder, "real"), path.join(folder, "greet/v1"));
+    symlinkSync(folder, path.join(folder, "hello/again"));
+    symlinkSync(path.join(folder, "nowhere"), path.join(folder, "broken.proto"));
+    const [exitCode, text] = await run();
+    expect([exitCode, text]).toEqual(fine);
+  });
+
+  it("says so when a folder can't be read", async () => {
+    write("hello/v1/hello.proto", hello("{}"));
+    const built = await buildImage(path.join(folder, "hello/v1/hello.proto"));
+    expect(built).toMatchObject({ kind: "failed", what: "there is no such folder" });
   });
 
   it("prints what is wrong where it stands, and ends with 10", async () => {

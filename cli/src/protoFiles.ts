@@ -16,12 +16,12 @@ export async function copyProtoFiles(from: string, to: string): Promise<void> {
     const real = await realpath(path.join(from, folder));
     if (visited.has(real)) return;
     visited.add(real);
-    for (const entry of await readdir(path.join(from, folder))) {
-      const name = path.join(folder, entry);
-      if (entry.startsWith(".") || (entry === "node_modules" && !withModules)) continue;
-      const kind = await stat(path.join(from, name)).catch(() => undefined);
+    for (const entry of await readdir(path.join(from, folder), { withFileTypes: true })) {
+      const name = path.join(folder, entry.name);
+      if (entry.name.startsWith(".") || (entry.name === "node_modules" && !withModules)) continue;
+      const kind = entry.isSymbolicLink() ? await stat(path.join(from, name)).catch(() => undefined) : entry;
       if (kind?.isDirectory() === true) await copyFolder(name);
-      else if (kind?.isFile() === true && (entry.endsWith(".proto") || configFiles.has(entry))) {
+      else if (kind?.isFile() === true && (entry.name.endsWith(".proto") || configFiles.has(entry.name))) {
         count++;
         if (count > filesMax) throw new Error(`more than ${filesMax} .proto files below ${from}`);
         await mkdir(path.join(to, folder), { recursive: true });

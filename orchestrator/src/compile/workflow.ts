@@ -4,6 +4,7 @@ import type { Attribute as PlannedAttribute, Plan } from "../../../proto/gen/sid
 import { Saga_Order } from "../../../proto/gen/sidestep/v1/workflow.ts";
 import type { Workflow } from "../../../proto/gen/sidestep/v1/workflow.ts";
 import { engineRevision } from "../engine/revision.ts";
+import { formatValueType } from "../engine/expression/value.ts";
 import type { CompiledSteps } from "./arms.ts";
 import type { Context, Surroundings } from "./context.ts";
 import { trimDescriptors } from "./descriptors.ts";
@@ -266,7 +267,8 @@ function compileResponse(
     return { output: undefined, outputStep: body.last?.index };
   }
   if (method.output.fields.length > 0) {
-    const message = `nothing builds the response, a ${method.output.typeName}`;
+    const found = last === undefined ? "" : `; the last step's result is ${formatValueType(last)}`;
+    const message = `nothing builds the response, a ${method.output.typeName}${found}`;
     const hint = "add `output: '{…}'`, or end with a step that certainly runs and has a result of this type";
     findings.add("RESPONSE", place, message, hint);
   }
