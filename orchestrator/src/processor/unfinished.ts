@@ -12,23 +12,38 @@ export interface Unfinished {
   count(): number;
 }
 
+const compactFrom = 1024;
+
 /** Nothing is held, and all messages up to `after` are done. */
 export function openUnfinished(after: number): Unfinished {
-  // In the order of first holding, which is that of the log.
   const held = new Map<number, number>();
+  // In the order of first holding, which is that of the log, from `first` on; some have been released since. The first key of the map says the
+  // same, but to find it takes a walk over all that were deleted before it.
+  let order: number[] = [];
+  let first = 0;
   let last = after;
   return {
     read: (sequence) => {
       if (sequence > last) last = sequence;
     },
-    hold: (sequence) => void held.set(sequence, (held.get(sequence) ?? 0) + 1),
+    hold: (sequence) => {
+      const count = held.get(sequence) ?? 0;
+      if (count === 0) order.push(sequence);
+      held.set(sequence, count + 1);
+    },
     release: (sequence) => {
       const count = held.get(sequence) ?? 0;
       if (count > 1) held.set(sequence, count - 1);
       else held.delete(sequence);
     },
     checkpoint: () => {
-      for (const sequence of held.keys()) return Math.max(after, Math.min(last, sequence - 1));
+      for (; first < order.length; first++) {
+        const sequence = order[first];
+        if (sequence !== undefined && held.has(sequence)) return Math.max(after, Math.min(last, sequence - 1));
+        if (first < compactFrom || first < order.length / 2) continue;
+        order = order.slice(first);
+        first = 0;
+      }
       return last;
     },
     count: () => held.size,
