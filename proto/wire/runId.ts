@@ -13,12 +13,7 @@ export type RunId = string & { readonly brand: "RunId" };
 export const buckets = 4096;
 
 /** Makes a run id; `random` has 8 bytes. */
-export function toRunId(
-  timeMs: number,
-  layout: number,
-  bucket: number,
-  random: Uint8Array,
-): RunId {
+export function toRunId(timeMs: number, layout: number, bucket: number, random: Uint8Array): RunId {
   const time = Math.floor(timeMs).toString(16).padStart(12, "0");
   const place = ((layout << 12) | bucket).toString(16).padStart(4, "0");
   let tail = "";

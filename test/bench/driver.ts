@@ -73,14 +73,8 @@ function callOnce(address: string, method: string): Promise<Buffer> {
   const client = clients.get(address) ?? new Client(address, credentials.createInsecure());
   clients.set(address, client);
   return new Promise((resolve, reject) => {
-    client.makeUnaryRequest(
-      method,
-      same,
-      same,
-      payload,
-      { deadline: Date.now() + 60_000 },
-      (error, answer) =>
-        error === null && answer !== undefined ? resolve(answer) : reject(error ?? new Error("no answer")),
+    client.makeUnaryRequest(method, same, same, payload, { deadline: Date.now() + 60_000 }, (error, answer) =>
+      error === null && answer !== undefined ? resolve(answer) : reject(error ?? new Error("no answer")),
     );
   });
 }

@@ -16,14 +16,9 @@ const definition: ServiceDefinition = {
 };
 const server = new Server();
 server.addService(definition, {
-  Say: (call: { request: Buffer }, answer: (error: null, bytes: Buffer) => void) =>
-    answer(null, call.request),
+  Say: (call: { request: Buffer }, answer: (error: null, bytes: Buffer) => void) => answer(null, call.request),
 });
-server.bindAsync(
-  `127.0.0.1:${process.argv[2] ?? "0"}`,
-  ServerCredentials.createInsecure(),
-  (error, port) => {
-    if (error !== null) throw error;
-    console.log(`READY ${port}`);
-  },
-);
+server.bindAsync(`127.0.0.1:${process.argv[2] ?? "0"}`, ServerCredentials.createInsecure(), (error, port) => {
+  if (error !== null) throw error;
+  console.log(`READY ${port}`);
+});

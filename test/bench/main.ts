@@ -98,13 +98,18 @@ async function startProduct(): Promise<Side> {
   const port = await freePort();
   const address = `127.0.0.1:${port}`;
   const env = { NATS_URL: nats.url };
-  const orchestrator = await start("orchestrator/src/main.ts", ["--listen", address, "--admin-port", "0"], /"msg":"ready"/, {
-    ...env,
-    // Sampled at 1 %, and what is sampled is really sent.
-    OTEL_EXPORTER_OTLP_ENDPOINT: await openSink(),
-    OTEL_TRACES_SAMPLER: "parentbased_traceidratio",
-    OTEL_TRACES_SAMPLER_ARG: "0.01",
-  });
+  const orchestrator = await start(
+    "orchestrator/src/main.ts",
+    ["--listen", address, "--admin-port", "0"],
+    /"msg":"ready"/,
+    {
+      ...env,
+      // Sampled at 1 %, and what is sampled is really sent.
+      OTEL_EXPORTER_OTLP_ENDPOINT: await openSink(),
+      OTEL_TRACES_SAMPLER: "parentbased_traceidratio",
+      OTEL_TRACES_SAMPLER_ARG: "0.01",
+    },
+  );
   const deployed = await runProgram({
     name: "deploy",
     command: process.execPath,

@@ -85,12 +85,7 @@ async function p50(driver: Driver, address: string, method: string, count: numbe
   return reply.kind === "latency" ? median(reply.millis) : Number.NaN;
 }
 
-async function measureLoad(
-  driver: Driver,
-  side: Side,
-  runs: number,
-  settings: RoundSettings,
-): Promise<LoadFigures> {
+async function measureLoad(driver: Driver, side: Side, runs: number, settings: RoundSettings): Promise<LoadFigures> {
   const pids = { ...side.pids, driver: driver.pid };
   let before: Record<string, number> = {};
   let after: Record<string, number> = {};

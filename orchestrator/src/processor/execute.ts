@@ -194,7 +194,10 @@ function endRun(owner: Ownership, run: ResidentRun, { ended, expectedEvent }: En
           break;
         case "rejected":
         case "deferred":
-          owner.logger.error("the end of a run can't be stored; the run stays as it is", { run: run.runId, reason: written.reason });
+          owner.logger.error("the end of a run can't be stored; the run stays as it is", {
+            run: run.runId,
+            reason: written.reason,
+          });
           break;
         case "stored":
           break;
@@ -204,10 +207,18 @@ function endRun(owner: Ownership, run: ResidentRun, { ended, expectedEvent }: En
     .catch(owner.fail);
 }
 
-type Failed = { readonly $case: "task"; readonly value: AttemptId } | { readonly $case: "timer"; readonly value: number };
+type Failed =
+  | { readonly $case: "task"; readonly value: AttemptId }
+  | { readonly $case: "timer"; readonly value: number };
 
 /** Holds the turn until the write is known; what can't be durable, or not for long, becomes an event. */
-function settle(owner: Ownership, run: ResidentRun, hold: number, written: Promise<Written>, command: Failed | undefined): void {
+function settle(
+  owner: Ownership,
+  run: ResidentRun,
+  hold: number,
+  written: Promise<Written>,
+  command: Failed | undefined,
+): void {
   keep(owner, run, hold);
   written
     .then((result) => {

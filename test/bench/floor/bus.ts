@@ -49,6 +49,10 @@ export async function makeFloorStreams(url: string): Promise<void> {
   const manager = await jetstreamManager(connection);
   await manager.streams.add({ name: floorStreams.log, subjects: ["floor.log.>"] });
   await manager.streams.add({ name: floorStreams.tasks, subjects: ["floor.task.>"], retention: "workqueue" });
-  await manager.consumers.add(floorStreams.tasks, { durable_name: "echo", ack_policy: "explicit", max_ack_pending: 10_000 });
+  await manager.consumers.add(floorStreams.tasks, {
+    durable_name: "echo",
+    ack_policy: "explicit",
+    max_ack_pending: 10_000,
+  });
   await connection.close();
 }
