@@ -111,8 +111,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     kind: "engine",
     name: "a claim is granted to whoever asks last",
     file: "fold.ts",
-    find: "if (attempt.close !== undefined || attempt.claim !== undefined) return false;",
-    replace: "if (attempt.close !== undefined) return false;",
+    find: "|| attempt.claim !== undefined) return false;",
+    replace: ") return false;",
   },
   {
     kind: "engine",

@@ -128,7 +128,7 @@ function foldOutcome(draft: Draft, outcome: Outcome): boolean {
 
 /** The first claim of an open attempt holds; whoever made it may make the call. */
 function claimAttempt(attempt: LiveAttempt, { sidecar, delivery }: Outcome): boolean {
-  if (attempt.close !== undefined || attempt.claim !== undefined) return false;
+  if (!attempt.publish.claim || attempt.close !== undefined || attempt.claim !== undefined) return false;
   attempt.claim = { sidecarId: sidecar?.id ?? "", delivery };
   return true;
 }

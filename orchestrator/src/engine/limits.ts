@@ -9,6 +9,9 @@ export const requestsMax = 1_000;
 /** A service may ask for a longer pause; it gets this. */
 export const retryAfterMsMax = 24 * 60 * 60 * 1_000;
 
+/** Longest deadline of a call, in whole milliseconds: what a timer of a sidecar can hold. */
+export const callTimeoutMsMax = 24 * 24 * 60 * 60 * 1_000;
+
 /** A start that the log stored later than this after its issue is void. */
 export const startValidMs = 30_000;
 

@@ -76,8 +76,14 @@ const applicationAnswers: ReadonlySet<number> = new Set([
  */
 export function backoffMs(retry: RetryPlan, tries: number, name: string, retryAfterMs: number | undefined): number {
   if (retryAfterMs !== undefined) return Math.min(Math.ceil(Math.max(retryAfterMs, 0)), retryAfterMsMax);
-  const ceiling = Math.min(retry.backoffMs * retry.multiplier ** (tries - 1), retry.backoffMaxMs);
-  return Math.floor(fractionOf(name) * ceiling);
+  return Math.floor(fractionOf(name) * ceilingMs(retry, tries));
+}
+
+/** Multiplied out: a power may differ in its last digit from one JavaScript engine to the next. */
+function ceilingMs({ backoffMs: firstMs, backoffMaxMs, multiplier }: RetryPlan, tries: number): number {
+  let ceiling = firstMs;
+  for (let i = 1; i < tries && ceiling < backoffMaxMs; i++) ceiling *= multiplier;
+  return Math.min(ceiling, backoffMaxMs);
 }
 
 /** A number in [0, 1), spread evenly over names: FNV-1a, then the finalizer of MurmurHash3. */

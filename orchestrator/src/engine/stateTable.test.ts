@@ -21,7 +21,7 @@ const table: Readonly<Record<Exclude<StepStateKind, "ready">, Row>> = {
   running: row({
     completed: "completed",
     failed: "backingOff",
-    started: "running",
+
     inDoubt: "paused",
     attemptExpired: "backingOff",
     timerFired: "closing",

@@ -4,10 +4,11 @@ import { cancelledTimersMax, overduePauseMs } from "./limits.ts";
 import type { LiveAttempt, LiveTimer, TimerPurpose } from "./state.ts";
 
 /** Asks for a timer under the run's next number. */
-export function armTimer(draft: Draft, dueMs: number, purpose: TimerPurpose): LiveTimer {
+export function armTimer(draft: Draft, atMs: number, purpose: TimerPurpose): LiveTimer {
   const { state } = draft;
   state.lastTimer += 1;
   const number = state.lastTimer;
+  const dueMs = Math.ceil(atMs);
   const timer: LiveTimer = {
     number,
     dueMs,

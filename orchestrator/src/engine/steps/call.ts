@@ -6,7 +6,7 @@ import type { Draft } from "../draft.ts";
 import { evaluateText, evaluateValue } from "../evaluate.ts";
 import type { Evaluation, Place } from "../evaluate.ts";
 import { toFailure } from "../failure.ts";
-import { fitsPayload, mayOpenStep } from "../limits.ts";
+import { callTimeoutMsMax, fitsPayload, mayOpenStep } from "../limits.ts";
 import type { CallPlan } from "../plan.ts";
 import type { Failure, LiveCall, LiveStep, PreparedCall } from "../state.ts";
 import { failStep, holdPlace } from "../step.ts";
@@ -58,7 +58,10 @@ export function tryCall(draft: Draft, step: LiveStep, call: LiveCall): void {
   const runLeftMs = step.phase === Phase.FORWARD ? (state.deadlineMs ?? Infinity) - state.nowMs : Infinity;
   if (runLeftMs <= 0) failRun(draft, runTimeout(draft));
   else if (stepLeftMs <= 0) timeOutCall(draft, step, call, undefined);
-  else publishAttempt(draft, step, call, call.prepared, Math.min(call.plan.timeoutMs, stepLeftMs, runLeftMs));
+  else {
+    const timeoutMs = Math.min(call.plan.timeoutMs, stepLeftMs, runLeftMs, callTimeoutMsMax);
+    publishAttempt(draft, step, call, call.prepared, Math.ceil(timeoutMs));
+  }
 }
 
 /** The run's deadline has passed. */
