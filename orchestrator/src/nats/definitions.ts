@@ -12,6 +12,8 @@ import { ensureTaskConsumer } from "./topology.ts";
 
 const indexObject = "index";
 const requestTimeoutMs = 4_000;
+const indexTimeoutMs = 1_500;
+const indexTries = 3;
 /** How often the index is looked at besides being watched. */
 const lookEveryMs = 10_000;
 const wrongLastSequence = 10071;
@@ -47,9 +49,20 @@ async function readIndex(
 ): Promise<{ readonly index: DefinitionIndex; readonly revision: number }> {
   const info = await within("look for", indexObject, objects.info(indexObject));
   if (info === null) return { index: { workflow: [] }, revision: 0 };
-  const bytes = await within("read", indexObject, objects.getBlob(indexObject));
+  const bytes = await readIndexBytes(objects);
   // The bytes may be newer than the revision: a replacement with it fails then, and a reader sees the rest at the next look.
-  return { index: DefinitionIndex.decode(bytes ?? new Uint8Array()), revision: info.revision };
+  return { index: DefinitionIndex.decode(bytes), revision: info.revision };
+}
+
+/** A replacement takes the old bytes away, also from under a reader, who would wait for them for ever. */
+async function readIndexBytes(objects: ObjectStore): Promise<Uint8Array> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return (await within("read", indexObject, objects.getBlob(indexObject), indexTimeoutMs)) ?? new Uint8Array();
+    } catch (error) {
+      if (tries === indexTries) throw error;
+    }
+  }
 }
 
 async function replaceIndex(objects: ObjectStore, index: DefinitionIndex, revision: number): Promise<boolean> {
@@ -62,15 +75,14 @@ async function replaceIndex(objects: ObjectStore, index: DefinitionIndex, revisi
     const cause = error instanceof DefinitionStoreError ? error.cause : error;
     if (!(cause instanceof JetStreamApiError) || cause.code !== wrongLastSequence) throw error;
     // An own retry meets what the first try stored.
-    const stored = await within("read", indexObject, objects.getBlob(indexObject));
-    return stored !== null && Buffer.from(stored).equals(bytes);
+    return Buffer.from(await readIndexBytes(objects)).equals(bytes);
   }
 }
 
 /** Reads go through a consumer that would wait for ever where chunks are gone, so each has its bound. */
-async function within<T>(verb: string, name: string, work: Promise<T>): Promise<T> {
+async function within<T>(verb: string, name: string, work: Promise<T>, timeoutMs = requestTimeoutMs): Promise<T> {
   const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(new Error(`no answer within ${requestTimeoutMs} ms`)), requestTimeoutMs);
+  const timer = setTimeout(() => late.reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
   try {
     return await Promise.race([work, late.promise]);
   } catch (error) {
