@@ -201,7 +201,8 @@ test("a run that outlives its orchestrator and a sidecar has the same tree, no s
 
 test("spans that the collector did not take are told again from the log, by the next orchestrator too", async () => {
   receiver.setAway(true);
-  const { runId } = await fulfil(stage.address, makeOrder("unseen"));
+  const { kind, runId } = await fulfil(stage.address, makeOrder("unseen"));
+  expect(kind).toBe("answered");
   // By the fourth refusal the lease, and with it the cursor, has been renewed meanwhile.
   await receiver.waitForRefusals(4);
   await stage.orchestrator.kill9();
@@ -267,10 +268,13 @@ test("a run in an unsampled trace leaves no span, ours or the services'", async 
 
 /** Asks again with the same order while connections break. */
 async function untilAnswered(order: Order): Promise<Answer> {
-  for (;;) {
+  const failures: string[] = [];
+  while (failures.length < 10) {
     const answer = await fulfil(stage.address, order);
     if (answer.kind === "answered" || answer.code === "FAILED_PRECONDITION") return answer;
+    failures.push(`${answer.code} ${answer.message}`);
   }
+  throw new Error(`order ${order.order_id} got no answer:\n${failures.join("\n")}`);
 }
 
 /** Ids of all spans of a run as its history tells them now. */
