@@ -36,12 +36,11 @@ const definition = protoLoader.loadSync("shop/v1/order.proto", {
 
 /** Calls the front door of an orchestrator with grpc-js and proto-loader, as any Node program would. */
 export function openOrderClient(address: string): OrderClient {
-  const loaded = grpc.loadPackageDefinition(definition) as unknown as {
-    shop: { v1: { OrderWorkflow: grpc.ServiceClientConstructor } };
-  };
+  const service = definition["shop.v1.OrderWorkflow"] as grpc.ServiceDefinition;
+  const OrderWorkflow = grpc.makeClientConstructor(service, "OrderWorkflow");
   const insecure = grpc.credentials.createInsecure();
   const options = { "grpc.max_reconnect_backoff_ms": 500, "grpc.initial_reconnect_backoff_ms": 50 };
-  const workflows = new loaded.shop.v1.OrderWorkflow(address, insecure, options);
+  const workflows = new OrderWorkflow(address, insecure, options);
   const runs = new RunsClient(address, insecure, options);
   const soon = (): grpc.CallOptions => ({ deadline: Date.now() + 15_000 });
   return {
