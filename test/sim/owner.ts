@@ -85,6 +85,8 @@ export function openOwner(ground: Ground, lease: Lease, plans: ReadonlyMap<strin
 
   const takeOver = (): void => {
     const head = log.records.length;
+    // The checkpoint stays where it is until all of the window is durable.
+    const hold = lease.checkpoint + 1;
     const issued = new Map<string, { readonly runId: string; readonly command: Command }>();
     while (life.position < head) {
       const index = life.position++;
@@ -100,7 +102,7 @@ export function openOwner(ground: Ground, lease: Lease, plans: ReadonlyMap<strin
     }
     for (const [name, { runId, command }] of issued) {
       const latest = command.kind === "endRun" ? (states.get(runId)?.ending ?? command) : command;
-      if (command.kind === "cancelTimer" || wanted.has(name)) execute(runId, head, latest, true);
+      if (command.kind === "cancelTimer" || wanted.has(name)) execute(runId, hold, latest, true);
     }
   };
 

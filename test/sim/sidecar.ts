@@ -32,8 +32,8 @@ export function openSidecars(
   ask: (question: Question, answer: (verdict: Verdict) => void) => void,
 ): SimSidecars {
   const places: Place[] = [
-    { id: "side-0", isAlive: true, running: new Map() },
-    { id: "side-1", isAlive: true, running: new Map() },
+    { id: "side-0", isAlive: true, running: new Map(), held: new Set() },
+    { id: "side-1", isAlive: true, running: new Map(), held: new Set() },
   ];
   parts.queue.onDelivery((task, delivery) => {
     const place = places.find((it) => it.isAlive && world.random.chance(0.5)) ?? places.find((it) => it.isAlive);
@@ -54,6 +54,8 @@ interface Place {
   id: string;
   isAlive: boolean;
   running: Map<string, { reset(): void }>;
+  /** Attempts in its hands: it does not take another copy of one. */
+  held: Set<string>;
 }
 
 /** One delivery of a task in the hands of one sidecar. */
@@ -82,6 +84,7 @@ function dies(delivery: Delivery): boolean {
   // The service sees the connections break; whether it goes on is its own affair.
   for (const underWay of place.running.values()) if (world.random.chance(0.5)) underWay.reset();
   place.running = new Map();
+  place.held = new Set();
   world.clock.after(world.random.int(50, world.faults.awayMsMax), () => {
     place.id = `${place.id}'`;
     place.isAlive = true;
@@ -91,7 +94,13 @@ function dies(delivery: Delivery): boolean {
 
 /** PROTOCOL §6.2: asks before it runs anything that somebody may have run, or that has become old. */
 function admit(delivery: Delivery): void {
-  const { world, task } = delivery;
+  const { world, task, place } = delivery;
+  const key = attemptKey(task.runId, task.task.attempt);
+  if (place.held.has(key)) {
+    delivery.queue.nak(task, 500);
+    return;
+  }
+  place.held.add(key);
   if (dies(delivery)) return;
   const isOld = world.clock.now - task.task.issuedMs > 1_000;
   const isDoubtful = task.recheck || delivery.delivery > 1 || task.isForgotten;
@@ -105,17 +114,22 @@ function admit(delivery: Delivery): void {
         begin(delivery);
         return;
       case "closed":
-        delivery.queue.ack(task);
+        letGo(delivery, () => delivery.queue.ack(task));
         return;
       case "busy":
       case "not now":
-        delivery.queue.nak(task, 500);
+        letGo(delivery, () => delivery.queue.nak(task, 500));
         return;
       case "doubt":
         report(delivery, { $case: "inDoubt", value: {} }, world.clock.now, false);
         return;
     }
   });
+}
+
+function letGo({ place, task }: Delivery, how: () => void): void {
+  place.held.delete(attemptKey(task.runId, task.task.attempt));
+  how();
 }
 
 function question(
@@ -155,7 +169,7 @@ function begin(delivery: Delivery): void {
 function claim(delivery: Delivery): void {
   question(delivery, { claimed: true, running: false }, (verdict) => {
     if (verdict === "open") call(delivery);
-    else if (verdict === "closed") delivery.queue.ack(delivery.task);
+    else if (verdict === "closed") letGo(delivery, () => delivery.queue.ack(delivery.task));
     else if (verdict === "doubt") report(delivery, { $case: "inDoubt", value: {} }, delivery.world.clock.now, false);
     else delivery.world.clock.after(200, () => isAlive(delivery) && claim(delivery));
   });
@@ -204,7 +218,8 @@ function report(delivery: Delivery, kind: NonNullable<Outcome["kind"]>, startedA
     () => isAlive(delivery),
     () => log.appendOutcome(task.runId, id, outcome),
     () => {
-      if (!dies(delivery)) world.clock.after(wireMs(world), () => queue.ack(task));
+      if (dies(delivery)) return;
+      letGo(delivery, () => world.clock.after(wireMs(world), () => queue.ack(task)));
     },
   );
 }

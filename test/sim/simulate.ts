@@ -12,6 +12,7 @@ import { openOwnership } from "./owner.ts";
 import type { Lease } from "./owner.ts";
 import { openQueue } from "./queue.ts";
 import { toRandom } from "./random.ts";
+import { tellStory } from "./story.ts";
 import { openService } from "./service.ts";
 import { openSidecars } from "./sidecar.ts";
 import { openTimers } from "./timers.ts";
@@ -27,6 +28,8 @@ export interface Simulated {
   /** End states of its runs, by number. */
   readonly ends: readonly number[];
   readonly virtualMs: number;
+  /** What happened, for people: the log's records and the services' calls, in order. */
+  readonly story: () => readonly string[];
 }
 
 const startMs = 1_000_000;
@@ -89,7 +92,14 @@ export function simulate(
     checkClosed(world, service.executions, ground.closedAt);
     ends.push(run.state.ended?.state ?? 0);
   }
-  return { seed, violations, records: log.records.length, ends, virtualMs: clock.now - startMs };
+  return {
+    seed,
+    violations,
+    records: log.records.length,
+    ends,
+    virtualMs: clock.now - startMs,
+    story: () => tellStory(log.records, service.executions, startMs),
+  };
 }
 
 /** All has ended, and nothing is left in the queue or in the timers. */
