@@ -37,10 +37,15 @@ describe("the guide's snippets compile over the contracts of the example", () =>
 });
 
 function diagnosticsOf(rpc: string): readonly string[] {
-  writeFileSync(order, contract.replace(/service OrderWorkflow \{[\s\S]*?\n\}\n/, `service OrderWorkflow {\n${rpc}\n}\n`));
+  writeFileSync(
+    order,
+    contract.replace(/service OrderWorkflow \{[\s\S]*?\n\}\n/, `service OrderWorkflow {\n${rpc}\n}\n`),
+  );
   const buf = path.join(repositoryRoot, "node_modules/.bin/buf");
   const image = execFileSync(buf, ["build", ".", "-o", "-#format=binpb"], { cwd: folder, maxBuffer: 64 * 1024 * 1024 });
-  const { diagnostics, workflows } = compileImage(image, { sources: new Map([["shop/v1/order.proto", readFileSync(order, "utf8")]]) });
+  const { diagnostics, workflows } = compileImage(image, {
+    sources: new Map([["shop/v1/order.proto", readFileSync(order, "utf8")]]),
+  });
   const told = diagnostics.map((it) => `${it.line}:${it.column} ${it.message} (${it.hint})`);
   return workflows.length === 1 || told.length > 0 ? told : ["no workflow was compiled"];
 }

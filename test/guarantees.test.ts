@@ -4,10 +4,12 @@ import { expect, test } from "vitest";
 import { repositoryRoot } from "./support/program.ts";
 
 const page = readFileSync(path.join(repositoryRoot, "docs/guarantees.md"), "utf8");
-const guarantees = [...page.matchAll(/^\*\*(\d+)\. [\s\S]*?(?=^\*\*\d+\. |^## |$(?![\s\S]))/gm)].map(([text, number]) => ({
-  number: Number(number),
-  text,
-}));
+const guarantees = [...page.matchAll(/^\*\*(\d+)\. [\s\S]*?(?=^\*\*\d+\. |^## |$(?![\s\S]))/gm)].map(
+  ([text, number]) => ({
+    number: Number(number),
+    text,
+  }),
+);
 
 test("guarantees count from 1", () => {
   expect(guarantees.length).toBeGreaterThan(10);

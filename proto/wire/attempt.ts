@@ -15,12 +15,7 @@ export function stepKey(runId: string, id: AttemptId): string {
 
 /** Do two ids name the same attempt of one run? */
 export function sameAttempt(a: AttemptId, b: AttemptId): boolean {
-  return (
-    a.attempt === b.attempt &&
-    a.step === b.step &&
-    a.phase === b.phase &&
-    a.generation === b.generation
-  );
+  return a.attempt === b.attempt && a.step === b.step && a.phase === b.phase && a.generation === b.generation;
 }
 
 const phases: Readonly<Record<number, string>> = { 0: "f", 1: "c", 2: "v" };

@@ -60,9 +60,7 @@ export function splitMethod(method: string): { readonly service: string; readonl
 }
 
 /** What a stored log subject says; undefined for a subject that is not of a run. */
-export function parseLogSubject(
-  subject: string,
-): { readonly runId: string; readonly kind: "e" | "o" } | undefined {
+export function parseLogSubject(subject: string): { readonly runId: string; readonly kind: "e" | "o" } | undefined {
   const end = subject.lastIndexOf(".");
   const kind = subject.slice(end + 1);
   if (kind !== "e" && kind !== "o") return undefined;
@@ -86,8 +84,7 @@ export function toNames(prefix = "sidestep"): Names {
     outcomeSubject: (partition, runId) => `${prefix}.log.${partition}.${runId}.o`,
     logSubjects: (partition) => `${prefix}.log.${partition}.>`,
     ownerSubject: (partition) => `${prefix}.log.${partition}._owner`,
-    outSubject: (service, partition, runId) =>
-      `${prefix}.out.${serviceToken(service)}.${partition}.${runId}`,
+    outSubject: (service, partition, runId) => `${prefix}.out.${serviceToken(service)}.${partition}.${runId}`,
     outTransform: (partition) => ({
       src: `${prefix}.out.*.${partition}.*`,
       dest: `${prefix}.log.${partition}.{{wildcard(2)}}.o`,

@@ -51,7 +51,10 @@ export async function runStorm(stack: OrderStack, settings: StormSettings): Prom
   };
   const loops = Array.from({ length: settings.inFlight }, loop);
   const kills: Record<string, number> = {};
-  for (const victim of shuffled(victims.flatMap((it) => Array<Victim>(settings.killsOfEach).fill(it)), random)) {
+  for (const victim of shuffled(
+    victims.flatMap((it) => Array<Victim>(settings.killsOfEach).fill(it)),
+    random,
+  )) {
     await untilEnded(progressed, () => ended, ended + 1 + Math.floor(random() * 6));
     kills[victim] = (kills[victim] ?? 0) + 1;
     settings.progress(`kill -9 ${victim} (${ended} runs have ended)`);
@@ -61,7 +64,8 @@ export async function runStorm(stack: OrderStack, settings: StormSettings): Prom
   stopped = true;
   await Promise.all(loops);
   const orders: OrderRecord[] = [];
-  for (const [orderId, { runId, isDeclined }] of accepted) orders.push(await recordOf(client, orderId, runId, isDeclined));
+  for (const [orderId, { runId, isDeclined }] of accepted)
+    orders.push(await recordOf(client, orderId, runId, isDeclined));
   const journals = {
     inventory: stack.services.inventory.journal(),
     payment: stack.services.payment.journal(),
@@ -83,7 +87,8 @@ async function placeOrder(client: OrderClient, orderId: string, isDeclined: bool
   for (;;) {
     const answer = await client.fulfil(order, 30_000);
     if (answer.runId !== "") {
-      if (runId !== "" && runId !== answer.runId) throw new Error(`order ${orderId} has two runs: ${runId}, ${answer.runId}`);
+      if (runId !== "" && runId !== answer.runId)
+        throw new Error(`order ${orderId} has two runs: ${runId}, ${answer.runId}`);
       runId = answer.runId;
     }
     if (answer.kind === "ok") return runId;
@@ -98,7 +103,12 @@ async function placeOrder(client: OrderClient, orderId: string, isDeclined: bool
   }
 }
 
-async function recordOf(client: OrderClient, orderId: string, runId: string, isDeclined: boolean): Promise<OrderRecord> {
+async function recordOf(
+  client: OrderClient,
+  orderId: string,
+  runId: string,
+  isDeclined: boolean,
+): Promise<OrderRecord> {
   const { run } = await client.get(runId);
   if (run === undefined || run.state === Run_State.RUNNING) throw new Error(`run ${runId} of ${orderId} has not ended`);
   const { events } = await client.history(runId);

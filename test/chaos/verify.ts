@@ -66,10 +66,12 @@ export function findBreaches(orders: readonly OrderRecord[], journals: Journals)
     const effects = journals[name].filter((it) => it.outcome === "effect");
     const keys = new Set(effects.map((it) => `${it.method} ${it.key}`));
     const breaches: string[] = [];
-    if (keys.size !== effects.length) breaches.push(`${name}: ${effects.length} effects of ${keys.size} idempotency keys`);
+    if (keys.size !== effects.length)
+      breaches.push(`${name}: ${effects.length} effects of ${keys.size} idempotency keys`);
     if (effects.some((it) => it.key === "")) breaches.push(`${name}: an effect without an idempotency key`);
     for (const effect of effects) {
-      if (!known.has(effect.order)) breaches.push(`${name}: an effect for ${effect.order}, which no accepted run asked for`);
+      if (!known.has(effect.order))
+        breaches.push(`${name}: an effect for ${effect.order}, which no accepted run asked for`);
     }
     return breaches;
   }

@@ -5,7 +5,14 @@ import { StringValueSchema } from "@bufbuild/protobuf/wkt";
 import { randomUUID } from "node:crypto";
 import { Event } from "../../proto/gen/sidestep/internal/v1/event.ts";
 import { Call, Call_OnExhausted, Plan, Step } from "../../proto/gen/sidestep/internal/v1/plan.ts";
-import { Ask, AskReply, AskReply_Verdict, Failure_Origin, Outcome, Task } from "../../proto/gen/sidestep/internal/v1/task.ts";
+import {
+  Ask,
+  AskReply,
+  AskReply_Verdict,
+  Failure_Origin,
+  Outcome,
+  Task,
+} from "../../proto/gen/sidestep/internal/v1/task.ts";
 import { attemptKey } from "../../proto/wire/attempt.ts";
 import { fromHex, parseRunId, toHex } from "../../proto/wire/runId.ts";
 import type { RunId } from "../../proto/wire/runId.ts";
@@ -61,7 +68,12 @@ export function makeCall(name: string, over: Partial<Call> = {}): Step {
 
 /** A wait of so long. */
 export function makeWait(name: string, forMs: number): Step {
-  return { ...Step.decode(new Uint8Array()), name, id: name, kind: { $case: "wait", value: { kind: { $case: "forMs", value: forMs } } } };
+  return {
+    ...Step.decode(new Uint8Array()),
+    name,
+    id: name,
+    kind: { $case: "wait", value: { kind: { $case: "forMs", value: forMs } } },
+  };
 }
 
 /** An orchestrator without a front door. */
@@ -69,7 +81,10 @@ export interface Orchestrator extends AsyncDisposable {
   readonly id: string;
   readonly nats: Nats;
   readonly processor: Processor;
-  start(plan: LoadedPlan, options?: { readonly key?: string; readonly request?: string }): ReturnType<Processor["front"]["start"]>;
+  start(
+    plan: LoadedPlan,
+    options?: { readonly key?: string; readonly request?: string },
+  ): ReturnType<Processor["front"]["start"]>;
   /** Starts a run and gives its id. */
   begin(plan: LoadedPlan, key?: string): Promise<RunId>;
   /** Ends without a word, as a killed process does. */
@@ -100,7 +115,12 @@ export async function openOrchestrator(
     ports: attached.ports,
     plans: { load: () => Promise.resolve(plan) },
     credentials: toCredentials([attached.secret]),
-    observer: { opened: () => undefined, turn: () => undefined, closed: () => undefined, tracedUpTo: (_partition, checkpoint) => checkpoint },
+    observer: {
+      opened: () => undefined,
+      turn: () => undefined,
+      closed: () => undefined,
+      tracedUpTo: (_partition, checkpoint) => checkpoint,
+    },
     limits: { payloadBytesMax: 262_144, evaluationStepsMax: 100_000, pendingStepsMax: 1000 },
     backlogMax: 50_000,
     now: Date.now,
@@ -135,7 +155,8 @@ export async function openOrchestrator(
 function toStartRequest(plan: LoadedPlan, key: string | undefined, request: string): StartRequest {
   return {
     active: { workflow: plan.plan.workflow, version: 1, plan, planHash },
-    request: request === "" ? new Uint8Array() : new Uint8Array([0x0a, request.length, ...new TextEncoder().encode(request)]),
+    request:
+      request === "" ? new Uint8Array() : new Uint8Array([0x0a, request.length, ...new TextEncoder().encode(request)]),
     metadata: new Map(),
     idempotencyKey: key,
     trace: (runId) => ({ traceId: fromHex(runId), parentSpanId: new Uint8Array(), sampled: false, tracestate: "" }),
@@ -144,7 +165,10 @@ function toStartRequest(plan: LoadedPlan, key: string | undefined, request: stri
 }
 
 /** What the test's service does with a call. */
-export type Behaviour = (task: Task, delivery: number) => "complete" | "drop" | { readonly code: number } | Promise<"complete" | "drop" | { readonly code: number }>;
+export type Behaviour = (
+  task: Task,
+  delivery: number,
+) => "complete" | "drop" | { readonly code: number } | Promise<"complete" | "drop" | { readonly code: number }>;
 
 /** A sidecar and its service in one, by PROTOCOL §6. */
 export interface FakeSidecar extends AsyncDisposable {
@@ -223,7 +247,10 @@ async function report(
     kind:
       result === "complete"
         ? { $case: "completed", value: new Uint8Array() }
-        : { $case: "failed", value: { code: result.code, message: "no", details: new Uint8Array(), origin: Failure_Origin.SERVICE } },
+        : {
+            $case: "failed",
+            value: { code: result.code, message: "no", details: new Uint8Array(), origin: Failure_Origin.SERVICE },
+          },
     delivery,
     recheck: task.recheck,
     sent: true,
@@ -242,9 +269,24 @@ async function report(
 }
 
 /** Asks the owner of a task's partition whether it may run. */
-export async function ask(nats: Nats, sidecarId: string, task: Task, delivery: number, also: Partial<Ask> = {}): Promise<AskReply_Verdict> {
+export async function ask(
+  nats: Nats,
+  sidecarId: string,
+  task: Task,
+  delivery: number,
+  also: Partial<Ask> = {},
+): Promise<AskReply_Verdict> {
   const { runId, attempt, token, partition } = task;
-  const question = Ask.encode({ runId, attempt, token, sidecarId, running: false, claimed: false, delivery, ...also }).finish();
+  const question = Ask.encode({
+    runId,
+    attempt,
+    token,
+    sidecarId,
+    running: false,
+    claimed: false,
+    delivery,
+    ...also,
+  }).finish();
   const subject = names.askSubject(service, partition);
   const answer = await nats.connection.request(subject, question, { timeout: 3000 }).catch(() => undefined);
   return answer === undefined ? AskReply_Verdict.NOT_NOW : AskReply.decode(answer.data).verdict;
@@ -261,7 +303,8 @@ export async function endsOfRuns(url: string, partitions: number): Promise<Reado
     for (let seq = state.first_seq; seq <= state.last_seq; seq++) {
       const message = await manager.streams.getMessage(stream, { seq });
       const run = message?.subject.split(".")[3];
-      if (message === null || run === undefined || parseRunId(run) === undefined || !message.subject.endsWith(".e")) continue;
+      if (message === null || run === undefined || parseRunId(run) === undefined || !message.subject.endsWith(".e"))
+        continue;
       if (Event.decode(message.data).kind?.$case === "runEnded") ends.set(run, (ends.get(run) ?? 0) + 1);
     }
   }

@@ -58,7 +58,10 @@ export function toBeats(nats: Nats, names: Names): Beats {
       const subscription = connection.subscribe(names.beats(), {
         callback: (error, message) => {
           if (error !== null) return;
-          onBeat(message.subject.slice(message.subject.lastIndexOf(".") + 1), message.data.length === releaseSign.length);
+          onBeat(
+            message.subject.slice(message.subject.lastIndexOf(".") + 1),
+            message.data.length === releaseSign.length,
+          );
         },
       });
       return {

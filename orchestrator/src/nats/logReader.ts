@@ -177,7 +177,11 @@ async function makeConsumer(nats: Nats, stream: string, name: string, from: numb
     mem_storage: true,
     num_replicas: 1,
   };
-  return askJetStream(nats.connection, `CONSUMER.CREATE.${stream}.${name}`, { stream_name: stream, config, action: "create" });
+  return askJetStream(nats.connection, `CONSUMER.CREATE.${stream}.${name}`, {
+    stream_name: stream,
+    config,
+    action: "create",
+  });
 }
 
 function drop(nats: Nats, stream: string, { name, subscription }: Consumer): void {

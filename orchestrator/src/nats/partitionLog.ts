@@ -41,7 +41,8 @@ export function toPartitionLog(access: LogAccess, partition: number): PartitionL
     partition,
     read: (options) => openLogReader(nats, { stream, log, ...options }),
     load: (runId) => load(access, partition, runId),
-    firstEvent: (runId) => readFromLeader(nats.connection, stream, { kind: "first", subject: names.eventSubject(partition, runId) }),
+    firstEvent: (runId) =>
+      readFromLeader(nats.connection, stream, { kind: "first", subject: names.eventSubject(partition, runId) }),
     positions: (runId) => readPositions(access, partition, runId),
     append: (runId, id, event, limits) => append(runId, event, { headers: "", id, onConflict: "last" }, limits),
     appendFirst: (runId, event, limits) =>
@@ -52,7 +53,8 @@ export function toPartitionLog(access: LogAccess, partition: number): PartitionL
     end: async () => {
       const verb = `STREAM.INFO.${stream}`;
       const { state, created } = await askJetStream(nats.connection, verb, undefined);
-      if (state === undefined || created === undefined) throw new JetStreamFailure(`NATS answered ${verb} without a state`, 0, true);
+      if (state === undefined || created === undefined)
+        throw new JetStreamFailure(`NATS answered ${verb} without a state`, 0, true);
       return { lastSequence: state.last_seq, created };
     },
   };
@@ -81,7 +83,11 @@ async function load(access: LogAccess, partition: number, runId: RunId): Promise
   return inOrder(read.flat());
 }
 
-async function countsOf({ nats, names }: LogAccess, partition: number, runId: RunId): Promise<Readonly<Record<string, number>>> {
+async function countsOf(
+  { nats, names }: LogAccess,
+  partition: number,
+  runId: RunId,
+): Promise<Readonly<Record<string, number>>> {
   const filter = names.eventSubject(partition, runId).replace(/e$/, "*");
   const request = { subjects_filter: filter };
   const { state } = await askJetStream(nats.connection, `STREAM.INFO.${names.logStream(partition)}`, request);
@@ -90,7 +96,7 @@ async function countsOf({ nats, names }: LogAccess, partition: number, runId: Ru
 
 async function readAllFromLeader(nats: Nats, stream: string, subject: string): Promise<readonly LogMessage[]> {
   const messages: LogMessage[] = [];
-  for (let from = 1; ; ) {
+  for (let from = 1; ;) {
     const message = await readFromLeader(nats.connection, stream, { kind: "first", subject, from });
     if (message === undefined) return messages;
     messages.push(message);

@@ -37,7 +37,9 @@ export function toQuestions(nats: Nats, names: Names, log: Log): Questions {
               log.warn("an ask can't be answered now", { subject, error: cause });
               return AskReply_Verdict.NOT_NOW;
             })
-            .then((verdict) => connection.isClosed() || connection.publish(reply, AskReply.encode({ verdict }).finish()));
+            .then(
+              (verdict) => connection.isClosed() || connection.publish(reply, AskReply.encode({ verdict }).finish()),
+            );
         },
       });
       const waits = connection.subscribe(names.waitSubject(partition), {

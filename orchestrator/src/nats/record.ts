@@ -38,7 +38,11 @@ export async function swapRecord(
     case "retryable":
       return { kind: "unknown" };
     case "permanent":
-      throw new JetStreamFailure(`The bucket ${bucket} refuses the record ${key}: ${published.message}`, published.code, false);
+      throw new JetStreamFailure(
+        `The bucket ${bucket} refuses the record ${key}: ${published.message}`,
+        published.code,
+        false,
+      );
     case "conflict": {
       const stands = await readRecord(nats, bucket, key).catch(() => "unknown" as const);
       if (stands === "unknown") return { kind: "unknown" };

@@ -17,7 +17,9 @@ async function startCluster() {
   const ports = await Promise.all([freePort(), freePort(), freePort()]);
   const routes = ports.map((port) => `"nats://127.0.0.1:${port}"`).join(", ");
   const start = (port: number) =>
-    startNats({ configuration: `server_name: n${port}\ncluster { name: c, listen: "127.0.0.1:${port}", routes: [${routes}] }` });
+    startNats({
+      configuration: `server_name: n${port}\ncluster { name: c, listen: "127.0.0.1:${port}", routes: [${routes}] }`,
+    });
   return Promise.all(ports.map(start));
 }
 
@@ -37,9 +39,17 @@ test("on three nodes every stream has three copies, and timers reach the log by 
   const { consumers } = await askJetStream(connection, `CONSUMER.NAMES.${names.timersStream}`, {});
   expect(consumers).toEqual(["log0"]);
   const arrived = Promise.withResolvers<LogMessage>();
-  using _reader = openLogReader(nats, { stream: names.logStream(0), from: 1, onMessage: arrived.resolve, room: () => 10, log: silent });
+  using _reader = openLogReader(nats, {
+    stream: names.logStream(0),
+    from: 1,
+    onMessage: arrived.resolve,
+    room: () => 10,
+    log: silent,
+  });
   using publisher = openPublisher(connection);
   const headers = `Nats-Schedule: @at ${new Date().toISOString()}\r\nNats-Schedule-Target: ${names.dueSubject(0, "r1")}\r\nNats-Schedule-TTL: 1h\r\n`;
-  expect(await publisher.publish(names.timerSubject(0, "r1", 1), Buffer.from("due"), headers)).toMatchObject({ kind: "stored" });
+  expect(await publisher.publish(names.timerSubject(0, "r1", 1), Buffer.from("due"), headers)).toMatchObject({
+    kind: "stored",
+  });
   expect(await arrived.promise).toMatchObject({ subject: names.eventSubject(0, "r1") });
 }, 60_000);

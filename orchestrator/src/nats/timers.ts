@@ -19,15 +19,22 @@ export function toTimers(names: Names, writer: Writer): Timers {
       const headers =
         `Nats-Schedule: @at ${new Date(Math.ceil(dueMs)).toISOString()}\r\n` +
         `Nats-Schedule-Target: ${target}\r\nNats-Schedule-TTL: ${firedTtl}\r\n`;
-      const isOurs = (stored: { readonly subject: string }): boolean => stored.subject === subject || stored.subject === target;
+      const isOurs = (stored: { readonly subject: string }): boolean =>
+        stored.subject === subject || stored.subject === target;
       const id = `${timer.runId}/t${timer.name}`;
-      return writer.write({ stream, subject, data, headers, id, onConflict: { kind: "last", subject }, isOurs }, limits);
+      return writer.write(
+        { stream, subject, data, headers, id, onConflict: { kind: "last", subject }, isOurs },
+        limits,
+      );
     },
     cancel: (timer, limits) => {
       const subject = names.cancelSubject(timer.partition);
       const headers = `Nats-Scheduler: ${subjectOf(timer)}\r\nNats-Schedule-Next: purge\r\nNats-TTL: ${cancelTtl}\r\n`;
       const onConflict = { kind: "last", subject } as const;
-      return writer.write({ stream, subject, data: empty, headers, id: undefined, onConflict, isOurs: () => false }, limits);
+      return writer.write(
+        { stream, subject, data: empty, headers, id: undefined, onConflict, isOurs: () => false },
+        limits,
+      );
     },
   };
 }

@@ -42,7 +42,11 @@ test("a stream that another program made with other settings is refused by name"
   await using server = await startNats();
   await using nats = await connectTo(server.url);
   const { connection } = nats;
-  await askJetStream(connection, "STREAM.CREATE.SIDESTEP_TASKS", { name: "SIDESTEP_TASKS", subjects: ["other"], storage: "memory" });
+  await askJetStream(connection, "STREAM.CREATE.SIDESTEP_TASKS", {
+    name: "SIDESTEP_TASKS",
+    subjects: ["other"],
+    storage: "memory",
+  });
   await expect(ensureTopology(connection, options, 1, silent)).rejects.toThrow(/SIDESTEP_TASKS/);
 });
 
@@ -84,7 +88,13 @@ test("what fires in the timer stream lands in the log of its partition as an eve
   await ensureTopology(connection, options, 2, silent);
   using publisher = openPublisher(connection);
   const arrived = Promise.withResolvers<LogMessage>();
-  using _reader = openLogReader(nats, { stream: names.logStream(1), from: 1, onMessage: arrived.resolve, room: () => 10, log: silent });
+  using _reader = openLogReader(nats, {
+    stream: names.logStream(1),
+    from: 1,
+    onMessage: arrived.resolve,
+    room: () => 10,
+    log: silent,
+  });
   const due = new Date().toISOString();
   await publisher.publish(
     names.timerSubject(1, "r1", 7),

@@ -67,14 +67,12 @@ export async function ensureTaskConsumer(connection: NatsConnection, names: Name
 }
 
 async function ensureStream(connection: NatsConnection, wanted: StreamConfig): Promise<void> {
-  const made = await askJetStream(connection, `STREAM.CREATE.${wanted.name}`, wanted).catch(
-    async (error: unknown) => {
-      if (!(error instanceof JetStreamFailure) || error.code !== nameInUse) throw error;
-      const found = await askJetStream(connection, `STREAM.INFO.${wanted.name}`, undefined);
-      if (differences(wanted, found.config).length === 0) return found;
-      return askJetStream(connection, `STREAM.UPDATE.${wanted.name}`, { ...found.config, ...wanted });
-    },
-  );
+  const made = await askJetStream(connection, `STREAM.CREATE.${wanted.name}`, wanted).catch(async (error: unknown) => {
+    if (!(error instanceof JetStreamFailure) || error.code !== nameInUse) throw error;
+    const found = await askJetStream(connection, `STREAM.INFO.${wanted.name}`, undefined);
+    if (differences(wanted, found.config).length === 0) return found;
+    return askJetStream(connection, `STREAM.UPDATE.${wanted.name}`, { ...found.config, ...wanted });
+  });
   assertAsWanted(`stream ${wanted.name}`, wanted, made.config);
 }
 
@@ -117,18 +115,24 @@ function differences(wanted: unknown, found: unknown, path = ""): readonly strin
 function reportDurability(connection: NatsConnection, replicas: number, durableSource: boolean, log: Log): void {
   const version = connection.info?.version ?? "unknown";
   if (replicas === 1) {
-    log.info("streams are kept on one node: they survive crashes of every process, and power cuts up to the server's sync_interval", {
-      replicas,
-      natsServer: version,
-      remedy: "for more, set sync_interval: 100ms in nats-server, or --replicas 3 on a cluster",
-    });
+    log.info(
+      "streams are kept on one node: they survive crashes of every process, and power cuts up to the server's sync_interval",
+      {
+        replicas,
+        natsServer: version,
+        remedy: "for more, set sync_interval: 100ms in nats-server, or --replicas 3 on a cluster",
+      },
+    );
     return;
   }
   log.info("streams are kept on several nodes", { replicas, natsServer: version });
   if (!durableSource) {
-    log.warn("timers may stand still for 10 s and more when the leader of their stream dies; nats-server 2.15 mends it", {
-      natsServer: version,
-    });
+    log.warn(
+      "timers may stand still for 10 s and more when the leader of their stream dies; nats-server 2.15 mends it",
+      {
+        natsServer: version,
+      },
+    );
   }
 }
 

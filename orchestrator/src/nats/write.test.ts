@@ -53,7 +53,10 @@ test("of two starts of one run one is stored, the other told so", async () => {
   const { log, nats } = await openLog(server.url);
   await using _connection = nats;
   const runId = makeRunId("b");
-  const both = await Promise.all([log.appendFirst(runId, event, limits), log.appendFirst(runId, Buffer.from("other"), limits)]);
+  const both = await Promise.all([
+    log.appendFirst(runId, event, limits),
+    log.appendFirst(runId, Buffer.from("other"), limits),
+  ]);
   expect(both.map(({ kind }) => kind).toSorted()).toEqual(["conflict", "stored"]);
   expect(await log.load(runId)).toHaveLength(1);
 });
@@ -123,7 +126,10 @@ test("a write that its stream does not take for long, while it takes others, is 
     isOurs: () => false,
   });
   expect(await writer.write(write("other"), limits)).toEqual({ kind: "stored", sequence: 1 });
-  expect(await writer.write(write("stuck"), { ...limits, deferAfterMs: 0 })).toEqual({ kind: "deferred", reason: "in process" });
+  expect(await writer.write(write("stuck"), { ...limits, deferAfterMs: 0 })).toEqual({
+    kind: "deferred",
+    reason: "in process",
+  });
 });
 
 function openLogOn(nats: Awaited<ReturnType<typeof connectTo>>) {

@@ -144,6 +144,23 @@ describe("variables", () => {
     expect(expression.reads).toEqual(["a", "b"]);
   });
 
+  test("with the same bytes are decoded by their own types", () => {
+    const bytes = Uint8Array.from([0x0a, 1, 0x61]);
+    const given = bindingsOf({ x: bytes });
+    expect(evaluateString(load("x", { kind: "string" }, { x: "string" }), given)).toEqual({
+      kind: "value",
+      value: "a",
+    });
+    expect(evaluateString(load("x.name", { kind: "string" }, { x: "kinds.v1.Part" }), given)).toEqual({
+      kind: "value",
+      value: "a",
+    });
+    expect(evaluateString(load("x", { kind: "string" }, { x: "string" }), given)).toEqual({
+      kind: "value",
+      value: "a",
+    });
+  });
+
   /** Type, an expression of it, its bytes, an expression over it as `x`. */
   const kept: readonly (readonly [string, string, string, string])[] = [
     ["bool", "false", "0800", "!x"],
