@@ -54,13 +54,17 @@ export function openDirectGets(nats: Nats): DirectGets {
     const entry: Open = { messages: [], pending: 0, resolve, reject, timer };
     open.set(token, entry);
     const request = JSON.stringify({ seq: Math.max(from, 1), batch: batchMax, next_by_subj: subject });
-    nats.connection.publish(`$JS.API.DIRECT.GET.${stream}`, request, { reply: inbox + token });
+    try {
+      nats.connection.publish(`$JS.API.DIRECT.GET.${stream}`, request, { reply: inbox + token });
+    } catch (error) {
+      fail(token, 0, `The direct get can't be sent: ${error instanceof Error ? error.message : String(error)}`);
+    }
     return promise.then(() => entry);
   };
   return {
     read: async (stream, subject, from) => {
       const messages: LogMessage[] = [];
-      for (let at = from; ; ) {
+      for (let at = from; ;) {
         const batch = await readBatch(stream, subject, at);
         messages.push(...batch.messages);
         const last = batch.messages.at(-1);

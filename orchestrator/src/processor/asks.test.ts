@@ -6,7 +6,15 @@ import type { Task } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import { parseRunId } from "../../../proto/wire/runId.ts";
 import { openPublisher } from "../../../runtime/src/publisher.ts";
 import { startNats } from "../../../test/support/nats.ts";
-import { ask, makeCall, makePlan, names, openFakeSidecar, openOrchestrator, service } from "../../../test/support/orchestrators.ts";
+import {
+  ask,
+  makeCall,
+  makePlan,
+  names,
+  openFakeSidecar,
+  openOrchestrator,
+  service,
+} from "../../../test/support/orchestrators.ts";
 import type { Orchestrator } from "../../../test/support/orchestrators.ts";
 import { Call_OnDoubt } from "../../../proto/gen/sidestep/internal/v1/plan.ts";
 
@@ -28,11 +36,24 @@ async function firstTask(orchestrator: Orchestrator, url: string, ofPlan: typeof
   return task;
 }
 
-async function report(orchestrator: Orchestrator, task: Task, kind: NonNullable<Outcome["kind"]>, sidecarId: string, delivery: number) {
+async function report(
+  orchestrator: Orchestrator,
+  task: Task,
+  kind: NonNullable<Outcome["kind"]>,
+  sidecarId: string,
+  delivery: number,
+) {
   using publisher = openPublisher(orchestrator.nats.connection);
   const { attempt, token } = task;
   const sidecar = { id: sidecarId, name: "", host: "", version: "" };
-  const outcome = Outcome.encode({ ...Outcome.decode(new Uint8Array()), attempt, token, kind, delivery, sidecar }).finish();
+  const outcome = Outcome.encode({
+    ...Outcome.decode(new Uint8Array()),
+    attempt,
+    token,
+    kind,
+    delivery,
+    sidecar,
+  }).finish();
   const subject = names.outSubject(service, task.partition, Buffer.from(task.runId).toString("hex"));
   expect(await publisher.publish(subject, outcome)).toMatchObject({ kind: "stored" });
 }

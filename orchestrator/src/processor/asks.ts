@@ -31,7 +31,8 @@ export async function verdictOn(
   const positions = await owner.log.positions(runId);
   if (positions.ownerEpoch !== owner.epoch) return AskReply_Verdict.NOT_NOW;
   const run = await foldedUpTo(residents, position, runId, Math.max(positions.event, positions.outcome));
-  if (run?.state === undefined || run.phase !== "ready" || run.state.phase === "unstarted") return AskReply_Verdict.NOT_NOW;
+  if (run?.state === undefined || run.phase !== "ready" || run.state.phase === "unstarted")
+    return AskReply_Verdict.NOT_NOW;
   if (!owner.isLive() || owner.signal.aborted) return AskReply_Verdict.NOT_NOW;
   switch (attemptStanding(run.state, ask.attempt)) {
     case "closed":

@@ -43,9 +43,13 @@ export function openAssignment(options: AssignmentOptions): Assignment {
   let wasConnected = false;
   let listeningSinceMs = now();
 
-  const isSilent = (owner: string): boolean => now() - Math.max(beatMs.get(owner) ?? 0, listeningSinceMs) > options.silenceMs;
+  const isSilent = (owner: string): boolean =>
+    now() - Math.max(beatMs.get(owner) ?? 0, listeningSinceMs) > options.silenceMs;
   const isFree = (found: LeaseRecord | undefined): boolean =>
-    found === undefined || found.lease.owner === "" || found.lease.owner === orchestrator || isSilent(found.lease.owner);
+    found === undefined ||
+    found.lease.owner === "" ||
+    found.lease.owner === orchestrator ||
+    isSilent(found.lease.owner);
 
   const look = async (partition: number): Promise<void> => {
     const found = await leases.read(partition);

@@ -1,6 +1,12 @@
 import { expect, test } from "vitest";
 import { startNats } from "../../../test/support/nats.ts";
-import { makeCall, makePlan, makeWait, openFakeSidecar, openOrchestrator } from "../../../test/support/orchestrators.ts";
+import {
+  makeCall,
+  makePlan,
+  makeWait,
+  openFakeSidecar,
+  openOrchestrator,
+} from "../../../test/support/orchestrators.ts";
 
 const within = (): AbortSignal => AbortSignal.timeout(25_000);
 
@@ -24,7 +30,9 @@ test("a run that is idle is dropped from memory and loaded again when something 
 test("reading stops while too many events are not done, and goes on by itself", async () => {
   await using server = await startNats();
   const plan = makePlan([makeCall("a"), makeCall("b")]);
-  await using orchestrator = await openOrchestrator(server.url, plan, { over: { bounds: { unfinishedMax: 4, waitingMax: 2 } } });
+  await using orchestrator = await openOrchestrator(server.url, plan, {
+    over: { bounds: { unfinishedMax: 4, waitingMax: 2 } },
+  });
   await using sidecar = await openFakeSidecar(server.url);
   const ends = await Promise.all(
     Array.from({ length: 60 }, async () => orchestrator.processor.front.wait(await orchestrator.begin(plan), within())),

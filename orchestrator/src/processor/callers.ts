@@ -40,11 +40,18 @@ export function toFront(ground: CallersGround): Front {
         return found === undefined ? { kind: "unknown" } : { kind: "records", ...found };
       }),
     request: (runId, request, signal) =>
-      unlessAborted(signal, orUnavailable(() => requestOf(ground, runId, request, signal)), late),
+      unlessAborted(
+        signal,
+        orUnavailable(() => requestOf(ground, runId, request, signal)),
+        late,
+      ),
   };
 }
 
-const late: Unavailable = { kind: "unavailable", message: "nobody said in time what became of the request; it may be stored" };
+const late: Unavailable = {
+  kind: "unavailable",
+  message: "nobody said in time what became of the request; it may be stored",
+};
 
 /** Stores an operator's request and waits for its effect. */
 async function requestOf(

@@ -3,7 +3,14 @@ import { expect, test } from "vitest";
 import { Run_State } from "../../../proto/gen/sidestep/v1/run.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
 import { startNats } from "../../../test/support/nats.ts";
-import { endsOfRuns, makeCall, makePlan, makeWait, openFakeSidecar, openOrchestrator } from "../../../test/support/orchestrators.ts";
+import {
+  endsOfRuns,
+  makeCall,
+  makePlan,
+  makeWait,
+  openFakeSidecar,
+  openOrchestrator,
+} from "../../../test/support/orchestrators.ts";
 import type { Orchestrator } from "../../../test/support/orchestrators.ts";
 
 const plan = makePlan([makeCall("a"), makeWait("short", 1500), makeCall("b"), makeWait("long", 2200), makeCall("c")]);

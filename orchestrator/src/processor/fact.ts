@@ -22,7 +22,8 @@ export type Fact =
 /** Reads a message of a log. */
 export function toFact(message: LogMessage, credentials: Credentials): Fact {
   const place = parseLogSubject(message.subject);
-  if (place === undefined) return message.subject.endsWith("._owner") ? toOwner(message) : garbage("its subject is not a run's");
+  if (place === undefined)
+    return message.subject.endsWith("._owner") ? toOwner(message) : garbage("its subject is not a run's");
   const runId = parseRunId(place.runId);
   if (runId === undefined) return garbage("its subject names no run");
   return place.kind === "e" ? toEvent(message, runId) : toOutcome(message, runId, credentials);
@@ -34,7 +35,8 @@ function toEvent(message: LogMessage, runId: RunId): Fact {
   if (event?.kind?.$case === "runStarted" && event.kind.value.engineRevision > engineRevision) {
     return { kind: "newer", needs: `engine revision ${event.kind.value.engineRevision}` };
   }
-  if (event?.kind !== undefined) return { kind: "record", runId, record: { sequence, storedMs, fact: { kind: "event", event } } };
+  if (event?.kind !== undefined)
+    return { kind: "record", runId, record: { sequence, storedMs, fact: { kind: "event", event } } };
   const number = event === undefined ? undefined : loneField(message.data);
   if (number !== undefined && number > lastKnownKind) return { kind: "newer", needs: `event kind ${number}` };
   return { kind: "garbage", runId, isEvent: true, reason: "it is no event" };
@@ -52,7 +54,9 @@ function toOutcome(message: LogMessage, runId: RunId, credentials: Credentials):
 
 function toOwner(message: LogMessage): Fact {
   const record = decode(() => OwnerRecord.decode(message.data));
-  return record === undefined ? garbage("it is no owner's record") : { kind: "owner", owner: record.owner, epoch: record.epoch };
+  return record === undefined
+    ? garbage("it is no owner's record")
+    : { kind: "owner", owner: record.owner, epoch: record.epoch };
 }
 
 function garbage(reason: string): Fact {

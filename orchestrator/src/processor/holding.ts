@@ -42,7 +42,10 @@ const finishMaxMs = 10_000;
  * Takes a partition whose lease is free, as `found` says: the lease by compare-and-set, then the owner's record in the log, then the work.
  * Undefined: somebody else was faster.
  */
-export async function takePartition(options: HoldingOptions, found: LeaseRecord | undefined): Promise<Holding | undefined> {
+export async function takePartition(
+  options: HoldingOptions,
+  found: LeaseRecord | undefined,
+): Promise<Holding | undefined> {
   const holding = new OwnedPartition(options);
   return (await holding.take(found)) ? holding : undefined;
 }
@@ -121,7 +124,10 @@ class OwnedPartition {
 
   #fail(error: unknown): void {
     if (this.#left.signal.aborted) return;
-    this.#options.logger.error("the work on a partition failed; it is left", { partition: this.#options.partition, error });
+    this.#options.logger.error("the work on a partition failed; it is left", {
+      partition: this.#options.partition,
+      error,
+    });
     this.#end({ kind: "failed" });
   }
 
@@ -144,7 +150,8 @@ class OwnedPartition {
 const overtakenText: Readonly<Record<Overtaken["kind"], string>> = {
   expired: "the lease of a partition is too old; it is left",
   overtaken: "another orchestrator owns the partition by its log; it is left",
-  outdated: "the log has an event that only a newer version understands; the partition waits for an orchestrator of that version",
+  outdated:
+    "the log has an event that only a newer version understands; the partition waits for an orchestrator of that version",
 };
 
 function toWindow(before: Lease, head: number, created: string, logger: Log, partition: number): Window {

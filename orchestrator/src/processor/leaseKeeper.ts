@@ -50,7 +50,11 @@ export class LeaseKeeper {
   /** Checkpoints that are one to two minutes old: what a log that lost its end still has. */
   #older: { readonly value: number; readonly next: number; readonly nextMs: number };
 
-  constructor(options: LeaseKeeperOptions, before: Lease, taken: { readonly revision: number; readonly sentMs: number }) {
+  constructor(
+    options: LeaseKeeperOptions,
+    before: Lease,
+    taken: { readonly revision: number; readonly sentMs: number },
+  ) {
     this.before = before;
     this.epoch = before.epoch + 1;
     this.#options = options;
@@ -85,7 +89,10 @@ export class LeaseKeeper {
   #tick(): void {
     const { logger, partition } = this.#options;
     if (!this.isLive()) {
-      logger.error("the lease of a partition could not be renewed in time; it is left", { partition, epoch: this.epoch });
+      logger.error("the lease of a partition could not be renewed in time; it is left", {
+        partition,
+        epoch: this.epoch,
+      });
       this.#lose();
       return;
     }
@@ -118,7 +125,12 @@ export class LeaseKeeper {
       this.#revision = stands.revision;
       return false;
     }
-    logger.warn("lost the lease of a partition", { partition, epoch: this.epoch, owner: stands?.lease.owner, newEpoch: stands?.lease.epoch });
+    logger.warn("lost the lease of a partition", {
+      partition,
+      epoch: this.epoch,
+      owner: stands?.lease.owner,
+      newEpoch: stands?.lease.epoch,
+    });
     this.#lose();
     return false;
   }

@@ -4,7 +4,15 @@ import { Control } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import { Run_State } from "../../../proto/gen/sidestep/v1/run.ts";
 import { askJetStream } from "../nats/jetstream.ts";
 import { startNats } from "../../../test/support/nats.ts";
-import { makeCall, makePlan, makeWait, names, openFakeSidecar, openOrchestrator, service } from "../../../test/support/orchestrators.ts";
+import {
+  makeCall,
+  makePlan,
+  makeWait,
+  names,
+  openFakeSidecar,
+  openOrchestrator,
+  service,
+} from "../../../test/support/orchestrators.ts";
 
 const oneCall = makePlan([makeCall("first")]);
 const within = (): AbortSignal => AbortSignal.timeout(25_000);
@@ -14,7 +22,9 @@ test("starts with one key and one request are one run; another request is a conf
   await using server = await startNats();
   await using orchestrator = await openOrchestrator(server.url, oneCall);
   await using sidecar = await openFakeSidecar(server.url);
-  const all = await Promise.all(Array.from({ length: 10 }, () => orchestrator.start(oneCall, { key: "order 1", request: "a" })));
+  const all = await Promise.all(
+    Array.from({ length: 10 }, () => orchestrator.start(oneCall, { key: "order 1", request: "a" })),
+  );
   expect(all.filter(({ kind }) => kind === "started")).toHaveLength(1);
   expect(all.filter(({ kind }) => kind === "joined")).toHaveLength(9);
   expect(new Set(all.map((result) => ("runId" in result ? result.runId : "none"))).size).toBe(1);
@@ -22,7 +32,10 @@ test("starts with one key and one request are one run; another request is a conf
   const first = all.find((result) => result.kind === "started");
   assert(first?.kind === "started");
   await orchestrator.processor.front.wait(first.runId, within());
-  expect(await orchestrator.start(oneCall, { key: "order 1", request: "a" })).toMatchObject({ kind: "joined", runId: first.runId });
+  expect(await orchestrator.start(oneCall, { key: "order 1", request: "a" })).toMatchObject({
+    kind: "joined",
+    runId: first.runId,
+  });
   expect(sidecar.calls).toHaveLength(1);
 });
 
@@ -57,7 +70,9 @@ test("whoever waits is told, also by an orchestrator that owns nothing, and also
   expect(await owner.processor.front.wait(runId, within())).toMatchObject({ kind: "ended" });
   const nobody = "0".repeat(32) as typeof runId;
   expect(await other.processor.front.wait(nobody, within())).toMatchObject({ kind: "unknown" });
-  expect(await other.processor.front.request(nobody, { kind: "cancel", event: cancel }, within())).toMatchObject({ kind: "unknown" });
+  expect(await other.processor.front.request(nobody, { kind: "cancel", event: cancel }, within())).toMatchObject({
+    kind: "unknown",
+  });
   expect(await other.processor.front.get(runId)).toMatchObject({ kind: "run", run: { state: Run_State.COMPLETED } });
   const history = await other.processor.front.history(runId, 0, 2);
   expect(history).toMatchObject({ kind: "history" });
@@ -77,11 +92,17 @@ test("a cancelled run resets its call, awaits the longest time that call can tak
   const runId = await orchestrator.begin(plan);
   await sidecar.called(1);
   const { front } = orchestrator.processor;
-  expect(await front.request(runId, { kind: "cancel", event: cancel }, within())).toEqual({ kind: "done", ignored: false });
+  expect(await front.request(runId, { kind: "cancel", event: cancel }, within())).toEqual({
+    kind: "done",
+    ignored: false,
+  });
   expect((await told.promise).kind).toMatchObject({ $case: "reset", value: { attempt: { step: "slow", attempt: 1 } } });
   const end = await front.wait(runId, within());
   expect(end).toMatchObject({ kind: "ended", ended: { state: Run_State.CANCELLED } });
-  expect(await front.request(runId, { kind: "cancel", event: cancel }, within())).toEqual({ kind: "done", ignored: true });
+  expect(await front.request(runId, { kind: "cancel", event: cancel }, within())).toEqual({
+    kind: "done",
+    ignored: true,
+  });
   expect(sidecar.calls).toHaveLength(1);
 });
 
@@ -91,7 +112,10 @@ test("a terminated run ends at once and leaves no timer behind", async () => {
   await using orchestrator = await openOrchestrator(server.url, plan);
   const runId = await orchestrator.begin(plan);
   const { front } = orchestrator.processor;
-  expect(await front.request(runId, { kind: "terminate", event: cancel }, within())).toEqual({ kind: "done", ignored: false });
+  expect(await front.request(runId, { kind: "terminate", event: cancel }, within())).toEqual({
+    kind: "done",
+    ignored: false,
+  });
   expect(await front.wait(runId, within())).toMatchObject({ kind: "ended", ended: { state: Run_State.TERMINATED } });
   await expect.poll(() => timersLeft(orchestrator.nats), { timeout: 5000 }).toEqual([]);
 });
@@ -103,11 +127,11 @@ test("starts are refused while too much waits to be folded", async () => {
   expect(await orchestrator.start(oneCall)).toMatchObject({ kind: "exhausted" });
 });
 
-async function timersLeft(nats: { readonly connection: Parameters<typeof askJetStream>[0] }): Promise<readonly string[]> {
-  const { state } = await askJetStream(
-    nats.connection,
-    `STREAM.INFO.${names.timersStream}`,
-    { subjects_filter: names.timerSubjects()[0] },
-  );
+async function timersLeft(nats: {
+  readonly connection: Parameters<typeof askJetStream>[0];
+}): Promise<readonly string[]> {
+  const { state } = await askJetStream(nats.connection, `STREAM.INFO.${names.timersStream}`, {
+    subjects_filter: names.timerSubjects()[0],
+  });
   return Object.keys(state?.subjects ?? {}).filter((subject) => !subject.endsWith("._cancel"));
 }

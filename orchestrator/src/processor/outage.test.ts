@@ -1,6 +1,13 @@
 import { expect, test } from "vitest";
 import { startNats } from "../../../test/support/nats.ts";
-import { endsOfRuns, makeCall, makePlan, makeWait, openFakeSidecar, openOrchestrator } from "../../../test/support/orchestrators.ts";
+import {
+  endsOfRuns,
+  makeCall,
+  makePlan,
+  makeWait,
+  openFakeSidecar,
+  openOrchestrator,
+} from "../../../test/support/orchestrators.ts";
 
 const plan = makePlan([makeCall("a"), makeWait("pause", 500), makeCall("b")]);
 
@@ -38,7 +45,9 @@ test("an owner outlives a restart of nats-server without being taken over", asyn
   await using orchestrator = await openOrchestrator(server.url, plan);
   await using other = await openOrchestrator(server.url, plan);
   await using sidecar = await openFakeSidecar(server.url);
-  await expect.poll(() => orchestrator.processor.owned().length + other.processor.owned().length, { timeout: 5000 }).toBe(1);
+  await expect
+    .poll(() => orchestrator.processor.owned().length + other.processor.owned().length, { timeout: 5000 })
+    .toBe(1);
   const runs = await Promise.all(Array.from({ length: 20 }, () => orchestrator.begin(plan)));
   await sidecar.called(10);
   await server.kill9();

@@ -23,7 +23,11 @@ export interface Partition {
    * Tells the end of a run, now or later, or that a request has been folded. `isLocal`: the caller stays until it is told; others are told
    * first that they are registered, and have to ask again. Returns how to wait no more.
    */
-  wait(request: Pick<WaitRequest, "runId" | "foldedSequence">, isLocal: boolean, tell: (reply: WaitReply) => void): () => void;
+  wait(
+    request: Pick<WaitRequest, "runId" | "foldedSequence">,
+    isLocal: boolean,
+    tell: (reply: WaitReply) => void,
+  ): () => void;
   /** Every command of the events up to here is durable. */
   checkpoint(): number;
   /** Sequence behind the last message that was read. */
@@ -94,7 +98,10 @@ class Loop implements Partition {
     };
     this.#window = window;
     this.#onOvertaken = onOvertaken;
-    this.#residents = new Residents(this.#owner, { position: () => this.#reader.next(), afterTurn: (run) => this.#afterTurn(run) });
+    this.#residents = new Residents(this.#owner, {
+      position: () => this.#reader.next(),
+      afterTurn: (run) => this.#afterTurn(run),
+    });
     this.#reader = ground.log.read({
       from: window.checkpoint + 1,
       onMessage: (message) => this.#onMessage(message),
@@ -283,7 +290,8 @@ class Loop implements Partition {
   }
 
   #answer(run: ResidentRun | undefined, foldedSequence: number): NonNullable<WaitReply["kind"]> | undefined {
-    if (this.#phase === "left" || this.#phase === "finishing" || !this.#owner.isLive()) return { $case: "notNow", value: {} };
+    if (this.#phase === "left" || this.#phase === "finishing" || !this.#owner.isLive())
+      return { $case: "notNow", value: {} };
     return run === undefined || run.phase === "loading" ? undefined : answerOf(run, foldedSequence);
   }
 

@@ -5,7 +5,14 @@ import { toHex } from "../../../proto/wire/runId.ts";
 import { openPublisher } from "../../../runtime/src/publisher.ts";
 import { toLeases } from "../nats/leases.ts";
 import { startNats } from "../../../test/support/nats.ts";
-import { makeCall, makePlan, names, openFakeSidecar, openOrchestrator, service } from "../../../test/support/orchestrators.ts";
+import {
+  makeCall,
+  makePlan,
+  names,
+  openFakeSidecar,
+  openOrchestrator,
+  service,
+} from "../../../test/support/orchestrators.ts";
 
 const twoCalls = makePlan([makeCall("a"), makeCall("b")]);
 const within = (): AbortSignal => AbortSignal.timeout(20_000);
@@ -33,7 +40,10 @@ test("garbage on every subject of a log is set aside and counted, and its partit
   await expect.poll(() => orchestrator.processor.counts.garbage).toBe(garbage.length);
   const { front } = orchestrator.processor;
   const terminate = { reason: "", actor: "", requestId: "" };
-  expect(await front.request(runId, { kind: "terminate", event: terminate }, within())).toEqual({ kind: "done", ignored: false });
+  expect(await front.request(runId, { kind: "terminate", event: terminate }, within())).toEqual({
+    kind: "done",
+    ignored: false,
+  });
   expect(await front.wait(runId, within())).toMatchObject({ kind: "ended" });
 });
 
@@ -66,7 +76,10 @@ test("an outcome without the attempt's token changes nothing", async () => {
     return "complete" as const;
   });
   const runId = await orchestrator.begin(twoCalls);
-  expect(await orchestrator.processor.front.wait(runId, within())).toMatchObject({ kind: "ended", ended: { step: "" } });
+  expect(await orchestrator.processor.front.wait(runId, within())).toMatchObject({
+    kind: "ended",
+    ended: { step: "" },
+  });
   expect(sidecar.calls).toHaveLength(2);
 });
 

@@ -174,7 +174,9 @@ export class Residents {
     const isNew = startOf(run.mailbox.slice(0, 1)) !== undefined;
     const messages = isNew ? [] : await this.#loads(() => loadRun(owner, run));
     const bound = run.mailbox[0]?.sequence ?? this.#options.position();
-    const records = messages.filter(({ sequence }) => sequence < bound).flatMap((message) => recordOf(owner, run, message));
+    const records = messages
+      .filter(({ sequence }) => sequence < bound)
+      .flatMap((message) => recordOf(owner, run, message));
     const started = startOf(records) ?? startOf(run.mailbox);
     const plan = started === undefined ? undefined : await this.planOf(started);
     if (started === undefined) {

@@ -47,7 +47,11 @@ export function toStart(ground: StartGround): (request: StartRequest, signal: Ab
         prepared.key === ""
           ? startNew(ground, prepared, randomInt(buckets), signal)
           : startKeyed(ground, prepared, signal);
-      return await unlessAborted(signal, started, unavailable("the log did not say in time whether it stored the start"));
+      return await unlessAborted(
+        signal,
+        started,
+        unavailable("the log did not say in time whether it stored the start"),
+      );
     } catch (error) {
       return { kind: "unavailable", message: error instanceof Error ? error.message : String(error) };
     }
@@ -75,13 +79,23 @@ function prepare(ground: StartGround, request: StartRequest, issuedMs: number): 
   return { request, key: key ?? "", requestHash, issuedMs };
 }
 
-async function startNew(ground: StartGround, prepared: Prepared, bucket: number, signal: AbortSignal): Promise<StartResult> {
+async function startNew(
+  ground: StartGround,
+  prepared: Prepared,
+  bucket: number,
+  signal: AbortSignal,
+): Promise<StartResult> {
   const runId = newRunId(ground, bucket, prepared.issuedMs);
   return (await append(ground, prepared, runId, signal)) ?? unavailable("a run of that id exists already");
 }
 
 /** Undefined: the run has a first event already. */
-async function append(ground: StartGround, prepared: Prepared, runId: RunId, signal: AbortSignal): Promise<StartResult | undefined> {
+async function append(
+  ground: StartGround,
+  prepared: Prepared,
+  runId: RunId,
+  signal: AbortSignal,
+): Promise<StartResult | undefined> {
   const partition = partitionOf(ground.layouts, runId);
   if (partition === undefined) return unavailable(`the run ${runId} is of an unknown layout`);
   if ((ground.backlog(partition) ?? 0) > ground.backlogMax) return { kind: "exhausted", retryAfterMs };
@@ -92,7 +106,9 @@ async function append(ground: StartGround, prepared: Prepared, runId: RunId, sig
   switch (written.kind) {
     case "stored":
       ground.onStored(partition, written.sequence);
-      return ground.now() > giveUpAtMs ? unavailable("the log took too long to store the start") : { kind: "started", runId };
+      return ground.now() > giveUpAtMs
+        ? unavailable("the log took too long to store the start")
+        : { kind: "started", runId };
     case "conflict":
       return undefined;
     case "abandoned":
@@ -103,7 +119,11 @@ async function append(ground: StartGround, prepared: Prepared, runId: RunId, sig
   }
 }
 
-function toRunStarted(ground: StartGround, { request, key, requestHash, issuedMs }: Prepared, runId: RunId): RunStarted {
+function toRunStarted(
+  ground: StartGround,
+  { request, key, requestHash, issuedMs }: Prepared,
+  runId: RunId,
+): RunStarted {
   const { active } = request;
   const metadata: Record<string, string> = {};
   for (const name of active.plan.plan.metadata) {
@@ -146,7 +166,8 @@ async function startKeyed(ground: StartGround, prepared: Prepared, signal: Abort
       const joined = await join(ground, prepared, held, signal);
       if (joined !== undefined) return joined;
     }
-    if (signal.aborted || ground.now() > patientUntilMs) return unavailable("another start with the same key is under way");
+    if (signal.aborted || ground.now() > patientUntilMs)
+      return unavailable("another start with the same key is under way");
     await pause(nextPauseMs(), signal);
   }
 }
@@ -155,10 +176,17 @@ async function startKeyed(ground: StartGround, prepared: Prepared, signal: Abort
  * The run that the key's record names. Has it not started, and it is the same request, then it is started now: the log takes one start of a run only,
  * whoever was first. Undefined: its start was void; the key becomes free when its record is a minute old.
  */
-async function join(ground: StartGround, prepared: Prepared, held: HeldKey, signal: AbortSignal): Promise<StartResult | undefined> {
+async function join(
+  ground: StartGround,
+  prepared: Prepared,
+  held: HeldKey,
+  signal: AbortSignal,
+): Promise<StartResult | undefined> {
   const runId = parseRunId(held.record.runId);
   if (runId === undefined) return unavailable("the record of the key is broken");
-  const isSame = held.record.workflow === prepared.request.active.workflow && sameHash(held.record.requestHash, prepared.requestHash);
+  const isSame =
+    held.record.workflow === prepared.request.active.workflow &&
+    sameHash(held.record.requestHash, prepared.requestHash);
   const started = await firstEvent(ground, runId);
   if (started === undefined) return isSame ? append(ground, prepared, runId, signal) : undefined;
   if (isVoid(started)) return undefined;

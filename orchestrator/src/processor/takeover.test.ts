@@ -9,7 +9,15 @@ import { logger } from "../../../runtime/src/log.ts";
 import { openPublisher } from "../../../runtime/src/publisher.ts";
 import { connectTo } from "../../../test/support/connectTo.ts";
 import { startNats } from "../../../test/support/nats.ts";
-import { endsOfRuns, makeCall, makePlan, makeWait, names, openFakeSidecar, openOrchestrator } from "../../../test/support/orchestrators.ts";
+import {
+  endsOfRuns,
+  makeCall,
+  makePlan,
+  makeWait,
+  names,
+  openFakeSidecar,
+  openOrchestrator,
+} from "../../../test/support/orchestrators.ts";
 import type { Orchestrator } from "../../../test/support/orchestrators.ts";
 import { startTcpProxy } from "../../../test/support/tcpProxy.ts";
 
@@ -17,7 +25,9 @@ const plan = makePlan([makeCall("a"), makeWait("pause", 300), makeCall("b"), mak
 const partitions = 2;
 
 async function waitForAll(orchestrator: Orchestrator, runs: readonly RunId[]): Promise<readonly string[]> {
-  const ends = await Promise.all(runs.map((runId) => orchestrator.processor.front.wait(runId, AbortSignal.timeout(25_000))));
+  const ends = await Promise.all(
+    runs.map((runId) => orchestrator.processor.front.wait(runId, AbortSignal.timeout(25_000))),
+  );
   return ends.map(({ kind }) => kind);
 }
 
@@ -103,7 +113,11 @@ test("an orchestrator announces itself and what it understands, and takes its le
   const read = () => readRecord(nats, names.partitionsBucket, `member.${orchestrator.id}`);
   await expect.poll(read).toMatchObject({ isGone: false });
   const record = await read();
-  expect(Member.decode(record?.value ?? new Uint8Array())).toMatchObject({ id: orchestrator.id, version: "test", engineRevision });
+  expect(Member.decode(record?.value ?? new Uint8Array())).toMatchObject({
+    id: orchestrator.id,
+    version: "test",
+    engineRevision,
+  });
   await orchestrator[Symbol.asyncDispose]();
   expect(await read()).toMatchObject({ isGone: true });
 });

@@ -38,7 +38,12 @@ export interface WindowPart {
  * is still wanted; when the last owner may have done so already, tasks carry `recheck`. The time it takes grows with the window, never with
  * the number of runs.
  */
-export async function takeOver(owner: Ownership, residents: Residents, window: Window, part: WindowPart): Promise<void> {
+export async function takeOver(
+  owner: Ownership,
+  residents: Residents,
+  window: Window,
+  part: WindowPart,
+): Promise<void> {
   const gate = openGate(owner.bounds.loadsMax);
   const runs = [...part.records].map(([runId, records]) =>
     gate(async () => {
@@ -74,12 +79,18 @@ async function fold(
     see(run, record.sequence, record.fact.kind === "event");
     const turn = takeTurn(owner, run, record, record.sequence > checkpoint ? collected : replay);
     if (turn === undefined || record.sequence <= checkpoint) continue;
-    for (const command of turn.commands) issued.set(commandName(run.runId, command), { command, atMs: record.storedMs });
+    for (const command of turn.commands)
+      issued.set(commandName(run.runId, command), { command, atMs: record.storedMs });
   }
   return issued;
 }
 
-async function prepare(owner: Ownership, residents: Residents, run: ResidentRun, records: readonly LogRecord[]): Promise<void> {
+async function prepare(
+  owner: Ownership,
+  residents: Residents,
+  run: ResidentRun,
+  records: readonly LogRecord[],
+): Promise<void> {
   const started = startOf(records);
   if (started === undefined) {
     run.phase = "orphan";

@@ -54,7 +54,8 @@ export function takeTurn(owner: Ownership, run: ResidentRun, record: LogRecord, 
     owner.observer.turn({ runId: run.runId, partition: owner.partition, plan, state }, record, turn);
   }
   for (const attempt of settled) {
-    if (state.ended !== undefined || !state.attempts.has(attemptName(attempt))) cancelExpiry(owner, run, attempt, record.sequence);
+    if (state.ended !== undefined || !state.attempts.has(attemptName(attempt)))
+      cancelExpiry(owner, run, attempt, record.sequence);
   }
   if (purpose.commands === "execute") {
     for (const command of turn.commands) {
@@ -75,7 +76,10 @@ export function park(owner: Ownership, run: ResidentRun, sequence: number, error
 function expiriesSettledBy(state: RunState, { fact }: LogRecord): readonly AttemptId[] {
   if (state.attempts.size === 0) return [];
   if (fact.kind === "outcome") {
-    const attempt = fact.authentic && fact.outcome.attempt !== undefined ? state.attempts.get(attemptName(fact.outcome.attempt)) : undefined;
+    const attempt =
+      fact.authentic && fact.outcome.attempt !== undefined
+        ? state.attempts.get(attemptName(fact.outcome.attempt))
+        : undefined;
     return attempt?.close === undefined ? [] : [attempt.id];
   }
   if (fact.event.kind?.$case !== "runEnded") return [];

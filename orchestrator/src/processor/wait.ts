@@ -16,7 +16,9 @@ export interface WaitGround {
 }
 
 /** What a wait ends with. */
-export type Waited = Extract<NonNullable<WaitReply["kind"]>, { readonly $case: "ended" | "folded" | "unknown" }> | "aborted";
+export type Waited =
+  | Extract<NonNullable<WaitReply["kind"]>, { readonly $case: "ended" | "folded" | "unknown" }>
+  | "aborted";
 
 const askAgainMs = 5000;
 const pauseFirstMs = 50;
@@ -26,7 +28,12 @@ const pauseMaxMs = 1000;
  * Waits until a run has ended, or, when `foldedSequence` is not 0, until that message of its log has been folded; whoever owns its partition, and
  * however often that changes.
  */
-export async function waitFor(ground: WaitGround, runId: RunId, foldedSequence: number, signal: AbortSignal): Promise<Waited> {
+export async function waitFor(
+  ground: WaitGround,
+  runId: RunId,
+  foldedSequence: number,
+  signal: AbortSignal,
+): Promise<Waited> {
   const partition = partitionOf(ground.layouts, runId);
   if (partition === undefined) return { $case: "unknown", value: {} };
   const request = { runId: fromHex(runId), foldedSequence };
@@ -61,7 +68,12 @@ function askLocal(partition: Partition, request: Request, signal: AbortSignal): 
 }
 
 /** The owner tells at once or registers; it is asked again after a reconnect and every 5 s, for it may have died. */
-async function askRemote(questions: Questions, partition: number, request: Request, signal: AbortSignal): Promise<Kind> {
+async function askRemote(
+  questions: Questions,
+  partition: number,
+  request: Request,
+  signal: AbortSignal,
+): Promise<Kind> {
   const told = Promise.withResolvers<Kind>();
   using call: WaitCall = questions.wait(partition, request, ({ kind }) => told.resolve(kind));
   while (!signal.aborted) {
