@@ -38,7 +38,7 @@ export function parseExpression(
       return { kind: "wrong", issue: syntaxIssue("the expression is empty", undefined, 0, 1) };
     const depth = depthIssue(expr, limits);
     if (depth !== undefined) return { kind: "wrong", issue: depth };
-    return toParsed(source, expr, sourceInfo?.positions ?? {}, tokens);
+    return toParsed(expr, sourceInfo?.positions ?? {}, tokens);
   } catch (error) {
     return { kind: "wrong", issue: toIssue(source, error) };
   }
@@ -63,13 +63,7 @@ function findIssue(source: string, limits: ExpressionLimits): Issue | undefined 
 function toIssue(source: string, error: unknown): Issue {
   const location = error instanceof Error && "location" in error ? error.location : undefined;
   const offset = offsetIn(location);
-  const units = unitOffsets(source);
-  return syntaxIssue(
-    "the expression can't be parsed from here on",
-    undefined,
-    units === undefined ? offset : (units[offset] ?? 0),
-    1,
-  );
+  return syntaxIssue("the expression can't be parsed from here on", undefined, Math.min(offset, source.length - 1), 1);
 }
 
 function offsetIn(location: unknown): number {
@@ -78,30 +72,10 @@ function offsetIn(location: unknown): number {
   return typeof offset === "number" ? offset : 0;
 }
 
-/** UTF-16 offset of each code point, which is what the parser counts; undefined where both are the same. */
-function unitOffsets(source: string): readonly number[] | undefined {
-  if (!/[\ud800-\udbff]/.test(source)) return undefined;
-  const offsets: number[] = [];
-  let at = 0;
-  for (const character of source) {
-    offsets.push(at);
-    at += character.length;
-  }
-  offsets.push(at);
-  return offsets;
-}
-
-function toParsed(
-  source: string,
-  syntax: Expr,
-  positions: Readonly<Record<string, number>>,
-  tokens: readonly Token[],
-): Parsed {
-  const units = unitOffsets(source);
+function toParsed(syntax: Expr, positions: Readonly<Record<string, number>>, tokens: readonly Token[]): Parsed {
   const indexAt = new Map(tokens.map((token, index) => [token.start, index]));
   const offsetOf = (id: bigint): number => {
-    const points = positions[String(id)] ?? 0;
-    const offset = units === undefined ? points : (units[points] ?? 0);
+    const offset = positions[String(id)] ?? 0;
     // Behind a literal the parser takes the space for the operator.
     return indexAt.has(offset) ? offset : (tokens.find((token) => token.start >= offset)?.start ?? offset);
   };
