@@ -146,21 +146,27 @@ test("a young first delivery runs unasked; its outcome is stored before it is ac
   expect(ground.ended).toEqual(["OK"]);
 });
 
-test.each<[string, Partial<Task>, Partial<Delivery>, { connectedAtMs?: number }]>([
-  ["a recheck", { recheck: true }, {}, {}],
-  ["a redelivery", {}, { delivery: 2 }, {}],
-  ["a task stored more than 1 s after its issue", { issuedAtMs: 998_999 }, {}, {}],
-  ["a task held for more than 1 s", {}, { receivedAtMs: 998_999 }, {}],
-  ["a task older than the connection", {}, {}, { connectedAtMs: 1_000_001 }],
-])("%s is asked about before it runs", async (_, task, facts, setting) => {
-  const ground = Object.assign(makeGround(), setting, { verdicts: [AskReply_Verdict.OPEN] });
-  ground.deliver(task, facts);
-  await ground.settle();
-  expect(ground.asks).toMatchObject([
-    { sidecarId: "s1", running: false, claimed: false, delivery: facts.delivery ?? 1 },
-  ]);
-  expect(ground.calls).toHaveLength(1);
-});
+test.each<[string, Partial<Task>, Partial<Delivery>, { connectedAtMs?: number }, boolean]>([
+  ["a recheck", { recheck: true }, {}, {}, true],
+  ["a redelivery", {}, { delivery: 2 }, {}, true],
+  ["a task stored more than 1 s after its issue", { issuedAtMs: 998_999 }, {}, {}, false],
+  ["a task held for more than 1 s", {}, { receivedAtMs: 998_999 }, {}, false],
+  ["a task older than the connection", {}, {}, { connectedAtMs: 1_000_001 }, true],
+])(
+  "%s is asked about before it runs, and its outcome says whether it may have begun before",
+  async (_, task, facts, setting, recheck) => {
+    const ground = Object.assign(makeGround(), setting, { verdicts: [AskReply_Verdict.OPEN] });
+    ground.deliver(task, facts);
+    await ground.settle();
+    expect(ground.asks).toMatchObject([
+      { sidecarId: "s1", running: false, claimed: false, delivery: facts.delivery ?? 1 },
+    ]);
+    expect(ground.calls).toHaveLength(1);
+    ground.calls[0]?.end(answered);
+    await ground.settle();
+    expect(ground.outcomes).toMatchObject([{ recheck }]);
+  },
+);
 
 test.each<[string, AskReply_Verdict | undefined, string, string | undefined]>([
   ["closed: it is acknowledged and nothing is told", AskReply_Verdict.CLOSED, "1 ack", undefined],

@@ -3,7 +3,7 @@ import type { Ask, Control_Reset, Outcome, Sidecar } from "../../proto/gen/sides
 import { attemptKey } from "../../proto/wire/attempt.ts";
 import { parseRunId } from "../../proto/wire/runId.ts";
 import { codeName } from "../../proto/wire/status.ts";
-import { admit, reasonToAsk } from "./core/admission.ts";
+import { admit, mayHaveBegun, reasonToAsk } from "./core/admission.ts";
 import type { Admission, AskReason } from "./core/admission.ts";
 import { wasNeverSent } from "./core/ending.ts";
 import type { Ending } from "./core/ending.ts";
@@ -163,11 +163,13 @@ export class Worker {
   /** One attempt from admission to acknowledgement; returns what became of it, in a word. */
   async #see(held: Held, first: Delivery): Promise<string> {
     const { task } = held;
-    const facts: OutcomeFacts = { delivery: first.delivery, sidecar: this.#options.sidecar };
+    const reason = this.#reasonToAsk(held, first);
+    const recheck = mayHaveBegun(reason);
+    const facts: OutcomeFacts = { delivery: first.delivery, recheck, sidecar: this.#options.sidecar };
     const refusal = refusalOf(held.service.offered, task.service, task.methodName);
     if (refusal !== undefined)
       return this.#report(held, refusedOutcome(task, facts, refusal, this.#ports.now()), "REFUSED");
-    const admission = await this.#admission(held, first, facts);
+    const admission = await this.#admission(held, first, reason, facts);
     switch (admission.kind) {
       case "drop":
         this.#ackAll(held);
@@ -209,9 +211,8 @@ export class Worker {
     }
   }
 
-  async #admission(held: Held, delivery: Delivery, facts: OutcomeFacts): Promise<Admission> {
-    const { task } = held;
-    const reason = reasonToAsk({
+  #reasonToAsk({ task }: Held, delivery: Delivery): AskReason | undefined {
+    return reasonToAsk({
       recheck: task.message.recheck,
       delivery: delivery.delivery,
       storedAtMs: delivery.storedAtMs,
@@ -220,6 +221,15 @@ export class Worker {
       age: delivery.age,
       connectedAtMs: this.#ports.connectedAtMs(),
     });
+  }
+
+  async #admission(
+    held: Held,
+    delivery: Delivery,
+    reason: AskReason | undefined,
+    facts: OutcomeFacts,
+  ): Promise<Admission> {
+    const { task } = held;
     const asked = reason === undefined ? admitted : admit(await this.#ask(held, reason, {}), delivery.delivery);
     return asked.kind === "run" && task.message.claim ? this.#claim(held, delivery, facts) : asked;
   }

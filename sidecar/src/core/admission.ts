@@ -28,6 +28,11 @@ export type AdmissionFacts = {
 /** Why the owner has to be asked before the task runs (PROTOCOL §6.2). */
 export type AskReason = "recheck" | "redelivered" | "stale" | "held" | "beforeConnection";
 
+/** Does the reason say that somebody may have begun the call before? Age alone does not. */
+export function mayHaveBegun(reason: AskReason | undefined): boolean {
+  return reason === "recheck" || reason === "redelivered" || reason === "beforeConnection";
+}
+
 const youngMs = 1_000;
 
 /**

@@ -6,7 +6,12 @@ import { retryAfterMs } from "./retryAfter.ts";
 import type { ParsedTask } from "./taskMessage.ts";
 
 /** What an outcome says besides how the call ended. */
-export type OutcomeFacts = { readonly delivery: number; readonly sidecar: Sidecar };
+export type OutcomeFacts = {
+  readonly delivery: number;
+  /** Somebody may have begun the call before, whatever the delivery count says. */
+  readonly recheck: boolean;
+  readonly sidecar: Sidecar;
+};
 
 /** The outcome of a call. */
 export function endedOutcome(task: ParsedTask, facts: OutcomeFacts, ending: Ending): Outcome {
@@ -73,7 +78,7 @@ function frameOf(task: ParsedTask, facts: OutcomeFacts): Omit<Outcome, "kind" | 
     attempt: task.attempt,
     token: task.message.token,
     delivery: facts.delivery,
-    recheck: task.message.recheck,
+    recheck: facts.recheck,
     sent: false,
     peer: "",
     sidecar: facts.sidecar,
