@@ -37,6 +37,13 @@ describe("a step's result", () => {
     ]);
   });
 
+  it("can be asked for behind the switch or parallel step around it", () => {
+    const choice = { case: [{ when: "input.express", step: [reserve] }] };
+    expect(wrongs({ step: [{ kind: { $case: "switch", value: choice } }], output: guarded })).toEqual([]);
+    const both = { branch: [{ step: [reserve] }, { step: [pause] }] };
+    expect(wrongs({ step: [{ kind: { $case: "parallel", value: both } }], output: guarded })).toEqual([]);
+  });
+
   it("can be read after the parallel step around it", () => {
     const both = { branch: [{ step: [reserve] }, { step: [pause] }] };
     expect(wrongs({ step: [{ kind: { $case: "parallel", value: both } }], output })).toEqual([]);
