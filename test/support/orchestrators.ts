@@ -20,6 +20,7 @@ import { toNames } from "../../proto/wire/subjects.ts";
 import type { Nats } from "../../runtime/src/natsConnection.ts";
 import { messageIdLine, openPublisher } from "../../runtime/src/publisher.ts";
 import { connectTo, silent } from "./connectTo.ts";
+import { askJetStream } from "../../orchestrator/src/nats/jetstream.ts";
 import { attach } from "../../orchestrator/src/nats/attach.ts";
 import { ensureTaskConsumer } from "../../orchestrator/src/nats/topology.ts";
 import { toLoadedPlan } from "../../orchestrator/src/engine/plan.ts";
@@ -309,4 +310,13 @@ export async function endsOfRuns(url: string, partitions: number): Promise<Reado
     }
   }
   return ends;
+}
+
+/** Subjects of the timers that are still to fire. */
+export async function timersLeft(url: string): Promise<readonly string[]> {
+  await using nats = await connectTo(url);
+  const { state } = await askJetStream(nats.connection, `STREAM.INFO.${names.timersStream}`, {
+    subjects_filter: names.timerSubjects()[0],
+  });
+  return Object.keys(state?.subjects ?? {}).filter((subject) => !subject.endsWith("._cancel"));
 }

@@ -10,6 +10,7 @@ import {
   makeWait,
   openFakeSidecar,
   openOrchestrator,
+  timersLeft,
 } from "../../../test/support/orchestrators.ts";
 import type { Orchestrator } from "../../../test/support/orchestrators.ts";
 
@@ -57,5 +58,6 @@ test("owners and nats-server are killed again and again: every accepted run ends
   const ends = await endsOfRuns(server.url, options.partitions);
   expect(accepted.filter((runId) => ends.get(runId) !== 1)).toEqual([]);
   expect(sidecar.calls.filter((key, i) => sidecar.calls.indexOf(key) !== i)).toEqual([]);
+  await expect.poll(() => timersLeft(server.url), { timeout: 10_000 }).toEqual([]);
   await owner[Symbol.asyncDispose]();
 }, 60_000);

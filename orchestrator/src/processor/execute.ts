@@ -113,9 +113,14 @@ function toHeaders(run: ResidentRun, { headers, attempt, compensates }: PublishT
   return made;
 }
 
-function armTimer(owner: Ownership, run: ResidentRun, { number, dueMs }: ArmTimer, { hold }: Carry): void {
+function armTimer(owner: Ownership, run: ResidentRun, { number, dueMs }: ArmTimer, { hold, recheck }: Carry): void {
   const inMs = Math.max(dueMs - owner.clock.now(), 0);
   const isShort = inMs <= shortTimerMs;
+  if (recheck && !isShort) {
+    // The last owner may have scheduled it: cancelling it has to reach the timer stream.
+    schedule(owner, run, number, dueMs, hold);
+    return;
+  }
   keep(owner, run, hold);
   const timers = (run.shortTimers ??= new Map());
   const timeout = setTimeout(

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { expect, test } from "vitest";
 import { Control } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import { Run_State } from "../../../proto/gen/sidestep/v1/run.ts";
-import { askJetStream } from "../nats/jetstream.ts";
 import { startNats } from "../../../test/support/nats.ts";
 import {
   makeCall,
@@ -11,7 +10,7 @@ import {
   names,
   openFakeSidecar,
   openOrchestrator,
-  service,
+  service, timersLeft
 } from "../../../test/support/orchestrators.ts";
 
 const oneCall = makePlan([makeCall("first")]);
@@ -117,7 +116,7 @@ test("a terminated run ends at once and leaves no timer behind", async () => {
     ignored: false,
   });
   expect(await front.wait(runId, within())).toMatchObject({ kind: "ended", ended: { state: Run_State.TERMINATED } });
-  await expect.poll(() => timersLeft(orchestrator.nats), { timeout: 5000 }).toEqual([]);
+  await expect.poll(() => timersLeft(server.url), { timeout: 5000 }).toEqual([]);
 });
 
 test("starts are refused while too much waits to be folded", async () => {
@@ -126,12 +125,3 @@ test("starts are refused while too much waits to be folded", async () => {
   await expect.poll(() => orchestrator.processor.owned(), { timeout: 5000 }).toEqual([0]);
   expect(await orchestrator.start(oneCall)).toMatchObject({ kind: "exhausted" });
 });
-
-async function timersLeft(nats: {
-  readonly connection: Parameters<typeof askJetStream>[0];
-}): Promise<readonly string[]> {
-  const { state } = await askJetStream(nats.connection, `STREAM.INFO.${names.timersStream}`, {
-    subjects_filter: names.timerSubjects()[0],
-  });
-  return Object.keys(state?.subjects ?? {}).filter((subject) => !subject.endsWith("._cancel"));
-}
