@@ -63,10 +63,10 @@ export function publish<T>(world: World, isAlive: () => boolean, store: () => T,
   attempt();
 }
 
-/** Drops what has the id of something stored before, as long as it is remembered. */
+/** Drops what has the id of something stored before, as long as it is remembered: a server that forgets takes its time to restart. */
 export function openDedupe(world: World): (id: string) => boolean {
   const seen = new Map<string, number>();
-  const windowMs = world.faults.forgets ? 400 : Infinity;
+  const windowMs = world.faults.forgets ? 2_500 : Infinity;
   return (id) => {
     const at = seen.get(id);
     if (at !== undefined && world.clock.now - at < windowMs) return true;
