@@ -33,80 +33,101 @@ const retakeAfterMs = 5000;
 
 /** Beats, and takes every partition that is free: never owned, released, or of an orchestrator that has fallen silent. */
 export function openAssignment(options: AssignmentOptions): Assignment {
-  const { orchestrator, leases, beats, logger, now } = options;
-  const holdings = new Map<number, Holding>();
-  const taking = new Map<number, Promise<void>>();
-  const declinedUntil = new Map<number, number>();
-  const checkpoints = new Map<number, number>();
-  const beatMs = new Map<string, number>();
-  let isReleasing = false;
-  let wasConnected = false;
-  let listeningSinceMs = now();
+  return new Taker(options);
+}
 
-  const isSilent = (owner: string): boolean =>
-    now() - Math.max(beatMs.get(owner) ?? 0, listeningSinceMs) > options.silenceMs;
-  const isFree = (found: LeaseRecord | undefined): boolean =>
-    found === undefined ||
-    found.lease.owner === "" ||
-    found.lease.owner === orchestrator ||
-    isSilent(found.lease.owner);
+class Taker implements Assignment {
+  readonly #options: AssignmentOptions;
+  readonly #holdings = new Map<number, Holding>();
+  readonly #taking = new Map<number, Promise<void>>();
+  readonly #declinedUntilMs = new Map<number, number>();
+  readonly #checkpoints = new Map<number, number>();
+  readonly #beatMs = new Map<string, number>();
+  readonly #listener: Disposable;
+  readonly #timer: NodeJS.Timeout;
+  #isReleasing = false;
+  #wasConnected = false;
+  #listeningSinceMs: number;
 
-  const look = async (partition: number): Promise<void> => {
-    const found = await leases.read(partition);
-    if (found !== undefined) checkpoints.set(partition, found.lease.checkpoint);
-    if (!isFree(found) || isReleasing) return;
-    const holding = await takePartition(options.toHolding(partition), found);
-    if (holding === undefined) return;
-    holdings.set(partition, holding);
-    const served = options.onHeld(partition, holding);
-    void holding.over.then((why) => {
-      holdings.delete(partition);
-      served[Symbol.dispose]();
-      if (why.kind === "failed") declinedUntil.set(partition, now() + retakeAfterMs);
-      if (why.kind === "outdated") declinedUntil.set(partition, Infinity);
+  constructor(options: AssignmentOptions) {
+    const { orchestrator, beats, now } = options;
+    this.#options = options;
+    this.#listeningSinceMs = now();
+    this.#listener = beats.listen((from, isRelease) => {
+      this.#beatMs.set(from, now());
+      if (isRelease && from !== orchestrator) this.#lookAtAll();
     });
-    if (isReleasing) await holding.release();
-  };
-  const lookAtAll = (): void => {
-    if (!options.isConnected()) {
-      wasConnected = false;
+    this.#timer = setInterval(() => {
+      beats.beat(orchestrator);
+      this.#lookAtAll();
+    }, lookEveryMs);
+    beats.beat(orchestrator);
+    this.#lookAtAll();
+  }
+
+  held(partition: number): Holding | undefined {
+    return this.#holdings.get(partition);
+  }
+
+  checkpointOf(partition: number): number | undefined {
+    return this.#holdings.get(partition)?.partition.checkpoint() ?? this.#checkpoints.get(partition);
+  }
+
+  async release(): Promise<void> {
+    this.#isReleasing = true;
+    await Promise.all(this.#taking.values());
+    await Promise.all([...this.#holdings.values()].map((holding) => holding.release()));
+    clearInterval(this.#timer);
+    this.#listener[Symbol.dispose]();
+    this.#options.beats.released(this.#options.orchestrator);
+  }
+
+  #lookAtAll(): void {
+    const { isConnected, now, partitions, logger } = this.#options;
+    if (!isConnected()) {
+      this.#wasConnected = false;
       return;
     }
-    if (!wasConnected) {
+    if (!this.#wasConnected) {
       // While the connection was down nobody's beats were heard.
-      wasConnected = true;
-      listeningSinceMs = now();
+      this.#wasConnected = true;
+      this.#listeningSinceMs = now();
     }
-    for (let partition = 0; partition < options.partitions; partition++) {
-      if (isReleasing || holdings.has(partition) || taking.has(partition)) continue;
-      if ((declinedUntil.get(partition) ?? 0) > now()) continue;
-      const taken = look(partition)
+    for (let partition = 0; partition < partitions; partition++) {
+      if (this.#isReleasing || this.#holdings.has(partition) || this.#taking.has(partition)) continue;
+      if ((this.#declinedUntilMs.get(partition) ?? 0) > now()) continue;
+      const taken = this.#look(partition)
         .catch((error: unknown) => logger.warn("a lease can't be looked at now", { partition, error }))
-        .finally(() => taking.delete(partition));
-      taking.set(partition, taken);
+        .finally(() => this.#taking.delete(partition));
+      this.#taking.set(partition, taken);
     }
-  };
-  const listener = beats.listen((from, isRelease) => {
-    beatMs.set(from, now());
-    if (isRelease && from !== orchestrator) lookAtAll();
-  });
-  const timer = setInterval(() => {
-    beats.beat(orchestrator);
-    lookAtAll();
-  }, lookEveryMs);
-  beats.beat(orchestrator);
-  lookAtAll();
+  }
 
-  return {
-    held: (partition) => holdings.get(partition),
-    checkpointOf: (partition) => holdings.get(partition)?.partition.checkpoint() ?? checkpoints.get(partition),
-    release: async () => {
-      isReleasing = true;
-      await Promise.all(taking.values());
-      await Promise.all([...holdings.values()].map((holding) => holding.release()));
-      clearInterval(timer);
-      listener[Symbol.dispose]();
-      beats.released(orchestrator);
-    },
-  };
+  async #look(partition: number): Promise<void> {
+    const { leases, toHolding, onHeld, now } = this.#options;
+    const found = await leases.read(partition);
+    if (found !== undefined) this.#checkpoints.set(partition, found.lease.checkpoint);
+    if (!this.#isFree(found) || this.#isReleasing) return;
+    const holding = await takePartition(toHolding(partition), found);
+    if (holding === undefined) return;
+    this.#holdings.set(partition, holding);
+    const served = onHeld(partition, holding);
+    void holding.over.then((why) => {
+      this.#holdings.delete(partition);
+      served[Symbol.dispose]();
+      if (why.kind === "failed") this.#declinedUntilMs.set(partition, now() + retakeAfterMs);
+      if (why.kind === "outdated") this.#declinedUntilMs.set(partition, Infinity);
+    });
+    if (this.#isReleasing) await holding.release();
+  }
+
+  #isFree(found: LeaseRecord | undefined): boolean {
+    const owner = found?.lease.owner ?? "";
+    return owner === "" || owner === this.#options.orchestrator || this.#isSilent(owner);
+  }
+
+  #isSilent(owner: string): boolean {
+    const { now, silenceMs } = this.#options;
+    return now() - Math.max(this.#beatMs.get(owner) ?? 0, this.#listeningSinceMs) > silenceMs;
+  }
 }

@@ -10,7 +10,8 @@ import {
   names,
   openFakeSidecar,
   openOrchestrator,
-  service, timersLeft
+  service,
+  timersLeft,
 } from "../../../test/support/orchestrators.ts";
 
 const oneCall = makePlan([makeCall("first")]);
