@@ -1,11 +1,15 @@
-import { array, assert, constantFrom, integer, property, record, tuple } from "fast-check";
+import { array, assert, constantFrom, integer, property, record, tuple, uint8Array } from "fast-check";
 import type { Arbitrary } from "fast-check";
 import { expect, test } from "vitest";
-import type { AttemptId, Event } from "../../../proto/gen/sidestep/internal/v1/event.ts";
-import type { Outcome } from "../../../proto/gen/sidestep/internal/v1/task.ts";
+import type { AttemptId } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import { Event } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import { Outcome } from "../../../proto/gen/sidestep/internal/v1/task.ts";
+import { Run } from "../../../proto/gen/sidestep/v1/run.ts";
 import { attemptKey } from "../../../proto/wire/attempt.ts";
 import { advance } from "./advance.ts";
 import type { Turn } from "./advance.ts";
+import { describeRun } from "./describe.ts";
+import { describeEvent } from "./describeEvent.ts";
 import type { LogRecord } from "./record.ts";
 import { attemptStanding, openCommands } from "./standing.ts";
 import { newRun } from "./state.ts";
@@ -250,3 +254,41 @@ test("an ignored record changes nothing but the clock and the positions", () => 
     }),
   );
 });
+
+test("whatever decodes as an event or an outcome is folded and described, in any state", () => {
+  assert(
+    property(anyLog, array(uint8Array({ maxLength: 40 }), { maxLength: 20 }), (records, garbage) => {
+      const state = newRun(testRunId);
+      const facts = garbage.flatMap((bytes) => [
+        ...decoded(() => toEventFact(bytes)),
+        ...decoded(() => toOutcomeFact(bytes)),
+      ]);
+      const all = [...records.map(({ fact }) => fact), ...facts];
+      const cut = records.length % 5;
+      for (const [i, fact] of [...all.slice(cut), ...all.slice(0, cut)].entries()) {
+        const it: LogRecord = { sequence: i + 1, storedMs: 1_000_000 + i, fact };
+        const turn = advance(plan, state, it);
+        expect(describeEvent(plan, state, it, turn).sequence).toBe(BigInt(i + 1));
+        const run = describeRun(plan, state);
+        expect(Run.decode(Run.encode(run).finish()).steps).toHaveLength(run.steps.length);
+      }
+    }),
+    { numRuns: 300 },
+  );
+});
+
+function toEventFact(bytes: Uint8Array): LogRecord["fact"] {
+  return { kind: "event", event: Event.decode(bytes) };
+}
+
+function toOutcomeFact(bytes: Uint8Array): LogRecord["fact"] {
+  return { kind: "outcome", outcome: Outcome.decode(bytes), authentic: true };
+}
+
+function decoded(decode: () => LogRecord["fact"]): readonly LogRecord["fact"][] {
+  try {
+    return [decode()];
+  } catch {
+    return [];
+  }
+}
