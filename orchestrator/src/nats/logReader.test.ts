@@ -1,0 +1,98 @@
+import { expect, test } from "vitest";
+import { connectTo, silent } from "../../../test/support/connectTo.ts";
+import { startNats } from "../../../test/support/nats.ts";
+import { names } from "../../../test/support/orchestrators.ts";
+import { startTcpProxy } from "../../../test/support/tcpProxy.ts";
+import { openPublisher } from "../../../runtime/src/publisher.ts";
+import type { LogMessage } from "../processor/ports.ts";
+import { askJetStream } from "./jetstream.ts";
+import { openLogReader } from "./logReader.ts";
+import { ensurePartitionsBucket, ensureTopology } from "./topology.ts";
+
+const stream = names.logStream(0);
+const topology = { names, replicas: 1 };
+
+async function openWriterOf(url: string) {
+  const nats = await connectTo(url);
+  await ensurePartitionsBucket(nats.connection, topology);
+  await ensureTopology(nats.connection, topology, 1, silent);
+  const publisher = openPublisher(nats.connection);
+  return {
+    nats,
+    /** Stores so many messages, one after the other, whatever happens to the server meanwhile. */
+    write: async (count: number): Promise<void> => {
+      for (let i = 0; i < count;) {
+        const published = await publisher.publish(names.eventSubject(0, "r"), Buffer.from(String(i)));
+        if (published.kind === "stored") i++;
+        else await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    },
+  };
+}
+
+function collect(from = 1): {
+  readonly seen: LogMessage[];
+  readonly onMessage: (message: LogMessage) => void;
+  readonly from: number;
+} {
+  const seen: LogMessage[] = [];
+  return { seen, onMessage: (message) => void seen.push(message), from };
+}
+
+function sequences(messages: readonly LogMessage[]): readonly number[] {
+  return messages.map(({ sequence }) => sequence);
+}
+
+function upTo(first: number, last: number): readonly number[] {
+  return Array.from({ length: last - first + 1 }, (_, i) => first + i);
+}
+
+test("every message comes once and in order, over deaths of the server, cuts and silence", async () => {
+  await using server = await startNats();
+  await using proxy = await startTcpProxy(server.url);
+  await using nats = await connectTo(proxy.url);
+  const writer = await openWriterOf(server.url);
+  const { seen, ...options } = collect();
+  using _reader = openLogReader(nats, { ...options, stream, room: () => 100, log: silent });
+  await writer.write(300);
+  await expect.poll(() => seen.length).toBeGreaterThan(100);
+  proxy.cut();
+  await writer.write(300);
+  await server.kill9();
+  await server.restart();
+  await writer.write(300);
+  proxy.freeze();
+  await writer.write(300);
+  proxy.thaw();
+  await writer.write(1);
+  const { state } = await askJetStream(writer.nats.connection, `STREAM.INFO.${stream}`, undefined);
+  await expect.poll(() => seen.at(-1)?.sequence, { timeout: 20_000 }).toBe(state?.last_seq);
+  expect(seen.length).toBeGreaterThanOrEqual(1201);
+  expect(sequences(seen)).toEqual(upTo(1, seen.length));
+  await writer.nats.connection.close();
+});
+
+test("a reader begins where it is told, and takes no more than there is room for", async () => {
+  await using server = await startNats();
+  const writer = await openWriterOf(server.url);
+  await writer.write(50);
+  const { seen, ...options } = collect(11);
+  let room = 7;
+  const asked: number[] = [];
+  const takeRoom = (): number => {
+    const places = room;
+    room = 0;
+    asked.push(places);
+    return places;
+  };
+  using reader = openLogReader(writer.nats, { ...options, stream, room: takeRoom, log: silent });
+  // Asked again when the first pull was filled, and told that there is no room.
+  await expect.poll(() => asked.length).toBeGreaterThanOrEqual(2);
+  expect(seen).toHaveLength(7);
+  room = 1000;
+  reader.pull();
+  await expect.poll(() => seen.length).toBe(40);
+  expect(sequences(seen)).toEqual(upTo(11, 50));
+  expect(reader.next()).toBe(51);
+  await writer.nats.connection.close();
+});

@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import { expect, test } from "vitest";
+import { parseRunId } from "../../../proto/wire/runId.ts";
+import type { RunId } from "../../../proto/wire/runId.ts";
+import { openPublisher } from "../../../runtime/src/publisher.ts";
+import { connectTo, silent } from "../../../test/support/connectTo.ts";
+import { startNats } from "../../../test/support/nats.ts";
+import { names, service } from "../../../test/support/orchestrators.ts";
+import { openDirectGets } from "./directGet.ts";
+import type { DirectGets } from "./directGet.ts";
+import { toPartitionLog } from "./partitionLog.ts";
+import { ensurePartitionsBucket, ensureTopology } from "./topology.ts";
+import { openWriter } from "./write.ts";
+
+const topology = { names, replicas: 1 };
+
+function makeRunId(digit: string): RunId {
+  const runId = parseRunId(digit.repeat(32));
+  assert(runId !== undefined);
+  return runId;
+}
+
+async function openLog(url: string, toGets: (real: DirectGets) => DirectGets = (real) => real) {
+  const nats = await connectTo(url);
+  await ensurePartitionsBucket(nats.connection, topology);
+  await ensureTopology(nats.connection, topology, 1, silent);
+  const publisher = openPublisher(nats.connection);
+  const writer = openWriter(nats, publisher);
+  const log = toPartitionLog({ nats, names, writer, directGets: toGets(openDirectGets(nats)), log: silent }, 0);
+  return { nats, publisher, log };
+}
+
+test("a run's events and outcomes are loaded in order, page by page, and nobody else's", async () => {
+  await using server = await startNats();
+  const { nats, publisher, log } = await openLog(server.url);
+  await using _connection = nats;
+  const [runId, other] = [makeRunId("a"), makeRunId("b")];
+  await Promise.all(
+    Array.from({ length: 2500 }, (_, i) =>
+      publisher.publish(
+        i % 3 === 0 ? names.outSubject(service, 0, runId) : names.eventSubject(0, i % 3 === 1 ? runId : other),
+        Buffer.from(String(i)),
+      ),
+    ),
+  );
+  const messages = await log.load(runId);
+  expect(messages).toHaveLength(1667);
+  expect(messages.map(({ data }) => Number(data.toString()) % 3).includes(2)).toBe(false);
+  const order = messages.map(({ sequence }) => sequence);
+  expect(order).toEqual(order.toSorted((a, b) => a - b));
+  expect(await log.load(makeRunId("c"))).toEqual([]);
+});
+
+test("what a lagging replica leaves out is read from the leader", async () => {
+  await using server = await startNats();
+  const { nats, log } = await openLog(server.url, () => ({
+    read: () => Promise.resolve([]),
+    [Symbol.dispose]: () => undefined,
+  }));
+  await using _connection = nats;
+  const runId = makeRunId("a");
+  const limits = { signal: new AbortController().signal };
+  for (let i = 0; i < 5; i++) await log.append(runId, String(i), Buffer.from(String(i)), limits);
+  const messages = await log.load(runId);
+  expect(messages.map(({ data }) => data.toString())).toEqual(["0", "1", "2", "3", "4"]);
+});
+
+test("every way of reading gives a message the same time", async () => {
+  await using server = await startNats();
+  const { nats, log } = await openLog(server.url);
+  await using _connection = nats;
+  const runId = makeRunId("a");
+  const limits = { signal: new AbortController().signal };
+  for (let i = 0; i < 20; i++) await log.append(runId, String(i), Buffer.from(String(i)), limits);
+  const read: number[] = [];
+  using _reader = log.read({ from: 1, onMessage: ({ storedMs }) => void read.push(storedMs), room: () => 100 });
+  await expect.poll(() => read.length).toBe(20);
+  expect((await log.load(runId)).map(({ storedMs }) => storedMs)).toEqual(read);
+  expect((await log.firstEvent(runId))?.storedMs).toBe(read[0]);
+});
+
+test("an owner's record is never overwritten by one of a lower or equal epoch of somebody else", async () => {
+  await using server = await startNats();
+  const { nats, log } = await openLog(server.url);
+  await using _connection = nats;
+  const { signal } = new AbortController();
+  expect(await log.writeOwner("one", 2, signal)).toEqual({ kind: "stored", sequence: 1 });
+  expect(await log.writeOwner("one", 2, signal)).toEqual({ kind: "stored", sequence: 1 });
+  expect(await log.writeOwner("two", 2, signal)).toEqual({ kind: "conflict" });
+  expect(await log.writeOwner("two", 1, signal)).toEqual({ kind: "conflict" });
+  expect(await log.writeOwner("two", 3, signal)).toEqual({ kind: "stored", sequence: 2 });
+});
