@@ -23,6 +23,7 @@ const silenceMaxMs = 1300;
 const lookEveryMs = 300;
 const expiresMs = 5000;
 const inactiveMs = 30_000;
+const failedPauseMs = 5000;
 
 interface Consumer {
   readonly name: string;
@@ -53,6 +54,8 @@ class Reader implements LogReader {
   #heardMs = Date.now();
   #generation = 0;
   #isRenewing = false;
+  /** After a failure that is not passing. */
+  #notBeforeMs = 0;
 
   constructor(nats: Nats, options: LogReaderOptions) {
     this.#nats = nats;
@@ -91,7 +94,7 @@ class Reader implements LogReader {
   #watch(): void {
     if (!this.#nats.isConnected()) return;
     if (this.#consumer === undefined) {
-      if (!this.#isRenewing) void this.#renew("the last try failed");
+      if (!this.#isRenewing && Date.now() > this.#notBeforeMs) void this.#renew("the last try failed");
     } else if (this.#consumer.open === 0) this.pull();
     else if (Date.now() - this.#heardMs > silenceMaxMs) void this.#renew("silence");
   }
@@ -138,6 +141,7 @@ class Reader implements LogReader {
       () => true,
       (error: unknown) => {
         if (!signal.aborted) log.error("the log can't be read", { stream, error });
+        this.#notBeforeMs = Date.now() + failedPauseMs;
         return false;
       },
     );

@@ -13,10 +13,11 @@ const toleratedMs = 1000;
 
 /**
  * Messages arrive after they were stored, so the greatest difference seen in a window is the nearest. `onSkew` is told of clocks that are
- * more than a second apart.
+ * more than a second apart, again when they move.
  */
 export function openLogClock(now: () => number, onSkew: (offsetMs: number) => void): LogClock {
   let offsetMs = 0;
+  let toldMs = 0;
   let greatest = -Infinity;
   let windowEndMs = now() + windowMs;
   return {
@@ -26,7 +27,10 @@ export function openLogClock(now: () => number, onSkew: (offsetMs: number) => vo
       if (greatest > offsetMs) offsetMs = greatest;
       if (nowMs < windowEndMs) return;
       offsetMs = Math.abs(greatest) < toleratedMs ? 0 : greatest;
-      if (offsetMs !== 0) onSkew(offsetMs);
+      if (Math.abs(offsetMs - toldMs) >= toleratedMs) {
+        toldMs = offsetMs;
+        onSkew(offsetMs);
+      }
       greatest = -Infinity;
       windowEndMs = nowMs + windowMs;
     },
