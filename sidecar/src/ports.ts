@@ -59,6 +59,8 @@ export interface WorkerPorts {
   /** Tries until the outcome is stored. */
   report(task: ParsedTask, outcome: Outcome): Promise<Reported>;
   readonly now: () => number;
+  /** Estimated log time. */
+  readonly logNow: () => number;
   /** Waits between two questions. */
   pause(ms: number): Promise<void>;
   /** When the present connection to NATS began, in estimated log time. */

@@ -207,6 +207,7 @@ export class Sidecar {
           onRetry: () => measures.retried(),
         }),
       now: Date.now,
+      logNow: () => Date.now() + this.#offset.aheadMs,
       pause: (ms) => pause(ms, this.#stop.signal),
       connectedAtMs: () => nats.connectedAtMs() + this.#offset.aheadMs + clockMarginMs,
       observer: measures,

@@ -55,6 +55,7 @@ function makeGround({ concurrency = 4 } = {}) {
         return ground.reported.shift() ?? { kind: "stored" };
       },
       now: () => ground.now,
+      logNow: () => ground.now,
       pause: async (ms) => void ground.pauses.push(ms),
       connectedAtMs: () => ground.connectedAtMs,
       observer: {
@@ -181,6 +182,15 @@ test.each<[string, AskReply_Verdict | undefined, string, string | undefined]>([
   expect(ground.calls).toEqual([]);
   expect(ground.said).toEqual([said]);
   expect(ground.outcomes.map((one) => one.kind?.$case)).toEqual(outcome === undefined ? [] : [outcome]);
+});
+
+test("a task that has waited in the queue is asked about, for it may have been given up since", async () => {
+  const ground = Object.assign(makeGround(), { verdicts: [AskReply_Verdict.CLOSED], now: 1_001_001 });
+  ground.deliver({}, { age: "fresh" });
+  await ground.settle();
+  expect(ground.asks).toMatchObject([{ running: false, claimed: false }]);
+  expect(ground.calls).toEqual([]);
+  expect(ground.said).toEqual(["1 ack"]);
 });
 
 test("the same attempt delivered twice runs once, and both deliveries are acknowledged", async () => {

@@ -217,6 +217,7 @@ export class Worker {
       delivery: delivery.delivery,
       storedAtMs: delivery.storedAtMs,
       issuedAtMs: task.message.issuedAtMs,
+      nowMs: this.#ports.logNow(),
       heldMs: this.#ports.now() - delivery.receivedAtMs,
       age: delivery.age,
       connectedAtMs: this.#ports.connectedAtMs(),

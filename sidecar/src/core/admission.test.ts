@@ -9,6 +9,7 @@ const young: AdmissionFacts = {
   delivery: 1,
   storedAtMs: 10_500,
   issuedAtMs: 10_000,
+  nowMs: 10_600,
   heldMs: 0,
   age: "unknown",
   connectedAtMs: 5_000,
@@ -18,6 +19,9 @@ test.each<[string | undefined, Partial<AdmissionFacts>]>([
   [undefined, {}],
   [undefined, { storedAtMs: 11_000, heldMs: 1_000 }],
   ["stale", { storedAtMs: 11_001 }],
+  // It has waited in the queue, behind others or for a service that was away.
+  ["stale", { nowMs: 11_001 }],
+  ["stale", { nowMs: 11_001, age: "fresh" }],
   ["held", { heldMs: 1_001 }],
   ["recheck", { recheck: true }],
   ["redelivered", { delivery: 2 }],

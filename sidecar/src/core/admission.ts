@@ -12,12 +12,14 @@ export function ageOf(streamSequence: number, delivery: number, emptySequence: n
   return streamSequence > emptySequence && delivery === 1 ? "fresh" : "again";
 }
 
-/** What is known of a delivered task before it runs. Times of one clock each: stored, issued and connected are log time. */
+/** What is known of a delivered task before it runs. Times of one clock each: stored, issued, now and connected are log time. */
 export type AdmissionFacts = {
   readonly recheck: boolean;
   readonly delivery: number;
   readonly storedAtMs: number;
   readonly issuedAtMs: number;
+  /** Estimated. */
+  readonly nowMs: number;
   /** How long this sidecar has had it. */
   readonly heldMs: number;
   readonly age: DeliveryAge;
@@ -42,7 +44,8 @@ const youngMs = 1_000;
 export function reasonToAsk(facts: AdmissionFacts): AskReason | undefined {
   if (facts.recheck) return "recheck";
   if (facts.delivery !== 1 || facts.age === "again") return "redelivered";
-  if (facts.storedAtMs - facts.issuedAtMs > youngMs) return "stale";
+  // One that has waited in the queue may have been given up since.
+  if (Math.max(facts.storedAtMs, facts.nowMs) - facts.issuedAtMs > youngMs) return "stale";
   if (facts.heldMs > youngMs) return "held";
   return facts.age === "unknown" && facts.storedAtMs < facts.connectedAtMs ? "beforeConnection" : undefined;
 }
