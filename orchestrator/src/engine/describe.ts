@@ -60,7 +60,7 @@ function statusOf({ ended, verdict }: RunState): RpcStatus | undefined {
 }
 
 /** The same status with the code's name. */
-export function toPublicStatus(status: InternalStatus | undefined): RpcStatus | undefined {
+function toPublicStatus(status: InternalStatus | undefined): RpcStatus | undefined {
   if (status === undefined) return undefined;
   return { code: status_CodeFromJSON(status.code), message: status.message, details: status.details };
 }

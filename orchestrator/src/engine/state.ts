@@ -311,8 +311,3 @@ export function newRun(runId: string): RunState {
 export function attemptName(id: AttemptId): string {
   return `${id.step}/${id.generation}/${id.phase}/${id.attempt}`;
 }
-
-/** A run that will not change any more. */
-export function isOver(state: RunState): boolean {
-  return state.phase === "ended" || state.phase === "void";
-}
