@@ -113,6 +113,8 @@ export class LeaseKeeper {
       this.#older = { value: this.#older.next, next: lease.checkpoint, nextMs: sentMs + olderAfterMs };
     }
     const swapped = await leases.write(partition, lease, this.#revision);
+    // Once it has been too old it stays so: timers and ends have been let go on that ground.
+    if (!this.isLive()) return false;
     if (swapped.kind === "held") {
       this.#revision = swapped.revision;
       this.#confirmedMs = sentMs;

@@ -173,8 +173,9 @@ async function startKeyed(ground: StartGround, prepared: Prepared, signal: Abort
 }
 
 /**
- * The run that the key's record names. Has it not started, and it is the same request, then it is started now: the log takes one start of a run only,
- * whoever was first. Undefined: its start was void; the key becomes free when its record is a minute old.
+ * The run that the key's record names. Has it not started, and it is the same request, then it is started now, unless the record is too old for
+ * that: the log takes one start of a run only, whoever was first. Undefined: its start was or would be void; the key becomes free when its record is a
+ * minute old.
  */
 async function join(
   ground: StartGround,
@@ -188,7 +189,12 @@ async function join(
     held.record.workflow === prepared.request.active.workflow &&
     sameHash(held.record.requestHash, prepared.requestHash);
   const started = await firstEvent(ground, runId);
-  if (started === undefined) return isSame ? append(ground, prepared, runId, signal) : undefined;
+  if (started === undefined) {
+    // Issued when the key was taken: so it is void before another run is given the key.
+    const issuedMs = Math.min(prepared.issuedMs, held.storedMs);
+    const isInTime = ground.now() - issuedMs < ackWithinMs;
+    return isSame && isInTime ? append(ground, { ...prepared, issuedMs }, runId, signal) : undefined;
+  }
   if (isVoid(started)) return undefined;
   return isSame ? { kind: "joined", runId } : { kind: "conflict", runId };
 }

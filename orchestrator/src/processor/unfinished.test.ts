@@ -30,6 +30,21 @@ test("an event that waits for two things is done with the second", () => {
   expect(unfinished.count()).toBe(0);
 });
 
+test("an earlier event that is held after a later one holds the checkpoint back", () => {
+  const unfinished = openUnfinished(0);
+  unfinished.read(9);
+  for (const sequence of [2, 8, 5]) unfinished.hold(sequence);
+  unfinished.release(2);
+  expect(unfinished.checkpoint()).toBe(4);
+  unfinished.hold(3);
+  expect(unfinished.checkpoint()).toBe(2);
+  unfinished.release(3);
+  unfinished.release(5);
+  expect(unfinished.checkpoint()).toBe(7);
+  unfinished.release(8);
+  expect(unfinished.checkpoint()).toBe(9);
+});
+
 test("events read again at a takeover never move the checkpoint back", () => {
   const unfinished = openUnfinished(100);
   unfinished.hold(50);

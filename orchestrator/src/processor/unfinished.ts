@@ -4,7 +4,7 @@
 export interface Unfinished {
   /** All messages up to here have been read. */
   read(sequence: number): void;
-  /** One more thing to wait for at this sequence, which is held already or the highest so far. */
+  /** One more thing to wait for at this sequence; the checkpoint goes back when it has passed it. */
   hold(sequence: number): void;
   release(sequence: number): void;
   checkpoint(): number;
@@ -17,18 +17,25 @@ const compactFrom = 1024;
 /** Nothing is held, and all messages up to `after` are done. */
 export function openUnfinished(after: number): Unfinished {
   const held = new Map<number, number>();
-  // In the order of first holding, which is that of the log, from `first` on; some have been released since. The first key of the map says the
-  // same, but to find it takes a walk over all that were deleted before it.
+  // Ascending from `first` on; some have been released since. The first key of the map says nearly the same, but to find it takes a walk over
+  // all that were deleted before it.
   let order: number[] = [];
   let first = 0;
   let last = after;
+  const insert = (sequence: number): void => {
+    let at = order.length;
+    while (at > first && (order[at - 1] ?? 0) > sequence) at--;
+    // Nearly always the end: events are held as they come.
+    if (at === order.length) order.push(sequence);
+    else order.splice(at, 0, sequence);
+  };
   return {
     read: (sequence) => {
       if (sequence > last) last = sequence;
     },
     hold: (sequence) => {
       const count = held.get(sequence) ?? 0;
-      if (count === 0) order.push(sequence);
+      if (count === 0) insert(sequence);
       held.set(sequence, count + 1);
     },
     release: (sequence) => {
