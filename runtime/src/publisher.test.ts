@@ -48,6 +48,9 @@ test.each<[number, number, string]>([
   [400, 10_164, "retryable"],
   [429, 10_167, "retryable"],
   [503, 10_008, "retryable"],
+  // The disk is full, the account is.
+  [500, 10_047, "retryable"],
+  [400, 10_002, "retryable"],
   [400, 10_111, "permanent"],
 ])("an error %d/%d is %s", async (code, number, kind) => {
   await using nats = await startNats();

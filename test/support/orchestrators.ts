@@ -185,7 +185,7 @@ export async function openFakeSidecar(url: string, behaviour: Behaviour = () => 
   const publisher = openPublisher(nats.connection);
   const id = randomUUID();
   const calls: string[] = [];
-  /** Called, and their outcome not stored yet. */
+  /** Asked about or called, and their outcome not stored yet. */
   const inHands = new Set<string>();
   const waiting: { readonly count: number; readonly resolve: () => void }[] = [];
   const consumer = await jetstream(nats.connection).consumers.get(names.tasksStream, names.taskConsumer(service));
@@ -197,16 +197,19 @@ export async function openFakeSidecar(url: string, behaviour: Behaviour = () => 
     const delivery = message.info.deliveryCount;
     const key = attemptKey(toHex(task.runId), attempt);
     if (inHands.has(key)) return message.nak(100);
+    // From before the question on: another delivery may come while it is asked.
+    inHands.add(key);
     const storedMs = message.info.timestampNanos / 1e6;
     // A server that was killed has forgotten young delivery counts.
     const isOld = storedMs < nats.connectedAtMs() || storedMs - task.issuedAtMs > 1000 || Date.now() - storedMs > 1000;
     if (task.recheck || delivery > 1 || isOld) {
       const verdict = await ask(nats, id, task, delivery);
-      if (verdict === AskReply_Verdict.CLOSED) return message.ack();
-      if (verdict !== AskReply_Verdict.OPEN) return message.nak(100);
+      if (verdict !== AskReply_Verdict.OPEN) {
+        inHands.delete(key);
+        return verdict === AskReply_Verdict.CLOSED ? message.ack() : message.nak(100);
+      }
     }
     calls.push(key);
-    inHands.add(key);
     for (const { count, resolve } of waiting) if (calls.length >= count) resolve();
     const result = await behaviour(task, delivery);
     if (result === "drop") {
