@@ -70,6 +70,7 @@ export function openWriter(nats: Nats, publisher: Publisher): Writer {
 
   return {
     write: async (write, limits) => {
+      if (limits.signal.aborted) return { kind: "abandoned" };
       const published = await send(write, write.id);
       if (published.kind !== "stored" || published.duplicate) return resolve(write, published, limits);
       answeredMs.set(write.stream, performance.now());

@@ -17,7 +17,7 @@ import type { ArmTimer, CancelTimer, CloseAttempt, Command, EndRun, PublishTask 
 import { attemptTraceHeaders } from "../projection/traceContext.ts";
 import { idempotencyKey, sha256 } from "./credentials.ts";
 import type { Ownership } from "./ownership.ts";
-import type { Timer, Written } from "./ports.ts";
+import type { Timer, WriteLimits, Written } from "./ports.ts";
 import type { ResidentRun } from "./residentRun.ts";
 
 /** Timers due sooner are kept in memory; they hold the checkpoint back, so this is how far it may lag behind. */
@@ -62,8 +62,7 @@ export function execute(owner: Ownership, run: ResidentRun, command: Command, ca
 
 /** The end of a closed attempt need not come any more: its outcome has. */
 export function cancelExpiry(owner: Ownership, run: ResidentRun, attempt: AttemptId, hold: number): void {
-  const written = owner.timers.cancel(expiryOf(owner, run, attempt), { signal: owner.signal, deferAfterMs });
-  settle(owner, run, hold, written, undefined);
+  unschedule(owner, run, expiryName(run, attempt), hold);
 }
 
 /** Makes every timer in memory durable, so that the partition can be left. */
@@ -143,9 +142,33 @@ function fire(owner: Ownership, run: ResidentRun, number: number, dueMs: number,
 }
 
 function schedule(owner: Ownership, run: ResidentRun, number: number, dueMs: number, hold: number): void {
-  const timer: Timer = { partition: owner.partition, runId: run.runId, name: number };
-  const written = owner.timers.arm(timer, dueMs, timerFired(number, dueMs), { signal: owner.signal, deferAfterMs });
+  const limits = { signal: owner.signal, deferAfterMs };
+  const written = arm(owner, run, number, dueMs, timerFired(number, dueMs), limits);
   settle(owner, run, hold, written, { $case: "timer", value: number });
+}
+
+function arm(
+  owner: Ownership,
+  run: ResidentRun,
+  name: number | string,
+  dueMs: number,
+  event: Uint8Array,
+  limits: WriteLimits,
+): Promise<Written> {
+  const timer: Timer = { partition: owner.partition, runId: run.runId, name };
+  const arming = (run.arming ??= new Map());
+  const written = owner.timers.arm(timer, dueMs, event, limits);
+  arming.set(name, written);
+  return written.finally(() => arming.delete(name));
+}
+
+/** Cancels a schedule, once it is known to stand: a retry of its arming could overtake the cancellation. */
+function unschedule(owner: Ownership, run: ResidentRun, name: number | string, hold: number): void {
+  const timer: Timer = { partition: owner.partition, runId: run.runId, name };
+  const cancel = (): Promise<Written> => owner.timers.cancel(timer, { signal: owner.signal, deferAfterMs });
+  const arming = run.arming?.get(name);
+  // One that can't be cancelled fires in vain.
+  settle(owner, run, hold, arming === undefined ? cancel() : arming.then(cancel), undefined);
 }
 
 function timerFired(number: number, dueMs: number): Uint8Array {
@@ -160,9 +183,7 @@ function cancelTimer(owner: Ownership, run: ResidentRun, { number }: CancelTimer
     release(owner, run, short.hold);
     return;
   }
-  const timer: Timer = { partition: owner.partition, runId: run.runId, name: number };
-  // One that can't be cancelled fires in vain.
-  settle(owner, run, hold, owner.timers.cancel(timer, { signal: owner.signal, deferAfterMs }), undefined);
+  unschedule(owner, run, number, hold);
 }
 
 /**
@@ -174,13 +195,13 @@ function closeAttempt(owner: Ownership, run: ResidentRun, command: CloseAttempt,
   owner.control.reset(method, run.runId, attempt, owner.credentials.token(attemptKey(run.runId, attempt)));
   const event = Event.encode({ kind: { $case: "attemptExpired", value: { attempt } } }).finish();
   const dueMs = atMs + startSlackMs + timeoutMs + outcomeSlackMs;
-  const written = owner.timers.arm(expiryOf(owner, run, attempt), dueMs, event, { signal: owner.signal });
+  // Never deferred: nothing would ask for it again.
+  const written = arm(owner, run, expiryName(run, attempt), dueMs, event, { signal: owner.signal });
   settle(owner, run, hold, written, undefined);
 }
 
-function expiryOf(owner: Ownership, run: ResidentRun, attempt: AttemptId): Timer {
-  const id = toHex(sha256(attemptKey(run.runId, attempt)).subarray(0, 12));
-  return { partition: owner.partition, runId: run.runId, name: id };
+function expiryName(run: ResidentRun, attempt: AttemptId): string {
+  return toHex(sha256(attemptKey(run.runId, attempt)).subarray(0, 12));
 }
 
 function endRun(owner: Ownership, run: ResidentRun, { ended, expectedEvent }: EndRun, { hold }: Carry): void {

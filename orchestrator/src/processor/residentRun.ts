@@ -20,6 +20,8 @@ export interface ResidentRun {
   touchedMs: number;
   /** Timers that are due too soon for a schedule, or that are not scheduled yet, by number. */
   shortTimers: Map<number, ShortTimer> | undefined;
+  /** Schedules on their way, by name: what cancels one has to come after it. */
+  arming: Map<number | string, Promise<unknown>> | undefined;
   /** Who was told last that the attempt is open, by attempt key. */
   grants: Map<string, Grant> | undefined;
   /** Whether an operator's request was ignored, by its sequence; the last few. */
@@ -52,6 +54,7 @@ export function toResidentRun(runId: RunId, nowMs: number): ResidentRun {
     unacked: 0,
     touchedMs: nowMs,
     shortTimers: undefined,
+    arming: undefined,
     grants: undefined,
     requests: undefined,
     watchers: undefined,

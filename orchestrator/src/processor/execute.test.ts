@@ -1,0 +1,100 @@
+import assert from "node:assert/strict";
+import { expect, test } from "vitest";
+import { Event } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import { parseRunId } from "../../../proto/wire/runId.ts";
+import { silent } from "../../../test/support/connectTo.ts";
+import { execute } from "./execute.ts";
+import { defaultBounds, zeroCounts } from "./ownership.ts";
+import type { Ownership } from "./ownership.ts";
+import type { PartitionLog, Timers, Written } from "./ports.ts";
+import { toResidentRun } from "./residentRun.ts";
+import { openUnfinished } from "./unfinished.ts";
+
+const dueMs = 1_000_000;
+const stored: Written = { kind: "stored", sequence: 1 };
+const carry = { hold: 1, atMs: 0, recheck: true };
+
+/** An owner whose timer stream answers when the test says so. */
+function makeOwner() {
+  const asked: string[] = [];
+  const appended: string[] = [];
+  const armed = Promise.withResolvers<Written>();
+  const unfinished = openUnfinished(0);
+  const log: Partial<PartitionLog> = {
+    append: (_runId, _id, event) => {
+      appended.push(Event.decode(event).kind?.$case ?? "");
+      return Promise.resolve(stored);
+    },
+  };
+  const timers: Timers = {
+    arm: () => {
+      asked.push("arm");
+      return armed.promise;
+    },
+    cancel: () => {
+      asked.push("cancel");
+      return Promise.resolve(stored);
+    },
+  };
+  const owner = {
+    partition: 0,
+    log: log as PartitionLog,
+    timers,
+    clock: { now: () => 0, observe: () => undefined, offsetMs: () => 0 },
+    bounds: defaultBounds,
+    counts: zeroCounts(),
+    logger: silent,
+    signal: new AbortController().signal,
+    isLive: () => true,
+    fail: (error: unknown) => {
+      throw error;
+    },
+    roomAgain: () => undefined,
+    unfinished,
+  } as Partial<Ownership> as Ownership;
+  const runId = parseRunId("a".repeat(32));
+  assert(runId !== undefined);
+  return { owner, asked, appended, armed, unfinished, run: toResidentRun(runId, 0) };
+}
+
+test("a timer is cancelled only once its arming is known: a retry of that could come after the cancellation", async () => {
+  const { owner, asked, armed, unfinished, run } = makeOwner();
+  execute(owner, run, { kind: "armTimer", issuedAt: 1, number: 1, dueMs }, carry);
+  unfinished.read(2);
+  execute(owner, run, { kind: "cancelTimer", issuedAt: 2, number: 1 }, { ...carry, hold: 2 });
+  await Promise.resolve();
+  expect(asked).toEqual(["arm"]);
+  expect(unfinished.checkpoint()).toBe(0);
+  armed.resolve(stored);
+  await expect.poll(() => unfinished.checkpoint()).toBe(2);
+  expect(asked).toEqual(["arm", "cancel"]);
+});
+
+test("a timer that the stream will never take becomes an event, and the checkpoint goes on", async () => {
+  const { owner, appended, armed, unfinished, run } = makeOwner();
+  execute(owner, run, { kind: "armTimer", issuedAt: 1, number: 1, dueMs }, carry);
+  unfinished.read(1);
+  armed.resolve({ kind: "rejected", reason: "no such stream" });
+  await expect.poll(() => unfinished.checkpoint()).toBe(1);
+  expect(appended).toEqual(["commandRejected"]);
+  expect(run.unacked).toBe(0);
+});
+
+test("a timer that the stream does not take for long becomes an event as well", async () => {
+  const { owner, appended, armed, unfinished, run } = makeOwner();
+  execute(owner, run, { kind: "armTimer", issuedAt: 1, number: 1, dueMs }, carry);
+  unfinished.read(1);
+  armed.resolve({ kind: "deferred", reason: "in process" });
+  await expect.poll(() => unfinished.checkpoint()).toBe(1);
+  expect(appended).toEqual(["commandDeferred"]);
+});
+
+test("what was abandoned with the partition holds its checkpoint back for good", async () => {
+  const { owner, armed, unfinished, run } = makeOwner();
+  execute(owner, run, { kind: "armTimer", issuedAt: 1, number: 1, dueMs }, carry);
+  unfinished.read(1);
+  armed.resolve({ kind: "abandoned" });
+  await armed.promise;
+  await Promise.resolve();
+  expect(unfinished.checkpoint()).toBe(0);
+});
