@@ -8,6 +8,7 @@ import type { LogMessage } from "../processor/ports.ts";
 import { askJetStream } from "./jetstream.ts";
 import { openLogReader } from "./logReader.ts";
 import { ensurePartitionsBucket, ensureTopology } from "./topology.ts";
+import { openWriter } from "./write.ts";
 
 const stream = names.logStream(0);
 const topology = { names, replicas: 1 };
@@ -16,15 +17,25 @@ async function openWriterOf(url: string) {
   const nats = await connectTo(url);
   await ensurePartitionsBucket(nats.connection, topology);
   await ensureTopology(nats.connection, topology, 1, silent);
-  const publisher = openPublisher(nats.connection);
+  const writer = openWriter(nats, openPublisher(nats.connection));
+  const subject = names.eventSubject(0, "r");
   return {
     nats,
     /** Stores so many messages, one after the other, whatever happens to the server meanwhile. */
     write: async (count: number): Promise<void> => {
-      for (let i = 0; i < count;) {
-        const published = await publisher.publish(names.eventSubject(0, "r"), Buffer.from(String(i)));
-        if (published.kind === "stored") i++;
-        else await new Promise((resolve) => setTimeout(resolve, 20));
+      for (let i = 0; i < count; i++) {
+        const write = {
+          stream,
+          subject,
+          data: Buffer.from(String(i)),
+          headers: "",
+          id: undefined,
+          isOurs: () => false,
+        };
+        await writer.write(
+          { ...write, onConflict: { kind: "last", subject } },
+          { signal: new AbortController().signal },
+        );
       }
     },
   };
