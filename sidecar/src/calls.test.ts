@@ -70,7 +70,6 @@ test("a call carries the task's headers and its deadline, and the outcome says w
   expect(outcome).toMatchObject({
     attempt: task.attempt,
     delivery: 1,
-    recheck: false,
     sent: true,
     sidecar: { name: "echo-sidecar" },
   });
