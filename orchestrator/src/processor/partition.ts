@@ -51,6 +51,7 @@ export type Overtaken =
 const waiterKeptMs = 15_000;
 /** A run that has just been started is read within this time. */
 const absentAfterMs = 100;
+const lookAgainMs = 1000;
 
 /**
  * Works on a partition: reads its log behind the window's checkpoint, folds each run in order, hands out what the engine asks for.
@@ -267,6 +268,8 @@ class Loop implements Partition {
     this.#ahead = [];
     this.#owner.logger.info("works on the partition", { head: this.#window.head, checkpoint: this.checkpoint() });
     for (const message of messages) this.#onMessage(message);
+    // Runs of before the window have been left out so far.
+    for (const runId of this.#waiters.runs()) void this.#lookFor(runId);
   }
 
   #afterTurn(run: ResidentRun): void {
@@ -304,7 +307,9 @@ class Loop implements Partition {
       if (run.phase === "orphan" && (await log.firstEvent(runId)) === undefined) this.#waiters.unknown(runId);
       else this.#waiters.look(run);
     } catch (error) {
-      if (!signal.aborted) logger.warn("a run that is waited for can't be read now", { run: runId, error });
+      if (signal.aborted) return;
+      logger.warn("a run that is waited for can't be read now", { run: runId, error });
+      setTimeout(() => void this.#lookFor(runId), lookAgainMs);
     }
   }
 }

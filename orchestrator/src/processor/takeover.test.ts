@@ -121,3 +121,27 @@ test("an orchestrator announces itself and what it understands, and takes its le
   await orchestrator[Symbol.asyncDispose]();
   expect(await read()).toMatchObject({ isGone: true });
 });
+
+test("who asks during a takeover for a run that ended before it is told once the takeover is over", async () => {
+  await using server = await startNats();
+  const first = await openOrchestrator(server.url, plan);
+  await using _sidecar = await openFakeSidecar(server.url);
+  const ended = await first.begin(plan);
+  await waitForAll(first, [ended]);
+  await first[Symbol.asyncDispose]();
+  await using door = await openOrchestrator(server.url, plan, { over: { ownsPartitions: false } });
+  await door.begin(plan);
+  const [asked, answered] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const load = async () => {
+    asked.resolve();
+    await answered.promise;
+    return plan;
+  };
+  await using second = await openOrchestrator(server.url, plan, { over: { plans: { load } } });
+  await asked.promise;
+  await expect.poll(() => second.processor.owned(), { timeout: 5000 }).toEqual([0]);
+  const waited = waitForAll(second, [ended]);
+  // Longer than a run that has just been started takes to be read.
+  setTimeout(answered.resolve, 300);
+  expect(await waited).toEqual(["ended"]);
+});

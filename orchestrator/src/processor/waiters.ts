@@ -9,6 +9,8 @@ export interface Waiters {
   add(runId: RunId, waiter: Waiter): () => void;
   /** Tells those whose time has come. */
   look(run: ResidentRun): void;
+  /** The runs that somebody waits for. */
+  runs(): readonly RunId[];
   /** Nobody knows the run. */
   unknown(runId: RunId): void;
   /** The partition is left: everybody has to ask again. */
@@ -51,6 +53,7 @@ export function openWaiters(): Waiters {
       }
       if (those.size === 0) waiters.delete(run.runId);
     },
+    runs: () => [...waiters.keys()],
     unknown: (runId) => tellAll(runId, { $case: "unknown", value: {} }),
     leave: () => {
       for (const runId of waiters.keys()) tellAll(runId, { $case: "notNow", value: {} });
