@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
 import { expect, test } from "vitest";
-import { Event } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import { AttemptId_Phase, Event } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import { Task } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import { parseRunId } from "../../../proto/wire/runId.ts";
 import { silent } from "../../../test/support/connectTo.ts";
+import { toCredentials } from "./credentials.ts";
 import { execute } from "./execute.ts";
 import { defaultBounds, zeroCounts } from "./ownership.ts";
 import type { Ownership } from "./ownership.ts";
-import type { PartitionLog, Timers, Written } from "./ports.ts";
+import type { PartitionLog, Tasks, Timers, Written } from "./ports.ts";
 import { toResidentRun } from "./residentRun.ts";
 import { openUnfinished } from "./unfinished.ts";
 
@@ -36,9 +38,18 @@ function makeOwner() {
       return Promise.resolve(stored);
     },
   };
+  const published: Task[] = [];
+  const tasks: Tasks = {
+    publish: (_method, _id, task) => {
+      published.push(Task.decode(task));
+      return Promise.resolve(stored);
+    },
+  };
   const owner = {
     partition: 0,
     log: log as PartitionLog,
+    tasks,
+    credentials: toCredentials([new Uint8Array(32)]),
     timers,
     clock: { now: () => 0, observe: () => undefined, offsetMs: () => 0 },
     bounds: defaultBounds,
@@ -54,7 +65,7 @@ function makeOwner() {
   } as Partial<Ownership> as Ownership;
   const runId = parseRunId("a".repeat(32));
   assert(runId !== undefined);
-  return { owner, asked, appended, armed, unfinished, run: toResidentRun(runId, 0) };
+  return { owner, asked, appended, published, armed, unfinished, run: toResidentRun(runId, 0) };
 }
 
 test("a timer is cancelled only once its arming is known: a retry of that could come after the cancellation", async () => {
@@ -97,4 +108,26 @@ test("what was abandoned with the partition holds its checkpoint back for good",
   await armed.promise;
   await Promise.resolve();
   expect(unfinished.checkpoint()).toBe(0);
+});
+
+test("a task that may have been written before is to be asked about", () => {
+  const { owner, published, run } = makeOwner();
+  const attempt = { step: "a", generation: 0, phase: AttemptId_Phase.FORWARD, attempt: 1 };
+  const command = {
+    kind: "publishTask",
+    issuedAt: 1,
+    issuedMs: 0,
+    attempt,
+    method: "test.v1.Things/Do",
+    request: new Uint8Array(),
+    headers: [],
+    timeoutMs: 1000,
+    claim: false,
+    isReissue: false,
+    compensates: undefined,
+  } as const;
+  execute(owner, run, command, { ...carry, recheck: false });
+  execute(owner, run, { ...command, isReissue: true }, { ...carry, recheck: false });
+  execute(owner, run, command, carry);
+  expect(published.map(({ recheck }) => recheck)).toEqual([false, true, true]);
 });

@@ -89,7 +89,7 @@ function publishTask(owner: Ownership, run: ResidentRun, command: PublishTask, {
     token: owner.credentials.token(key),
     issuedAtSequence: command.issuedAt,
     issuedAtMs: command.issuedMs,
-    recheck,
+    recheck: recheck || command.isReissue,
     claim: command.claim,
   }).finish();
   owner.counts.tasks++;
