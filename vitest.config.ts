@@ -13,6 +13,7 @@ const crowded = ["test/e2e/**/*.test.ts", "test/chaos/**/*.test.ts", "examples/*
 
 export default defineConfig({
   test: {
+    setupFiles: ["test/support/seed.ts"],
     projects: [
       {
         extends: true,
