@@ -82,8 +82,6 @@ test("an outcome is stored under the run's outcome subject, and no header of a s
   const { state } = await askJetStream(connection, `STREAM.INFO.${names.logStream(0)}`, undefined);
   expect(state?.last_seq).toBe(1);
 });
-  }
-});
 
 test("what fires in the timer stream lands in the log of its partition as an event", async () => {
   await using server = await startNats();
