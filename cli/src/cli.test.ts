@@ -4,7 +4,7 @@ import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { DeployedWorkflow_Change } from "../../proto/gen/sidestep/v1/definitions.ts";
 import { Diagnostic_Severity } from "../../proto/gen/sidestep/v1/diagnostic.ts";
-import { Incident_Reason, Run_State, StepStatus, StepStatus_State } from "../../proto/gen/sidestep/v1/run.ts";
+import { Incident, Incident_Reason, Run_State, StepStatus, StepStatus_State } from "../../proto/gen/sidestep/v1/run.ts";
 import type { Run } from "../../proto/gen/sidestep/v1/run.ts";
 import { Status_Code } from "../../proto/gen/sidestep/v1/workflow.ts";
 import { fakeDefinitions, fakeFront, makeEntry, openTestServer, someRun } from "../../orchestrator/src/grpc/testing.ts";
@@ -154,8 +154,23 @@ test("exec says when a step waits for a sidecar that isn't there, and gives up w
   const { code, err } = await stage.sidestep(["run", "exec", workflow, "--timeout", "2s"]);
   expect(code).toBe(6);
   expect(err).toContain(
-    "waits: no sidecar offers inventory.v1.InventoryService; start one: sidestep sidecar --service",
+    "waits: no sidecar offers inventory.v1.InventoryService; start one: sidestep sidecar --service <host:port>; or its service is not up",
   );
+});
+
+test("exec names the step of each incident in the command that leaves it", async () => {
+  await using stage = await openStage();
+  stage.front.run = makeRun({
+    state: Run_State.PAUSED,
+    incidents: ["mail_guest", "mail_hotel"].map((step) => Incident.fromPartial({ step })),
+  });
+  const { err, out } = await stage.sidestep(["run", "exec", workflow, "--timeout", "2s"]);
+  expect(out).toBe("");
+  for (const step of ["mail_guest", "mail_hotel"]) {
+    expect(err).toMatch(
+      new RegExp(`${step} needs a decision: sidestep run retry [0-9a-f]{32} --step ${step}, or run fail`),
+    );
+  }
 });
 
 test("Ctrl-C ends exec, not the run", async () => {

@@ -26,7 +26,8 @@ export function openProgress(terminal: Terminal): Progress {
         tell(name, stepLine(name, step), stepTone(step));
       }
       for (const { step } of run.incidents) {
-        tell(`incident ${step}`, `  ${step} needs a decision: sidestep run retry ${run.runId}, or run fail`, "waiting");
+        const text = `  ${step} needs a decision: sidestep run retry ${run.runId} --step ${step}, or run fail`;
+        tell(`incident ${step}`, text, "waiting");
       }
       if (run.state === Run_State.COMPENSATING)
         tell("state", `  ${stateName(run.state).toLowerCase()}: what was done is undone`, "waiting");
@@ -51,7 +52,9 @@ function remarkOf(step: StepStatus): string {
     case StepStatus_State.WAITING:
     case StepStatus_State.PAUSED: {
       const remark = remarkText(step);
-      const next = step.noSidecar ? "; start one: sidestep sidecar --service <host:port>" : "";
+      const next = step.noSidecar
+        ? "; start one: sidestep sidecar --service <host:port>; or its service is not up"
+        : "";
       return remark === "" ? "" : `  ${remark}${next}`;
     }
     case StepStatus_State.COMPLETED:
