@@ -24,8 +24,8 @@ export const disconnected: Published = { kind: "retryable", code: 0, message: "T
 const inFlightElsewhere = 10_158;
 const expectationInFlight = 10_164;
 const wrongLastSequence = 10_071;
-/** The account's storage is full: it passes when somebody makes room. A full disk answers with a code of the server's own failures. */
-const accountFull = 10_002;
+/** The account's storage is full, the server's memory or disk is: it passes when somebody makes room. */
+const full: ReadonlySet<number> = new Set([10_002, 10_028, 10_047]);
 
 /** What an answer in the acknowledgement inbox says. */
 export function toPublished(message: Msg): Published {
@@ -51,8 +51,8 @@ function toRefusal({ code, err_code: number = 0, description = "" }: AnswerError
   const passing =
     number === inFlightElsewhere ||
     number === expectationInFlight ||
-    number === accountFull ||
-    code >= 500 ||
+    full.has(number) ||
+    code === 503 ||
     code === 429 ||
     code === 408;
   return { kind: passing ? "retryable" : "permanent", code: number, message: description };

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { startNats } from "../../../test/support/nats.ts";
 import {
@@ -19,6 +20,10 @@ test("while nats-server stands still starts are refused within their deadline; t
   const runs = await Promise.all(Array.from({ length: 20 }, () => orchestrator.begin(plan)));
   await sidecar.called(20);
   server.pause();
+  // The signal takes a moment to stop it.
+  const { connection } = orchestrator.nats;
+  const isSilent = (): Promise<boolean> => Promise.race([connection.rtt().then(() => false), pause(200, true)]);
+  await expect.poll(isSilent).toBe(true);
   const { kind } = await front.start(
     {
       active: { workflow: plan.plan.workflow, version: 1, plan, planHash: new Uint8Array(32).fill(7) },
