@@ -61,7 +61,8 @@ function filesBelow(folder) {
 }
 
 function runUnder(program, args) {
-  const child = spawn(program, args, { stdio: "inherit" });
+  // Over the channel the child learns of the end of this one, so that not even a kill -9 leaves it behind.
+  const child = spawn(program, args, { stdio: ["inherit", "inherit", "inherit", "ipc"] });
   // A terminal sends Ctrl-C to both; only where there is none has it to be passed on.
   process.on("SIGINT", () => process.stdin.isTTY || child.kill("SIGINT"));
   for (const signal of ["SIGTERM", "SIGHUP", "SIGUSR2"]) process.on(signal, () => child.kill(signal));

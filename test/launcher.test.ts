@@ -1,4 +1,4 @@
-import { chmod, cp, mkdir, mkdtemp, rm, symlink, utimes, writeFile } from "node:fs/promises";
+import { chmod, cp, mkdir, mkdtemp, readFile, rm, symlink, utimes, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { expect, test } from "vitest";
@@ -103,3 +103,32 @@ test("a program that dies of a signal takes the launcher with it by the same sig
   await using installed = await openPackage({ "cli/src/main.ts": 'process.kill(process.pid, "SIGKILL");' });
   expect(await run(installed.launcher)).toMatchObject({ code: undefined, signal: "SIGKILL" });
 });
+
+test("what it started does not outlive it, not even a kill -9", async () => {
+  await using sidecar = await startProgram({
+    name: "sidestep",
+    command: process.execPath,
+    args: [path.join(repositoryRoot, "bin/sidestep.js"), "sidecar", "--service", "127.0.0.1:1", "--admin-port", "0"],
+    env: { NATS_URL: "nats://127.0.0.1:1" },
+    readyLine: /connecting to the service/,
+  });
+  const [started] = await childrenOf(sidecar.pid);
+  if (started === undefined) throw new Error("the launcher started nothing");
+
+  await sidecar.kill9();
+
+  await expect.poll(() => isRunning(started), { timeout: 20_000 }).toBe(false);
+});
+
+async function childrenOf(pid: number): Promise<readonly number[]> {
+  const text = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8");
+  return text.split(" ").filter((it) => it !== "").map(Number);
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}

@@ -26,6 +26,10 @@ const terminal: Terminal = {
 /** A program that is longer gone than its reader (`sidestep … | head`) is no error. */
 process.stdout.on("error", () => process.exit(exit.ok));
 
+// Started by the launcher under another Node: whoever kills that one means this one too.
+process.channel?.unref();
+process.once("disconnect", () => void process.kill(process.pid, "SIGTERM"));
+
 try {
   const setExitCode = (code: number): void => void (process.exitCode = code);
   // Their main files run when they are loaded, and end the process themselves.

@@ -28,6 +28,8 @@ export type ServiceWatchOptions = {
 };
 
 const healthPauseMs = 1_000;
+/** A service that is not there by then is told: a sidecar without its service looks well otherwise. */
+const absenceToldMs = 5_000;
 
 /**
  * Follows one service process: connects and reconnects, finds its services each time it comes back, and knows which of them are
@@ -40,6 +42,7 @@ export class ServiceWatch implements Disposable {
   readonly #health = new Map<string, Healthiness>();
   #services: readonly ExposedService[] = [];
   #connection: AbortController | undefined;
+  readonly #absence: NodeJS.Timeout;
 
   constructor(options: ServiceWatchOptions) {
     this.#options = options;
@@ -48,6 +51,11 @@ export class ServiceWatch implements Disposable {
       isConnected ? this.#connected() : this.#disconnected(),
     );
     options.log.info("connecting to the service", { target: options.target.text });
+    const remedy = "start it, or correct --service; when it speaks TLS, give --tls-ca";
+    this.#absence = setTimeout(
+      () => options.log.warn("the service does not answer yet, still trying", { target: options.target.text, remedy }),
+      absenceToldMs,
+    ).unref();
   }
 
   offers(): readonly Offer[] {
@@ -55,6 +63,7 @@ export class ServiceWatch implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    clearTimeout(this.#absence);
     this.#connection?.abort();
     this.channel[Symbol.dispose]();
     this.client[Symbol.dispose]();
@@ -66,6 +75,7 @@ export class ServiceWatch implements Disposable {
   }
 
   #connected(): void {
+    clearTimeout(this.#absence);
     this.#connection?.abort();
     const connection = new AbortController();
     this.#connection = connection;
@@ -111,7 +121,7 @@ export class ServiceWatch implements Disposable {
         const names = reflection.services.filter((name) => !isInfrastructure(name));
         const missing = wanted.filter((name) => !names.includes(name));
         if (missing.length > 0)
-          log.debug("names to expose that this service does not list", { target: target.text, missing });
+          log.info("names to expose that this service does not list", { target: target.text, missing, listed: names });
         return exposed(
           names.map((service) => shapes.get(service) ?? { service, methods: undefined }),
           wanted,
