@@ -122,7 +122,10 @@ test("what it started does not outlive it, not even a kill -9", async () => {
 
 async function childrenOf(pid: number): Promise<readonly number[]> {
   const text = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8");
-  return text.split(" ").filter((it) => it !== "").map(Number);
+  return text
+    .split(" ")
+    .filter((it) => it !== "")
+    .map(Number);
 }
 
 function isRunning(pid: number): boolean {

@@ -74,7 +74,7 @@ export function refusalFailure(refusal: Refusal): Failure {
     case "conflict":
       return {
         code: code.ALREADY_EXISTS,
-        message: "the key belongs to a run that was started with another request",
+        message: `the key belongs to run ${refusal.runId}, which was started with another request`,
         reason: "KEY_HELD",
         metadata: { run_id: refusal.runId },
       };

@@ -205,6 +205,6 @@ function noIncident(runId: string): Failure {
 }
 
 function severalIncidents(runId: string, steps: readonly string[]): Failure {
-  const message = `the run ${runId} has several incidents; name the step: ${steps.join(", ")}`;
+  const message = `the run ${runId} has several incidents; name one step (--step): ${steps.join(", ")}`;
   return { code: code.FAILED_PRECONDITION, message, reason: "SEVERAL_INCIDENTS", metadata: { run_id: runId } };
 }
