@@ -11,6 +11,8 @@ test("the demo tells its three orders and their traces, stays up when asked, and
     env: { SIDESTEP_PYTHON: pythonWithGrpc() },
   });
   await demo.waitForLine(/still running; Ctrl-C/, { timeoutMs: 90_000 });
+  // The last of what it tells.
+  await demo.waitForLine(/"order_id": "mine-1"/);
   const text = demo.stdout();
   expect(text).toContain("Everything went as it should.");
   for (const state of ["COMPLETED", "COMPENSATED"]) expect(text).toMatch(new RegExp(`run +[0-9a-f]{32} {2}${state}`));

@@ -5,6 +5,7 @@ import { readRecord } from "../nats/record.ts";
 import { engineRevision } from "../engine/revision.ts";
 import { Member } from "../../../proto/gen/sidestep/internal/v1/record.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
+import { toNames } from "../../../proto/wire/subjects.ts";
 import { logger } from "../../../runtime/src/log.ts";
 import { openPublisher } from "../../../runtime/src/publisher.ts";
 import { connectTo } from "../../../test/support/connectTo.ts";
@@ -141,7 +142,16 @@ test("who asks during a takeover for a run that ended before it is told once the
   await asked.promise;
   await expect.poll(() => second.processor.owned(), { timeout: 5000 }).toEqual([0]);
   const waited = waitForAll(second, [ended]);
-  // Longer than a run that has just been started takes to be read.
-  setTimeout(answered.resolve, 300);
+  // Two beats are longer than a run that has just been started takes to be read.
+  await beats(server.url, second.id, 2);
+  answered.resolve();
   expect(await waited).toEqual(["ended"]);
 });
+
+/** Resolves when an orchestrator has given so many more signs of life. */
+async function beats(url: string, orchestrator: string, count: number): Promise<void> {
+  const { connection } = await connectTo(url);
+  const subscription = connection.subscribe(toNames("sidestep").beatSubject(orchestrator), { max: count });
+  for await (const _beat of subscription);
+  await connection.close();
+}
