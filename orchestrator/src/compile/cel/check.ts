@@ -71,9 +71,8 @@ function toKnown(variable: Variable): KnownVariable {
     case "hidden":
       return variable;
     case "certain":
-      return { kind: "certain", type: typeOfValue(variable.type), kept: variable.type };
     case "conditional":
-      return { kind: "conditional", type: typeOfValue(variable.type), kept: variable.type, reason: variable.reason };
+      return { ...variable, type: typeOfValue(variable.type), kept: variable.type };
   }
 }
 

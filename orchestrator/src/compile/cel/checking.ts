@@ -6,19 +6,25 @@ import type { ValueType } from "../../engine/expression/value.ts";
 import type { Declarations } from "./declarations.ts";
 import type { Issue, IssueCode } from "./issue.ts";
 import type { Parsed, Span } from "./parse.ts";
-import type { StepVisibility } from "./scope.ts";
+import type { Holds, StepVisibility } from "./scope.ts";
 import type { CelType } from "./type.ts";
 import { errorType } from "./type.ts";
 import type { Substitution } from "./unify.ts";
 
 /** A variable as the checker sees it; `kept` is how it comes in. */
 export type KnownVariable =
-  | { readonly kind: "certain"; readonly type: CelType; readonly kept: ValueType | undefined }
+  | {
+      readonly kind: "certain";
+      readonly type: CelType;
+      readonly kept: ValueType | undefined;
+      readonly holds?: Holds | undefined;
+    }
   | {
       readonly kind: "conditional";
       readonly type: CelType;
       readonly kept: ValueType | undefined;
       readonly reason: string;
+      readonly holds?: Holds | undefined;
     }
   | { readonly kind: "hidden"; readonly reason: string };
 
@@ -91,6 +97,8 @@ export interface Want {
 export interface Typed {
   readonly type: CelType;
   readonly node: Expr;
+  /** Of a variable: the messages that its fields of type Any hold. */
+  readonly holds?: Holds | undefined;
 }
 
 /** Notes an issue at a node. */

@@ -85,7 +85,8 @@ function variableNamed(checking: Checking, node: Expr, name: string, place: Plac
     report(checking, node, "CEL_MAY_NOT_HAVE_RUN", message, `guard it: has(steps.${name}) ? ${name}… : …`);
   }
   checking.found.variables.set(name, variable.kept);
-  return { type: variable.type, node: makeName(checking, node, rewrittenName.variable(name)) };
+  const read = makeName(checking, node, rewrittenName.variable(name));
+  return { type: variable.type, node: read, holds: variable.holds };
 }
 
 function builtInNamed(checking: Checking, node: Expr, name: string): Typed | undefined {

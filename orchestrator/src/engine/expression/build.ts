@@ -1,10 +1,12 @@
 import { isCelList, isCelMap } from "@bufbuild/cel";
 import type { CelInput, CelList, CelValue } from "@bufbuild/cel";
 import { celFromScalar, celList } from "@bufbuild/cel";
+import { fromBinary, isMessage } from "@bufbuild/protobuf";
 import type { DescField, DescMessage, Registry } from "@bufbuild/protobuf";
 import { isReflectMessage, reflect, reflectList, reflectMap } from "@bufbuild/protobuf/reflect";
 import type { ReflectMessage } from "@bufbuild/protobuf/reflect";
 import { Misfit, nameOf, toElement, toMessage, toScalar } from "./convert.ts";
+import { AnySchema } from "@bufbuild/protobuf/wkt";
 import type { ElementType } from "./value.ts";
 
 /** Stands for "not set" among a builder's values; nothing an expression can yield is this object. */
@@ -74,6 +76,20 @@ export function copyField(operand: CelValue, name: string): CelInput {
     case "map":
       throw new Misfit("a list or map has no presence");
   }
+}
+
+/** The message that a field of type Any holds, when it is of that type. */
+export function openField(operand: CelValue, name: string, typeName: string, registry: Registry): CelInput {
+  if (!isReflectMessage(operand)) throw new Misfit(`a message is expected, the value is ${nameOf(operand)}`);
+  const field = operand.desc.fields.find((candidate) => candidate.name === name);
+  const desc = registry.getMessage(typeName);
+  if (field?.fieldKind !== "message" || desc === undefined) throw new Error(`'${name}' can't be opened as ${typeName}`);
+  if (!operand.isSet(field)) throw new Misfit(`'${name}' is not set, ${typeName} is expected in it`);
+  const { message } = operand.get(field);
+  if (!isMessage(message, AnySchema)) throw new Misfit(`'${name}' is no google.protobuf.Any`);
+  const found = message.typeUrl.slice(message.typeUrl.lastIndexOf("/") + 1);
+  if (found !== typeName) throw new Misfit(`'${name}' holds ${found || "nothing"}, ${typeName} is expected in it`);
+  return reflect(desc, fromBinary(desc, message.value), false);
 }
 
 function setField(message: ReflectMessage, field: DescField, value: CelValue, registry: Registry): void {

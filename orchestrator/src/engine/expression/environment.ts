@@ -25,7 +25,7 @@ export function toEnvironment(registry: Registry): Environment {
   const own = [...strings, ...standardFunctions, ...calendarFunctions];
   const weighed = weighedFunctions(celEnv({ funcs: own }).funcs, meter);
   const complete = withWellKnown(registry);
-  const cel = celEnv({ registry: complete, funcs: [...own, ...weighed, ...rewrittenFunctions(meter)] });
+  const cel = celEnv({ registry: complete, funcs: [...own, ...weighed, ...rewrittenFunctions(meter, complete)] });
   const environment: Environment = { cel, registry: complete, meter };
   environments.set(registry, environment);
   return environment;

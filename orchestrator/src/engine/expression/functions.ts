@@ -11,9 +11,10 @@ import {
 } from "@bufbuild/cel";
 import type { CelFunc, CelInput, CelList, CelMap, CelUint, CelValue } from "@bufbuild/cel";
 import { create, fromJson } from "@bufbuild/protobuf";
+import type { Registry } from "@bufbuild/protobuf";
 import { DurationSchema, TimestampSchema } from "@bufbuild/protobuf/wkt";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
-import { buildMessage, copyField } from "./build.ts";
+import { buildMessage, copyField, openField } from "./build.ts";
 import { nameOf } from "./convert.ts";
 import { parseDuration } from "./duration.ts";
 import { spend } from "./meter.ts";
@@ -24,7 +25,7 @@ const timestampType = objectType(TimestampSchema);
 const durationType = objectType(DurationSchema);
 
 /** What the checker's rewriting calls; no expression can name these. */
-export function rewrittenFunctions(meter: Meter): CelFunc[] {
+export function rewrittenFunctions(meter: Meter, registry: Registry): CelFunc[] {
   return [
     celFunc("@tick", [], BOOL, () => {
       spend(meter, 1);
@@ -34,6 +35,7 @@ export function rewrittenFunctions(meter: Meter): CelFunc[] {
     celFunc("@map", [DYN], DYN, toCelMap),
     celFunc("@index", [DYN, DYN], DYN, indexInto),
     celFunc("@copy", [DYN, STRING], DYN, copyField),
+    celFunc("@open", [DYN, STRING, STRING], DYN, (operand, name, type) => openField(operand, name, type, registry)),
     celFunc("@message", [INT, DYN], DYN, (index, values) => {
       const builder = meter.builders[Number(index)];
       if (builder === undefined || !isCelList(values)) throw new Error("a builder is missing");
