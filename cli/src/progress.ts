@@ -50,6 +50,7 @@ function remarkOf(step: StepStatus): string {
       return step.lastError === undefined ? "" : `  after ${codeName(step.lastError.code)}: ${step.lastError.message}`;
     case StepStatus_State.RUNNING:
     case StepStatus_State.WAITING:
+    case StepStatus_State.QUEUED:
     case StepStatus_State.PAUSED: {
       const remark = remarkText(step);
       const next = step.noSidecar
@@ -75,6 +76,7 @@ function stepTone(step: StepStatus): Tone {
     case StepStatus_State.BACKING_OFF:
     case StepStatus_State.PAUSED:
     case StepStatus_State.WAITING:
+    case StepStatus_State.QUEUED:
       return "waiting";
     case StepStatus_State.RUNNING:
       return step.noSidecar ? "waiting" : "quiet";

@@ -39,6 +39,28 @@ export const orchestratorSettings = {
     min: 1,
     max: 100_000,
   }),
+  signalsMax: integer(
+    { flag: "signals-max", doc: "Signals of a run that wait to be taken; one more is refused." },
+    1_000,
+    { min: 1, max: 100_000 },
+  ),
+  yieldsMax: integer(
+    {
+      flag: "yields-max",
+      doc: "Messages of a streaming run that are kept for callers who come back; older ones are gone.",
+    },
+    1_000,
+    { min: 1, max: 100_000 },
+  ),
+  itemsMax: integer({ flag: "items-max", doc: "Passes of one for_each; a longer list fails its step." }, 10_000, {
+    min: 1,
+    max: 1_000_000,
+  }),
+  parallelMax: integer(
+    { flag: "parallel-max", doc: "Passes of one for_each at one time, unless its max_parallel says how many." },
+    100,
+    { min: 1, max: 100_000 },
+  ),
   backlogMax: integer(
     { flag: "backlog-max", doc: "Events of a partition that may wait to be folded; new runs are refused beyond it." },
     20_000,

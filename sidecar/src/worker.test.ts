@@ -106,6 +106,9 @@ function taskOf(number: number, rest: Partial<Task> = {}): Task {
     issuedAtMs: 1_000_000,
     recheck: false,
     claim: false,
+    serverStreaming: false,
+    messagesMax: 0,
+    bytesMax: 0,
     ...rest,
   };
 }

@@ -44,6 +44,11 @@ export function compileCall(context: Context, call: Call, place: Place): Compile
     onExhausted: settings.onExhausted,
     idempotent: method.idempotency !== MethodOptions_IdempotencyLevel.IDEMPOTENCY_UNKNOWN,
     responseType: method.output.typeName,
+    verify: undefined,
+    serverStreaming: false,
+    messagesMax: 0,
+    bytesMax: 0,
+    passesInput: false,
   };
   return { call: planned, response };
 }
@@ -116,7 +121,7 @@ function compileHeaderValue(context: Context, header: Header, place: Place): Pla
         return undefined;
       }
       const value = compileExpression(context, at, header.kind.value, { kind: "string" });
-      return value === undefined ? undefined : { key: header.key, value: value.expression };
+      return value === undefined ? undefined : { key: header.key, value: value.expression, secret: "" };
     }
     case "secret":
       context.findings.add(

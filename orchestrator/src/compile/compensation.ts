@@ -44,7 +44,7 @@ export function compileCompensation(
   switch (compensate.kind?.$case) {
     case "call": {
       const { call } = compileCall(context, compensate.kind.value, fieldOf(at, "call"));
-      return { when: when?.expression, call };
+      return { when: when?.expression, call, block: undefined };
     }
     case "block":
       findings.add(

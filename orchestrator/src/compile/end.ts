@@ -30,7 +30,7 @@ export function compileFail(context: Context, fail: Fail, place: Place): Compile
     const compiled = compileDetail(context, detail, elementOf(place, "detail", index));
     if (compiled !== undefined) details.push(compiled);
   }
-  const value = { code: fail.code, message: message?.expression, details };
+  const value = { code: fail.code, message: message?.expression, details, rethrows: false };
   return { ...ending, kind: { $case: "fail", value }, noResult: "a fail has no result" };
 }
 

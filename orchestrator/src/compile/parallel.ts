@@ -51,7 +51,7 @@ export function compileParallel(
   for (const one of arms) restore(context.names, one.namesAtEnd);
   const result = listOfResults(context, arms);
   return {
-    kind: { $case: "parallel", value: { branches: arms.map((one) => one.block) } },
+    kind: { $case: "parallel", value: { branches: arms.map((one) => one.block), need: 0 } },
     result,
     noResult: "a parallel step without `result`s has none",
     broken: hasResults(arms) && result === undefined,

@@ -83,6 +83,7 @@ function compileStep(context: Context, step: Step, place: Place, surround: Surro
     result: result === undefined ? undefined : { name: formatValueType(result) },
     kind: compiled.kind,
     compensate,
+    lock: undefined,
   };
   if (result !== undefined) addTypes(context, result);
   return {

@@ -72,6 +72,9 @@ export function compileWorkflow(
     outputStep: response.outputStep,
     stepCount: context.stepCount,
     methods: [...context.methods.keys()].toSorted(),
+    signals: [],
+    queries: [],
+    streaming: false,
   };
   return { plan, methods: [...context.methods.values()], types: context.types };
 }

@@ -1,4 +1,4 @@
-import type { AttemptId, RunEnded } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import type { AttemptId, ParentStep, RunEnded } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 
 /**
  * What the engine asks the outside world to do. Each command is part of the state until an event settles it, with the sequence of the
@@ -62,4 +62,70 @@ export interface EndRun {
   /** Sequence of the last `.e` message that the state has folded. */
   readonly expectedEvent: number;
   readonly ended: RunEnded;
+}
+
+/** A step of another run, or of this one in one of its generations. */
+export interface StepName {
+  readonly step: string;
+  readonly generation: number;
+}
+
+/**
+ * Durable: a child run whose id is a function of parent, step and generation; the first start of that id counts. What can't be started is told
+ * by ChildRefused, a detached one's start by ChildStarted. Open until one of these or ChildEnded comes.
+ */
+export interface StartChild {
+  readonly kind: "startChild";
+  readonly issuedAt: number;
+  readonly at: StepName;
+  /** Full name of the workflow rpc; its active version is pinned when the start is written. */
+  readonly workflow: string;
+  readonly request: Uint8Array;
+  /** Undefined: the child's own key. */
+  readonly key: string | undefined;
+  readonly detach: boolean;
+}
+
+/** Durable: cancels or terminates a child, after its start. One-shot; the child's end, or its refusal, comes all the same. */
+export interface StopChild {
+  readonly kind: "stopChild";
+  readonly issuedAt: number;
+  readonly at: StepName;
+  readonly how: "cancel" | "terminate";
+  readonly reason: string;
+}
+
+/** Durable: ChildEnded in the parent's log. One-shot, asked for when RunEnded is folded. */
+export interface TellParent {
+  readonly kind: "tellParent";
+  readonly issuedAt: number;
+  readonly parent: ParentStep;
+  readonly ended: RunEnded;
+}
+
+/** Durable: a message on a subject of the user's, in a stream of the user's; then Emitted. Open until Emitted or CommandRejected comes. */
+export interface EmitMessage {
+  readonly kind: "emitMessage";
+  readonly issuedAt: number;
+  readonly at: StepName;
+  readonly subject: string;
+  /** Full name of the message's type. */
+  readonly type: string;
+  readonly message: Uint8Array;
+}
+
+/** Durable: LockRequested in the lock's log. Open until LockGranted comes. */
+export interface RequestLock {
+  readonly kind: "requestLock";
+  readonly issuedAt: number;
+  readonly at: StepName;
+  readonly lock: string;
+}
+
+/** Durable: LockReleased in the lock's log, whether the lock has been granted or not. One-shot. */
+export interface ReleaseLock {
+  readonly kind: "releaseLock";
+  readonly issuedAt: number;
+  readonly at: StepName;
+  readonly lock: string;
 }

@@ -17,6 +17,9 @@ export function rejectCommand(draft: Draft, command: CommandRejected["command"],
       return rejectTask(draft, attemptOf(draft, command.value), reason);
     case "timer":
       return rejectTimer(draft, draft.state.timers.get(command.value), reason);
+    case "emit":
+    case "child":
+    case "lock":
     case undefined:
       return false;
   }
@@ -39,6 +42,9 @@ export function deferCommand(draft: Draft, command: CommandDeferred["command"]):
       draft.commands.push(timer.arm);
       return true;
     }
+    case "emit":
+    case "child":
+    case "lock":
     case undefined:
       return false;
   }

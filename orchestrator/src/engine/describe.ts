@@ -32,6 +32,12 @@ export function describeRun(plan: LoadedPlan, state: RunState): Run {
     traceId: started?.trace?.traceId.length === 16 ? toHex(started.trace.traceId) : state.runId,
     attributes: attributesOf(plan, state),
     incidents: [...state.incidents].flatMap((step) => describeIncident(step)),
+    approvals: [],
+    held: false,
+    parentRunId: "",
+    parentStep: "",
+    signalsWaiting: 0,
+    yielded: 0n,
   };
 }
 
@@ -85,6 +91,8 @@ function describeStep({ ended }: RunState, step: LiveStep): StepStatus {
     result: step.result?.bytes ?? empty,
     resultType: step.result?.type ?? "",
     noSidecar: ended === undefined && (attempt?.isOverdue ?? false),
+    childRunId: "",
+    lock: "",
   };
 }
 

@@ -1,4 +1,4 @@
-import type { AttemptId, Event } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import type { AttemptId, CommandRejected, Event } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import { AttemptId_Phase as Phase } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { Outcome } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import { HistoryEvent_Kind as Kind } from "../../../proto/gen/sidestep/v1/run.ts";
@@ -90,6 +90,22 @@ function showEvent({ plan }: LoadedPlan, { kind }: Event, turn: Turn | undefined
         payloadType: status === undefined ? plan.responseType : "",
       };
     }
+    case "signalReceived":
+    case "decisionMade":
+    case "skipRequested":
+    case "patchRequested":
+    case "compensateRequested":
+    case "pauseRequested":
+    case "resumeRequested":
+    case "childStarted":
+    case "childRefused":
+    case "childEnded":
+    case "lockGranted":
+    case "emitted":
+    case "snapshot":
+    case "lockRequested":
+    case "lockReleased":
+      return {};
   }
 }
 
@@ -126,13 +142,18 @@ function showAttempt(id: AttemptId | undefined): Shown {
   return { step: id.step, compensation: id.phase === Phase.COMPENSATE, attempt: id.attempt };
 }
 
-function showCommand(
-  command:
-    | { readonly $case: "task"; readonly value: AttemptId }
-    | { readonly $case: "timer"; readonly value: number }
-    | undefined,
-): Shown {
-  return command?.$case === "task" ? showAttempt(command.value) : {};
+function showCommand(command: CommandRejected["command"]): Shown {
+  switch (command?.$case) {
+    case "task":
+      return showAttempt(command.value);
+    case "emit":
+    case "child":
+    case "lock":
+      return { step: command.value.step };
+    case "timer":
+    case undefined:
+      return {};
+  }
 }
 
 function responseTypeOf(state: RunState | undefined, id: AttemptId | undefined): string {

@@ -48,6 +48,22 @@ function foldEvent(draft: Draft, event: Event, storedMs: number): boolean {
       return deferCommand(draft, kind.value.command);
     case "runEnded":
       return foldEnd(draft, kind.value);
+    case "signalReceived":
+    case "decisionMade":
+    case "skipRequested":
+    case "patchRequested":
+    case "compensateRequested":
+    case "pauseRequested":
+    case "resumeRequested":
+    case "childStarted":
+    case "childRefused":
+    case "childEnded":
+    case "lockGranted":
+    case "emitted":
+    case "snapshot":
+    case "lockRequested":
+    case "lockReleased":
+      return false;
   }
 }
 

@@ -183,6 +183,16 @@ function toAction(loader: Loader, step: Step): Action {
       return { kind: "fail", fail: toFail(loader, kind.value) };
     case "return":
       return { kind: "return", value: toRequired(loader, kind.value, step.name) };
+    case "run":
+    case "forEach":
+    case "loop":
+    case "signal":
+    case "approve":
+    case "try":
+    case "emit":
+    case "yield":
+    case "compensateNow":
+      throw new Error(`this engine does not know the kind ${kind.$case}`);
   }
 }
 

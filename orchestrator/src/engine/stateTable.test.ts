@@ -10,8 +10,26 @@ import { eventAt, makeFailure, makeStarted, outcomeAt, testRunId } from "./testi
 import type { LoadedPlan } from "./plan.ts";
 import type { LogRecord } from "./record.ts";
 
+/** Kinds of events that no step takes yet. */
+type Later =
+  | "signalReceived"
+  | "decisionMade"
+  | "skipRequested"
+  | "patchRequested"
+  | "compensateRequested"
+  | "pauseRequested"
+  | "resumeRequested"
+  | "childStarted"
+  | "childRefused"
+  | "childEnded"
+  | "lockGranted"
+  | "emitted"
+  | "snapshot"
+  | "lockRequested"
+  | "lockReleased";
+
 /** Every kind of fact that can meet a step. */
-type FactKind = NonNullable<Event["kind"]>["$case"] | NonNullable<Outcome["kind"]>["$case"] | "forged";
+type FactKind = Exclude<NonNullable<Event["kind"]>["$case"], Later> | NonNullable<Outcome["kind"]>["$case"] | "forged";
 
 /** What became of the step: its new state, "same" when the fact was ignored. */
 type Row = Readonly<Record<FactKind, StepStateKind | "same">>;

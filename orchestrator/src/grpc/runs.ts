@@ -19,7 +19,7 @@ import type { LogRecord } from "../engine/record.ts";
 import type { RunRequest } from "../processor/front.ts";
 import { isWithoutSidecar } from "./catalog.ts";
 import type { Catalog } from "./catalog.ts";
-import { absenceFailure } from "./failure.ts";
+import { absenceFailure, toServiceError } from "./failure.ts";
 import type { Failure } from "./failure.ts";
 import { header, startRun } from "./starting.ts";
 import type { IngressOptions } from "./starting.ts";
@@ -67,10 +67,29 @@ export function runsService(options: IngressOptions, catalog: Catalog, showTrace
     retry: unary((call) =>
       ofRun(call.request.runId, (id) => askIncident("retry", id, call.request, requestId(call.metadata), options)),
     ),
+    skip: unary(() => later()),
+    patch: unary(() => later()),
+    compensate: unary(() => later()),
+    pause: unary(() => later()),
+    resume: unary(() => later()),
+    signal: unary(() => later()),
+    listApprovals: unary(() => later()),
+    decide: unary(() => later()),
+    call: unary(() => later()),
+    hold: unary(() => later()),
+    release: unary(() => later()),
+    listHolds: unary(() => later()),
+    follow: (call) => call.emit("error", toServiceError(notYet)),
     fail: unary((call) =>
       ofRun(call.request.runId, (id) => askIncident("fail", id, call.request, requestId(call.metadata), options)),
     ),
   };
+}
+
+const notYet: Failure = { code: code.UNIMPLEMENTED, message: "this version does not answer it yet", reason: "NOT_YET" };
+
+function later(): Promise<Answered<never>> {
+  return Promise.resolve(failed(notYet));
 }
 
 async function ofRun<T>(text: string, work: (runId: RunId) => Promise<Answered<T>>): Promise<Answered<T>> {

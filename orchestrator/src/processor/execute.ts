@@ -91,6 +91,9 @@ function publishTask(owner: Ownership, run: ResidentRun, command: PublishTask, {
     issuedAtMs: command.issuedMs,
     recheck: recheck || command.isReissue,
     claim: command.claim,
+    serverStreaming: false,
+    messagesMax: 0,
+    bytesMax: 0,
   }).finish();
   owner.counts.tasks++;
   const written = owner.tasks.publish(method, key, task, { signal: owner.signal, deferAfterMs });
@@ -99,8 +102,8 @@ function publishTask(owner: Ownership, run: ResidentRun, command: PublishTask, {
 
 function toHeaders(run: ResidentRun, { headers, attempt, compensates }: PublishTask): Task["headers"] {
   const { runId } = run;
-  const made = headers.map(({ key, value }) => ({ key, value: Buffer.from(value) }));
-  const add = (key: string, value: string): void => void made.push({ key, value: Buffer.from(value) });
+  const made = headers.map(({ key, value }) => ({ key, value: Buffer.from(value), secret: "" }));
+  const add = (key: string, value: string): void => void made.push({ key, value: Buffer.from(value), secret: "" });
   add(idempotencyKeyHeader, idempotencyKey(stepKey(runId, attempt)));
   add(runIdHeader, runId);
   add(stepHeader, attempt.step);

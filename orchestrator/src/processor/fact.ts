@@ -64,7 +64,7 @@ function garbage(reason: string): Fact {
 }
 
 /** Number of the last kind in message Event that this version knows. */
-const lastKnownKind = 10;
+const lastKnownKind = 25;
 
 /**
  * The field number when the bytes are exactly one length-delimited field, which is what an event of a newer kind looks like; random bytes

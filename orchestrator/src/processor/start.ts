@@ -143,6 +143,7 @@ function toRunStarted(
     trace: request.trace(runId),
     limits: ground.limits,
     actor: request.actor,
+    parent: undefined,
   };
 }
 

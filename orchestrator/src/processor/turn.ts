@@ -92,7 +92,14 @@ function noteRequest(run: ResidentRun, { sequence, fact }: LogRecord, turn: Turn
     case "cancelRequested":
     case "terminateRequested":
     case "retryRequested":
-    case "failRequested": {
+    case "failRequested":
+    case "signalReceived":
+    case "decisionMade":
+    case "skipRequested":
+    case "patchRequested":
+    case "compensateRequested":
+    case "pauseRequested":
+    case "resumeRequested": {
       const requests = (run.requests ??= new Map());
       requests.set(sequence, turn.ignored);
       for (const oldest of requests.keys()) {
@@ -107,6 +114,14 @@ function noteRequest(run: ResidentRun, { sequence, fact }: LogRecord, turn: Turn
     case "commandRejected":
     case "commandDeferred":
     case "runEnded":
+    case "childStarted":
+    case "childRefused":
+    case "childEnded":
+    case "lockGranted":
+    case "emitted":
+    case "snapshot":
+    case "lockRequested":
+    case "lockReleased":
     case undefined:
       break;
   }

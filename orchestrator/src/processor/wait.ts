@@ -1,5 +1,5 @@
 import type { Layouts } from "../../../proto/gen/sidestep/internal/v1/record.ts";
-import type { WaitReply } from "../../../proto/gen/sidestep/internal/v1/task.ts";
+import type { WaitReply, WaitRequest } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import { fromHex } from "../../../proto/wire/runId.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
 import { growingPause, pause } from "../../../runtime/src/pause.ts";
@@ -36,7 +36,7 @@ export async function waitFor(
 ): Promise<Waited> {
   const partition = partitionOf(ground.layouts, runId);
   if (partition === undefined) return { $case: "unknown", value: {} };
-  const request = { runId: fromHex(runId), foldedSequence };
+  const request = { runId: fromHex(runId), foldedSequence, yields: false, yieldsFrom: 0 };
   const nextPauseMs = growingPause(pauseFirstMs, pauseMaxMs);
   while (!signal.aborted) {
     const local = ground.held(partition);
@@ -51,7 +51,7 @@ export async function waitFor(
 }
 
 type Kind = WaitReply["kind"];
-type Request = { readonly runId: Uint8Array; readonly foldedSequence: number };
+type Request = Omit<WaitRequest, "notify">;
 
 function askLocal(partition: Partition, request: Request, signal: AbortSignal): Promise<Kind> {
   return new Promise((resolve) => {

@@ -73,7 +73,7 @@ export function answerOf(run: ResidentRun, foldedSequence: number): NonNullable<
   if (state === undefined) return undefined;
   if (foldedSequence > 0) {
     if (run.seen < foldedSequence || run.mailbox.length > 0) return undefined;
-    return { $case: "folded", value: { ignored: run.requests?.get(foldedSequence) ?? true } };
+    return { $case: "folded", value: { ignored: run.requests?.get(foldedSequence) ?? true, refusal: "" } };
   }
   if (state.phase === "void") return { $case: "unknown", value: {} };
   return state.ended === undefined ? undefined : { $case: "ended", value: state.ended };

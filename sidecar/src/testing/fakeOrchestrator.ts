@@ -228,6 +228,7 @@ function toTask({ number, headers = {}, ...rest }: TaskText): Task {
     headers: Object.entries(headers).map(([key, value]) => ({
       key,
       value: typeof value === "string" ? encoder.encode(value) : value,
+      secret: "",
     })),
     timeoutMs: 20_000,
     token: encoder.encode(`token of ${number}`),
@@ -235,6 +236,9 @@ function toTask({ number, headers = {}, ...rest }: TaskText): Task {
     issuedAtMs: Date.now(),
     recheck: false,
     claim: false,
+    serverStreaming: false,
+    messagesMax: 0,
+    bytesMax: 0,
     ...rest,
   };
 }

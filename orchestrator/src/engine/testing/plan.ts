@@ -100,6 +100,9 @@ export function makeStoredPlan(sketch: PlanSketch): Plan {
     retentionMs: 0,
     metadata: [],
     methods: [],
+    signals: [],
+    queries: [],
+    streaming: false,
   };
 }
 
@@ -133,7 +136,9 @@ function toStep(sketch: StepSketch, place: string, count: { next: number }): Ste
                 ? undefined
                 : makeExpression("bool", sketch.undo.when, `${place}.compensate.when`),
             call: toCall(sketch.undo, `${place}.compensate.call`),
+            block: undefined,
           },
+    lock: undefined,
   };
 }
 
@@ -155,7 +160,10 @@ function toKind(action: ActionSketch, place: string, count: { next: number }): S
     case "parallel":
       return {
         $case: "parallel",
-        value: { branches: action.branches.map((branch, i) => toBlock(branch, `${place}.branch[${i}].`, count)) },
+        value: {
+          branches: action.branches.map((branch, i) => toBlock(branch, `${place}.branch[${i}].`, count)),
+          need: 0,
+        },
       };
     case "wait":
       return { $case: "wait", value: { kind: { $case: "forMs", value: action.forMs } } };
@@ -179,6 +187,7 @@ function toKind(action: ActionSketch, place: string, count: { next: number }): S
             action.detail === undefined
               ? []
               : [{ type: "test.v1.Detail", value: makeExpression("kept", action.detail, `${place}.fail.detail[0]`) }],
+          rethrows: false,
         },
       };
     case "return":
@@ -193,6 +202,7 @@ function toCall(sketch: CallSketch, place: string): Call {
     headers: Object.entries(sketch.headers ?? {}).map(([key, value]) => ({
       key,
       value: makeExpression("string", value, `${place}.header.${key}`),
+      secret: "",
     })),
     timeoutMs: sketch.timeoutMs ?? 30_000,
     stepTimeoutMs: sketch.stepTimeoutMs,
@@ -208,5 +218,10 @@ function toCall(sketch: CallSketch, place: string): Call {
     onExhausted: OnExhausted[`ON_EXHAUSTED_${sketch.exhausted ?? "PAUSE"}`],
     idempotent: sketch.isIdempotent ?? false,
     responseType: "test.v1.Response",
+    verify: undefined,
+    serverStreaming: false,
+    messagesMax: 0,
+    bytesMax: 0,
+    passesInput: false,
   };
 }

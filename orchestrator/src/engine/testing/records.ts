@@ -37,6 +37,17 @@ export function outcomeAt(
   return { sequence, storedMs: epochMs + atMs, fact: { kind: "outcome", outcome, authentic } };
 }
 
+/** Nothing is bounded. */
+export const noLimits: Limits = {
+  payloadBytesMax: 0,
+  evaluationStepsMax: 0,
+  pendingStepsMax: 0,
+  signalsMax: 0,
+  yieldsMax: 0,
+  itemsMax: 0,
+  parallelMax: 0,
+};
+
 /** `issuedMs` counts from the tests' epoch. */
 export function makeStarted(
   more: Partial<RunStarted> & { readonly issuedMs?: number; readonly bounds?: Partial<Limits> } = {},
@@ -53,7 +64,8 @@ export function makeStarted(
     issuedAtMs: epochMs + issuedMs,
     metadata: {},
     trace: undefined,
-    limits: { payloadBytesMax: 0, evaluationStepsMax: 0, pendingStepsMax: 0, ...bounds },
+    limits: { ...noLimits, ...bounds },
+    parent: undefined,
     actor: "",
     ...rest,
   };
