@@ -1,10 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import os from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { RetryInfo, RpcStatus } from "../../proto/gen/sidestep/internal/v1/rpc.ts";
-import { Failure_Origin, Task } from "../../proto/gen/sidestep/internal/v1/task.ts";
-import type { Outcome } from "../../proto/gen/sidestep/internal/v1/task.ts";
+import { Failure_Origin, Outcome, Task } from "../../proto/gen/sidestep/internal/v1/task.ts";
 import { repositoryRoot } from "../../test/support/program.ts";
 import type { Program } from "../../test/support/program.ts";
 import type { FakeOrchestrator } from "./testing/fakeOrchestrator.ts";
@@ -14,21 +15,24 @@ let ground: Awaited<ReturnType<typeof startGround>>;
 let orchestrator: FakeOrchestrator;
 let echo: Awaited<ReturnType<typeof startEcho>>;
 let sidecar: Program;
+let secrets: string;
 let number = 0;
 
 beforeAll(async () => {
   ground = await startGround();
+  secrets = await mkdtemp(path.join(os.tmpdir(), "sidestep-secrets-"));
   ({ orchestrator } = ground);
   echo = await startEcho("--reflection", "v1");
   await orchestrator.deploy("echo.v1.Echo");
   await orchestrator.deploy("echo.v1.Raw");
-  sidecar = await startSidecar(ground.nats, "--service", echo.address, "--name", "echo-sidecar");
+  sidecar = await startSidecar(ground.nats, "--service", echo.address, "--name", "echo-sidecar", "--secrets", secrets);
 });
 
 afterAll(async () => {
   await sidecar?.kill9();
   await echo?.kill9();
   await ground?.[Symbol.asyncDispose]();
+  await rm(secrets, { recursive: true, force: true });
 });
 
 function failure(outcome: Outcome) {
@@ -157,7 +161,65 @@ test("a method that the service does not have is answered by the service", async
   expect(failure(await orchestrator.outcome(task))).toMatchObject({ code: 12, origin: Failure_Origin.SERVICE });
 });
 
-test("a streaming method is refused by the sidecar and nothing is sent", async () => {
+test("a server-streaming method is collected into one list", async () => {
+  const task = await orchestrator.publish({
+    number: (number += 1),
+    method: "echo.v1.Echo/Follow",
+    request: sayBytes({ text: "abc" }),
+    serverStreaming: true,
+    messagesMax: 3,
+    bytesMax: 100,
+  });
+  const outcome = await orchestrator.outcome(task);
+  const list = Buffer.from([0x0a, 3, 0x0a, 1, 97, 0x0a, 3, 0x0a, 1, 98, 0x0a, 3, 0x0a, 1, 99]);
+  expect(outcome.kind?.$case === "completed" && Buffer.from(outcome.kind.value)).toEqual(list);
+});
+
+test("more messages than the call takes are RESOURCE_EXHAUSTED raised by the transport", async () => {
+  const task = await orchestrator.publish({
+    number: (number += 1),
+    method: "echo.v1.Echo/Follow",
+    request: sayBytes({ text: "abcd" }),
+    serverStreaming: true,
+    messagesMax: 3,
+    bytesMax: 100,
+  });
+  expect(failure(await orchestrator.outcome(task))).toMatchObject({ code: 8, origin: Failure_Origin.TRANSPORT });
+});
+
+test("a secret's value is read by the sidecar for each call, and its name is all that the task knows", async () => {
+  const headers = { authorization: { secret: "api-token" } };
+  await writeFile(path.join(secrets, "api-token"), "Bearer one\n");
+  const first = await orchestrator.publish({
+    number: (number += 1),
+    request: sayBytes({ text: "secret one" }),
+    headers,
+  });
+  await orchestrator.outcome(first);
+  await writeFile(path.join(secrets, "api-token"), "Bearer two");
+  const second = await orchestrator.publish({
+    number: (number += 1),
+    request: sayBytes({ text: "secret two" }),
+    headers,
+  });
+  const outcome = await orchestrator.outcome(second);
+  const authorization = (text: string): unknown =>
+    calls(echo, "begin").find((one) => one.text === text)?.metadata["authorization"];
+  expect(authorization("secret one")).toEqual(["Bearer one"]);
+  expect(authorization("secret two")).toEqual(["Bearer two"]);
+  expect(JSON.stringify(Outcome.toJSON(outcome))).not.toContain("Bearer");
+});
+
+test("a secret that the sidecar lacks sends nothing, and is worth trying again", async () => {
+  for (const secret of ["not-there", "../api-token", "."]) {
+    const task = await orchestrator.publish({ number: (number += 1), headers: { authorization: { secret } } });
+    const outcome = await orchestrator.outcome(task);
+    expect(failure(outcome)).toMatchObject({ code: 14, origin: Failure_Origin.SIDECAR });
+    expect(outcome.sent).toBe(false);
+  }
+});
+
+test("a streaming method that a unary call names is refused by the sidecar and nothing is sent", async () => {
   const task = await orchestrator.publish({ number: (number += 1), method: "echo.v1.Echo/Follow" });
   const outcome = await orchestrator.outcome(task);
   expect(failure(outcome)).toMatchObject({ code: 12, origin: Failure_Origin.SIDECAR });

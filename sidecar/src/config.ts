@@ -36,6 +36,11 @@ export const sidecarSettings = {
   }),
   tlsCert: text({ flag: "tls-cert", placeholder: "<file>", doc: "Certificate shown to the service; turns TLS on." }),
   tlsKey: text({ flag: "tls-key", placeholder: "<file>", doc: "Private key of that certificate." }),
+  secrets: text({
+    flag: "secrets",
+    placeholder: "<folder>",
+    doc: "Secrets that headers of calls may name, each a file with the secret's name; read at each call.",
+  }),
   concurrency: integer({ flag: "concurrency", doc: "Calls at a time, over all services." }, 64, {
     min: 1,
     max: 10_000,

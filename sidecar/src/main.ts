@@ -15,6 +15,7 @@ import type { SidecarSettings } from "./config.ts";
 import { servicesOfSet } from "./core/descriptors.ts";
 import { ServiceWatch } from "./grpc/serviceWatch.ts";
 import { openMeasures } from "./measures.ts";
+import { toSecrets } from "./secrets.ts";
 import { Sidecar } from "./sidecar.ts";
 
 const adminPortFirst = 7_430;
@@ -104,6 +105,7 @@ async function serve(settings: SidecarSettings, log: Log, signal: AbortSignal): 
     names: toNames(settings.prefix),
     facts: { id, name: settings.name, host, version },
     concurrency: settings.concurrency,
+    secrets: toSecrets(settings.secrets),
     measures,
     log,
   });

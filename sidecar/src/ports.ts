@@ -30,6 +30,8 @@ export type CallRequest = {
   readonly body: Uint8Array;
   readonly headers: readonly { readonly key: string; readonly value: Uint8Array }[];
   readonly timeoutMs: number;
+  /** Of a server-streaming rpc: how much is collected. Undefined: the rpc is unary. */
+  readonly stream: { readonly messagesMax: number; readonly bytesMax: number } | undefined;
 };
 
 /** A call under way. */
@@ -61,6 +63,8 @@ export interface WorkerPorts {
   readonly now: () => number;
   /** Estimated log time. */
   readonly logNow: () => number;
+  /** Value of a secret of this sidecar; undefined: it has none of that name. */
+  secret(name: string): Promise<Uint8Array | undefined>;
   /** Waits between two questions. */
   pause(ms: number): Promise<void>;
   /** When the present connection to NATS began, in estimated log time. */

@@ -18,6 +18,7 @@ import { listenForControl } from "./nats/control.ts";
 import { reportOutcome } from "./nats/outcomes.ts";
 import { TaskPuller } from "./nats/tasks.ts";
 import type { Delivery, Service, WorkerPorts } from "./ports.ts";
+import type { Secrets } from "./secrets.ts";
 import { Worker } from "./worker.ts";
 
 export type SidecarOptions = {
@@ -25,6 +26,7 @@ export type SidecarOptions = {
   readonly names: Names;
   readonly facts: SidecarFacts;
   readonly concurrency: number;
+  readonly secrets: Secrets;
   readonly measures: ReturnType<typeof openMeasures>;
   readonly log: Log;
 };
@@ -198,8 +200,9 @@ export class Sidecar {
   }
 
   #ports(): WorkerPorts {
-    const { nats, names, measures } = this.#options;
+    const { nats, names, measures, secrets } = this.#options;
     return {
+      secret: secrets,
       ask: (task, ask) => askOwner(nats, names, task, ask),
       report: (task, outcome) =>
         reportOutcome(this.#publisher, names, task, outcome, {

@@ -19,6 +19,7 @@ function makeGround({ concurrency = 4 } = {}) {
     ended: [] as string[],
     setAside: [] as string[],
     pauses: [] as number[],
+    secrets: new Map<string, Uint8Array>(),
     said: [] as string[],
   };
   const invoke = (request: CallRequest): Call => {
@@ -56,6 +57,7 @@ function makeGround({ concurrency = 4 } = {}) {
       },
       now: () => ground.now,
       logNow: () => ground.now,
+      secret: async (name) => ground.secrets.get(name),
       pause: async (ms) => void ground.pauses.push(ms),
       connectedAtMs: () => ground.connectedAtMs,
       observer: {

@@ -15,11 +15,12 @@ import {
   resetOutcome,
   startedOutcome,
   tooLargeOutcome,
+  withoutSecretOutcome,
 } from "./core/outcome.ts";
 import type { OutcomeFacts } from "./core/outcome.ts";
 import { readTask } from "./core/taskMessage.ts";
 import type { ParsedTask } from "./core/taskMessage.ts";
-import type { Call, Delivery, Service, WorkerPorts } from "./ports.ts";
+import type { Call, CallRequest, Delivery, Service, WorkerPorts } from "./ports.ts";
 
 /** An attempt in hands; the same attempt delivered again joins it instead of running twice. */
 type Held = {
@@ -166,7 +167,7 @@ export class Worker {
     const reason = this.#reasonToAsk(held, first);
     const recheck = mayHaveBegun(reason);
     const facts: OutcomeFacts = { delivery: first.delivery, recheck, sidecar: this.#options.sidecar };
-    const refusal = refusalOf(held.service.offered, task.service, task.methodName);
+    const refusal = refusalOf(held.service.offered, task.service, task.methodName, task.message.serverStreaming);
     if (refusal !== undefined)
       return this.#report(held, refusedOutcome(task, facts, refusal, this.#ports.now()), "REFUSED");
     const admission = await this.#admission(held, first, reason, facts);
@@ -182,8 +183,11 @@ export class Worker {
       case "run":
         break;
     }
+    const headers = await this.#headers(held);
+    if (typeof headers === "string")
+      return this.#report(held, withoutSecretOutcome(task, facts, headers, this.#ports.now()), "REFUSED");
     if (held.isReset) return this.#report(held, resetOutcome(task, facts, this.#ports.now()), "CANCELLED");
-    const ending = await this.#call(held);
+    const ending = await this.#call(held, headers);
     if (wasNeverSent(ending) && !task.message.claim) {
       this.#giveBack(held, unsentDelayMs);
       return "GIVEN_BACK";
@@ -195,14 +199,28 @@ export class Worker {
     );
   }
 
-  async #call(held: Held): Promise<Ending> {
+  /** The headers of the call with the secrets in their places, or the name of the secret that is missing. */
+  async #headers({ task }: Held): Promise<CallRequest["headers"] | string> {
+    const { headers } = task.message;
+    if (headers.every(({ secret }) => secret === "")) return headers;
+    const filled: { key: string; value: Uint8Array }[] = [];
+    for (const { key, value, secret } of headers) {
+      const found = secret === "" ? value : await this.#ports.secret(secret);
+      if (found === undefined) return secret;
+      filled.push({ key, value: found });
+    }
+    return filled;
+  }
+
+  async #call(held: Held, headers: CallRequest["headers"]): Promise<Ending> {
     const { message, service } = held.task;
     held.call = held.service.invoke({
       service,
       method: message.method,
       body: message.request,
-      headers: message.headers,
+      headers,
       timeoutMs: message.timeoutMs,
+      stream: message.serverStreaming ? { messagesMax: message.messagesMax, bytesMax: message.bytesMax } : undefined,
     });
     try {
       return await held.call.ending;

@@ -108,7 +108,7 @@ class Walk {
 
   #call(call: CallPlan): Uint8Array {
     if (call.request !== undefined) this.#kept(call.request);
-    for (const { value } of call.headers) this.#value(evaluateString, value);
+    for (const header of call.headers) if ("value" in header) this.#value(evaluateString, header.value);
     return randomBytes(messageNamed(call.responseType), this.#random);
   }
 

@@ -32,6 +32,7 @@ export function publishAttempt(
     headers: prepared.headers,
     timeoutMs,
     claim: plan.isClaimed,
+    stream: plan.stream,
     isReissue: false,
     compensates: call.compensates,
   };

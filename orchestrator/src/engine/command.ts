@@ -1,4 +1,6 @@
 import type { AttemptId, ParentStep, RunEnded } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import type { StreamPlan } from "./plan.ts";
+import type { CallHeader } from "./state.ts";
 
 /**
  * What the engine asks the outside world to do. Each command is part of the state until an event settles it, with the sequence of the
@@ -17,10 +19,12 @@ export interface PublishTask {
   readonly method: string;
   readonly request: Uint8Array;
   /** The step's own headers; the adapter adds idempotency key, run, step, attempt and trace. */
-  readonly headers: readonly { readonly key: string; readonly value: string }[];
+  readonly headers: readonly CallHeader[];
   readonly timeoutMs: number;
   /** The step must not be repeated: claimed durably before the call. */
   readonly claim: boolean;
+  /** The rpc returns a stream: how much of it is collected. */
+  readonly stream: StreamPlan | undefined;
   /** It was asked for before, and may have been written then. */
   readonly isReissue: boolean;
   /** Set on a compensating call: the attempt id of the forward call that it undoes. */

@@ -159,7 +159,7 @@ function showCommand(command: CommandRejected["command"]): Shown {
 function responseTypeOf(state: RunState | undefined, id: AttemptId | undefined): string {
   if (state === undefined || id === undefined) return "";
   const steps = id.phase === Phase.COMPENSATE ? state.compensations : state.steps;
-  return steps.get(id.step)?.call?.plan.responseType ?? "";
+  return steps.get(id.step)?.call?.plan.resultType ?? "";
 }
 
 /** What the timer was for, by what it led to. */

@@ -12,6 +12,12 @@ export const retryAfterMsMax = 24 * 60 * 60 * 1_000;
 /** Longest deadline of a call, in whole milliseconds: what a timer of a sidecar can hold. */
 export const callTimeoutMsMax = 24 * 24 * 60 * 60 * 1_000;
 
+/** Messages that are collected of a server-streaming rpc, unless the call says how many. */
+export const streamMessagesMax = 10_000;
+
+/** Bytes of them, unless the call says how many; the limit of payloads holds as well. */
+export const streamBytesMax = 16 * 1024 * 1024;
+
 /** A start that the log stored later than this after its issue is void. */
 export const startValidMs = 30_000;
 

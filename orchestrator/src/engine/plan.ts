@@ -14,6 +14,7 @@ import type {
 } from "../../../proto/gen/sidestep/internal/v1/plan.ts";
 import { loadExpression } from "./expression/load.ts";
 import type { Expression } from "./expression/load.ts";
+import { streamBytesMax, streamMessagesMax } from "./limits.ts";
 
 /** A plan ready to run: expressions loaded, steps nested and by index. Immutable; shared by all runs that are pinned to it. */
 export interface LoadedPlan {
@@ -68,7 +69,7 @@ export interface CallPlan {
   readonly method: string;
   /** Undefined: an empty message. */
   readonly request: PlannedExpression | undefined;
-  readonly headers: readonly { readonly key: string; readonly value: PlannedExpression }[];
+  readonly headers: readonly HeaderPlan[];
   readonly timeoutMs: number;
   readonly stepTimeoutMs: number | undefined;
   readonly queueNoticeMs: number;
@@ -79,6 +80,21 @@ export interface CallPlan {
   /** It must not be repeated: claimed before it is called. */
   readonly isClaimed: boolean;
   readonly responseType: string;
+  /** Spelling of the result's type: the response, or the list of them. */
+  readonly resultType: string;
+  /** Set when the rpc returns a stream. */
+  readonly stream: StreamPlan | undefined;
+}
+
+/** A header of a call: an expression, or the name of a secret that only the sidecar knows. */
+export type HeaderPlan =
+  | { readonly key: string; readonly value: PlannedExpression }
+  | { readonly key: string; readonly secret: string };
+
+/** How much of the answer of a server-streaming rpc is collected. */
+export interface StreamPlan {
+  readonly messagesMax: number;
+  readonly bytesMax: number;
 }
 
 export interface RetryPlan {
@@ -201,7 +217,9 @@ function toCall(loader: Loader, call: Call): CallPlan {
   return {
     method: call.method,
     request: toExpression(loader, call.request),
-    headers: call.headers.map(({ key, value }) => ({ key, value: toRequired(loader, value, key) })),
+    headers: call.headers.map(({ key, value, secret }) =>
+      secret === "" ? { key, value: toRequired(loader, value, key) } : { key, secret },
+    ),
     timeoutMs: call.timeoutMs,
     stepTimeoutMs: call.stepTimeoutMs,
     queueNoticeMs: call.queueNoticeMs,
@@ -217,6 +235,10 @@ function toCall(loader: Loader, call: Call): CallPlan {
     isIdempotent: call.idempotent,
     isClaimed: call.onDoubt !== Call_OnDoubt.RETRY && !call.idempotent,
     responseType: call.responseType,
+    resultType: call.serverStreaming ? `list(${call.responseType})` : call.responseType,
+    stream: call.serverStreaming
+      ? { messagesMax: call.messagesMax || streamMessagesMax, bytesMax: call.bytesMax || streamBytesMax }
+      : undefined,
   };
 }
 

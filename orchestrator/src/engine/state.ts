@@ -212,10 +212,15 @@ export interface LiveCall {
   readonly compensates: AttemptId | undefined;
 }
 
+/** A header of a call: its text, or the name of a secret that only the sidecar knows. */
+export type CallHeader =
+  | { readonly key: string; readonly value: string }
+  | { readonly key: string; readonly secret: string };
+
 /** What a call sends. */
 export interface PreparedCall {
   readonly request: Uint8Array;
-  readonly headers: readonly { readonly key: string; readonly value: string }[];
+  readonly headers: readonly CallHeader[];
 }
 
 /** The blocks of a step. */

@@ -123,6 +123,7 @@ test("a task that may have been written before is to be asked about", () => {
     headers: [],
     timeoutMs: 1000,
     claim: false,
+    stream: undefined,
     isReissue: false,
     compensates: undefined,
   } as const;

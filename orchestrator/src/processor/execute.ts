@@ -91,9 +91,9 @@ function publishTask(owner: Ownership, run: ResidentRun, command: PublishTask, {
     issuedAtMs: command.issuedMs,
     recheck: recheck || command.isReissue,
     claim: command.claim,
-    serverStreaming: false,
-    messagesMax: 0,
-    bytesMax: 0,
+    serverStreaming: command.stream !== undefined,
+    messagesMax: command.stream?.messagesMax ?? 0,
+    bytesMax: command.stream?.bytesMax ?? 0,
   }).finish();
   owner.counts.tasks++;
   const written = owner.tasks.publish(method, key, task, { signal: owner.signal, deferAfterMs });
@@ -102,7 +102,11 @@ function publishTask(owner: Ownership, run: ResidentRun, command: PublishTask, {
 
 function toHeaders(run: ResidentRun, { headers, attempt, compensates }: PublishTask): Task["headers"] {
   const { runId } = run;
-  const made = headers.map(({ key, value }) => ({ key, value: Buffer.from(value), secret: "" }));
+  const made = headers.map((header) =>
+    "secret" in header
+      ? { key: header.key, value: Buffer.alloc(0), secret: header.secret }
+      : { key: header.key, value: Buffer.from(header.value), secret: "" },
+  );
   const add = (key: string, value: string): void => void made.push({ key, value: Buffer.from(value), secret: "" });
   add(idempotencyKeyHeader, idempotencyKey(stepKey(runId, attempt)));
   add(runIdHeader, runId);

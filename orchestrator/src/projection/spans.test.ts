@@ -36,6 +36,8 @@ const callPlan = makePlan({
     method: "payment.v1.PaymentService/Charge",
     request: undefined,
     responseType: "",
+    resultType: "",
+    stream: undefined,
     headers: [],
     timeoutMs: 0,
     stepTimeoutMs: undefined,

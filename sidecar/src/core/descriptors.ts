@@ -35,7 +35,7 @@ export function servicesOf(files: readonly FileDescriptorProto[]): readonly Expo
       service: fullName(file.package, service.name),
       methods: service.method.map((method) => ({
         name: method.name,
-        isUnary: !method.clientStreaming && !method.serverStreaming,
+        kind: method.clientStreaming ? "clientStreaming" : method.serverStreaming ? "serverStreaming" : "unary",
       })),
     })),
   );

@@ -1,5 +1,7 @@
 /** What is known of an rpc of the service. */
-export type MethodShape = { readonly name: string; readonly isUnary: boolean };
+export type MethodShape = { readonly name: string; readonly kind: MethodKind };
+
+export type MethodKind = "unary" | "serverStreaming" | "clientStreaming";
 
 /** One service that tasks may be pulled for; `methods` undefined: only its name is known. */
 export type ExposedService = { readonly service: string; readonly methods: readonly MethodShape[] | undefined };
@@ -17,12 +19,19 @@ export function refusalOf(
   offered: ExposedService | undefined,
   service: string,
   methodName: string,
+  isStream: boolean,
 ): string | undefined {
   if (offered === undefined || offered.service !== service) return `${service} is not exposed by this sidecar`;
   const method = offered.methods?.find((one) => one.name === methodName);
-  return method === undefined || method.isUnary
-    ? undefined
-    : `${service}/${methodName} is a streaming method; only unary ones can be steps`;
+  if (method === undefined) return undefined;
+  switch (method.kind) {
+    case "unary":
+      return isStream ? `${service}/${methodName} returns one message here, the workflow expects a stream` : undefined;
+    case "serverStreaming":
+      return isStream ? undefined : `${service}/${methodName} returns a stream here, the workflow expects one message`;
+    case "clientStreaming":
+      return `${service}/${methodName} takes a stream of requests; a step sends one`;
+  }
 }
 
 /**

@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { RetryInfo, RpcStatus } from "../../../proto/gen/sidestep/internal/v1/rpc.ts";
 import { parseAckSubject } from "./delivery.ts";
 import { parseFile, servicesOf, servicesOfSet } from "./descriptors.ts";
+import type { ExposedService } from "./exposure.ts";
 import { exposed, refusalOf } from "./exposure.ts";
 import { retryAfterMs } from "./retryAfter.ts";
 import { readTask } from "./taskMessage.ts";
@@ -66,18 +67,22 @@ test("what is exposed: all but gRPC's own, or what is named; by name alone when 
   expect(exposed(undefined, [])).toEqual([]);
 });
 
-test("a task is refused for another service and for a streaming method, not for one nobody told of", () => {
-  const offered = {
+test("a task is refused for another service and for a method of another shape, not for one nobody told of", () => {
+  const offered: ExposedService = {
     service: "a.A",
     methods: [
-      { name: "Get", isUnary: true },
-      { name: "Watch", isUnary: false },
+      { name: "Get", kind: "unary" },
+      { name: "Watch", kind: "serverStreaming" },
+      { name: "Push", kind: "clientStreaming" },
     ],
   };
-  expect(refusalOf(offered, "a.A", "Get")).toBeUndefined();
-  expect(refusalOf(offered, "a.A", "New")).toBeUndefined();
-  expect(refusalOf({ service: "a.A", methods: undefined }, "a.A", "Watch")).toBeUndefined();
-  expect(refusalOf(offered, "a.A", "Watch")).toMatch(/streaming/);
-  expect(refusalOf(offered, "b.B", "Get")).toMatch(/not exposed/);
-  expect(refusalOf(undefined, "a.A", "Get")).toMatch(/not exposed/);
+  expect(refusalOf(offered, "a.A", "Get", false)).toBeUndefined();
+  expect(refusalOf(offered, "a.A", "New", false)).toBeUndefined();
+  expect(refusalOf(offered, "a.A", "Watch", true)).toBeUndefined();
+  expect(refusalOf({ service: "a.A", methods: undefined }, "a.A", "Watch", false)).toBeUndefined();
+  expect(refusalOf(offered, "a.A", "Watch", false)).toMatch(/returns a stream/);
+  expect(refusalOf(offered, "a.A", "Get", true)).toMatch(/returns one message/);
+  expect(refusalOf(offered, "a.A", "Push", false)).toMatch(/takes a stream/);
+  expect(refusalOf(offered, "b.B", "Get", false)).toMatch(/not exposed/);
+  expect(refusalOf(undefined, "a.A", "Get", false)).toMatch(/not exposed/);
 });

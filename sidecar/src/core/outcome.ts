@@ -44,6 +44,13 @@ export function refusedOutcome(task: ParsedTask, facts: OutcomeFacts, reason: st
   };
 }
 
+/** The sidecar lacks a secret of the call's headers: nothing was sent, and it is worth trying again once it has it. */
+export function withoutSecretOutcome(task: ParsedTask, facts: OutcomeFacts, name: string, nowMs: number): Outcome {
+  const message = `the sidecar has no secret '${name}': put it into a file of that name in its --secrets folder`;
+  const kind = failure(code.UNAVAILABLE, message, Failure_Origin.SIDECAR);
+  return { ...frameOf(task, facts), startedAtMs: nowMs, endedAtMs: nowMs, kind };
+}
+
 /** The attempt was reset before its call began: nothing was sent. */
 export function resetOutcome(task: ParsedTask, facts: OutcomeFacts, nowMs: number): Outcome {
   const kind = failure(code.CANCELLED, "reset before the call began", Failure_Origin.SIDECAR);

@@ -3,9 +3,9 @@ import type { ClientHttp2Session, ClientHttp2Stream, IncomingHttpHeaders, Outgoi
 import { code } from "../../../proto/wire/status.ts";
 import type { Ending } from "../core/ending.ts";
 import type { Call } from "../ports.ts";
+import type { Answer } from "./answer.ts";
 import { httpStatus, parseCallStatus } from "./callHeaders.ts";
 import type { CallStatus } from "./callHeaders.ts";
-import { messageBytesMax } from "./channel.ts";
 
 /** A connection to the service that calls can be made on. */
 export type Link = { readonly session: ClientHttp2Session; readonly peer: string };
@@ -21,11 +21,12 @@ const prefixBytes = 5;
 const copiedBytesMax = 64 * 1024;
 const timerMsMax = 2 ** 31 - 1;
 
-/** One unary call on an HTTP/2 stream of its own: bytes in, bytes out, and an ending that says who ended it and what was sent. */
+/** One call on an HTTP/2 stream of its own: bytes in, bytes out, and an ending that says who ended it and what was sent. */
 export class UnaryCall implements Call {
   readonly ending: Promise<Ending>;
   readonly #resolve: (ending: Ending) => void;
   readonly #onDeadline: () => void;
+  readonly #answer: Answer;
   readonly #startedAtMs = Date.now();
   #peer: string;
   #timer: NodeJS.Timeout | undefined;
@@ -33,17 +34,16 @@ export class UnaryCall implements Call {
   #session: ClientHttp2Session | undefined;
   #status: CallStatus | undefined;
   #httpStatus = 200;
-  #chunks: Buffer[] = [];
-  #received = 0;
   #isOver = false;
 
   /** `onDeadline` is told when the deadline passes during the call: the connection may be dead. */
-  constructor(target: string, timeoutMs: number, onDeadline: () => void) {
+  constructor(target: string, timeoutMs: number, answer: Answer, onDeadline: () => void) {
     const { promise, resolve } = Promise.withResolvers<Ending>();
     this.ending = promise;
     this.#resolve = resolve;
     this.#onDeadline = onDeadline;
     this.#peer = target;
+    this.#answer = answer;
     if (timeoutMs > 0) this.#timer = setTimeout(() => this.#expire(timeoutMs), Math.min(timeoutMs, timerMsMax));
   }
 
@@ -106,15 +106,9 @@ export class UnaryCall implements Call {
   }
 
   #receive(chunk: Buffer): void {
-    if (this.#isOver) return;
-    this.#chunks.push(chunk);
-    this.#received += chunk.length;
-    if (this.#received < prefixBytes || this.#httpStatus !== 200) return;
-    const size = messageBytes(this.#chunks);
-    if (size > messageBytesMax) {
-      this.fail(code.RESOURCE_EXHAUSTED, `the answer has ${size} bytes, at most ${messageBytesMax} are taken`, true);
-    } else if (this.#received > size + prefixBytes)
-      this.fail(code.INTERNAL, "more than one message came in answer", true);
+    if (this.#isOver || this.#httpStatus !== 200) return;
+    const unfit = this.#answer.take(chunk);
+    if (unfit !== undefined) this.fail(unfit.code, unfit.message, true);
   }
 
   #close(stream: ClientHttp2Stream): void {
@@ -122,13 +116,9 @@ export class UnaryCall implements Call {
     const status = this.#status ?? (this.#httpStatus === 200 ? undefined : httpStatus(this.#httpStatus));
     if (status === undefined) return this.#closeWithoutStatus(stream.rstCode ?? 0);
     if (status.code !== code.OK) return this.#end({ kind: "failed", ...status, origin: "service", sent: true });
-    const answer = this.#chunks.length === 1 ? (this.#chunks[0] ?? nothing) : Buffer.concat(this.#chunks);
-    if (answer.length < prefixBytes || answer.length - prefixBytes !== answer.readUInt32BE(1)) {
-      return this.fail(code.INTERNAL, "the call ended OK without a whole message", true);
-    }
-    if (answer[0] !== 0)
-      return this.fail(code.INTERNAL, "the answer is compressed although nobody asked for that", true);
-    this.#end({ kind: "answered", response: answer.subarray(prefixBytes) });
+    const response = this.#answer.finish();
+    if (response instanceof Uint8Array) this.#end({ kind: "answered", response });
+    else this.fail(response.code, response.message, true);
   }
 
   #closeWithoutStatus(rstCode: number): void {
@@ -144,7 +134,6 @@ export class UnaryCall implements Call {
     if (this.#isOver) return;
     this.#isOver = true;
     clearTimeout(this.#timer);
-    this.#chunks = [];
     this.#resolve({
       peer: this.#peer,
       startedAtMs: this.#startedAtMs,
@@ -153,8 +142,6 @@ export class UnaryCall implements Call {
     });
   }
 }
-
-const nothing = Buffer.alloc(0);
 
 /** Not RESOURCE_EXHAUSTED for a server that is flooded: that is what we say of answers that are too large. */
 const codesOfReset: ReadonlyMap<number, number> = new Map([
@@ -175,10 +162,4 @@ function write(stream: ClientHttp2Stream, body: Uint8Array): void {
     stream.write(frame);
     stream.end(body);
   }
-}
-
-/** The length that the first five bytes announce. */
-function messageBytes(chunks: readonly Buffer[]): number {
-  const [first = nothing] = chunks;
-  return (first.length >= prefixBytes ? first : Buffer.concat(chunks)).readUInt32BE(1);
 }

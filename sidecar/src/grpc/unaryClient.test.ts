@@ -49,6 +49,7 @@ function call(client: UnaryClient, rest: Partial<CallRequest> = {}) {
     body: new Uint8Array([1]),
     headers: [],
     timeoutMs: 5_000,
+    stream: undefined,
     ...rest,
   });
 }
@@ -269,7 +270,14 @@ test("headers: keys in lower case, several values, bytes in base64, the timeout 
     { key: "sku", value: encoder.encode("b") },
     { key: "photo-bin", value: new Uint8Array([0, 255]) },
   ];
-  const request = { service: "a.B", method: "a.B/C", body: new Uint8Array(), headers, timeoutMs: 1_500 };
+  const request = {
+    service: "a.B",
+    method: "a.B/C",
+    body: new Uint8Array(),
+    headers,
+    timeoutMs: 1_500,
+    stream: undefined,
+  };
   expect(toCallHeaders(request, "http", "h:1")).toMatchObject({
     ":path": "/a.B/C",
     sku: ["a", "b"],
@@ -302,4 +310,63 @@ test("a status is read with its message unescaped and its details as bytes", () 
     message: "caf\u00e9",
     pushback: "7",
   });
+});
+
+/** Messages as a server frames them. */
+function framed(messages: readonly Uint8Array[]): Buffer {
+  return Buffer.concat(
+    messages.map((message) => {
+      const prefix = Buffer.alloc(5);
+      prefix.writeUInt32BE(message.length, 1);
+      return Buffer.concat([prefix, message]);
+    }),
+  );
+}
+
+/** Sends the bytes in pieces of a size, then OK. */
+function answerInPieces(bytes: Buffer, size: number): (stream: ServerHttp2Stream) => void {
+  return (stream) => {
+    stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
+    stream.respond(ok, { waitForTrailers: true });
+    for (let at = 0; at < bytes.length; at += size) stream.write(bytes.subarray(at, at + size));
+    stream.end();
+  };
+}
+
+const caps = { messagesMax: 3, bytesMax: 1_000_000 };
+
+test.each([1, 3, 7, 1_000_000])(
+  "a stream of messages that comes in pieces of %i is one list, undecoded",
+  async (size) => {
+    const messages = [new Uint8Array(), Uint8Array.of(1, 2, 3), randomBytes(300)];
+    const client = clientOf(await serve(answerInPieces(framed(messages), size)));
+    const ending = await call(client, { stream: caps }).ending;
+    const expected = Buffer.concat([
+      Buffer.from([0x0a, 0, 0x0a, 3, 1, 2, 3, 0x0a, 0xac, 0x02]),
+      messages[2] ?? new Uint8Array(),
+    ]);
+    expect(ending.kind === "answered" && Buffer.compare(ending.response, expected)).toBe(0);
+  },
+);
+
+test("an empty stream is the empty list", async () => {
+  const ending = await call(clientOf(await serve(answerInPieces(Buffer.alloc(0), 1))), { stream: caps }).ending;
+  expect(ending.kind === "answered" && ending.response.length).toBe(0);
+});
+
+test("a stream at its caps is taken, one message or byte more is refused by the client and the stream is reset", async () => {
+  const three = framed([Uint8Array.of(1), Uint8Array.of(2), Uint8Array.of(3)]);
+  const client = clientOf(await serve(answerInPieces(three, 100)));
+  const atCaps = await call(client, { stream: { messagesMax: 3, bytesMax: 3 } }).ending;
+  const oneMore = await call(client, { stream: { messagesMax: 2, bytesMax: 3 } }).ending;
+  const tooMuch = await call(client, { stream: { messagesMax: 3, bytesMax: 2 } }).ending;
+  expect(atCaps.kind).toBe("answered");
+  expect(failed(oneMore)).toEqual({ code: 8, origin: "transport", sent: true });
+  expect(failed(tooMuch)).toEqual({ code: 8, origin: "transport", sent: true });
+});
+
+test("a stream that ends within a message is broken", async () => {
+  const bytes = framed([Uint8Array.of(1, 2, 3)]).subarray(0, 7);
+  const ending = await call(clientOf(await serve(answerInPieces(bytes, 100))), { stream: caps }).ending;
+  expect(failed(ending)).toEqual({ code: 13, origin: "transport", sent: true });
 });

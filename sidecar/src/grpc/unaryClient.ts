@@ -6,6 +6,7 @@ import tls from "node:tls";
 import { code } from "../../../proto/wire/status.ts";
 import { errorText } from "../../../runtime/src/log.ts";
 import type { Call, CallRequest } from "../ports.ts";
+import { openMessage, openStream } from "./answer.ts";
 import { toCallHeaders } from "./callHeaders.ts";
 import { messageBytesMax } from "./channel.ts";
 import type { Tls } from "./channel.ts";
@@ -19,7 +20,7 @@ const streamWindowBytes = 1024 * 1024;
 const connectionWindowBytes = 16 * 1024 * 1024;
 
 /**
- * Makes unary calls over HTTP/2 without a codec, on one connection that is made when it is needed. It costs less than half of what
+ * Makes calls of unary and server-streaming rpcs over HTTP/2 without a codec, on one connection that is made when it is needed. It costs less than half of what
  * grpc-js does (docs/adr/0010-unary-client.md), and tells exactly what was sent and who ended a call. Finding services and following their health stays
  * with grpc-js.
  */
@@ -43,7 +44,12 @@ export class UnaryClient implements Disposable {
 
   /** Makes one call; the deadline counts from now. Never throws. */
   call(request: CallRequest): Call {
-    const call = new UnaryCall(this.#target.text, request.timeoutMs, () => this.#probe());
+    const call = new UnaryCall(
+      this.#target.text,
+      request.timeoutMs,
+      request.stream === undefined ? openMessage() : openStream(request.stream),
+      () => this.#probe(),
+    );
     if (request.body.length > messageBytesMax) {
       call.fail(
         code.RESOURCE_EXHAUSTED,

@@ -21,7 +21,8 @@ export const partition = 0;
 /** A task by what a test cares for; its run id is made from `number`. */
 export type TaskText = Partial<Omit<Task, "headers">> & {
   readonly number: number;
-  readonly headers?: Record<string, string | Uint8Array>;
+  /** A value, or the name of a secret. */
+  readonly headers?: Record<string, string | Uint8Array | { readonly secret: string }>;
 };
 
 /** Stands where orchestrators stand: makes the streams, publishes tasks, answers asks, reads outcomes. */
@@ -227,8 +228,8 @@ function toTask({ number, headers = {}, ...rest }: TaskText): Task {
     request: new Uint8Array(),
     headers: Object.entries(headers).map(([key, value]) => ({
       key,
-      value: typeof value === "string" ? encoder.encode(value) : value,
-      secret: "",
+      value: typeof value === "string" ? encoder.encode(value) : value instanceof Uint8Array ? value : new Uint8Array(),
+      secret: typeof value === "string" || value instanceof Uint8Array ? "" : value.secret,
     })),
     timeoutMs: 20_000,
     token: encoder.encode(`token of ${number}`),

@@ -48,7 +48,13 @@ function say(call, answer) {
   });
 }
 
-server.addService(echo.v1.Echo.service, { Say: say, Follow: (call) => call.end() });
+/** One message for each letter of the text. */
+function follow(call) {
+  for (const text of call.request.text) call.write({ text });
+  call.end();
+}
+
+server.addService(echo.v1.Echo.service, { Say: say, Follow: follow });
 const same = (bytes) => bytes;
 const raw = { ...echo.v1.Raw.service.Echo, requestDeserialize: same, responseSerialize: same };
 server.addService({ Echo: raw }, { Echo: (call, answer) => answer(null, call.request) });

@@ -8,7 +8,7 @@ import type { Evaluation, Place } from "../evaluate.ts";
 import { toFailure } from "../failure.ts";
 import { callTimeoutMsMax, fitsPayload, mayOpenStep } from "../limits.ts";
 import type { CallPlan } from "../plan.ts";
-import type { Failure, LiveCall, LiveStep, PreparedCall } from "../state.ts";
+import type { CallHeader, Failure, LiveCall, LiveStep, PreparedCall } from "../state.ts";
 import { failStep, holdPlace } from "../step.ts";
 import { failRun } from "../stop.ts";
 import { armTimer } from "../timers.ts";
@@ -89,11 +89,15 @@ function prepareCall(draft: Draft, step: LiveStep, plan: CallPlan): Evaluation<P
     };
   }
   if (plan.headers.length === 0) return { kind: "value", value: { request, headers: [] } };
-  const headers: { key: string; value: string }[] = [];
-  for (const { key, value } of plan.headers) {
-    const evaluated = evaluateText(place, value);
+  const headers: CallHeader[] = [];
+  for (const header of plan.headers) {
+    if ("secret" in header) {
+      headers.push(header);
+      continue;
+    }
+    const evaluated = evaluateText(place, header.value);
     if (evaluated.kind === "failed") return evaluated;
-    headers.push({ key, value: evaluated.value });
+    headers.push({ key: header.key, value: evaluated.value });
   }
   return { kind: "value", value: { request, headers } };
 }

@@ -32,7 +32,7 @@ export function succeedCall(
   if (!counted) return undoLateSuccess(draft, step) || attempt !== undefined;
   leaveAttempts(draft, step, attempt);
   if (fitsPayload(draft.state, response.length)) {
-    completeStep(draft, step, { type: call.plan.responseType, bytes: response });
+    completeStep(draft, step, { type: call.plan.resultType, bytes: response });
     return true;
   }
   step.maybeExecuted = true;

@@ -13,7 +13,9 @@ import { epochMs } from "./expression.ts";
 export function showCommand(command: Command): string {
   switch (command.kind) {
     case "publishTask": {
-      const headers = command.headers.map(({ key, value }) => ` ${key}=${value}`).join("");
+      const headers = command.headers
+        .map((header) => ` ${header.key}=${"secret" in header ? `secret(${header.secret})` : header.value}`)
+        .join("");
       const undoes = command.compensates === undefined ? "" : ` undoes=${showAttempt(command.compensates)}`;
       const flags = `${command.claim ? " claim" : ""}${command.isReissue ? " reissue" : ""}`;
       const request = command.request.length === 0 ? "" : ` ${showText(command.request)}`;
