@@ -84,6 +84,8 @@ export function fakeDefinitions(contract: Uint8Array): FakeDefinitions {
           : undefined,
       ),
     load: () => Promise.resolve(undefined),
+    keep: ({ workflow }) =>
+      Promise.resolve({ workflow, version: 0, planHash: new Uint8Array(32), plan: plan as never }),
     contract: () => Promise.resolve(contract),
     refresh: () => Promise.resolve(),
     onChange: (listener) => {
@@ -109,6 +111,9 @@ export function makeEntry(workflow: string, activeVersion = 1): DefinitionEntry 
     contractHash: new Uint8Array(32),
     requestType: "a.B",
     responseType: "a.C",
+    signalMethods: [],
+    queryMethods: [],
+    streaming: false,
   };
 }
 

@@ -7,6 +7,7 @@ import { partitionCount } from "../../../proto/wire/layout.ts";
 import type { Ports } from "../processor/processor.ts";
 import { agreeOnLayouts, agreeOnSecret } from "./cluster.ts";
 import { openDirectGets } from "./directGet.ts";
+import { toHoldRecord } from "./holdRecord.ts";
 import { untilAnswered } from "./jetstream.ts";
 import { toBeats, toKeys, toLeases } from "./leases.ts";
 import { toMembers } from "./members.ts";
@@ -60,6 +61,7 @@ export async function attach({ nats, names, partitions, replicas, log, signal }:
       beats: toBeats(nats, names),
       members: toMembers(nats, names, publisher),
       keys: toKeys(nats, names, publisher),
+      holds: toHoldRecord(nats, names, publisher),
       questions: toQuestions(nats, names, log),
       isConnected: () => nats.isConnected(),
     },

@@ -81,6 +81,9 @@ test("of deploys at the same time each is whole, and none is lost", async () => 
     contractHash: new Uint8Array(),
     requestType: "",
     responseType: "",
+    signalMethods: [],
+    queryMethods: [],
+    streaming: false,
   });
   const { index, revision } = await store.readIndex();
   const both = ["z.Z/One", "z.Z/Two"].map((name) =>

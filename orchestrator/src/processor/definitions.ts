@@ -41,6 +41,11 @@ export interface Definitions extends AsyncDisposable {
   active(workflow: string): Promise<ActiveWorkflow | undefined>;
   /** A plan by the SHA-256 of its bytes; undefined: there is none. Throws DefinitionStoreError. */
   load(planHash: Uint8Array): Promise<LoadedPlan | undefined>;
+  /**
+   * Keeps a plan that was made here and not compiled, so that runs can be pinned to it, and makes room for the tasks of what it calls.
+   * Throws DefinitionStoreError.
+   */
+  keep(plan: Plan): Promise<ActiveWorkflow>;
   /** A google.protobuf.FileDescriptorSet for reflection. Throws DefinitionStoreError. */
   contract(hash: Uint8Array): Promise<Uint8Array | undefined>;
   /** Reads the index again if it may have changed. Throws DefinitionStoreError. */
@@ -69,13 +74,13 @@ export async function openDefinitions(given: {
   });
   let stored: StoredIndex = { index: { workflow: [] }, revision: 0 };
   let byName: ReadonlyMap<string, DefinitionEntry> = new Map();
-  const keep = (next: StoredIndex): void => {
+  const follow = (next: StoredIndex): void => {
     if (next.revision <= stored.revision) return;
     stored = next;
     byName = new Map(next.index.workflow.map((entry) => [entry.workflow, entry]));
     listeners.forEach((listener) => listener());
   };
-  const refresh = async (): Promise<void> => keep(await store.readIndex());
+  const refresh = async (): Promise<void> => follow(await store.readIndex());
   await refresh();
   store.watch(() => {
     refresh().catch((error: unknown) =>
@@ -101,13 +106,14 @@ export async function openDefinitions(given: {
   return {
     deploy: async (image, isDryRun) => {
       const { result, index } = await deploy(store, image, isDryRun, now());
-      if (index !== undefined) keep(index);
+      if (index !== undefined) follow(index);
       return result;
     },
     list: () => stored.index.workflow,
     get: find,
     active: activeWorkflow,
     load: plans,
+    keep: openPlanKeeper(store),
     contract: contracts,
     refresh,
     onChange: (listener) => {
@@ -138,6 +144,23 @@ async function deploy(
   return { result: { kind: "deployed", workflows, diagnostics }, index };
 }
 
+/** Keeps plans, each written once while it is remembered here. */
+function openPlanKeeper(store: DefinitionStore): Definitions["keep"] {
+  // By their bytes: equal plans have equal ones.
+  const kept = openHashCache(plansKept, async (bytes: Uint8Array): Promise<ActiveWorkflow> => {
+    const plan = loadPlan(bytes);
+    const planHash = sha256(bytes);
+    await store.writePlan(planHash, bytes);
+    await ensureConsumers(store, plan.plan.methods);
+    return { workflow: plan.plan.workflow, version: 0, plan, planHash };
+  });
+  return async (plan) => {
+    const workflow = await kept(Plan.encode(plan).finish());
+    if (workflow === undefined) throw new DefinitionStoreError("a plan could not be kept");
+    return workflow;
+  };
+}
+
 interface Draft {
   readonly candidate: Candidate;
   readonly plan: Uint8Array;
@@ -155,6 +178,9 @@ function toDrafts(image: Uint8Array, compiled: readonly CompiledWorkflow[]): rea
       requestType: plan.requestType,
       responseType: plan.responseType,
       methods: plan.methods,
+      signalMethods: plan.signals.flatMap(({ method }) => (method === "" ? [] : [method])).toSorted(),
+      queryMethods: plan.queries.map(({ method }) => method).toSorted(),
+      streaming: plan.streaming,
       contentHash: sha256(contentPreimage),
       planHash: sha256(planBytes),
       contractHash: sha256(contract),
@@ -169,9 +195,14 @@ async function prepare(store: DefinitionStore, drafts: readonly Draft[]): Promis
     await store.writePlan(candidate.planHash, plan);
     await store.writeContract(candidate.contractHash, contract);
   }
-  const services = new Set(
-    drafts.flatMap(({ candidate }) => candidate.methods.map((method) => splitMethod(method).service)),
+  await ensureConsumers(
+    store,
+    drafts.flatMap(({ candidate }) => candidate.methods),
   );
+}
+
+async function ensureConsumers(store: DefinitionStore, methods: readonly string[]): Promise<void> {
+  const services = new Set(methods.map((method) => splitMethod(method).service));
   for (const service of services) await store.ensureTaskConsumer(service);
 }
 

@@ -13,6 +13,9 @@ export interface Candidate {
   readonly requestType: string;
   readonly responseType: string;
   readonly methods: readonly string[];
+  readonly signalMethods: readonly string[];
+  readonly queryMethods: readonly string[];
+  readonly streaming: boolean;
   readonly contentHash: Uint8Array;
   readonly planHash: Uint8Array;
   readonly contractHash: Uint8Array;
@@ -68,8 +71,10 @@ interface Placed {
 }
 
 function withCandidate(entry: DefinitionEntry | undefined, candidate: Candidate, nowMs: number): Placed {
-  const { workflow, requestType, responseType, contractHash } = candidate;
-  const shown = { workflow, requestType, responseType, contractHash };
+  const { workflow, requestType, responseType, contractHash, streaming } = candidate;
+  const signalMethods = [...candidate.signalMethods];
+  const queryMethods = [...candidate.queryMethods];
+  const shown = { workflow, requestType, responseType, contractHash, signalMethods, queryMethods, streaming };
   const known = entry?.version.find(({ contentHash }) => sameBytes(contentHash, candidate.contentHash));
   if (entry === undefined || known === undefined) {
     const number = Math.max(0, ...(entry?.version.map((one) => one.number) ?? [])) + 1;

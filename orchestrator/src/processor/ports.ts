@@ -1,5 +1,5 @@
 import type { AttemptId } from "../../../proto/gen/sidestep/internal/v1/event.ts";
-import type { KeyRecord, Lease, Member } from "../../../proto/gen/sidestep/internal/v1/record.ts";
+import type { Holds, KeyRecord, Lease, Member } from "../../../proto/gen/sidestep/internal/v1/record.ts";
 import type { Ask, AskReply_Verdict, WaitReply, WaitRequest } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
 import type { LogRecord } from "../engine/record.ts";
@@ -149,6 +149,14 @@ export interface Keys {
   read(bucket: number, hash: string): Promise<HeldKey | undefined>;
   /** `revision` 0: only when nobody holds it. */
   take(bucket: number, hash: string, record: KeyRecord, revision: number, signal: AbortSignal): Promise<Written>;
+}
+
+/** Whose calls are held back, for all orchestrators. Reads throw when NATS does not answer. */
+export interface HoldRecord {
+  /** `revision` 0: nothing was ever held. */
+  read(): Promise<{ readonly holds: Holds; readonly revision: number }>;
+  /** Compare-and-set; refused by what is ours already counts as held. One try. */
+  write(holds: Holds, revision: number): Promise<Swapped>;
 }
 
 /** Plans by the SHA-256 of their bytes; undefined: there is none. Throws when the store does not answer. */

@@ -15,6 +15,7 @@ import type { Bounds, Counts } from "./ownership.ts";
 import type {
   Beats,
   Control,
+  HoldRecord,
   Keys,
   Leases,
   Members,
@@ -36,6 +37,7 @@ export interface Ports {
   readonly beats: Beats;
   readonly members: Members;
   readonly keys: Keys;
+  readonly holds: HoldRecord;
   readonly questions: Questions;
   readonly isConnected: () => boolean;
 }
