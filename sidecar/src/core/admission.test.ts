@@ -28,6 +28,8 @@ test.each<[string | undefined, Partial<AdmissionFacts>]>([
   // A server that lost its state may count from nothing.
   ["redelivered", { delivery: 0 }],
   ["beforeConnection", { connectedAtMs: 10_501 }],
+  // Old as well, yet what counts is that somebody may have begun it.
+  ["beforeConnection", { connectedAtMs: 10_501, nowMs: 13_000, heldMs: 1_500 }],
   [undefined, { connectedAtMs: 10_501, age: "fresh" }],
   ["redelivered", { delivery: 2, age: "fresh" }],
   // A leader that came back with an older state counts its deliveries anew.

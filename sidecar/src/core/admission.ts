@@ -44,10 +44,11 @@ const youngMs = 1_000;
 export function reasonToAsk(facts: AdmissionFacts): AskReason | undefined {
   if (facts.recheck) return "recheck";
   if (facts.delivery !== 1 || facts.age === "again") return "redelivered";
+  // Before its age: of a task that lies there since before the restart nobody knows whether somebody has begun it.
+  if (facts.age === "unknown" && facts.storedAtMs < facts.connectedAtMs) return "beforeConnection";
   // One that has waited in the queue may have been given up since.
   if (Math.max(facts.storedAtMs, facts.nowMs) - facts.issuedAtMs > youngMs) return "stale";
-  if (facts.heldMs > youngMs) return "held";
-  return facts.age === "unknown" && facts.storedAtMs < facts.connectedAtMs ? "beforeConnection" : undefined;
+  return facts.heldMs > youngMs ? "held" : undefined;
 }
 
 /** What to do with a task after the owner was asked. */
