@@ -82,6 +82,7 @@ export async function serve(settings: OrchestratorSettings, log: Log, signal: Ab
     limits: settings,
     backlogMax: settings.backlogMax,
     now: Date.now,
+    randomBytes,
     logger: log,
   });
   openMeasures(metrics.meter, processor, nats);

@@ -1,8 +1,18 @@
-import { setTimeout as wait } from "node:timers/promises";
-
 /** Waits, at most until `signal` aborts; never throws. */
-export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
-  await wait(ms, undefined, signal === undefined ? {} : { signal }).catch(() => undefined);
+export function pause(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal?.aborted === true) {
+      resolve();
+      return;
+    }
+    const end = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal?.addEventListener("abort", end, { once: true });
+  });
 }
 
 /** Pauses that double from `firstMs` to `maxMs`, each shortened by up to a half so that many waiters don't come back together. */

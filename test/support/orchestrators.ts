@@ -2,7 +2,7 @@ import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import type { JsMsg } from "@nats-io/jetstream";
 import { createRegistry } from "@bufbuild/protobuf";
 import { StringValueSchema } from "@bufbuild/protobuf/wkt";
-import { randomUUID } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { Event } from "../../proto/gen/sidestep/internal/v1/event.ts";
 import { Call, Call_OnExhausted, Plan, Step } from "../../proto/gen/sidestep/internal/v1/plan.ts";
 import {
@@ -133,6 +133,7 @@ export async function openOrchestrator(
     },
     backlogMax: 50_000,
     now: Date.now,
+    randomBytes,
     logger: silent,
     ...options.over,
   });

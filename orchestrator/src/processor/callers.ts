@@ -1,5 +1,5 @@
-import { randomUUID } from "node:crypto";
 import { Event } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import { toHex } from "../../../proto/wire/runId.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
 import { errorText } from "../../../runtime/src/log.ts";
 import { unlessAborted } from "./abort.ts";
@@ -64,7 +64,7 @@ async function requestOf(
   const partition = partitionOf(layouts, runId);
   const first = partition === undefined ? undefined : await logOf(partition).firstEvent(runId);
   if (partition === undefined || first === undefined || isVoid(first)) return { kind: "unknown" };
-  const { id, event } = toEvent(runId, request);
+  const { id, event } = toEvent(ground, runId, request);
   const written = await logOf(partition).append(runId, id, event, { signal });
   if (written.kind !== "stored") return late;
   const waited = await waitFor(ground, runId, written.sequence, signal);
@@ -72,8 +72,12 @@ async function requestOf(
   return waited.$case === "folded" ? { kind: "done", ignored: waited.value.ignored } : { kind: "unknown" };
 }
 
-function toEvent(runId: RunId, { kind, event }: RunRequest): { readonly id: string; readonly event: Uint8Array } {
-  const requestId = event.requestId === "" ? randomUUID() : event.requestId;
+function toEvent(
+  { randomBytes }: CallersGround,
+  runId: RunId,
+  { kind, event }: RunRequest,
+): { readonly id: string; readonly event: Uint8Array } {
+  const requestId = event.requestId === "" ? toHex(randomBytes(16)) : event.requestId;
   const value = { ...event, requestId };
   const id = `${runId}/request/${requestId}`;
   const encode = (oneOf: NonNullable<Event["kind"]>): { id: string; event: Uint8Array } => ({

@@ -57,6 +57,8 @@ export interface ProcessorOptions {
   /** Messages between the head of a partition's log and its checkpoint from which on starts are refused. */
   readonly backlogMax: number;
   readonly now: () => number;
+  /** Unguessable bytes: run ids are made of them. */
+  readonly randomBytes: (count: number) => Uint8Array;
   readonly logger: Log;
   /** False: serves callers and owns nothing. */
   readonly ownsPartitions?: boolean;

@@ -1,4 +1,4 @@
-import { hash as digest, randomBytes, randomInt } from "node:crypto";
+import { hash as digest } from "node:crypto";
 import { Event } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { Limits, RunStarted } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { KeyRecord, Layouts } from "../../../proto/gen/sidestep/internal/v1/record.ts";
@@ -21,6 +21,8 @@ export interface StartGround {
   readonly keys: Keys;
   readonly limits: Limits;
   readonly now: () => number;
+  /** Unguessable bytes. */
+  readonly randomBytes: (count: number) => Uint8Array;
   /** Messages of the log that are not behind the checkpoint; undefined: not known. */
   readonly backlog: (partition: number) => number | undefined;
   readonly backlogMax: number;
@@ -45,7 +47,7 @@ export function toStart(ground: StartGround): (request: StartRequest, signal: Ab
     try {
       const started =
         prepared.key === ""
-          ? startNew(ground, prepared, randomInt(buckets), signal)
+          ? startNew(ground, prepared, randomBucket(ground), signal)
           : startKeyed(ground, prepared, signal);
       return await unlessAborted(
         signal,
@@ -218,7 +220,12 @@ export function isVoid(first: LogMessage): boolean {
   return kind?.$case !== "runStarted" || first.storedMs - kind.value.issuedAtMs > voidAfterMs;
 }
 
-function newRunId({ layouts }: StartGround, bucket: number, timeMs: number): RunId {
+function randomBucket({ randomBytes }: StartGround): number {
+  const [high = 0, low = 0] = randomBytes(2);
+  return (high * 256 + low) % buckets;
+}
+
+function newRunId({ layouts, randomBytes }: StartGround, bucket: number, timeMs: number): RunId {
   return toRunId(timeMs, currentLayout(layouts).generation, bucket, randomBytes(8));
 }
 
