@@ -1,22 +1,78 @@
-import { simulate } from "./simulate.ts";
+import { parseArgs } from "node:util";
+import { simulate as simulateModel } from "./model/simulate.ts";
+import { simulate as simulateStack } from "./stack/simulate.ts";
 
-// node test/sim/main.ts [first seed] [count]: prints a line for each seed that breaks a rule, and how to run it again; of a single seed that does, also what happened.
-const [first = 1, count = 3_000] = process.argv.slice(2).map(Number);
-const ends: Record<number, number> = {};
-let records = 0;
-let broken = 0;
-const startedMs = performance.now();
-for (let seed = first; seed < first + count; seed++) {
-  const simulated = simulate(seed);
-  records += simulated.records;
-  for (const end of simulated.ends) ends[end] = (ends[end] ?? 0) + 1;
-  if (simulated.violations.length === 0) continue;
-  broken += 1;
-  if (count === 1) console.log(simulated.story().join("\n"));
-  console.log(
-    `seed ${seed}: ${[...new Set(simulated.violations)].slice(0, 3).join(" | ")}\n  node test/sim/main.ts ${seed} 1`,
-  );
+// npm run sim -- --seed 4711          one seed again, and what happened in it
+// npm run sim -- --seeds 200000       that many seeds; --first: from which on; --tier model|stack|both
+// npm run sim -- --bugs               plants each bug, and says what finds it
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: "string" },
+    seeds: { type: "string", default: "3000" },
+    first: { type: "string", default: "1" },
+    tier: { type: "string", default: "both" },
+    bugs: { type: "boolean", default: false },
+    only: { type: "string" },
+  },
+});
+
+/** Of both tiers the whole stack takes every so many seeds: it is that much slower. */
+const stackEvery = 10;
+
+interface Result {
+  readonly violations: readonly string[];
+  readonly records: number;
+  readonly ends: readonly number[];
+  readonly story: () => readonly string[];
 }
-const seconds = (performance.now() - startedMs) / 1_000;
-console.log(JSON.stringify({ seeds: count, broken, records, ends, seconds: Number(seconds.toFixed(1)) }));
-process.exitCode = broken === 0 ? 0 : 1;
+
+const tiers = {
+  model: { every: 1, run: (seed: number): Promise<Result> => Promise.resolve(simulateModel(seed)) },
+  stack: {
+    every: values.tier === "stack" ? 1 : stackEvery,
+    run: (seed: number): Promise<Result> => simulateStack(seed, { tells: values.seed !== undefined }),
+  },
+} as const;
+type Tier = keyof typeof tiers;
+
+const chosen: readonly Tier[] =
+  values.tier === "both" ? ["model", "stack"] : [values.tier === "stack" ? "stack" : "model"];
+
+if (values.bugs) await import("./bugs/main.ts").then(({ runBugs }) => runBugs(values.only));
+else if (values.seed !== undefined) await runOne(Number(values.seed));
+else await runMany(Number(values.first), Number(values.seeds));
+
+/** The story of a seed. */
+async function runOne(seed: number): Promise<void> {
+  for (const tier of chosen) {
+    const result = await tiers[tier].run(seed);
+    console.log(`${tier} ${seed}\n${result.story().join("\n")}`);
+    for (const violation of new Set(result.violations)) console.log(`BROKEN ${violation}`);
+    if (result.violations.length > 0) process.exitCode = 1;
+  }
+}
+
+/** A line for each seed that breaks a rule, and how to run it again. */
+async function runMany(first: number, count: number): Promise<void> {
+  for (const tier of chosen) {
+    const { every, run } = tiers[tier];
+    const ends: Record<number, number> = {};
+    let [records, broken, seeds] = [0, 0, 0];
+    const startedMs = performance.now();
+    for (let seed = first; seed < first + count; seed += every) {
+      const result = await run(seed);
+      seeds++;
+      records += result.records;
+      for (const end of result.ends) ends[end] = (ends[end] ?? 0) + 1;
+      if (result.violations.length === 0) continue;
+      broken++;
+      process.exitCode = 1;
+      const told = [...new Set(result.violations)].slice(0, 3).join(" | ");
+      console.log(`${tier} seed ${seed}: ${told}\n  npm run sim -- --tier ${tier} --seed ${seed}`);
+    }
+    const seconds = (performance.now() - startedMs) / 1_000;
+    const perSecond = Math.round(seeds / seconds);
+    console.log(JSON.stringify({ tier, seeds, broken, records, ends, seconds: Number(seconds.toFixed(1)), perSecond }));
+  }
+}

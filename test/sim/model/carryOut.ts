@@ -1,8 +1,8 @@
-import type { Command } from "../../orchestrator/src/engine/command.ts";
-import type { AttemptId } from "../../proto/gen/sidestep/internal/v1/event.ts";
-import { attemptKey } from "../../proto/wire/attempt.ts";
-import type { Engine } from "./engine.ts";
-import { checkTask } from "./invariants.ts";
+import type { Command } from "../../../orchestrator/src/engine/command.ts";
+import type { AttemptId } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import { attemptKey } from "../../../proto/wire/attempt.ts";
+import type { Engine } from "../engine.ts";
+import { checkTask } from "../rules/run.ts";
 import type { SimLog } from "./log.ts";
 import type { SimQueue } from "./queue.ts";
 import type { SimTimers } from "./timers.ts";

@@ -1,4 +1,4 @@
-import type { Random } from "./random.ts";
+import type { Random } from "../random.ts";
 
 /** How bad the day is. Each fault is on in half the seeds, so that none hides another. */
 export interface Faults {

@@ -1,12 +1,13 @@
-import type { Event } from "../../proto/gen/sidestep/internal/v1/event.ts";
-import type { Outcome } from "../../proto/gen/sidestep/internal/v1/task.ts";
-import type { LogRecord } from "../../orchestrator/src/engine/record.ts";
+import type { Event } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import type { Outcome } from "../../../proto/gen/sidestep/internal/v1/task.ts";
+import type { LogRecord } from "../../../orchestrator/src/engine/record.ts";
+import type { StoredRecord } from "../story.ts";
 import { openDedupe } from "./world.ts";
 import type { World } from "./world.ts";
 
 /** The log of one partition: what is in it stays. */
 export interface SimLog {
-  readonly records: readonly SimRecord[];
+  readonly records: readonly StoredRecord[];
   appendEvent(
     runId: string,
     id: string,
@@ -17,16 +18,11 @@ export interface SimLog {
   onAppend(listener: () => void): void;
 }
 
-export interface SimRecord {
-  readonly runId: string;
-  readonly record: LogRecord;
-}
-
 /** The token of every attempt; who forges has another. */
 export const goodToken: Uint8Array = Uint8Array.of(1);
 
 export function openLog(world: World): SimLog {
-  const records: SimRecord[] = [];
+  const records: StoredRecord[] = [];
   const lastEvent = new Map<string, number>();
   const listeners: (() => void)[] = [];
   const isDouble = openDedupe(world);

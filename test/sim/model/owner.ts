@@ -1,10 +1,10 @@
-import type { Command } from "../../orchestrator/src/engine/command.ts";
-import type { LoadedPlan } from "../../orchestrator/src/engine/plan.ts";
-import type { RunState } from "../../orchestrator/src/engine/state.ts";
-import { attemptKey } from "../../proto/wire/attempt.ts";
+import type { Command } from "../../../orchestrator/src/engine/command.ts";
+import type { LoadedPlan } from "../../../orchestrator/src/engine/plan.ts";
+import type { RunState } from "../../../orchestrator/src/engine/state.ts";
+import { attemptKey } from "../../../proto/wire/attempt.ts";
 import { carryOut, commandName } from "./carryOut.ts";
 import type { Ground } from "./carryOut.ts";
-import { checkTurn } from "./invariants.ts";
+import { checkTurn } from "../rules/run.ts";
 import type { Question, Verdict } from "./sidecar.ts";
 import { ackWaitMs } from "./queue.ts";
 import { strikes } from "./world.ts";

@@ -1,4 +1,4 @@
-import type { PublishTask } from "../../orchestrator/src/engine/command.ts";
+import type { PublishTask } from "../../../orchestrator/src/engine/command.ts";
 import { openDedupe, strikes, wireMs } from "./world.ts";
 import type { World } from "./world.ts";
 

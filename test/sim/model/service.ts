@@ -1,23 +1,10 @@
-import type { Failure } from "../../proto/gen/sidestep/internal/v1/task.ts";
-import { makeFailure } from "../../orchestrator/src/engine/testing/records.ts";
-import type { PublishTask } from "../../orchestrator/src/engine/command.ts";
-import { attemptKey } from "../../proto/wire/attempt.ts";
+import type { Failure } from "../../../proto/gen/sidestep/internal/v1/task.ts";
+import { makeFailure } from "../../../orchestrator/src/engine/testing/records.ts";
+import type { PublishTask } from "../../../orchestrator/src/engine/command.ts";
+import { attemptKey } from "../../../proto/wire/attempt.ts";
+import type { Execution } from "../execution.ts";
 import { strikes } from "./world.ts";
 import type { World } from "./world.ts";
-
-/** One call that a service has begun: the truth, whatever anybody heard of it. */
-export interface Execution {
-  readonly runId: string;
-  /** Of its attempt. */
-  readonly id: string;
-  readonly step: string;
-  readonly phase: number;
-  readonly attempt: number;
-  readonly startedAt: number;
-  /** When its effect happened; undefined: it had none. */
-  effectAt: number | undefined;
-  readonly answer: string;
-}
 
 export interface CallAnswer {
   readonly kind: "ok" | "failed";

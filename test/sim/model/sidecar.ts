@@ -1,6 +1,6 @@
-import type { AttemptId } from "../../proto/gen/sidestep/internal/v1/event.ts";
-import type { Outcome } from "../../proto/gen/sidestep/internal/v1/task.ts";
-import { attemptKey } from "../../proto/wire/attempt.ts";
+import type { AttemptId } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import type { Outcome } from "../../../proto/gen/sidestep/internal/v1/task.ts";
+import { attemptKey } from "../../../proto/wire/attempt.ts";
 import { goodToken } from "./log.ts";
 import type { SimLog } from "./log.ts";
 import { ackWaitMs } from "./queue.ts";

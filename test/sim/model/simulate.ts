@@ -1,22 +1,22 @@
-import type { LoadedPlan } from "../../orchestrator/src/engine/plan.ts";
-import { makeFailure, makeStarted, outcomeAt } from "../../orchestrator/src/engine/testing/records.ts";
-import { toRunId } from "../../proto/wire/runId.ts";
+import type { LoadedPlan } from "../../../orchestrator/src/engine/plan.ts";
+import { makeFailure, makeStarted, outcomeAt } from "../../../orchestrator/src/engine/testing/records.ts";
+import { toRunId } from "../../../proto/wire/runId.ts";
 import type { Ground } from "./carryOut.ts";
 import { openClock } from "./clock.ts";
-import { engine as realEngine } from "./engine.ts";
-import type { Engine } from "./engine.ts";
+import { engine as realEngine } from "../engine.ts";
+import type { Engine } from "../engine.ts";
 import { toFaults } from "./faults.ts";
-import { checkClosed, checkRun, checkSame, refold } from "./invariants.ts";
+import { checkClosed, checkRun, checkSame, refold } from "../rules/run.ts";
 import { openLog } from "./log.ts";
 import { openOwnership } from "./owner.ts";
 import type { Lease } from "./owner.ts";
 import { openQueue } from "./queue.ts";
-import { toRandom } from "./random.ts";
-import { tellStory } from "./story.ts";
+import { toRandom } from "../random.ts";
+import { tellStory } from "../story.ts";
 import { openService } from "./service.ts";
 import { openSidecars } from "./sidecar.ts";
 import { openTimers } from "./timers.ts";
-import { toWorkflow } from "./workflow.ts";
+import { toWorkflow } from "../workflow.ts";
 import { strikes, wireMs } from "./world.ts";
 import type { BrokenRule, World } from "./world.ts";
 
@@ -46,7 +46,7 @@ export function simulate(
   const clock = openClock(startMs);
   const violations: string[] = [];
   const isFaulty = (): boolean => clock.now < startMs + faults.healsMs;
-  const world: World = { clock, random, faults, broken, violations, isFaulty };
+  const world: World = { clock, random, faults, broken, violations, isQuiet: faults.isQuiet, isFaulty };
   const log = openLog(world);
   const queue = openQueue(world);
   const timers = openTimers(world);
@@ -84,7 +84,7 @@ export function simulate(
 
   const ends: number[] = [];
   for (const [runId, plan] of plans) {
-    const run = refold(engine, plan, log, runId);
+    const run = refold(engine, plan, log.records, runId);
     const live = lease.owner?.states.get(runId);
     lease.owner?.catchUp();
     if (live !== undefined) checkSame(world, live, run);

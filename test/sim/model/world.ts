@@ -1,15 +1,15 @@
 import type { Clock } from "./clock.ts";
 import type { Faults } from "./faults.ts";
-import type { Random } from "./random.ts";
+import type { Random } from "../random.ts";
+import type { Judge } from "../rules/judge.ts";
 
 /** What all parts of a simulation share. */
-export interface World {
+export interface World extends Judge {
   readonly clock: Clock;
   readonly random: Random;
   readonly faults: Faults;
   /** Protocol rules that are switched off, to see that the invariants notice. */
   readonly broken: ReadonlySet<BrokenRule>;
-  readonly violations: string[];
   /** Faults still happen. */
   isFaulty(): boolean;
 }

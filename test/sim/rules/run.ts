@@ -1,33 +1,33 @@
 import { isDeepStrictEqual } from "node:util";
-import type { Turn } from "../../orchestrator/src/engine/advance.ts";
-import type { PublishTask } from "../../orchestrator/src/engine/command.ts";
-import type { LoadedPlan } from "../../orchestrator/src/engine/plan.ts";
-import type { LiveStep, RunState } from "../../orchestrator/src/engine/state.ts";
-import type { Transition } from "../../orchestrator/src/engine/transition.ts";
-import { AttemptId_Phase as Phase } from "../../proto/gen/sidestep/internal/v1/event.ts";
-import { Run_State } from "../../proto/gen/sidestep/v1/run.ts";
-import type { Engine } from "./engine.ts";
-import type { SimLog } from "./log.ts";
-import type { Execution } from "./service.ts";
-import type { World } from "./world.ts";
+import type { Turn } from "../../../orchestrator/src/engine/advance.ts";
+import type { PublishTask } from "../../../orchestrator/src/engine/command.ts";
+import type { LoadedPlan } from "../../../orchestrator/src/engine/plan.ts";
+import type { LiveStep, RunState } from "../../../orchestrator/src/engine/state.ts";
+import type { Transition } from "../../../orchestrator/src/engine/transition.ts";
+import { AttemptId_Phase as Phase } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import { Run_State } from "../../../proto/gen/sidestep/v1/run.ts";
+import type { Engine } from "../engine.ts";
+import type { Execution } from "../execution.ts";
+import type { StoredRecord } from "../story.ts";
+import type { Judge } from "./judge.ts";
 
 /** After each turn: an ignored record asks for nothing new, and an ended run for nothing but the end of its timers. */
-export function checkTurn(world: World, state: RunState, turn: Turn, wasEnded: boolean): void {
+export function checkTurn(judge: Judge, state: RunState, turn: Turn, wasEnded: boolean): void {
   if (turn.ignored && turn.commands.some(({ kind }) => kind !== "endRun"))
-    world.violations.push("an ignored record asked for something");
-  if (turn.ignored && turn.transitions.length > 0) world.violations.push("an ignored record moved something");
-  if (wasEnded && turn.commands.length > 0) world.violations.push("an ended run asked for something");
+    judge.violations.push("an ignored record asked for something");
+  if (turn.ignored && turn.transitions.length > 0) judge.violations.push("an ignored record moved something");
+  if (wasEnded && turn.commands.length > 0) judge.violations.push("an ended run asked for something");
   if (state.ended !== undefined && turn.commands.some(({ kind }) => kind !== "cancelTimer"))
-    world.violations.push("the end asked for more than to cancel timers");
-  if (state.worklist.length > 0) world.violations.push("a turn left work behind");
+    judge.violations.push("the end asked for more than to cancel timers");
+  if (state.worklist.length > 0) judge.violations.push("a turn left work behind");
 }
 
 /** PROTOCOL §12.6: equal ids have equal bytes. */
-export function checkTask(world: World, published: Map<string, string>, id: string, task: PublishTask): void {
+export function checkTask(judge: Judge, published: Map<string, string>, id: string, task: PublishTask): void {
   const bytes = [task.method, new TextDecoder().decode(task.request), task.timeoutMs, task.claim].join("|");
   const before = published.get(id);
   published.set(id, bytes);
-  if (before !== undefined && before !== bytes) world.violations.push(`6: two tasks of the id ${id}`);
+  if (before !== undefined && before !== bytes) judge.violations.push(`6: two tasks of the id ${id}`);
 }
 
 /** A run as its log adds up, folded by one who has never seen it. */
@@ -40,11 +40,11 @@ export interface Refolded {
 }
 
 /** Folds a run's log from its start. */
-export function refold(engine: Engine, plan: LoadedPlan, log: SimLog, runId: string): Refolded {
+export function refold(engine: Engine, plan: LoadedPlan, records: readonly StoredRecord[], runId: string): Refolded {
   const state = engine.newRun(runId);
   const transitions: Transition[] = [];
   const commands: Turn["commands"][number][] = [];
-  for (const entry of log.records) {
+  for (const entry of records) {
     if (entry.runId !== runId) continue;
     const turn = engine.advance(plan, state, entry.record);
     transitions.push(...turn.transitions);
@@ -54,15 +54,15 @@ export function refold(engine: Engine, plan: LoadedPlan, log: SimLog, runId: str
 }
 
 /** PROTOCOL §12.4: live state = refold. */
-export function checkSame(world: World, live: RunState, again: Refolded): void {
+export function checkSame(judge: Judge, live: RunState, again: Refolded): void {
   if (!isDeepStrictEqual(live, again.state))
-    world.violations.push(`4: the live state of ${again.runId} is not what its log adds up to`);
+    judge.violations.push(`4: the live state of ${again.runId} is not what its log adds up to`);
 }
 
 /** What must hold of a run once all is quiet. */
-export function checkRun(world: World, run: Refolded, executions: readonly Execution[]): void {
+export function checkRun(judge: Judge, run: Refolded, executions: readonly Execution[]): void {
   const { state, runId } = run;
-  const tell = (rule: string): void => void world.violations.push(`${rule} (${runId})`);
+  const tell = (rule: string): void => void judge.violations.push(`${rule} (${runId})`);
   if (state.ended === undefined) {
     tell(`1: the run does not end: ${state.phase}`);
     return;
@@ -73,7 +73,7 @@ export function checkRun(world: World, run: Refolded, executions: readonly Execu
   checkUndone(run, forward, tell);
   checkAttempts(run, tell);
   checkIncidents(run, tell);
-  if (world.faults.isQuiet) {
+  if (judge.isQuiet) {
     const attempts = new Set(own.map((it) => `${it.step}/${it.phase}/${it.attempt}`));
     if (attempts.size !== own.length) tell("3: without faults an attempt was made twice");
   }
@@ -87,12 +87,12 @@ export function checkRun(world: World, run: Refolded, executions: readonly Execu
 
 /** PROTOCOL §12.2: nobody begins a call whose attempt has been closed, apart from what was on its way. */
 export function checkClosed(
-  world: World,
+  judge: Judge,
   executions: readonly Execution[],
   closedAt: ReadonlyMap<string, number>,
 ): void {
   for (const { id, startedAt } of executions) {
-    if (startedAt > (closedAt.get(id) ?? Infinity) + 2_000) world.violations.push(`2: ${id} began after it was closed`);
+    if (startedAt > (closedAt.get(id) ?? Infinity) + 2_000) judge.violations.push(`2: ${id} began after it was closed`);
   }
 }
 

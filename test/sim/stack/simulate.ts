@@ -1,0 +1,189 @@
+import { hash } from "node:crypto";
+import { createRegistry } from "@bufbuild/protobuf";
+import { StringValueSchema } from "@bufbuild/protobuf/wkt";
+import { toCredentials } from "../../../orchestrator/src/processor/credentials.ts";
+import { toFact } from "../../../orchestrator/src/processor/fact.ts";
+import { toLoadedPlan } from "../../../orchestrator/src/engine/plan.ts";
+import type { LoadedPlan } from "../../../orchestrator/src/engine/plan.ts";
+import { loadTestExpression } from "../../../orchestrator/src/engine/testing/expression.ts";
+import { makeStoredPlan } from "../../../orchestrator/src/engine/testing/plan.ts";
+import { toRandom } from "../random.ts";
+import type { Random } from "../random.ts";
+import { tellStory } from "../story.ts";
+import type { StoredRecord } from "../story.ts";
+import { toWorkflow } from "../workflow.ts";
+import { openBucket } from "./buckets.ts";
+import { openCallers } from "./callers.ts";
+import type { Callers } from "./callers.ts";
+import { openChaos, openOperators } from "./chaos.ts";
+import { openCrew } from "./crew.ts";
+import type { Crew } from "./crew.ts";
+import { toFaults } from "./faults.ts";
+import { installGlobals } from "./globals.ts";
+import { judge } from "./judge.ts";
+import { callName } from "./orchestrator.ts";
+import { openNetwork } from "./network.ts";
+import { openCore } from "./questions.ts";
+import { openProgress } from "./progress.ts";
+import type { Progress } from "./progress.ts";
+import { openQueue } from "./queue.ts";
+import { openScheduler } from "./scheduler.ts";
+import { openService } from "./service.ts";
+import type { Stage } from "./stage.ts";
+import { openStream } from "./stream.ts";
+import { openTimerStream } from "./timers.ts";
+import type { World } from "./world.ts";
+
+/** What one seed came to. */
+export interface Simulated {
+  readonly seed: number;
+  readonly violations: readonly string[];
+  readonly records: number;
+  /** End states of its runs, by number. */
+  readonly ends: readonly number[];
+  readonly virtualMs: number;
+  /** Steps of all processes. */
+  readonly steps: number;
+  /** Of everything in the logs and everything that services did. */
+  readonly digest: string;
+  readonly story: () => readonly string[];
+}
+
+const startMs = 1_000_000;
+const endMs = startMs + 2 * 3_600_000;
+
+/** The whole stack on a random bad day; the seed decides everything. */
+export async function simulate(seed: number, options: { readonly tells?: boolean } = {}): Promise<Simulated> {
+  const random = toRandom(seed);
+  const faults = toFaults(random);
+  const scheduler = openScheduler(startMs);
+  using _ = installGlobals(scheduler, random);
+  const lines: string[] = [];
+  const isFaulty = (): boolean => scheduler.nowMs < startMs + faults.healsMs;
+  const tell = (line: () => string): void => {
+    if (options.tells === true) lines.push(`${((scheduler.nowMs - startMs) / 1_000).toFixed(3)}s ${line()}`);
+  };
+  const world: World = { scheduler, random, faults, violations: [], isQuiet: faults.isQuiet, isFaulty, tell };
+  const stage = toStage(world);
+  const crew = openCrew(stage);
+  const callers = openCallers(stage, () => crew.pick());
+  openChaos(stage, crew);
+  openOperators(stage, callers);
+  begin(stage, callers);
+  await runUntilQuiet(stage, crew, callers);
+
+  const records = recordsOf(stage);
+  const ends = judge(stage, callers, records);
+  return {
+    seed,
+    violations: world.violations,
+    records: records.length,
+    ends,
+    virtualMs: scheduler.nowMs - startMs,
+    steps: scheduler.steps,
+    digest: digestOf(stage),
+    story: () =>
+      [...lines, ...tellStory(records, stage.service.executions, startMs)].toSorted(
+        (a, b) => Number.parseFloat(a) - Number.parseFloat(b),
+      ),
+  };
+}
+
+function toStage(world: World): Stage {
+  const { random } = world;
+  const network = openNetwork(world);
+  const logs = Array.from({ length: random.int(1, 3) }, () => openStream(world));
+  const logOf = (partition: number): (typeof logs)[number] => {
+    const log = logs[partition];
+    if (log === undefined) throw new Error(`there is no partition ${partition}`);
+    return log;
+  };
+  const credentials = toCredentials([Uint8Array.from({ length: 32 }, (_, n) => n)]);
+  const attempts = new Map<string, string>();
+  const service = openService(world, (request) => attempts.get(callName(request.headers)) ?? "");
+  return {
+    world,
+    network,
+    logs,
+    logOf,
+    queue: openQueue(world, network),
+    timers: openTimerStream(world),
+    leases: openBucket(),
+    keys: openBucket(),
+    core: openCore(),
+    service,
+    layouts: { layout: [{ generation: 0, partitions: logs.length }] },
+    credentials,
+    plans: Array.from({ length: random.int(1, 3) }, () => toPlan(random, world.faults.endless)),
+    states: new Map(),
+    tasks: new Map(),
+    attempts,
+    closedAt: new Map(),
+    counts: { setAside: 0, garbageTasks: 0, callers: 0 },
+  };
+}
+
+const registry = createRegistry(StringValueSchema);
+
+function toPlan(random: Random, endless: boolean): LoadedPlan {
+  const stored = { ...makeStoredPlan(toWorkflow(random, endless)), requestType: "google.protobuf.StringValue" };
+  return toLoadedPlan(stored, registry, loadTestExpression);
+}
+
+function begin(stage: Stage, callers: Callers): void {
+  const { scheduler, random, faults } = stage.world;
+  for (let n = random.int(1, 4); n > 0; n--) {
+    const number = random.int(0, stage.plans.length - 1);
+    const plan = stage.plans[number];
+    if (plan === undefined) continue;
+    const key = random.chance(0.5) ? "" : `key ${n}`;
+    const inMs = random.chance(0.6) ? random.int(0, 500) : random.int(0, faults.healsMs);
+    const callersOfIt = key !== "" && !faults.isQuiet && random.chance(0.3) ? 2 : 1;
+    for (let c = 0; c < callersOfIt; c++)
+      scheduler.after(undefined, inMs + c * random.int(0, 2_000), () => callers.begin(plan, number, key));
+    stage.counts.callers += callersOfIt;
+  }
+}
+
+async function runUntilQuiet(stage: Stage, crew: Crew, callers: Callers): Promise<void> {
+  const { scheduler } = stage.world;
+  const progress = openProgress(stage);
+  let isDone = false;
+  const look = (): void => {
+    isDone = stage.logs.some(({ messages }) => messages.length > 20_000) || isQuiet(stage, crew, callers, progress);
+    scheduler.after(undefined, 500, look);
+  };
+  look();
+  await scheduler.run(endMs, () => isDone);
+}
+
+/** All has ended and been told, nothing is left in the queue or the timers, and nobody stands still. */
+function isQuiet(stage: Stage, crew: Crew, callers: Callers, progress: Progress): boolean {
+  const { world, queue, timers } = stage;
+  if (world.isFaulty() || crew.isStopped() || callers.pending.size > 0) return false;
+  if (callers.all.length < stage.counts.callers) return false;
+  if (callers.all.some(({ ended, isLost }) => ended === undefined && !isLost)) return false;
+  if (timers.armed.size > 0 || queue.tasks.length > 0) return false;
+  return progress.open() === 0 && progress.isCheckpointed();
+}
+
+function recordsOf(stage: Stage): readonly StoredRecord[] {
+  const { logs, credentials } = stage;
+  return logs.flatMap(({ messages }) =>
+    messages.flatMap((message) => {
+      const fact = toFact(message, credentials);
+      return fact.kind === "record" ? [{ runId: fact.runId, record: fact.record }] : [];
+    }),
+  );
+}
+
+function digestOf({ logs, service, world }: Stage): string {
+  const parts = logs.flatMap(({ messages }) =>
+    messages.map(
+      ({ sequence, storedMs, subject, data }) => `${sequence} ${storedMs} ${subject} ${hash("sha256", data, "hex")}`,
+    ),
+  );
+  const calls = service.executions.map((it) => JSON.stringify(it));
+  const text = [...parts, ...calls, world.scheduler.nowMs, world.scheduler.steps, ...world.violations].join("\n");
+  return hash("sha256", text, "hex");
+}
