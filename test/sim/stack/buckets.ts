@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
-import type { Keys, Leases } from "../../../orchestrator/src/processor/ports.ts";
-import { KeyRecord, Lease } from "../../../proto/gen/sidestep/internal/v1/record.ts";
+import type { HoldRecord, Keys, Leases } from "../../../orchestrator/src/processor/ports.ts";
+import { Holds, KeyRecord, Lease } from "../../../proto/gen/sidestep/internal/v1/record.ts";
 import { growingPause, pause } from "../../../runtime/src/pause.ts";
 import type { Link, Network, Place } from "./network.ts";
 import type { World } from "./world.ts";
@@ -100,5 +100,17 @@ export function toKeys(world: World, network: Network, link: Link, bucket: Bucke
       }
       return { kind: "abandoned" };
     },
+  };
+}
+
+/** Whose calls are held back. */
+export function toHolds(world: World, network: Network, link: Link, bucket: Bucket): HoldRecord {
+  return {
+    read: async () => {
+      const found = await read(network, link, "keys", bucket, "holds");
+      return { holds: Holds.decode(found?.value ?? new Uint8Array()), revision: found?.revision ?? 0 };
+    },
+    write: (holds, revision) =>
+      swap(world, network, link, "keys", { bucket, key: "holds", value: Holds.encode(holds).finish(), revision }),
   };
 }

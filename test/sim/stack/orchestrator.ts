@@ -2,13 +2,14 @@ import { openProcessor } from "../../../orchestrator/src/processor/processor.ts"
 import type { Ports, Processor } from "../../../orchestrator/src/processor/processor.ts";
 import type { Bounds } from "../../../orchestrator/src/processor/ownership.ts";
 import type { Plans, TurnObserver } from "../../../orchestrator/src/processor/ports.ts";
+import { noLimits } from "../../../orchestrator/src/engine/testing/records.ts";
 import type { Log } from "../../../runtime/src/log.ts";
 import { Task } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import { attemptKey } from "../../../proto/wire/attempt.ts";
 import { attemptHeader, idempotencyKeyHeader } from "../../../proto/wire/headers.ts";
 import { toHex } from "../../../proto/wire/runId.ts";
 import { checkTurn } from "../rules/run.ts";
-import { toKeys, toLeases } from "./buckets.ts";
+import { toHolds, toKeys, toLeases } from "./buckets.ts";
 import { toPartitionLog } from "./log.ts";
 import type { Link } from "./network.ts";
 import { toBeats, toControl, toQuestions } from "./questions.ts";
@@ -44,7 +45,7 @@ export function openOrchestrator(stage: Stage, name: string): SimOrchestrator {
       plans: toPlans(stage, link),
       credentials: stage.credentials,
       observer: toObserver(stage),
-      limits: { payloadBytesMax: 262_144, evaluationStepsMax: 100_000, pendingStepsMax: 1_000 },
+      limits: { ...noLimits, payloadBytesMax: 262_144, evaluationStepsMax: 100_000, pendingStepsMax: 1_000 },
       backlogMax: 50_000,
       now: () => scheduler.nowMs + clockErrorMs,
       randomBytes: (count) => Uint8Array.from({ length: count }, () => random.int(0, 255)),
@@ -95,6 +96,7 @@ function toPorts(stage: Stage, link: Link): Ports {
     beats: toBeats(network, link, stage.core),
     members: { announce: () => Promise.resolve(), withdraw: () => Promise.resolve() },
     keys: toKeys(world, network, link, stage.keys),
+    holds: toHolds(world, network, link, stage.holds),
     questions: toQuestions(world, network, link, stage.core),
     isConnected: () => link.isConnected,
   };

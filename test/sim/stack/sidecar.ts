@@ -60,6 +60,7 @@ class Pulling {
         report: (task, outcome) => this.#report(task, outcome),
         now: () => this.#now(),
         logNow: () => this.#now() + this.#offset.aheadMs,
+        secret: () => Promise.resolve(undefined),
         pause: (ms) => pause(ms),
         connectedAtMs: () => link.connectedAtMs + this.#clockErrorMs + this.#offset.aheadMs + clockMarginMs,
         observer: {

@@ -110,6 +110,7 @@ function toStage(world: World): Stage {
     timers: openTimerStream(world),
     leases: openBucket(),
     keys: openBucket(),
+    holds: openBucket(),
     core: openCore(),
     service,
     layouts: { layout: [{ generation: 0, partitions: logs.length }] },

@@ -21,6 +21,7 @@ export interface Stage {
   readonly timers: TimerStream;
   readonly leases: Bucket;
   readonly keys: Bucket;
+  readonly holds: Bucket;
   readonly core: Core;
   readonly service: Service;
   readonly layouts: Layouts;
