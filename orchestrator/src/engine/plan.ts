@@ -27,6 +27,33 @@ export interface LoadedPlan {
   readonly key: PlannedExpression | undefined;
   readonly output: PlannedExpression | undefined;
   readonly attributes: readonly { readonly name: string; readonly value: PlannedExpression }[];
+  readonly signals: readonly SignalPlan[];
+  readonly queries: readonly QueryPlan[];
+}
+
+/** A signal that runs take. */
+export interface SignalPlan {
+  readonly name: string;
+  /** Full name of its message. */
+  readonly type: string;
+  /** Full name of the rpc that delivers it; empty: none. */
+  readonly method: string;
+  /** Over the rpc's request: key of the run; undefined: no rpc delivers it. */
+  readonly key: PlannedExpression | undefined;
+  /** Over the rpc's request: the request that starts the run when there is none. */
+  readonly start: PlannedExpression | undefined;
+}
+
+/** A question about a run. */
+export interface QueryPlan {
+  /** Full name of its rpc. */
+  readonly method: string;
+  readonly requestType: string;
+  readonly responseType: string;
+  /** Over the rpc's request: key of the run. */
+  readonly key: PlannedExpression;
+  /** Over the run's variables and `query`, the rpc's request. */
+  readonly output: PlannedExpression;
 }
 
 /** An expression and where it stands in the definition, for messages. */
@@ -145,6 +172,20 @@ export function toLoadedPlan(
     key: toExpression(loader, plan.key),
     output: toExpression(loader, plan.output),
     attributes: plan.attributes.map(({ name, value }) => ({ name, value: toRequired(loader, value, name) })),
+    signals: plan.signals.map(({ name, type, method, key, start }) => ({
+      name,
+      type,
+      method,
+      key: toExpression(loader, key),
+      start: toExpression(loader, start),
+    })),
+    queries: plan.queries.map(({ method, requestType, responseType, key, output }) => ({
+      method,
+      requestType,
+      responseType,
+      key: toRequired(loader, key, method),
+      output: toRequired(loader, output, method),
+    })),
   };
 }
 

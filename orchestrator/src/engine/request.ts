@@ -8,6 +8,18 @@ export type CanonicalRequest =
   | { readonly kind: "ok"; readonly bytes: Uint8Array }
   | { readonly kind: "failed"; readonly message: string };
 
+/** Why bytes are no message of a type that the plan knows; undefined: they are one. */
+export function misfitOf({ registry }: LoadedPlan, type: string, bytes: Uint8Array): string | undefined {
+  const found = registry.getMessage(type);
+  if (found === undefined) return `the plan does not know the type ${type}`;
+  try {
+    fromBinary(found, bytes);
+    return undefined;
+  } catch (error) {
+    return `the bytes are not a ${type}: ${error instanceof Error ? error.message : String(error)}`;
+  }
+}
+
 /** Fields in number order, maps sorted by key, unknown fields kept. Fails when the bytes are not of the workflow's request type. */
 export function canonicalRequest({ plan, registry }: LoadedPlan, request: Uint8Array): CanonicalRequest {
   const type = registry.getMessage(plan.requestType);
