@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { buildContract, compileRight } from "../../orchestrator/src/compile/testing.ts";
 import type { MadeWorkflow } from "../../orchestrator/src/compile/testing.ts";
 import { advance } from "../../orchestrator/src/engine/advance.ts";
-import { loadPlan } from "../../orchestrator/src/engine/plan.ts";
+import { loadPlan } from "../../orchestrator/src/engine/loadPlan.ts";
 import { newRun } from "../../orchestrator/src/engine/state.ts";
 import { epochMs } from "../../orchestrator/src/engine/testing/expression.ts";
 import { eventAt, makeStarted, testRunId } from "../../orchestrator/src/engine/testing/records.ts";

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { advance } from "../../orchestrator/src/engine/advance.ts";
 import { describeRun } from "../../orchestrator/src/engine/describe.ts";
-import { loadPlan } from "../../orchestrator/src/engine/plan.ts";
+import { loadPlan } from "../../orchestrator/src/engine/loadPlan.ts";
 import type { LogRecord } from "../../orchestrator/src/engine/record.ts";
 import { newRun } from "../../orchestrator/src/engine/state.ts";
 import { Event } from "../../proto/gen/sidestep/internal/v1/event.ts";

@@ -8,7 +8,7 @@ import { advance } from "../../orchestrator/src/engine/advance.ts";
 import type { PublishTask } from "../../orchestrator/src/engine/command.ts";
 import { describeRun } from "../../orchestrator/src/engine/describe.ts";
 import { evaluateKey } from "../../orchestrator/src/engine/key.ts";
-import { loadPlan } from "../../orchestrator/src/engine/plan.ts";
+import { loadPlan } from "../../orchestrator/src/engine/loadPlan.ts";
 import type { LogRecord } from "../../orchestrator/src/engine/record.ts";
 import { canonicalRequest } from "../../orchestrator/src/engine/request.ts";
 import { newRun } from "../../orchestrator/src/engine/state.ts";

@@ -7,7 +7,7 @@ import { compileImage } from "../../orchestrator/src/compile/compileImage.ts";
 import { buildModules } from "../../orchestrator/src/compile/testing.ts";
 import { advance } from "../../orchestrator/src/engine/advance.ts";
 import type { PublishTask } from "../../orchestrator/src/engine/command.ts";
-import { loadPlan } from "../../orchestrator/src/engine/plan.ts";
+import { loadPlan } from "../../orchestrator/src/engine/loadPlan.ts";
 import type { LogRecord } from "../../orchestrator/src/engine/record.ts";
 import { newRun } from "../../orchestrator/src/engine/state.ts";
 import {

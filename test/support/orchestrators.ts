@@ -23,7 +23,7 @@ import { connectTo, silent } from "./connectTo.ts";
 import { askJetStream } from "../../orchestrator/src/nats/jetstream.ts";
 import { attach } from "../../orchestrator/src/nats/attach.ts";
 import { ensureTaskConsumer } from "../../orchestrator/src/nats/topology.ts";
-import { toLoadedPlan } from "../../orchestrator/src/engine/plan.ts";
+import { toLoadedPlan } from "../../orchestrator/src/engine/loadPlan.ts";
 import type { LoadedPlan } from "../../orchestrator/src/engine/plan.ts";
 import { toCredentials } from "../../orchestrator/src/processor/credentials.ts";
 import type { StartRequest } from "../../orchestrator/src/processor/front.ts";

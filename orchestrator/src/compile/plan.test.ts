@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { Plan, Plan_Order } from "../../../proto/gen/sidestep/internal/v1/plan.ts";
 import type { Call } from "../../../proto/gen/sidestep/internal/v1/plan.ts";
 import { Saga_Order, Status_Code } from "../../../proto/gen/sidestep/v1/workflow.ts";
-import { loadPlan } from "../engine/plan.ts";
+import { loadPlan } from "../engine/loadPlan.ts";
 import { compileImage } from "./compileImage.ts";
 import { buildContract, buildModules, compileRight, output, pause, reserve } from "./testing.ts";
 import type { MadeWorkflow } from "./testing.ts";

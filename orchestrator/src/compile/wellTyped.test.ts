@@ -18,7 +18,7 @@ import type { LogRecord } from "../engine/record.ts";
 import { newRun } from "../engine/state.ts";
 import { eventAt, makeFailure, makeStarted, outcomeAt, testRunId } from "../engine/testing/records.ts";
 import { toKeptList } from "../engine/keptList.ts";
-import { loadPlan } from "../engine/plan.ts";
+import { loadPlan } from "../engine/loadPlan.ts";
 import type { BlockPlan, CallPlan, LoadedPlan, PlannedExpression, StepPlan } from "../engine/plan.ts";
 import { buildContract, compileRight } from "./testing.ts";
 import { randomOf } from "./testing/random.ts";

@@ -10,7 +10,7 @@ import { errorText } from "../../../runtime/src/log.ts";
 import type { Log } from "../../../runtime/src/log.ts";
 import type { CompiledWorkflow } from "../compile/compileImage.ts";
 import { compileImage } from "../compile/compileImage.ts";
-import { loadPlan } from "../engine/plan.ts";
+import { loadPlan } from "../engine/loadPlan.ts";
 import type { LoadedPlan } from "../engine/plan.ts";
 import { contractOf, parseImage } from "./contract.ts";
 import { DefinitionStoreError } from "./definitionStore.ts";

@@ -3,7 +3,7 @@ import { createRegistry } from "@bufbuild/protobuf";
 import { StringValueSchema } from "@bufbuild/protobuf/wkt";
 import { toCredentials } from "../../../orchestrator/src/processor/credentials.ts";
 import { toFact } from "../../../orchestrator/src/processor/fact.ts";
-import { toLoadedPlan } from "../../../orchestrator/src/engine/plan.ts";
+import { toLoadedPlan } from "../../../orchestrator/src/engine/loadPlan.ts";
 import type { LoadedPlan } from "../../../orchestrator/src/engine/plan.ts";
 import { loadTestExpression } from "../../../orchestrator/src/engine/testing/expression.ts";
 import { makeStoredPlan } from "../../../orchestrator/src/engine/testing/plan.ts";

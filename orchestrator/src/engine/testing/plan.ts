@@ -7,7 +7,7 @@ import {
 import type { Block, Call, Plan, Step } from "../../../../proto/gen/sidestep/internal/v1/plan.ts";
 import { code } from "../../../../proto/wire/status.ts";
 import type { CodeName } from "../../../../proto/wire/status.ts";
-import { toLoadedPlan } from "../plan.ts";
+import { toLoadedPlan } from "../loadPlan.ts";
 import type { LoadedPlan } from "../plan.ts";
 import { loadTestExpression, makeExpression } from "./expression.ts";
 
