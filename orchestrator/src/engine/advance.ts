@@ -14,11 +14,13 @@ export interface Turn {
   readonly commands: readonly Command[];
   /** The record came late, twice, too early or without a valid token, and changed nothing. */
   readonly ignored: boolean;
+  /** Why a caller's request changed nothing, where there is more to say: a reason of google.rpc.ErrorInfo; empty otherwise. */
+  readonly refusal: string;
   /** What became of the run, in order. */
   readonly transitions: readonly Transition[];
 }
 
-const nothing: Turn = { commands: [], ignored: true, transitions: [] };
+const nothing: Turn = { commands: [], ignored: true, refusal: "", transitions: [] };
 
 /**
  * One turn of the engine: folds the record into the state, which is changed in place, and decides. A record that has been folded before
@@ -29,10 +31,18 @@ export function advance(plan: LoadedPlan, state: RunState, record: LogRecord): T
   state.lastSequence = record.sequence;
   if (record.fact.kind === "event") state.lastEvent = record.sequence;
   if (record.storedMs > state.nowMs) state.nowMs = record.storedMs;
-  const draft: Draft = { plan, state, sequence: record.sequence, commands: [], withdrawn: undefined, transitions: [] };
+  const draft: Draft = {
+    plan,
+    state,
+    sequence: record.sequence,
+    commands: [],
+    withdrawn: undefined,
+    refusal: "",
+    transitions: [],
+  };
   const changed = fold(draft, record);
   decide(draft);
-  return { commands: wanted(draft), ignored: !changed, transitions: draft.transitions };
+  return { commands: wanted(draft), ignored: !changed, refusal: draft.refusal, transitions: draft.transitions };
 }
 
 function wanted({ commands, withdrawn }: Draft): readonly Command[] {

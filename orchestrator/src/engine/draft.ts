@@ -12,6 +12,8 @@ export interface Draft {
   readonly commands: Command[];
   /** Commands of this turn that the turn itself has made needless: nobody will ever see them. */
   withdrawn: Set<Command> | undefined;
+  /** Why the record, a caller's request, changes nothing; empty: it does, or there is no more to say. */
+  refusal: string;
   readonly transitions: Transition[];
 }
 

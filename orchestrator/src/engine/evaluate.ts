@@ -50,7 +50,8 @@ function toEvaluation<T>(place: Place, planned: PlannedExpression, found: Evalua
   };
 }
 
-function budgetOf({ state }: Place): number {
+/** Comprehension steps that an evaluation may take. */
+export function budgetOf({ state }: Place): number {
   const max = state.started?.limits?.evaluationStepsMax ?? 0;
   return max === 0 ? defaultBudget : max;
 }

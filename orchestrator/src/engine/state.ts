@@ -9,6 +9,7 @@ import type { Incident_Reason } from "../../../proto/gen/sidestep/v1/run.ts";
 import type { ArmTimer, CancelTimer, CloseAttempt, EndRun, PublishTask } from "./command.ts";
 import type { KeptValue } from "./expression/result.ts";
 import type { BlockPlan, CallPlan, StepPlan } from "./plan.ts";
+import type { Yields } from "./yields.ts";
 
 /**
  * What a run's log adds up to. Changed in place by the engine, which has one owner, the run's mailbox; everybody else reads. Nothing in it
@@ -65,6 +66,8 @@ export interface RunState {
   readonly incidents: Set<LiveStep>;
   /** Ids of the requests that have left incidents, oldest first; bounded. The same request again leaves no other. */
   readonly requests: Set<string>;
+  /** What `yield` steps have built; bounded by the run's limits. */
+  readonly yields: Yields;
   /** Calls and waits that are open; bounded by the run's limits. */
   pendingSteps: number;
 
@@ -307,6 +310,7 @@ export function newRun(runId: string): RunState {
     overdueTimer: undefined,
     incidents: new Set(),
     requests: new Set(),
+    yields: { first: 0, messages: [] },
     pendingSteps: 0,
     worklist: [],
   };

@@ -5,7 +5,7 @@ import { ErrorInfo, RetryInfo, RpcStatus } from "../../../proto/gen/sidestep/int
 import { errorDomain, statusDetailsTrailer } from "../../../proto/wire/headers.ts";
 import { code } from "../../../proto/wire/status.ts";
 import { DefinitionStoreError } from "../processor/definitionStore.ts";
-import type { Refusal, Unknown } from "../processor/front.ts";
+import type { Exhausted, Refusal, Unavailable, Unknown } from "../processor/front.ts";
 
 /** An answer that is not OK, before it is put on the wire. `reason` stands in docs/errors.md. */
 export interface Failure {
@@ -120,11 +120,8 @@ export function workflowNotFound(workflow: string): Failure {
   };
 }
 
-/** What can't be answered: the run is unknown, or its log can't be reached. */
-export function absenceFailure(
-  runId: string,
-  absence: Unknown | Extract<Refusal, { readonly kind: "unavailable" }>,
-): Failure {
+/** What can't be answered: the run is unknown, its log can't be reached, or too much waits there. */
+export function absenceFailure(runId: string, absence: Unknown | Unavailable | Exhausted): Failure {
   return absence.kind === "unknown" ? runNotFound(runId) : refusalFailure(absence);
 }
 

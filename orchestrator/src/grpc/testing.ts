@@ -1,10 +1,16 @@
+import { createRegistry } from "@bufbuild/protobuf";
+import { EmptySchema, StringValueSchema } from "@bufbuild/protobuf/wkt";
+import { Plan } from "../../../proto/gen/sidestep/internal/v1/plan.ts";
 import type { RunEnded, TraceStart } from "../../../proto/gen/sidestep/internal/v1/event.ts";
-import type { DefinitionEntry } from "../../../proto/gen/sidestep/internal/v1/record.ts";
+import type { DefinitionEntry, Hold } from "../../../proto/gen/sidestep/internal/v1/record.ts";
 import { Run } from "../../../proto/gen/sidestep/v1/run.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
 import { silentLog } from "../../../runtime/src/log.ts";
 import type { Definitions } from "../processor/definitions.ts";
-import type { Front, RunRequest, StartRequest, StartResult } from "../processor/front.ts";
+import { toLoadedPlan } from "../engine/loadPlan.ts";
+import type { LoadedPlan } from "../engine/plan.ts";
+import { loadTestExpression } from "../engine/testing/expression.ts";
+import type { Front, QueryAnswer, Requested, RunRequest, StartRequest, StartResult } from "../processor/front.ts";
 import { openFrontServer } from "./server.ts";
 import type { FrontServer, FrontServerOptions } from "./server.ts";
 
@@ -16,6 +22,13 @@ export interface FakeFront extends Front {
   readonly requests: RunRequest[];
   startResult: (request: StartRequest, signal: AbortSignal) => StartResult | Promise<StartResult>;
   run: Partial<Run> | undefined;
+  /** Of the run, and of what is active. */
+  plan: LoadedPlan;
+  /** What becomes of each request. */
+  requested: Requested;
+  queryAnswer: QueryAnswer;
+  yielding: (from: number, signal: AbortSignal) => ReturnType<Front["follow"]>;
+  held: readonly Hold[];
   /** Ends the run for those that wait and will wait. */
   end(ended: Partial<RunEnded>): void;
   /** Resolves when somebody waits. */
@@ -30,6 +43,11 @@ export function fakeFront(): FakeFront {
     requests: [],
     startResult: () => ({ kind: "started", runId: someRun }),
     run: undefined,
+    plan: makePlan(),
+    requested: { kind: "done", ignored: false, refusal: "" },
+    queryAnswer: { kind: "answer", response: new Uint8Array() },
+    yielding: () => Promise.resolve({ kind: "unknown" }),
+    held: [],
     waited: waited.promise,
     end: (given) => ended.resolve({ state: 4, response: new Uint8Array(), status: undefined, step: "", ...given }),
     start: async (request, signal) => {
@@ -47,17 +65,42 @@ export function fakeFront(): FakeFront {
     get: (runId) => {
       const { run } = front;
       return Promise.resolve(
-        run === undefined ? { kind: "unknown" } : { kind: "run", run: { ...Run.fromPartial({}), runId, ...run } },
+        run === undefined
+          ? { kind: "unknown" }
+          : { kind: "run", run: { ...Run.fromPartial({}), runId, ...run }, plan: front.plan },
       );
     },
     records: () => Promise.resolve({ kind: "unknown" }),
     history: () => Promise.resolve({ kind: "history", events: [], next: undefined }),
     request: (_runId, request) => {
       front.requests.push(request);
-      return Promise.resolve({ kind: "done", ignored: false });
+      return Promise.resolve(front.requested);
+    },
+    find: () => Promise.resolve(front.run === undefined ? { kind: "unknown" } : { kind: "found", runId: someRun }),
+    planOf: () => Promise.resolve({ kind: "plan", plan: front.plan }),
+    query: () => Promise.resolve(front.queryAnswer),
+    follow: (_runId, from, signal) => front.yielding(from, signal),
+    holds: () => Promise.resolve({ kind: "holds", holds: front.held }),
+    changeHolds: (change) => {
+      const after = change(front.held);
+      if (after !== undefined) front.held = after;
+      return Promise.resolve({ kind: after === undefined ? "unchanged" : "changed" });
     },
   };
   return front;
+}
+
+/** A plan over google.protobuf.StringValue, with expressions in the tests' language. */
+export function makePlan(over: Partial<Plan> = {}): LoadedPlan {
+  const plan: Plan = {
+    ...Plan.decode(new Uint8Array()),
+    requestType: "google.protobuf.StringValue",
+    responseType: "google.protobuf.Empty",
+    body: { steps: [], result: undefined },
+    metadata: ["x-tenant"],
+    ...over,
+  };
+  return toLoadedPlan(plan, createRegistry(StringValueSchema, EmptySchema), loadTestExpression);
 }
 
 /** Definitions with entries that a test sets, over one contract. */

@@ -1,34 +1,50 @@
-import { Event } from "../../../proto/gen/sidestep/internal/v1/event.ts";
-import { toHex } from "../../../proto/wire/runId.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
 import { errorText } from "../../../runtime/src/log.ts";
+import { evaluateQuery } from "../engine/query.ts";
 import { unlessAborted } from "./abort.ts";
-import type { Front, RunRequest, Unavailable, Unknown } from "./front.ts";
-import { inspectRun, readHistory, readRecords } from "./inspect.ts";
+import { findRun, planOfRun } from "./find.ts";
+import type { Front, Question, QueryAnswer, Unavailable, Unknown } from "./front.ts";
+import { changeHolds } from "./holds.ts";
+import type { HoldsGround } from "./holds.ts";
+import { inspectRun, readHistory, readRecords, readState } from "./inspect.ts";
 import type { InspectGround } from "./inspect.ts";
 import { partitionOf } from "../../../proto/wire/layout.ts";
-import { isVoid, toStart } from "./start.ts";
+import { late, toRequest } from "./requests.ts";
+import { toStart } from "./start.ts";
 import type { StartGround } from "./start.ts";
-import { waitFor } from "./wait.ts";
+import { theEnd, theYields, waitFor } from "./wait.ts";
 import type { WaitGround } from "./wait.ts";
 
 /** What answering callers needs. */
-export type CallersGround = StartGround & WaitGround & InspectGround;
+export type CallersGround = StartGround & WaitGround & InspectGround & HoldsGround;
 
 /** What callers may ask of runs, whoever owns their partition. */
 export function toFront(ground: CallersGround): Front {
+  const request = toRequest(ground);
   return {
     start: toStart(ground),
     wait: async (runId, signal) => {
-      const waited = await waitFor(ground, runId, 0, signal);
+      const waited = await waitFor(ground, runId, theEnd, signal);
       if (waited === "aborted") return { kind: "aborted" };
       return waited.$case === "ended" ? { kind: "ended", ended: waited.value } : { kind: "unknown" };
     },
+    follow: (runId, from, signal) => follow(ground, runId, from, signal),
     get: (runId) =>
       orUnavailable(async () => {
-        const run = await inspectRun(ground, runId);
-        return run === undefined ? { kind: "unknown" } : { kind: "run", run };
+        const found = await inspectRun(ground, runId);
+        return found === undefined ? { kind: "unknown" } : { kind: "run", ...found };
       }),
+    find: (workflow, key) =>
+      orUnavailable(async () => {
+        const runId = await findRun(ground, workflow, key);
+        return runId === undefined ? { kind: "unknown" } : { kind: "found", runId };
+      }),
+    planOf: (runId) =>
+      orUnavailable(async () => {
+        const plan = await planOfRun(ground, runId);
+        return plan === undefined ? { kind: "unknown" } : { kind: "plan", plan };
+      }),
+    query: (runId, question) => orUnavailable(() => query(ground, runId, question)),
     history: (runId, after, limit) =>
       orUnavailable(async () => {
         const history = await readHistory(ground, runId, after, limit);
@@ -39,61 +55,47 @@ export function toFront(ground: CallersGround): Front {
         const found = await readRecords(ground, runId);
         return found === undefined ? { kind: "unknown" } : { kind: "records", ...found };
       }),
-    request: (runId, request, signal) =>
+    request: (runId, asked, signal) =>
       unlessAborted(
         signal,
-        orUnavailable(() => requestOf(ground, runId, request, signal)),
+        orUnavailable(() => request(runId, asked, signal)),
         late,
       ),
+    holds: () => orUnavailable(async () => ({ kind: "holds", holds: (await ground.holds.read()).holds.hold })),
+    changeHolds: (change) => orUnavailable(() => changeHolds(ground, change)),
   };
 }
 
-const late: Unavailable = {
-  kind: "unavailable",
-  message: "nobody said in time what became of the request; it may be stored",
-};
-
-/** Stores an operator's request and waits for its effect. */
-async function requestOf(
-  ground: CallersGround,
+async function follow(
+  ground: WaitGround,
   runId: RunId,
-  request: RunRequest,
+  from: number,
   signal: AbortSignal,
-): Promise<{ readonly kind: "done"; readonly ignored: boolean } | Unknown | Unavailable> {
-  const { layouts, logOf } = ground;
-  const partition = partitionOf(layouts, runId);
-  const first = partition === undefined ? undefined : await logOf(partition).firstEvent(runId);
-  if (partition === undefined || first === undefined || isVoid(first)) return { kind: "unknown" };
-  const { id, event } = toEvent(ground, runId, request);
-  const written = await logOf(partition).append(runId, id, event, { signal });
-  if (written.kind !== "stored") return late;
-  const waited = await waitFor(ground, runId, written.sequence, signal);
-  if (waited === "aborted" || waited.$case === "ended") return late;
-  return waited.$case === "folded" ? { kind: "done", ignored: waited.value.ignored } : { kind: "unknown" };
+): ReturnType<Front["follow"]> {
+  const waited = await waitFor(ground, runId, theYields(from), signal);
+  if (waited === "aborted") return { kind: "aborted" };
+  switch (waited.$case) {
+    case "yields":
+      return { kind: "yields", ...waited.value };
+    case "ended":
+      return { kind: "ended", ended: waited.value };
+    case "unknown":
+    case "folded":
+      return { kind: "unknown" };
+  }
 }
 
-function toEvent(
-  { randomBytes }: CallersGround,
-  runId: RunId,
-  { kind, event }: RunRequest,
-): { readonly id: string; readonly event: Uint8Array } {
-  const requestId = event.requestId === "" ? toHex(randomBytes(16)) : event.requestId;
-  const value = { ...event, requestId };
-  const id = `${runId}/request/${requestId}`;
-  const encode = (oneOf: NonNullable<Event["kind"]>): { id: string; event: Uint8Array } => ({
-    id,
-    event: Event.encode({ kind: oneOf }).finish(),
-  });
-  switch (kind) {
-    case "cancel":
-      return encode({ $case: "cancelRequested", value });
-    case "terminate":
-      return encode({ $case: "terminateRequested", value });
-    case "retry":
-      return encode({ $case: "retryRequested", value: { step: "", compensation: false, ...value } });
-    case "fail":
-      return encode({ $case: "failRequested", value: { step: "", compensation: false, ...value } });
-  }
+/** From the run in memory where this orchestrator owns it, else from its log. */
+async function query(ground: CallersGround, runId: RunId, question: Question): Promise<QueryAnswer | Unknown> {
+  const partition = partitionOf(ground.layouts, runId);
+  const here = partition === undefined ? undefined : ground.held(partition)?.resident(runId);
+  const found = here ?? (await readState(ground, runId));
+  if (found === undefined || found.state.phase === "void") return { kind: "unknown" };
+  const { plan, state } = found;
+  const asked = plan.queries.find(({ method }) => method === question.method);
+  if (asked === undefined) return { kind: "noQuery" };
+  const evaluated = evaluateQuery(state, asked, question.request);
+  return evaluated.kind === "failed" ? evaluated : { kind: "answer", response: evaluated.response };
 }
 
 async function orUnavailable<T>(read: () => Promise<T>): Promise<T | Unavailable> {

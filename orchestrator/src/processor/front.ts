@@ -1,11 +1,19 @@
 import type {
   CancelRequested,
+  CompensateRequested,
+  DecisionMade,
   FailRequested,
+  PatchRequested,
+  PauseRequested,
+  ResumeRequested,
   RetryRequested,
   RunEnded,
+  SignalReceived,
+  SkipRequested,
   TerminateRequested,
   TraceStart,
 } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import type { Hold } from "../../../proto/gen/sidestep/internal/v1/record.ts";
 import type { HistoryEvent, Run } from "../../../proto/gen/sidestep/v1/run.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
 import type { LoadedPlan } from "../engine/plan.ts";
@@ -25,6 +33,8 @@ export interface StartRequest {
   readonly active: ActiveWorkflow;
   /** As the caller sent it; decoded only to be checked. */
   readonly request: Uint8Array;
+  /** What equal starts of one key have in common; undefined: the request itself. */
+  readonly sameAs?: Uint8Array;
   /** The caller's text headers, lower case; the front keeps those that the plan names. */
   readonly metadata: ReadonlyMap<string, string>;
   /** Used when the plan has no key. */
@@ -47,6 +57,13 @@ export type Refusal =
   /** The log can't be reached, or did not say in time whether it stored it. */
   | { readonly kind: "unavailable"; readonly message: string };
 
+/** A question about a run. */
+export interface Question {
+  /** Full name of the query's rpc. */
+  readonly method: string;
+  readonly request: Uint8Array;
+}
+
 export type StartResult =
   /** Durable. */
   | { readonly kind: "started"; readonly runId: RunId }
@@ -58,10 +75,44 @@ export type RunRequest =
   | { readonly kind: "cancel"; readonly event: CancelRequested }
   | { readonly kind: "terminate"; readonly event: TerminateRequested }
   | { readonly kind: "retry"; readonly event: RetryRequested }
-  | { readonly kind: "fail"; readonly event: FailRequested };
+  | { readonly kind: "fail"; readonly event: FailRequested }
+  | { readonly kind: "skip"; readonly event: SkipRequested }
+  | { readonly kind: "patch"; readonly event: PatchRequested }
+  | { readonly kind: "compensate"; readonly event: CompensateRequested }
+  | { readonly kind: "pause"; readonly event: PauseRequested }
+  | { readonly kind: "resume"; readonly event: ResumeRequested }
+  | { readonly kind: "decide"; readonly event: DecisionMade }
+  /** Those to one run are stored one after the other, in the order in which they are asked for here. */
+  | { readonly kind: "signal"; readonly event: Omit<SignalReceived, "id"> & { readonly requestId: string } };
+
+/** What became of a request that is durable. */
+export interface Requested {
+  readonly kind: "done";
+  /** It changed nothing: it came too late, twice, or there was nothing that it could have changed. */
+  readonly ignored: boolean;
+  /** Why, where there is more to say: a reason of google.rpc.ErrorInfo; empty otherwise. */
+  readonly refusal: string;
+}
+
+/** Messages of a streaming workflow, the first one's number first. */
+export interface Yielded {
+  readonly kind: "yields";
+  /** Larger than what was asked for: the ones before are not kept any more. */
+  readonly first: number;
+  readonly messages: readonly Uint8Array[];
+}
+
+/** What a question about a run is answered with. */
+export type QueryAnswer =
+  | { readonly kind: "answer"; readonly response: Uint8Array }
+  /** The run's version has no such query. */
+  | { readonly kind: "noQuery" }
+  /** Its expression fails on what the run has now. */
+  | { readonly kind: "failed"; readonly message: string };
 
 export type Unknown = { readonly kind: "unknown" };
 export type Unavailable = Extract<Refusal, { readonly kind: "unavailable" }>;
+export type Exhausted = Extract<Refusal, { readonly kind: "exhausted" }>;
 
 /** What callers ask of runs, wherever their partition is owned. Expected failures are results; nothing of them is thrown. */
 export interface Front {
@@ -73,7 +124,24 @@ export interface Front {
     signal: AbortSignal,
   ): Promise<{ readonly kind: "ended"; readonly ended: RunEnded } | { readonly kind: "aborted" } | Unknown>;
   /** The run as its events in the log add up. */
-  get(runId: RunId): Promise<{ readonly kind: "run"; readonly run: Run } | Unknown | Unavailable>;
+  get(
+    runId: RunId,
+  ): Promise<{ readonly kind: "run"; readonly run: Run; readonly plan: LoadedPlan } | Unknown | Unavailable>;
+  /** The run that holds a key, and has started. */
+  find(
+    workflow: string,
+    key: string,
+  ): Promise<{ readonly kind: "found"; readonly runId: RunId } | Unknown | Unavailable>;
+  /** The plan that a run is pinned to for life. */
+  planOf(runId: RunId): Promise<{ readonly kind: "plan"; readonly plan: LoadedPlan } | Unknown | Unavailable>;
+  /** Asks a run's variables, as they stand at its owner here, else in its log; writes nothing. */
+  query(runId: RunId, question: Question): Promise<QueryAnswer | Unknown | Unavailable>;
+  /** Messages of a streaming run from a number on, as soon as there are some; its end when all have been told. */
+  follow(
+    runId: RunId,
+    from: number,
+    signal: AbortSignal,
+  ): Promise<Yielded | { readonly kind: "ended"; readonly ended: RunEnded } | { readonly kind: "aborted" } | Unknown>;
   /** At most `limit` events after sequence `after`, oldest first; `next` is set when there may be more. */
   history(
     runId: RunId,
@@ -92,10 +160,16 @@ export interface Front {
     | Unknown
     | Unavailable
   >;
-  /** Makes an operator's request durable and waits until it is folded; `ignored`: the run had ended, or had no such incident. */
+  /** Makes a request durable and waits until it is folded. */
   request(
     runId: RunId,
     request: RunRequest,
     signal: AbortSignal,
-  ): Promise<{ readonly kind: "done"; readonly ignored: boolean } | Unknown | Unavailable>;
+  ): Promise<Requested | Unknown | Unavailable | Exhausted>;
+  /** Whose calls are held back. */
+  holds(): Promise<{ readonly kind: "holds"; readonly holds: readonly Hold[] } | Unavailable>;
+  /** Changes the holds by compare-and-set; undefined from `change`: nothing is to be written. */
+  changeHolds(
+    change: (holds: readonly Hold[]) => readonly Hold[] | undefined,
+  ): Promise<{ readonly kind: "changed" | "unchanged" } | Unavailable>;
 }

@@ -24,15 +24,24 @@ export interface InspectGround {
 }
 
 /** A run folded from its log, as far as that goes now. */
-interface Folded {
+export interface Folded {
   readonly plan: LoadedPlan;
   readonly state: RunState;
 }
 
 /** The run as its log adds up; undefined: there is none. Throws when NATS does not answer. */
-export async function inspectRun(ground: InspectGround, runId: RunId): Promise<Run | undefined> {
+export async function inspectRun(
+  ground: InspectGround,
+  runId: RunId,
+): Promise<{ readonly run: Run; readonly plan: LoadedPlan } | undefined> {
+  const folded = await readState(ground, runId);
+  return folded === undefined ? undefined : { run: describeRun(folded.plan, folded.state), plan: folded.plan };
+}
+
+/** The state that the run's log adds up to; undefined: there is no such run. Throws when NATS does not answer. */
+export async function readState(ground: InspectGround, runId: RunId): Promise<Folded | undefined> {
   const folded = await fold(ground, runId, () => undefined);
-  return folded === undefined || folded.state.phase === "void" ? undefined : describeRun(folded.plan, folded.state);
+  return folded === undefined || folded.state.phase === "void" ? undefined : folded;
 }
 
 /** At most `limit` events of a run behind a sequence. Throws when NATS does not answer. */

@@ -95,6 +95,7 @@ test("a cancelled run resets its call, awaits the longest time that call can tak
   expect(await front.request(runId, { kind: "cancel", event: cancel }, within())).toEqual({
     kind: "done",
     ignored: false,
+    refusal: "",
   });
   expect((await told.promise).kind).toMatchObject({ $case: "reset", value: { attempt: { step: "slow", attempt: 1 } } });
   const end = await front.wait(runId, within());
@@ -102,6 +103,7 @@ test("a cancelled run resets its call, awaits the longest time that call can tak
   expect(await front.request(runId, { kind: "cancel", event: cancel }, within())).toEqual({
     kind: "done",
     ignored: true,
+    refusal: "",
   });
   expect(sidecar.calls).toHaveLength(1);
 });
@@ -115,6 +117,7 @@ test("a terminated run ends at once and leaves no timer behind", async () => {
   expect(await front.request(runId, { kind: "terminate", event: cancel }, within())).toEqual({
     kind: "done",
     ignored: false,
+    refusal: "",
   });
   expect(await front.wait(runId, within())).toMatchObject({ kind: "ended", ended: { state: Run_State.TERMINATED } });
   await expect.poll(() => timersLeft(server.url), { timeout: 5000 }).toEqual([]);

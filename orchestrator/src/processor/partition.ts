@@ -2,7 +2,9 @@ import { AskReply_Verdict } from "../../../proto/gen/sidestep/internal/v1/task.t
 import type { Ask, WaitReply, WaitRequest } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import { parseRunId } from "../../../proto/wire/runId.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
+import type { LoadedPlan } from "../engine/plan.ts";
 import type { LogRecord } from "../engine/record.ts";
+import type { RunState } from "../engine/state.ts";
 import { verdictOn } from "./asks.ts";
 import { execute, scheduleShortTimers } from "./execute.ts";
 import { toFact } from "./fact.ts";
@@ -14,20 +16,19 @@ import { takeOver } from "./takeover.ts";
 import type { Window } from "./takeover.ts";
 import { openUnfinished } from "./unfinished.ts";
 import { answerOf, openWaiters, reply } from "./waiters.ts";
+import type { WaitedFor } from "./waiters.ts";
 
 /** An owned partition at work. */
 export interface Partition {
   /** Answers a sidecar that asks whether an attempt may run. */
   ask(ask: Ask): Promise<AskReply_Verdict>;
   /**
-   * Tells the end of a run, now or later, or that a request has been folded. `isLocal`: the caller stays until it is told; others are told
+   * Tells the end of a run, now or later, what it yields, or that a request has been folded. `isLocal`: the caller stays until it is told; others are told
    * first that they are registered, and have to ask again. Returns how to wait no more.
    */
-  wait(
-    request: Pick<WaitRequest, "runId" | "foldedSequence">,
-    isLocal: boolean,
-    tell: (reply: WaitReply) => void,
-  ): () => void;
+  wait(request: Pick<WaitRequest, "runId"> & WaitedFor, isLocal: boolean, tell: (reply: WaitReply) => void): () => void;
+  /** A run that is in memory, as far as it has been folded. Read it before anything else happens: its owner changes it in place. */
+  resident(runId: RunId): { readonly plan: LoadedPlan; readonly state: RunState } | undefined;
   /** Every command of the events up to here is durable. */
   checkpoint(): number;
   /** Sequence behind the last message that was read. */
@@ -132,23 +133,30 @@ class Loop implements Partition {
   }
 
   wait(
-    { runId: bytes, foldedSequence }: Pick<WaitRequest, "runId" | "foldedSequence">,
+    request: Pick<WaitRequest, "runId"> & WaitedFor,
     isLocal: boolean,
     tell: (reply: WaitReply) => void,
   ): () => void {
-    const runId = parseRunId(bytes);
+    const runId = parseRunId(request.runId);
     if (runId === undefined) return nothing;
     const run = this.#residents.get(runId);
-    const answer = this.#answer(run, foldedSequence);
+    const answer = this.#answer(run, request);
     if (answer !== undefined) {
       tell(reply(runId, answer));
       return nothing;
     }
     if (!isLocal) tell(reply(runId, { $case: "registered", value: {} }));
     const untilMs = isLocal ? Infinity : this.#owner.now() + waiterKeptMs;
-    const forget = this.#waiters.add(runId, { request: { foldedSequence }, tell, untilMs });
+    const forget = this.#waiters.add(runId, { request, tell, untilMs });
     if (run === undefined) setTimeout(() => void this.#lookFor(runId), absentAfterMs);
     return forget;
+  }
+
+  resident(runId: RunId): { readonly plan: LoadedPlan; readonly state: RunState } | undefined {
+    if (this.#phase !== "live" || !this.#owner.isLive()) return undefined;
+    const run = this.#residents.get(runId);
+    if (run?.phase !== "ready" || run.state === undefined || run.plan === undefined) return undefined;
+    return { plan: run.plan, state: run.state };
   }
 
   async finish(): Promise<boolean> {
@@ -292,10 +300,10 @@ class Loop implements Partition {
     execute(this.#owner, run, ending, { hold: run.seen, atMs: 0, recheck: false });
   }
 
-  #answer(run: ResidentRun | undefined, foldedSequence: number): NonNullable<WaitReply["kind"]> | undefined {
+  #answer(run: ResidentRun | undefined, waitedFor: WaitedFor): NonNullable<WaitReply["kind"]> | undefined {
     if (this.#phase === "left" || this.#phase === "finishing" || !this.#owner.isLive())
       return { $case: "notNow", value: {} };
-    return run === undefined || run.phase === "loading" ? undefined : answerOf(run, foldedSequence);
+    return run === undefined || run.phase === "loading" ? undefined : answerOf(run, waitedFor);
   }
 
   /** A run that somebody waits for and that is not in memory: it has ended long ago, stands still, or is not known. */

@@ -24,8 +24,8 @@ export interface ResidentRun {
   arming: Map<number | string, Promise<unknown>> | undefined;
   /** Who was told last that the attempt is open, by attempt key. */
   grants: Map<string, Grant> | undefined;
-  /** Whether an operator's request was ignored, by its sequence; the last few. */
-  requests: Map<number, boolean> | undefined;
+  /** What became of requests of callers, by their sequence; the last few. */
+  requests: Map<number, { readonly ignored: boolean; readonly refusal: string }> | undefined;
   /** Called once `seen` has reached a sequence and nothing waits in the mailbox. */
   watchers: { readonly sequence: number; readonly resolve: () => void }[] | undefined;
 }

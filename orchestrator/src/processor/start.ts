@@ -7,6 +7,7 @@ import type { RunId } from "../../../proto/wire/runId.ts";
 import { growingPause, pause } from "../../../runtime/src/pause.ts";
 import { evaluateKey } from "../engine/key.ts";
 import { canonicalRequest } from "../engine/request.ts";
+import type { CanonicalRequest } from "../engine/request.ts";
 import { engineRevision } from "../engine/revision.ts";
 import { unlessAborted } from "./abort.ts";
 import type { Refusal, StartRequest, StartResult } from "./front.ts";
@@ -71,7 +72,7 @@ function prepare(ground: StartGround, request: StartRequest, issuedMs: number): 
   const { plan } = request.active;
   const limitBytes = ground.limits.payloadBytesMax;
   if (request.request.length > limitBytes) return { kind: "tooLarge", sizeBytes: request.request.length, limitBytes };
-  const canonical = canonicalRequest(plan, request.request);
+  const canonical = canonicalOf(request);
   if (canonical.kind === "failed") return { kind: "invalid", message: canonical.message };
   const evaluated = evaluateKey(plan, request.request, request.metadata);
   if (evaluated.kind === "failed") return { kind: "invalid", message: evaluated.message };
@@ -79,6 +80,11 @@ function prepare(ground: StartGround, request: StartRequest, issuedMs: number): 
   if (key === "") return { kind: "invalid", message: "The key is empty." };
   const requestHash = digest("sha256", canonical.bytes, "buffer");
   return { request, key: key ?? "", requestHash, issuedMs };
+}
+
+/** What equal starts of one key share. */
+function canonicalOf({ active, request, sameAs }: StartRequest): CanonicalRequest {
+  return sameAs === undefined ? canonicalRequest(active.plan, request) : { kind: "ok", bytes: sameAs };
 }
 
 async function startNew(
@@ -216,8 +222,15 @@ async function firstEvent(ground: StartGround, runId: RunId): Promise<LogMessage
 
 /** The first event of a run is no start, or one that came too late. */
 export function isVoid(first: LogMessage): boolean {
+  return startedBy(first) === undefined;
+}
+
+/** The start that a run's first event is, or, where earlier ones are gone, has in it; undefined: there is none, or it came too late. */
+export function startedBy(first: LogMessage): RunStarted | undefined {
   const { kind } = Event.decode(first.data);
-  return kind?.$case !== "runStarted" || first.storedMs - kind.value.issuedAtMs > voidAfterMs;
+  if (kind?.$case === "snapshot") return kind.value.started;
+  if (kind?.$case !== "runStarted" || first.storedMs - kind.value.issuedAtMs > voidAfterMs) return undefined;
+  return kind.value;
 }
 
 function randomBucket({ randomBytes }: StartGround): number {

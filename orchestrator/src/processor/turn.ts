@@ -25,7 +25,7 @@ export const collected: Purpose = { isNews: true, commands: "collect" };
 /** To move it on. */
 export const live: Purpose = { isNews: true, commands: "execute" };
 
-const requestsKept = 16;
+const requestsKept = 1000;
 
 /** A command and the log time of the event that asked for it. */
 export interface Issued {
@@ -101,7 +101,7 @@ function noteRequest(run: ResidentRun, { sequence, fact }: LogRecord, turn: Turn
     case "pauseRequested":
     case "resumeRequested": {
       const requests = (run.requests ??= new Map());
-      requests.set(sequence, turn.ignored);
+      requests.set(sequence, { ignored: turn.ignored, refusal: turn.refusal });
       for (const oldest of requests.keys()) {
         if (requests.size <= requestsKept) break;
         requests.delete(oldest);

@@ -7,6 +7,7 @@ import { unlessAborted } from "./abort.ts";
 import { partitionOf } from "../../../proto/wire/layout.ts";
 import type { Partition } from "./partition.ts";
 import type { Questions, WaitCall } from "./ports.ts";
+import type { WaitedFor } from "./waiters.ts";
 
 /** What waiting for runs needs. */
 export interface WaitGround {
@@ -17,26 +18,36 @@ export interface WaitGround {
 
 /** What a wait ends with. */
 export type Waited =
-  | Extract<NonNullable<WaitReply["kind"]>, { readonly $case: "ended" | "folded" | "unknown" }>
+  | Extract<NonNullable<WaitReply["kind"]>, { readonly $case: "ended" | "folded" | "yields" | "unknown" }>
   | "aborted";
 
 const askAgainMs = 5000;
 const pauseFirstMs = 50;
 const pauseMaxMs = 1000;
 
-/**
- * Waits until a run has ended, or, when `foldedSequence` is not 0, until that message of its log has been folded; whoever owns its partition, and
- * however often that changes.
- */
+/** The end of a run. */
+export const theEnd: WaitedFor = { foldedSequence: 0, yields: false, yieldsFrom: 0 };
+
+/** A message of the run's log being folded. */
+export function theFold(foldedSequence: number): WaitedFor {
+  return { ...theEnd, foldedSequence };
+}
+
+/** What the run yields from a number on, or its end when there is no more. */
+export function theYields(yieldsFrom: number): WaitedFor {
+  return { ...theEnd, yields: true, yieldsFrom };
+}
+
+/** Waits for something of a run, whoever owns its partition, and however often that changes. */
 export async function waitFor(
   ground: WaitGround,
   runId: RunId,
-  foldedSequence: number,
+  waitedFor: WaitedFor,
   signal: AbortSignal,
 ): Promise<Waited> {
   const partition = partitionOf(ground.layouts, runId);
   if (partition === undefined) return { $case: "unknown", value: {} };
-  const request = { runId: fromHex(runId), foldedSequence, yields: false, yieldsFrom: 0 };
+  const request = { runId: fromHex(runId), ...waitedFor };
   const nextPauseMs = growingPause(pauseFirstMs, pauseMaxMs);
   while (!signal.aborted) {
     const local = ground.held(partition);
@@ -44,7 +55,17 @@ export async function waitFor(
       local === undefined
         ? await askRemote(ground.questions, partition, request, signal)
         : await askLocal(local, request, signal);
-    if (kind?.$case === "ended" || kind?.$case === "folded" || kind?.$case === "unknown") return kind;
+    switch (kind?.$case) {
+      case "ended":
+      case "folded":
+      case "yields":
+      case "unknown":
+        return kind;
+      case "registered":
+      case "notNow":
+      case undefined:
+        break;
+    }
     await pause(nextPauseMs(), signal);
   }
   return "aborted";

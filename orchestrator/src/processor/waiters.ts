@@ -1,9 +1,13 @@
 import type { WaitReply, WaitRequest } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import { fromHex } from "../../../proto/wire/runId.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
+import { yieldedFrom } from "../engine/yields.ts";
 import type { ResidentRun } from "./residentRun.ts";
 
-/** Front doors that wait for the end of a run, or for an operator's request to be folded. */
+/** What is waited for: a sequence to be folded, messages from a number on, else the end. */
+export type WaitedFor = Pick<WaitRequest, "foldedSequence" | "yields" | "yieldsFrom">;
+
+/** Front doors that wait for the end of a run, for what it yields, or for a request to be folded. */
 export interface Waiters {
   /** Returns how to forget it. */
   add(runId: RunId, waiter: Waiter): () => void;
@@ -19,9 +23,12 @@ export interface Waiters {
   sweep(nowMs: number): void;
 }
 
+/** What one answer carries of a stream; more is asked for again. */
+const yieldsBytesMax = 256 * 1024;
+
 /** One who waits. `tell` is called once. */
 export interface Waiter {
-  readonly request: Pick<WaitRequest, "foldedSequence">;
+  readonly request: WaitedFor;
   readonly tell: (reply: WaitReply) => void;
   /** Local ones stay until they are told; others have to ask again. */
   readonly untilMs: number;
@@ -46,7 +53,7 @@ export function openWaiters(): Waiters {
       const those = waiters.get(run.runId);
       if (those === undefined || run.phase === "loading") return;
       for (const waiter of those) {
-        const answer = answerOf(run, waiter.request.foldedSequence);
+        const answer = answerOf(run, waiter.request);
         if (answer === undefined) continue;
         those.delete(waiter);
         waiter.tell(reply(run.runId, answer));
@@ -67,16 +74,23 @@ export function openWaiters(): Waiters {
   };
 }
 
-/** What can be said now to one who waits for a sequence to be folded, 0 for the end; undefined: nothing yet. */
-export function answerOf(run: ResidentRun, foldedSequence: number): NonNullable<WaitReply["kind"]> | undefined {
+/** What can be said now to one who waits; undefined: nothing yet. */
+export function answerOf(run: ResidentRun, waitedFor: WaitedFor): NonNullable<WaitReply["kind"]> | undefined {
   const { state } = run;
   if (state === undefined) return undefined;
-  if (foldedSequence > 0) {
-    if (run.seen < foldedSequence || run.mailbox.length > 0) return undefined;
-    return { $case: "folded", value: { ignored: run.requests?.get(foldedSequence) ?? true, refusal: "" } };
-  }
+  if (waitedFor.foldedSequence > 0) return foldedAnswer(run, waitedFor.foldedSequence);
   if (state.phase === "void") return { $case: "unknown", value: {} };
+  if (waitedFor.yields) {
+    const value = yieldedFrom(state, waitedFor.yieldsFrom, yieldsBytesMax);
+    if (value !== undefined) return { $case: "yields", value };
+  }
   return state.ended === undefined ? undefined : { $case: "ended", value: state.ended };
+}
+
+function foldedAnswer(run: ResidentRun, sequence: number): NonNullable<WaitReply["kind"]> | undefined {
+  if (run.seen < sequence || run.mailbox.length > 0) return undefined;
+  const value = run.requests?.get(sequence) ?? { ignored: true, refusal: "" };
+  return { $case: "folded", value };
 }
 
 /** An answer about a run. */

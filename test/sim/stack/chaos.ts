@@ -1,4 +1,3 @@
-import type { RunRequest } from "../../../orchestrator/src/processor/front.ts";
 import { Outcome } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import { parseRunId } from "../../../proto/wire/runId.ts";
 import { makeFailure, outcomeAt } from "../../../orchestrator/src/engine/testing/records.ts";
@@ -100,7 +99,7 @@ export function openOperators(stage: Stage, callers: Callers): void {
   const { world, states } = stage;
   const { scheduler, random, faults } = world;
   let count = 0;
-  const ask = (runId: string, kind: RunRequest["kind"], more: object): void => {
+  const ask = (runId: string, kind: "cancel" | "retry" | "fail" | "terminate", more: object): void => {
     const parsed = parseRunId(runId);
     if (parsed === undefined) return;
     const event = { reason: "", actor: "", requestId: `request ${++count}`, step: "", compensation: false, ...more };
