@@ -16,6 +16,7 @@ import { newRun } from "./state.ts";
 import type { RunState } from "./state.ts";
 import { makePlan } from "./testing/plan.ts";
 import { eventAt, makeFailure, makeStarted, outcomeAt, testRunId } from "./testing/records.ts";
+import { throughSnapshot } from "./testing/snapshot.ts";
 
 const plan = makePlan({
   timeoutMs: 100_000,
@@ -153,6 +154,20 @@ test("fold of all = fold of a part, then of the rest, with what was folded offer
       expect(rest.turns.slice(cut)).toEqual(whole.turns.slice(cut));
       for (const turn of rest.turns.slice(0, cut))
         expect(turn).toEqual({ commands: [], ignored: true, transitions: [] });
+    }),
+  );
+});
+
+test("fold of all = fold of a part, then of the rest on its snapshot", () => {
+  assert(
+    property(anyLog, integer({ min: 0, max: 30 }), (records, cut) => {
+      const whole = fold(records);
+      const { state } = fold(records.slice(0, cut));
+      const again = throughSnapshot(plan, state);
+      expect(again).toEqual(state);
+      const rest = fold(records.slice(cut), again);
+      expect(rest.state).toEqual(whole.state);
+      expect(rest.turns).toEqual(whole.turns.slice(cut));
     }),
   );
 });

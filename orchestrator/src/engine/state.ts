@@ -13,7 +13,8 @@ import type { Yields } from "./yields.ts";
 
 /**
  * What a run's log adds up to. Changed in place by the engine, which has one owner, the run's mailbox; everybody else reads. Nothing in it
- * is ever copied whole: a turn costs time in proportion to what it changes.
+ * is ever copied whole: a turn costs time in proportion to what it changes. What it has, a snapshot has: snapshot.proto and the folder
+ * snapshot/ grow with it, and don't compile until they do.
  */
 export interface RunState {
   readonly runId: string;

@@ -13,11 +13,17 @@ import { eventAt, makeFailure, makeStarted, outcomeAt, testRunId } from "./recor
 import { parsePlan, toOptions, toWords } from "./script.ts";
 import { showCommand, showState } from "./show.ts";
 
-/** Runs a transcript and returns it with the answers below each `----` written anew. */
-export function replayTranscript(text: string): string {
+/**
+ * Runs a transcript and returns it with the answers below each `----` written anew. `between` gives the state with which the next record
+ * goes on.
+ */
+export function replayTranscript(
+  text: string,
+  between: (plan: LoadedPlan, state: RunState) => RunState = (_, state) => state,
+): string {
   const [head = "", ...blocks] = text.trimEnd().split(/\n\n/);
   const plan = makePlan(parsePlan(head.split("\n")));
-  const state = newRun(testRunId);
+  let state = newRun(testRunId);
   let sequence = 0;
   const answered = blocks.map((block) => {
     const [question = ""] = block.split("\n----");
@@ -25,6 +31,7 @@ export function replayTranscript(text: string): string {
     for (const line of question.split("\n").filter((it) => !it.startsWith("#"))) {
       sequence += 1;
       answers.push(...answer(plan, state, parseRecord(state, sequence, line)));
+      state = between(plan, state);
     }
     return `${question}\n----\n${answers.join("\n")}\n${showState(state)}`;
   });

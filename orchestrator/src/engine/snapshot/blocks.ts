@@ -1,0 +1,21 @@
+import type { BlockPlan, StepPlan } from "../plan.ts";
+
+/**
+ * All blocks of a step, in an order that never changes: snapshots name a block by its place here. A kind that gets another block has it at
+ * the end.
+ */
+export function blocksOf({ action }: StepPlan): readonly (BlockPlan | undefined)[] {
+  switch (action.kind) {
+    case "switch":
+      return [action.otherwise, ...action.cases.map(({ block }) => block)];
+    case "parallel":
+      return action.branches;
+    case "call":
+    case "wait":
+    case "waitUntil":
+    case "let":
+    case "fail":
+    case "return":
+      return [];
+  }
+}
