@@ -77,6 +77,7 @@ export async function serve(settings: OrchestratorSettings, log: Log, signal: Ab
     layouts,
     ports,
     plans: definitions,
+    workflows: definitions,
     credentials,
     observer: tracing.observer,
     limits: settings,

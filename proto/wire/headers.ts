@@ -13,3 +13,5 @@ export const statusDetailsTrailer = "grpc-status-details-bin";
 export const pushbackTrailer = "grpc-retry-pushback-ms";
 /** `domain` of every google.rpc.ErrorInfo of ours. */
 export const errorDomain = "sidestep";
+/** On a message that an emit step publishes: the full name of its protobuf type. */
+export const typeHeader = "sidestep-type";

@@ -10,6 +10,8 @@ export interface Names {
   readonly catalogBucket: string;
   readonly definitionsBucket: string;
   readonly payloadsBucket: string;
+  /** Is the subject one of ours, that nobody else may publish to? */
+  isOwn(subject: string): boolean;
   logStream(partition: number): string;
   /** Stored subject of what orchestrators write about a run. */
   eventSubject(partition: number, runId: string): string;
@@ -79,6 +81,7 @@ export function toNames(prefix = "sidestep"): Names {
     catalogBucket: `${upper}_CATALOG`,
     definitionsBucket: `${upper}_DEFINITIONS`,
     payloadsBucket: `${upper}_PAYLOADS`,
+    isOwn: (subject) => subject === prefix || subject.startsWith(`${prefix}.`),
     logStream: (partition) => `${upper}_LOG_${partition}`,
     eventSubject: (partition, runId) => `${prefix}.log.${partition}.${runId}.e`,
     outcomeSubject: (partition, runId) => `${prefix}.log.${partition}.${runId}.o`,

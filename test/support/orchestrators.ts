@@ -2,7 +2,7 @@ import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import type { JsMsg } from "@nats-io/jetstream";
 import { createRegistry } from "@bufbuild/protobuf";
 import { StringValueSchema } from "@bufbuild/protobuf/wkt";
-import { randomBytes, randomUUID } from "node:crypto";
+import { hash, randomBytes, randomUUID } from "node:crypto";
 import { Event } from "../../proto/gen/sidestep/internal/v1/event.ts";
 import { Call, Call_OnExhausted, Plan, Step } from "../../proto/gen/sidestep/internal/v1/plan.ts";
 import {
@@ -32,13 +32,17 @@ import type { Processor, ProcessorOptions } from "../../orchestrator/src/process
 
 export const names = toNames();
 export const service = "test.v1.Things";
-const planHash = new Uint8Array(32).fill(7);
+
+/** Plans of these tests are known by their workflow. */
+function planHashOf({ plan }: LoadedPlan): Uint8Array {
+  return hash("sha256", plan.workflow, "buffer");
+}
 
 /** A plan of calls one after the other, with an empty request each: what a compiler would make of them. */
-export function makePlan(steps: readonly Step[]): LoadedPlan {
+export function makePlan(steps: readonly Step[], workflow = "test.v1.Flows/Flow"): LoadedPlan {
   const plan: Plan = {
     ...Plan.decode(new Uint8Array()),
-    workflow: "test.v1.Flows/Flow",
+    workflow,
     requestType: "google.protobuf.StringValue",
     responseType: "google.protobuf.Empty",
     engineRevision: 1,
@@ -95,10 +99,11 @@ export interface Orchestrator extends AsyncDisposable {
 /** Opens one on a server; the plans it knows are those it is given. */
 export async function openOrchestrator(
   url: string,
-  plan: LoadedPlan,
+  known: LoadedPlan | readonly LoadedPlan[],
   options: { readonly partitions?: number; readonly over?: Partial<ProcessorOptions> } = {},
 ): Promise<Orchestrator> {
   const id = randomUUID();
+  const plans = Array.isArray(known) ? known : [known];
   const nats = await connectTo(url, id);
   const attached = await attach({
     nats,
@@ -114,7 +119,16 @@ export async function openOrchestrator(
     member: { version: "test", address: "" },
     layouts: attached.layouts,
     ports: attached.ports,
-    plans: { load: () => Promise.resolve(plan) },
+    plans: {
+      load: (planHash) => Promise.resolve(plans.find((plan) => Buffer.compare(planHashOf(plan), planHash) === 0)),
+    },
+    workflows: {
+      active: (workflow) => {
+        const plan = plans.find((one) => one.plan.workflow === workflow);
+        return Promise.resolve(plan && { workflow, version: 1, plan, planHash: planHashOf(plan) });
+      },
+      refresh: () => Promise.resolve(),
+    },
     credentials: toCredentials([attached.secret]),
     observer: {
       opened: () => undefined,
@@ -164,7 +178,7 @@ export async function openOrchestrator(
 
 function toStartRequest(plan: LoadedPlan, key: string | undefined, request: string): StartRequest {
   return {
-    active: { workflow: plan.plan.workflow, version: 1, plan, planHash },
+    active: { workflow: plan.plan.workflow, version: 1, plan, planHash: planHashOf(plan) },
     request:
       request === "" ? new Uint8Array() : new Uint8Array([0x0a, request.length, ...new TextEncoder().encode(request)]),
     metadata: new Map(),

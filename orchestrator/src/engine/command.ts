@@ -6,7 +6,23 @@ import type { CallHeader } from "./state.ts";
  * What the engine asks the outside world to do. Each command is part of the state until an event settles it, with the sequence of the
  * event that asked for it; carrying one out twice is always safe.
  */
-export type Command = PublishTask | ArmTimer | CancelTimer | CloseAttempt | EndRun;
+export type Command =
+  | PublishTask
+  | ArmTimer
+  | CancelTimer
+  | CloseAttempt
+  | EndRun
+  | StartChild
+  | StopChild
+  | TellParent
+  | EmitMessage
+  | RequestLock
+  | ReleaseLock;
+
+/** Carried out by a new owner whenever it was issued in the window, wanted or not: no event settles it. */
+export function isOneShot({ kind }: Command): boolean {
+  return kind === "cancelTimer" || kind === "stopChild" || kind === "tellParent" || kind === "releaseLock";
+}
 
 /** Durable: one attempt of one call, for the sidecars of its service. */
 export interface PublishTask {

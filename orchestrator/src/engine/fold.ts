@@ -3,7 +3,7 @@ import type { AttemptId, Event, RunEnded, RunStarted } from "../../../proto/gen/
 import type { Outcome } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import type { Draft } from "./draft.ts";
 import { deferCommand, rejectCommand } from "./commandFate.ts";
-import { startValidMs } from "./limits.ts";
+import { isVoidStart } from "./limits.ts";
 import type { LogRecord } from "./record.ts";
 import { failIncident, retryIncident } from "./incident.ts";
 import { attemptName } from "./state.ts";
@@ -72,7 +72,7 @@ function foldStart(draft: Draft, started: RunStarted, storedMs: number): boolean
   if (state.phase !== "unstarted") return false;
   state.started = started;
   state.startedMs = state.nowMs;
-  if (storedMs - started.issuedAtMs > startValidMs) {
+  if (isVoidStart(started, storedMs)) {
     state.phase = "void";
     return false;
   }

@@ -1,3 +1,4 @@
+import type { RunStarted } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { RunState } from "./state.ts";
 
 /** Cancellations of timers that a run remembers: a lost one only lets its timer fire in vain. */
@@ -20,6 +21,11 @@ export const streamBytesMax = 16 * 1024 * 1024;
 
 /** A start that the log stored later than this after its issue is void. */
 export const startValidMs = 30_000;
+
+/** Does a start count for nothing? Its caller has been told UNAVAILABLE then; a run that another run starts has no such caller. */
+export function isVoidStart({ parent, detachedFrom, issuedAtMs }: RunStarted, storedMs: number): boolean {
+  return parent === undefined && detachedFrom === undefined && storedMs - issuedAtMs > startValidMs;
+}
 
 /** Pause before a task that could not be written for long is asked for again. */
 export const reissueAfterMs = 30_000;

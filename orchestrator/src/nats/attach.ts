@@ -11,6 +11,7 @@ import { toHoldRecord } from "./holdRecord.ts";
 import { untilAnswered } from "./jetstream.ts";
 import { toBeats, toKeys, toLeases } from "./leases.ts";
 import { toMembers } from "./members.ts";
+import { toMessages } from "./messages.ts";
 import { toPartitionLog } from "./partitionLog.ts";
 import { toControl, toQuestions } from "./questions.ts";
 import { toTasks } from "./tasks.ts";
@@ -56,6 +57,7 @@ export async function attach({ nats, names, partitions, replicas, log, signal }:
       logOf: (partition) => toPartitionLog(access, partition),
       tasks: toTasks(names, writer),
       timers: toTimers(names, writer),
+      messages: toMessages(nats, names, publisher),
       control: toControl(nats, names),
       leases: toLeases(nats, names, publisher),
       beats: toBeats(nats, names),

@@ -15,10 +15,15 @@ import {
 import { fromHex, toHex } from "../../../proto/wire/runId.ts";
 import type { ArmTimer, CancelTimer, CloseAttempt, Command, EndRun, PublishTask } from "../engine/command.ts";
 import { attemptTraceHeaders } from "../projection/traceContext.ts";
+import { startChild, stopChild, tellParent } from "./children.ts";
 import { idempotencyKey, sha256 } from "./credentials.ts";
+import { emitMessage } from "./emit.ts";
+import { releaseLock, requestLock } from "./locks.ts";
 import type { Ownership } from "./ownership.ts";
 import type { Timer, WriteLimits, Written } from "./ports.ts";
 import type { ResidentRun } from "./residentRun.ts";
+import { deferAfterMs, keep, release, settle } from "./settle.ts";
+import type { Carry } from "./settle.ts";
 
 /** Timers due sooner are kept in memory; they hold the checkpoint back, so this is how far it may lag behind. */
 const shortTimerMs = 2000;
@@ -27,22 +32,10 @@ const shortTimerMs = 2000;
  * checkpoint back as well.
  */
 const scheduleAfterMs = 1000;
-/** A command that is not durable by then, while its stream answers others, becomes an event. */
-const deferAfterMs = 30_000;
 /** A sidecar may begin a task unasked, or on an answer that was under way, this long after the attempt was closed. */
 const startSlackMs = 2000;
 /** After the longest time of the call this long is waited for an outcome that is under way. */
 const outcomeSlackMs = 5000;
-
-/** How a command is carried out. */
-export interface Carry {
-  /** Sequence whose turn is not done before the command is durable. */
-  readonly hold: number;
-  /** Log time of the event that asked for it. */
-  readonly atMs: number;
-  /** Somebody may have carried it out already. */
-  readonly recheck: boolean;
-}
 
 /** Carries out what the engine asks for. Returns at once; the turn of `carry.hold` is done when all of it is durable. */
 export function execute(owner: Ownership, run: ResidentRun, command: Command, carry: Carry): void {
@@ -57,6 +50,18 @@ export function execute(owner: Ownership, run: ResidentRun, command: Command, ca
       return closeAttempt(owner, run, command, carry);
     case "endRun":
       return endRun(owner, run, command, carry);
+    case "startChild":
+      return startChild(owner, run, command, carry);
+    case "stopChild":
+      return stopChild(owner, run, command, carry);
+    case "tellParent":
+      return tellParent(owner, run, command, carry);
+    case "emitMessage":
+      return emitMessage(owner, run, command, carry);
+    case "requestLock":
+      return requestLock(owner, run, command, carry);
+    case "releaseLock":
+      return releaseLock(owner, run, command, carry);
   }
 }
 
@@ -238,69 +243,4 @@ function endRun(owner: Ownership, run: ResidentRun, { ended, expectedEvent }: En
       release(owner, run, hold);
     })
     .catch(owner.fail);
-}
-
-type Failed =
-  | { readonly $case: "task"; readonly value: AttemptId }
-  | { readonly $case: "timer"; readonly value: number };
-
-/** Holds the turn until the write is known; what can't be durable, or not for long, becomes an event. */
-function settle(
-  owner: Ownership,
-  run: ResidentRun,
-  hold: number,
-  written: Promise<Written>,
-  command: Failed | undefined,
-): void {
-  keep(owner, run, hold);
-  written
-    .then((result) => {
-      switch (result.kind) {
-        case "stored":
-        case "conflict":
-          break;
-        case "abandoned":
-          // The partition has been left: whoever owns it next folds this turn again.
-          return;
-        case "rejected":
-        case "deferred":
-          tellFailure(owner, run, hold, result, command);
-          break;
-      }
-      release(owner, run, hold);
-    })
-    .catch(owner.fail);
-}
-
-function tellFailure(
-  owner: Ownership,
-  run: ResidentRun,
-  hold: number,
-  result: Extract<Written, { readonly reason: string }>,
-  command: Failed | undefined,
-): void {
-  const fields = { run: run.runId, command: command?.$case, reason: result.reason };
-  if (result.kind === "rejected") owner.logger.error("a command can never become durable", fields);
-  else owner.logger.warn("a command is not durable yet; the run will ask for it again", fields);
-  if (command === undefined) return;
-  const value = { command, reason: result.reason };
-  const event = Event.encode(
-    result.kind === "rejected"
-      ? { kind: { $case: "commandRejected", value } }
-      : { kind: { $case: "commandDeferred", value } },
-  ).finish();
-  const name = command.$case === "task" ? attemptKey(run.runId, command.value) : `${run.runId}/t${command.value}`;
-  const id = `${name}/${result.kind}/${hold}`;
-  settle(owner, run, hold, owner.log.append(run.runId, id, event, { signal: owner.signal }), undefined);
-}
-
-function keep(owner: Ownership, run: ResidentRun, hold: number): void {
-  run.unacked++;
-  owner.unfinished.hold(hold);
-}
-
-function release(owner: Ownership, run: ResidentRun, hold: number): void {
-  run.unacked--;
-  owner.unfinished.release(hold);
-  owner.roomAgain();
 }

@@ -1,7 +1,9 @@
+import type { Limits } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import type { Layouts } from "../../../proto/gen/sidestep/internal/v1/record.ts";
 import type { Log } from "../../../runtime/src/log.ts";
 import type { Credentials } from "./credentials.ts";
 import type { LogClock } from "./logClock.ts";
-import type { Control, PartitionLog, Plans, Tasks, Timers, TurnObserver } from "./ports.ts";
+import type { Control, Keys, Messages, PartitionLog, Plans, Tasks, Timers, TurnObserver, Workflows } from "./ports.ts";
 import type { ResidentRun } from "./residentRun.ts";
 import type { Unfinished } from "./unfinished.ts";
 
@@ -71,6 +73,14 @@ export interface Ground {
   readonly partition: number;
   readonly epoch: number;
   readonly log: PartitionLog;
+  /** Logs of other partitions: children, parents and locks are there. */
+  readonly logOf: (partition: number) => PartitionLog;
+  readonly layouts: Layouts;
+  readonly keys: Keys;
+  readonly workflows: Workflows;
+  /** Pinned into every child that starts here. */
+  readonly limits: Limits;
+  readonly messages: Messages;
   readonly tasks: Tasks;
   readonly timers: Timers;
   readonly control: Control;

@@ -6,6 +6,7 @@ import type { LogRecord } from "../engine/record.ts";
 import type { LoadedPlan } from "../engine/plan.ts";
 import type { RunState } from "../engine/state.ts";
 import type { Turn } from "../engine/advance.ts";
+import type { ActiveWorkflow } from "./front.ts";
 
 /** A message of a partition's log. */
 export interface LogMessage {
@@ -99,6 +100,23 @@ export interface Timers {
   cancel(timer: Timer, limits: WriteLimits): Promise<Written>;
 }
 
+/** A message for others, in a stream of theirs. */
+export interface OwnMessage {
+  readonly subject: string;
+  /** Full name of its protobuf type. */
+  readonly type: string;
+  /** Equal for the same message. */
+  readonly id: string;
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly data: Uint8Array;
+}
+
+/** The streams of the user's. */
+export interface Messages {
+  /** Stored by a stream; rejected when none has the subject, or when it is ours. */
+  publish(message: OwnMessage, limits: WriteLimits): Promise<Written>;
+}
+
 /** Tells the sidecars of a service to reset the call of an attempt; may get lost. */
 export interface Control {
   reset(method: string, runId: RunId, attempt: AttemptId, token: Uint8Array): void;
@@ -162,6 +180,14 @@ export interface HoldRecord {
 /** Plans by the SHA-256 of their bytes; undefined: there is none. Throws when the store does not answer. */
 export interface Plans {
   load(planHash: Uint8Array): Promise<LoadedPlan | undefined>;
+}
+
+/** What is deployed. Throws when the store does not answer. */
+export interface Workflows {
+  /** What a run that starts now is pinned to; undefined: unknown or retired. */
+  active(workflow: string): Promise<ActiveWorkflow | undefined>;
+  /** Hears of what has been deployed elsewhere just now. */
+  refresh(): Promise<void>;
 }
 
 /** Sidecars and waiting front doors of a partition, asking its owner. */

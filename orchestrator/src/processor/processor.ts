@@ -19,12 +19,14 @@ import type {
   Keys,
   Leases,
   Members,
+  Messages,
   PartitionLog,
   Plans,
   Questions,
   Tasks,
   Timers,
   TurnObserver,
+  Workflows,
 } from "./ports.ts";
 
 /** The outside world of the processor. */
@@ -38,6 +40,7 @@ export interface Ports {
   readonly members: Members;
   readonly keys: Keys;
   readonly holds: HoldRecord;
+  readonly messages: Messages;
   readonly questions: Questions;
   readonly isConnected: () => boolean;
 }
@@ -50,6 +53,8 @@ export interface ProcessorOptions {
   readonly layouts: Layouts;
   readonly ports: Ports;
   readonly plans: Plans;
+  /** What children are started of. */
+  readonly workflows: Workflows;
   readonly credentials: Credentials;
   readonly observer: TurnObserver;
   /** Pinned into every run that starts here. */
@@ -134,7 +139,7 @@ function assign(
   );
   const toHolding = (partition: number): HoldingOptions => {
     const log = logOf(partition);
-    const shared = { ...options, ...ports, partition, log, clock, counts, bounds };
+    const shared = { ...options, ...ports, logOf, partition, log, clock, counts, bounds };
     return { ...shared, toGround: (own) => ({ ...shared, ...own, logger: logger.with({ partition }) }) };
   };
   return openAssignment({

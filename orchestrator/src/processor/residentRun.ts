@@ -22,6 +22,8 @@ export interface ResidentRun {
   shortTimers: Map<number, ShortTimer> | undefined;
   /** Schedules on their way, by name: what cancels one has to come after it. */
   arming: Map<number | string, Promise<unknown>> | undefined;
+  /** What is being written elsewhere in its name, the last of each chain. */
+  chains: Map<string, Promise<unknown>> | undefined;
   /** Who was told last that the attempt is open, by attempt key. */
   grants: Map<string, Grant> | undefined;
   /** What became of requests of callers, by their sequence; the last few. */
@@ -55,6 +57,7 @@ export function toResidentRun(runId: RunId, nowMs: number): ResidentRun {
     touchedMs: nowMs,
     shortTimers: undefined,
     arming: undefined,
+    chains: undefined,
     grants: undefined,
     requests: undefined,
     watchers: undefined,

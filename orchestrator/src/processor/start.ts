@@ -1,19 +1,17 @@
-import { hash as digest } from "node:crypto";
 import { Event } from "../../../proto/gen/sidestep/internal/v1/event.ts";
-import type { Limits, RunStarted } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import type { Limits } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { KeyRecord, Layouts } from "../../../proto/gen/sidestep/internal/v1/record.ts";
 import { buckets, fromHex, parseRunId, toRunId } from "../../../proto/wire/runId.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
 import { growingPause, pause } from "../../../runtime/src/pause.ts";
-import { evaluateKey } from "../engine/key.ts";
-import { canonicalRequest } from "../engine/request.ts";
-import type { CanonicalRequest } from "../engine/request.ts";
-import { engineRevision } from "../engine/revision.ts";
+import { isVoidStart } from "../engine/limits.ts";
 import { unlessAborted } from "./abort.ts";
 import type { Refusal, StartRequest, StartResult } from "./front.ts";
 import { currentLayout, partitionOf } from "../../../proto/wire/layout.ts";
 import { keyPlace } from "./keyPlace.ts";
 import type { HeldKey, Keys, LogMessage, PartitionLog } from "./ports.ts";
+import { encodeStart, prepareStart } from "./prepareStart.ts";
+import type { Prepared } from "./prepareStart.ts";
 
 /** What starting runs needs. */
 export interface StartGround {
@@ -33,8 +31,6 @@ export interface StartGround {
 
 /** An acknowledgement that comes later does not count: the fold holds a start void that was stored 30 s after its issue. */
 const ackWithinMs = 20_000;
-const voidAfterMs = 30_000;
-/** A key whose run never started is given to another run then. */
 const orphanedKeyMs = 60_000;
 const retryAfterMs = 1000;
 const joinPatienceMs = 5000;
@@ -43,7 +39,7 @@ const joinPatienceMs = 5000;
 export function toStart(ground: StartGround): (request: StartRequest, signal: AbortSignal) => Promise<StartResult> {
   return async (request, signal) => {
     const issuedMs = ground.now();
-    const prepared = prepare(ground, request, issuedMs);
+    const prepared = prepareStart(ground.limits, request, issuedMs);
     if ("kind" in prepared) return prepared;
     try {
       const started =
@@ -59,32 +55,6 @@ export function toStart(ground: StartGround): (request: StartRequest, signal: Ab
       return { kind: "unavailable", message: error instanceof Error ? error.message : String(error) };
     }
   };
-}
-
-interface Prepared {
-  readonly request: StartRequest;
-  readonly key: string;
-  readonly requestHash: Uint8Array;
-  readonly issuedMs: number;
-}
-
-function prepare(ground: StartGround, request: StartRequest, issuedMs: number): Prepared | Refusal {
-  const { plan } = request.active;
-  const limitBytes = ground.limits.payloadBytesMax;
-  if (request.request.length > limitBytes) return { kind: "tooLarge", sizeBytes: request.request.length, limitBytes };
-  const canonical = canonicalOf(request);
-  if (canonical.kind === "failed") return { kind: "invalid", message: canonical.message };
-  const evaluated = evaluateKey(plan, request.request, request.metadata);
-  if (evaluated.kind === "failed") return { kind: "invalid", message: evaluated.message };
-  const key = evaluated.kind === "key" ? evaluated.key : request.idempotencyKey;
-  if (key === "") return { kind: "invalid", message: "The key is empty." };
-  const requestHash = digest("sha256", canonical.bytes, "buffer");
-  return { request, key: key ?? "", requestHash, issuedMs };
-}
-
-/** What equal starts of one key share. */
-function canonicalOf({ active, request, sameAs }: StartRequest): CanonicalRequest {
-  return sameAs === undefined ? canonicalRequest(active.plan, request) : { kind: "ok", bytes: sameAs };
 }
 
 async function startNew(
@@ -107,8 +77,7 @@ async function append(
   const partition = partitionOf(ground.layouts, runId);
   if (partition === undefined) return unavailable(`the run ${runId} is of an unknown layout`);
   if ((ground.backlog(partition) ?? 0) > ground.backlogMax) return { kind: "exhausted", retryAfterMs };
-  const value = toRunStarted(ground, prepared, runId);
-  const event = Event.encode({ kind: { $case: "runStarted", value } }).finish();
+  const event = encodeStart(prepared, runId, { parent: undefined, detachedFrom: undefined });
   const giveUpAtMs = prepared.issuedMs + ackWithinMs;
   const written = await ground.logOf(partition).appendFirst(runId, event, { signal, giveUpAtMs });
   switch (written.kind) {
@@ -125,34 +94,6 @@ async function append(
     case "deferred":
       return unavailable(written.reason);
   }
-}
-
-function toRunStarted(
-  ground: StartGround,
-  { request, key, requestHash, issuedMs }: Prepared,
-  runId: RunId,
-): RunStarted {
-  const { active } = request;
-  const metadata: Record<string, string> = {};
-  for (const name of active.plan.plan.metadata) {
-    const value = request.metadata.get(name);
-    if (value !== undefined) metadata[name] = value;
-  }
-  return {
-    workflow: active.workflow,
-    version: active.version,
-    planHash: active.planHash,
-    engineRevision,
-    key,
-    request: request.request,
-    requestHash,
-    issuedAtMs: issuedMs,
-    metadata,
-    trace: request.trace(runId),
-    limits: ground.limits,
-    actor: request.actor,
-    parent: undefined,
-  };
 }
 
 /** Joins the run that holds the key, or becomes it. */
@@ -208,14 +149,23 @@ async function join(
   return isSame ? { kind: "joined", runId } : { kind: "conflict", runId };
 }
 
-async function isOrphaned(ground: StartGround, held: HeldKey): Promise<boolean> {
+/** What looking into the first event of runs needs. */
+export type FirstEvents = Pick<StartGround, "layouts" | "logOf" | "now">;
+
+/** A key is free again when its record is a minute old and its run has not started, or started too late. */
+export async function isOrphaned(ground: FirstEvents, held: HeldKey): Promise<boolean> {
   if (ground.now() - held.storedMs < orphanedKeyMs) return false;
   const runId = parseRunId(held.record.runId);
-  const started = runId === undefined ? undefined : await firstEvent(ground, runId);
-  return started === undefined || isVoid(started);
+  return runId === undefined || !(await hasStarted(ground, runId));
 }
 
-async function firstEvent(ground: StartGround, runId: RunId): Promise<LogMessage | undefined> {
+/** Is there a run of this id, whether it has ended or not? */
+export async function hasStarted(ground: FirstEvents, runId: RunId): Promise<boolean> {
+  const first = await firstEvent(ground, runId);
+  return first !== undefined && !isVoid(first);
+}
+
+async function firstEvent(ground: FirstEvents, runId: RunId): Promise<LogMessage | undefined> {
   const partition = partitionOf(ground.layouts, runId);
   return partition === undefined ? undefined : ground.logOf(partition).firstEvent(runId);
 }
@@ -229,7 +179,7 @@ export function isVoid(first: LogMessage): boolean {
 export function startedBy(first: LogMessage): RunStarted | undefined {
   const { kind } = Event.decode(first.data);
   if (kind?.$case === "snapshot") return kind.value.started;
-  if (kind?.$case !== "runStarted" || first.storedMs - kind.value.issuedAtMs > voidAfterMs) return undefined;
+  if (kind?.$case !== "runStarted" || isVoidStart(kind.value, first.storedMs)) return undefined;
   return kind.value;
 }
 

@@ -1,4 +1,5 @@
 import type { RunId } from "../../../proto/wire/runId.ts";
+import { isOneShot } from "../engine/command.ts";
 import type { LogRecord } from "../engine/record.ts";
 import { openCommands } from "../engine/standing.ts";
 import { execute } from "./execute.ts";
@@ -112,8 +113,8 @@ function carryOut(
   if (run.phase !== "ready" || run.state === undefined || issued.size === 0) return;
   const wanted = new Set(openCommands(run.state).map((command) => commandName(run.runId, command)));
   for (const [name, { command, atMs }] of issued) {
-    // Cancelling a timer twice harms nothing, and not at all leaves it behind.
-    if (command.kind !== "cancelTimer" && !wanted.has(name)) continue;
+    // Cancelling a timer twice harms nothing, and not at all leaves it behind; so it is with all that no event settles.
+    if (!isOneShot(command) && !wanted.has(name)) continue;
     const latest = command.kind === "endRun" ? (run.state.ending ?? command) : command;
     if (latest.issuedAt > checkpoint) execute(owner, run, latest, { hold, atMs, recheck: isDoubtful });
   }

@@ -2,7 +2,7 @@ import type { AttemptId } from "../../../proto/gen/sidestep/internal/v1/event.ts
 import { attemptKey } from "../../../proto/wire/attempt.ts";
 import { advance } from "../engine/advance.ts";
 import type { Turn } from "../engine/advance.ts";
-import type { Command } from "../engine/command.ts";
+import type { Command, StepName } from "../engine/command.ts";
 import type { LogRecord } from "../engine/record.ts";
 import { attemptName } from "../engine/state.ts";
 import type { RunState } from "../engine/state.ts";
@@ -140,5 +140,21 @@ export function commandName(runId: string, command: Command): string {
       return `cancel ${command.number}`;
     case "endRun":
       return "end";
+    case "startChild":
+      return `start ${stepOf(command)}`;
+    case "stopChild":
+      return `${command.how} child ${stepOf(command)}`;
+    case "tellParent":
+      return "tell parent";
+    case "emitMessage":
+      return `emit ${stepOf(command)}`;
+    case "requestLock":
+      return `request lock ${stepOf(command)}`;
+    case "releaseLock":
+      return `release lock ${stepOf(command)}`;
   }
+}
+
+function stepOf({ at }: { readonly at: StepName }): string {
+  return `${at.step}/g${at.generation}`;
 }

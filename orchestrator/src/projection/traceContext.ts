@@ -1,6 +1,7 @@
+import { AttemptId_Phase } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { AttemptId, TraceStart } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import { fromHex, toHex } from "../../../proto/wire/runId.ts";
-import { attemptSpanId } from "./spanId.ts";
+import { attemptSpanId, stepSpanId } from "./spanId.ts";
 import type { Sha256 } from "./spanId.ts";
 
 /** A W3C traceparent, taken apart. */
@@ -59,13 +60,44 @@ export function attemptTraceHeaders(
   trace: TraceStart | undefined,
   attempt: AttemptId,
   sha256: Sha256,
-): { readonly traceparent: string; readonly tracestate: string | undefined } {
+): TraceHeaders {
+  return toHeaders(runId, trace, attemptSpanId(runId, attempt, sha256));
+}
+
+/** Headers by which what a forward step sends out by itself nests below the step. */
+export function stepTraceHeaders(
+  runId: string,
+  trace: TraceStart | undefined,
+  step: string,
+  sha256: Sha256,
+): TraceHeaders {
+  return toHeaders(runId, trace, stepSpanId(runId, { step, phase: AttemptId_Phase.FORWARD }, sha256));
+}
+
+/** Where the run is shown that a forward step starts: in the same trace, below the step. */
+export function childTraceStart(
+  runId: string,
+  trace: TraceStart | undefined,
+  step: string,
+  sha256: Sha256,
+): TraceStart {
   return {
-    traceparent: formatTraceparent({
-      traceId: traceIdOf(runId, trace),
-      spanId: attemptSpanId(runId, attempt, sha256),
-      sampled: trace?.sampled ?? false,
-    }),
+    traceId: fromHex(traceIdOf(runId, trace)),
+    parentSpanId: fromHex(stepSpanId(runId, { step, phase: AttemptId_Phase.FORWARD }, sha256)),
+    sampled: trace?.sampled ?? false,
+    tracestate: trace?.tracestate ?? "",
+  };
+}
+
+/** W3C Trace Context. */
+export interface TraceHeaders {
+  readonly traceparent: string;
+  readonly tracestate: string | undefined;
+}
+
+function toHeaders(runId: string, trace: TraceStart | undefined, spanId: string): TraceHeaders {
+  return {
+    traceparent: formatTraceparent({ traceId: traceIdOf(runId, trace), spanId, sampled: trace?.sampled ?? false }),
     tracestate: trace === undefined || trace.tracestate === "" ? undefined : trace.tracestate,
   };
 }

@@ -36,6 +36,13 @@ export function commandName(runId: string, command: Command): string {
       return `cancel ${runId}/${command.number}`;
     case "endRun":
       return `end ${runId}`;
+    case "startChild":
+    case "stopChild":
+    case "tellParent":
+    case "emitMessage":
+    case "requestLock":
+    case "releaseLock":
+      throw new Error(`definitions of the simulation have no step that asks for ${command.kind}`);
   }
 }
 
@@ -117,5 +124,12 @@ export function carryOut(
       );
       return;
     }
+    case "startChild":
+    case "stopChild":
+    case "tellParent":
+    case "emitMessage":
+    case "requestLock":
+    case "releaseLock":
+      throw new Error(`definitions of the simulation have no step that asks for ${command.kind}`);
   }
 }

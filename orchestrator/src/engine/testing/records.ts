@@ -66,6 +66,7 @@ export function makeStarted(
     trace: undefined,
     limits: { ...noLimits, ...bounds },
     parent: undefined,
+    detachedFrom: undefined,
     actor: "",
     ...rest,
   };

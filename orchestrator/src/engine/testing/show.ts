@@ -4,7 +4,7 @@ import type { RpcStatus } from "../../../../proto/gen/sidestep/internal/v1/rpc.t
 import { ErrorInfo } from "../../../../proto/gen/sidestep/internal/v1/rpc.ts";
 import { incident_ReasonToJSON, run_StateToJSON } from "../../../../proto/gen/sidestep/v1/run.ts";
 import { codeName } from "../../../../proto/wire/status.ts";
-import type { Command } from "../command.ts";
+import type { Command, StepName } from "../command.ts";
 import type { LiveStep, RunState } from "../state.ts";
 import { isOpen } from "../step.ts";
 import { epochMs } from "./expression.ts";
@@ -29,7 +29,25 @@ export function showCommand(command: Command): string {
       return `close ${showAttempt(command.attempt)}`;
     case "endRun":
       return `end ${showEnd(command.ended)} after event ${command.expectedEvent}`;
+    case "startChild": {
+      const flags = `${command.key === undefined ? "" : ` key='${command.key}'`}${command.detach ? " detached" : ""}`;
+      return `start ${showStepName(command.at)} ${command.workflow} ${showText(command.request)}${flags}`;
+    }
+    case "stopChild":
+      return `${command.how} child ${showStepName(command.at)} '${command.reason}'`;
+    case "tellParent":
+      return `tell parent at ${showStepName(command.parent)} ${showEnd(command.ended)}`;
+    case "emitMessage":
+      return `emit ${showStepName(command.at)} ${command.subject} ${command.type} ${showText(command.message)}`;
+    case "requestLock":
+      return `request lock '${command.lock}' for ${showStepName(command.at)}`;
+    case "releaseLock":
+      return `release lock '${command.lock}' of ${showStepName(command.at)}`;
   }
+}
+
+function showStepName({ step, generation }: StepName): string {
+  return generation === 0 ? step : `${step}/g${generation}`;
 }
 
 /** The run's phase, what is open in it, and what is to be undone. */

@@ -1,0 +1,114 @@
+import { ErrorInfo } from "../../../proto/gen/sidestep/internal/v1/rpc.ts";
+import type { RpcStatus } from "../../../proto/gen/sidestep/internal/v1/rpc.ts";
+import type { ParentStep } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import type { KeyRecord } from "../../../proto/gen/sidestep/internal/v1/record.ts";
+import { errorDomain } from "../../../proto/wire/headers.ts";
+import { fromHex, parseRunId } from "../../../proto/wire/runId.ts";
+import type { RunId } from "../../../proto/wire/runId.ts";
+import { code } from "../../../proto/wire/status.ts";
+import type { StartChild } from "../engine/command.ts";
+import { toAny } from "../engine/failure.ts";
+import { childTraceStart } from "../projection/traceContext.ts";
+import { sha256 } from "./credentials.ts";
+import type { ActiveWorkflow, StartRequest } from "./front.ts";
+import { keyPlace } from "./keyPlace.ts";
+import type { Ownership } from "./ownership.ts";
+import { encodeStart, prepareStart } from "./prepareStart.ts";
+import type { Prepared } from "./prepareStart.ts";
+import { untilRead } from "./reading.ts";
+import type { ResidentRun } from "./residentRun.ts";
+import { hasStarted, isOrphaned } from "./start.ts";
+
+/** What is to be written for a child. */
+export type ChildStart =
+  | { readonly kind: "start"; readonly event: Uint8Array }
+  | { readonly kind: "refused"; readonly status: RpcStatus }
+  /** Its key belongs to a run that has not started, and may yet. */
+  | { readonly kind: "later"; readonly reason: string }
+  | { readonly kind: "abandoned" };
+
+/** Checks the start of a child as the front door checks that of a run, by what is deployed now, and takes its key. */
+export async function prepareChild(
+  owner: Ownership,
+  run: ResidentRun,
+  command: StartChild,
+  issuedMs: number,
+  childId: RunId,
+  parent: ParentStep,
+): Promise<ChildStart> {
+  const active = await findActive(owner, command.workflow);
+  if (active === undefined) {
+    const message = `no workflow ${command.workflow} is deployed`;
+    return refused(code.NOT_FOUND, "WORKFLOW_NOT_FOUND", message, { workflow: command.workflow });
+  }
+  const request = toRequest(run, command, active);
+  const prepared = prepareStart(owner.limits, request, issuedMs, command.key);
+  if ("kind" in prepared) {
+    if (prepared.kind === "invalid") return refused(code.INVALID_ARGUMENT, "INVALID_REQUEST", prepared.message, {});
+    const { sizeBytes, limitBytes } = prepared;
+    const message = `the request has ${sizeBytes} bytes, at most ${limitBytes} are taken`;
+    const metadata = { size_bytes: String(sizeBytes), limit_bytes: String(limitBytes) };
+    return refused(code.RESOURCE_EXHAUSTED, "TOO_LARGE", message, metadata);
+  }
+  const origin = command.detach ? { parent: undefined, detachedFrom: parent } : { parent, detachedFrom: undefined };
+  const start: ChildStart = { kind: "start", event: encodeStart(prepared, childId, origin) };
+  return prepared.key === "" ? start : ((await takeKey(owner, prepared, childId)) ?? start);
+}
+
+/** What has been deployed a moment ago may not have been heard of here. */
+async function findActive(owner: Ownership, workflow: string): Promise<ActiveWorkflow | undefined> {
+  const { workflows } = owner;
+  const known = await untilRead(owner, "a workflow", () => workflows.active(workflow));
+  if (known !== undefined) return known;
+  return untilRead(owner, "a workflow", async () => {
+    await workflows.refresh();
+    return workflows.active(workflow);
+  });
+}
+
+function toRequest(run: ResidentRun, command: StartChild, active: ActiveWorkflow): StartRequest {
+  const { started } = run.state ?? {};
+  return {
+    active,
+    request: command.request,
+    metadata: new Map(Object.entries(started?.metadata ?? {})),
+    idempotencyKey: undefined,
+    trace: () => childTraceStart(run.runId, started?.trace, command.at.step, sha256),
+    actor: started?.actor ?? "",
+  };
+}
+
+/** Undefined: the key is the child's. */
+async function takeKey(owner: Ownership, prepared: Prepared, childId: RunId): Promise<ChildStart | undefined> {
+  const { workflow } = prepared.request.active;
+  const { bucket, hash } = keyPlace(workflow, prepared.key);
+  const record: KeyRecord = { runId: fromHex(childId), workflow, requestHash: prepared.requestHash };
+  for (;;) {
+    const held = await untilRead(owner, "the record of a key", () => owner.keys.read(bucket, hash));
+    const holder = held === undefined ? undefined : parseRunId(held.record.runId);
+    if (holder === childId) return undefined;
+    if (held !== undefined && !(await untilRead(owner, "a key's run", () => isOrphaned(owner, held)))) {
+      return heldBy(owner, holder);
+    }
+    const taken = await owner.keys.take(bucket, hash, record, held?.revision ?? 0, owner.signal);
+    if (taken.kind === "stored") return undefined;
+    if (taken.kind !== "conflict") return { kind: "abandoned" };
+  }
+}
+
+async function heldBy(owner: Ownership, holder: RunId | undefined): Promise<ChildStart> {
+  const started = holder !== undefined && (await untilRead(owner, "a key's run", () => hasStarted(owner, holder)));
+  if (!started) return { kind: "later", reason: `the key is held by a run that has not started: ${holder ?? "?"}` };
+  const message = `the key belongs to run ${holder}`;
+  return refused(code.ALREADY_EXISTS, "KEY_HELD", message, { run_id: holder });
+}
+
+function refused(
+  number: number,
+  reason: string,
+  message: string,
+  metadata: Readonly<Record<string, string>>,
+): ChildStart {
+  const info = ErrorInfo.encode({ reason, domain: errorDomain, metadata }).finish();
+  return { kind: "refused", status: { code: number, message, details: [toAny("google.rpc.ErrorInfo", info)] } };
+}

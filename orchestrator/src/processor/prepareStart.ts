@@ -1,0 +1,89 @@
+import { hash as digest } from "node:crypto";
+import { Event } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import type { Limits, RunStarted } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import type { RunId } from "../../../proto/wire/runId.ts";
+import { evaluateKey } from "../engine/key.ts";
+import { canonicalRequest } from "../engine/request.ts";
+import type { CanonicalRequest } from "../engine/request.ts";
+import { engineRevision } from "../engine/revision.ts";
+import type { Refusal, StartRequest } from "./front.ts";
+
+/** A start that may be written: its request can be decoded, and its key is known. */
+export interface Prepared {
+  readonly request: StartRequest;
+  /** Empty: none. */
+  readonly key: string;
+  readonly requestHash: Uint8Array;
+  readonly issuedMs: number;
+  readonly limits: Limits;
+}
+
+/** Checks a start before anything is written. `givenKey` wins over the workflow's own. */
+export function prepareStart(
+  limits: Limits,
+  request: StartRequest,
+  issuedMs: number,
+  givenKey?: string,
+): Prepared | Extract<Refusal, { readonly kind: "invalid" | "tooLarge" }> {
+  const limitBytes = limits.payloadBytesMax;
+  if (request.request.length > limitBytes) return { kind: "tooLarge", sizeBytes: request.request.length, limitBytes };
+  const canonical = canonicalOf(request);
+  if (canonical.kind === "failed") return { kind: "invalid", message: canonical.message };
+  const key = givenKey ?? keyOf(request);
+  if (typeof key === "object") return key;
+  if (key === "") return { kind: "invalid", message: "The key is empty." };
+  const requestHash = digest("sha256", canonical.bytes, "buffer");
+  return { request, key: key ?? "", requestHash, issuedMs, limits };
+}
+
+/** What equal starts of one key share. */
+function canonicalOf({ active, request, sameAs }: StartRequest): CanonicalRequest {
+  return sameAs === undefined ? canonicalRequest(active.plan, request) : { kind: "ok", bytes: sameAs };
+}
+
+function keyOf({
+  active: { plan },
+  request,
+  metadata,
+  idempotencyKey,
+}: StartRequest): string | undefined | { readonly kind: "invalid"; readonly message: string } {
+  const evaluated = evaluateKey(plan, request, metadata);
+  switch (evaluated.kind) {
+    case "failed":
+      return { kind: "invalid", message: evaluated.message };
+    case "key":
+      return evaluated.key;
+    case "none":
+      return idempotencyKey;
+  }
+}
+
+/** The first event of a run, encoded. */
+export function encodeStart(
+  { request, key, requestHash, issuedMs, limits }: Prepared,
+  runId: RunId,
+  origin: Pick<RunStarted, "parent" | "detachedFrom">,
+): Uint8Array {
+  const { active } = request;
+  const metadata: Record<string, string> = {};
+  for (const name of active.plan.plan.metadata) {
+    const value = request.metadata.get(name);
+    if (value !== undefined) metadata[name] = value;
+  }
+  const value: RunStarted = {
+    workflow: active.workflow,
+    version: active.version,
+    planHash: active.planHash,
+    engineRevision,
+    key,
+    request: request.request,
+    requestHash,
+    issuedAtMs: issuedMs,
+    metadata,
+    trace: request.trace(runId),
+    limits,
+    actor: request.actor,
+    ...origin,
+  };
+  return Event.encode({ kind: { $case: "runStarted", value } }).finish();
+}
