@@ -1,7 +1,7 @@
 import { openProcessor } from "../../../orchestrator/src/processor/processor.ts";
 import type { Ports, Processor } from "../../../orchestrator/src/processor/processor.ts";
 import type { Bounds } from "../../../orchestrator/src/processor/ownership.ts";
-import type { Plans, TurnObserver } from "../../../orchestrator/src/processor/ports.ts";
+import type { Plans, TurnObserver, Workflows } from "../../../orchestrator/src/processor/ports.ts";
 import { noLimits } from "../../../orchestrator/src/engine/testing/records.ts";
 import type { Log } from "../../../runtime/src/log.ts";
 import { Task } from "../../../proto/gen/sidestep/internal/v1/task.ts";
@@ -43,6 +43,7 @@ export function openOrchestrator(stage: Stage, name: string): SimOrchestrator {
       layouts: stage.layouts,
       ports: toPorts(stage, link),
       plans: toPlans(stage, link),
+      workflows: toWorkflows(stage, link),
       credentials: stage.credentials,
       observer: toObserver(stage),
       limits: { ...noLimits, payloadBytesMax: 262_144, evaluationStepsMax: 100_000, pendingStepsMax: 1_000 },
@@ -81,6 +82,12 @@ function toPorts(stage: Stage, link: Link): Ports {
           stage.queue.store(id, body);
           return { kind: "stored", sequence: 1 };
         };
+        return write(world, network, link, { place: "tasks", store, standsAt: () => undefined }, limits);
+      },
+    },
+    messages: {
+      publish: (_message, limits) => {
+        const store = (): { readonly kind: "stored"; readonly sequence: number } => ({ kind: "stored", sequence: 1 });
         return write(world, network, link, { place: "tasks", store, standsAt: () => undefined }, limits);
       },
     },
@@ -126,6 +133,20 @@ function toPlans({ network, plans }: Stage, link: Link): Plans {
       if (found === undefined) throw new Error("the definitions do not answer");
       return found.plan;
     },
+  };
+}
+
+function toWorkflows({ network, plans }: Stage, link: Link): Workflows {
+  return {
+    active: async (workflow) => {
+      const found = await network.call(link, "keys", () => ({
+        index: plans.findIndex(({ plan }) => plan.workflow === workflow),
+      }));
+      if (found === undefined) throw new Error("the definitions do not answer");
+      const plan = plans[found.index];
+      return plan === undefined ? undefined : { workflow, version: 1, plan, planHash: Uint8Array.of(found.index) };
+    },
+    refresh: () => Promise.resolve(),
   };
 }
 
