@@ -1,5 +1,5 @@
 import { Event } from "../../../proto/gen/sidestep/internal/v1/event.ts";
-import type { Limits } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import type { Limits, RunStarted } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { KeyRecord, Layouts } from "../../../proto/gen/sidestep/internal/v1/record.ts";
 import { buckets, fromHex, parseRunId, toRunId } from "../../../proto/wire/runId.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
