@@ -28,7 +28,7 @@ import type { LoadedPlan } from "../../orchestrator/src/engine/plan.ts";
 import { toCredentials } from "../../orchestrator/src/processor/credentials.ts";
 import type { StartRequest } from "../../orchestrator/src/processor/front.ts";
 import { openProcessor } from "../../orchestrator/src/processor/processor.ts";
-import type { Processor, ProcessorOptions } from "../../orchestrator/src/processor/processor.ts";
+import type { Ports, Processor, ProcessorOptions } from "../../orchestrator/src/processor/processor.ts";
 
 export const names = toNames();
 export const service = "test.v1.Things";
@@ -86,6 +86,7 @@ export interface Orchestrator extends AsyncDisposable {
   readonly id: string;
   readonly nats: Nats;
   readonly processor: Processor;
+  readonly ports: Ports;
   start(
     plan: LoadedPlan,
     options?: { readonly key?: string; readonly request?: string },
@@ -158,6 +159,7 @@ export async function openOrchestrator(
     id,
     nats,
     processor,
+    ports: attached.ports,
     start,
     begin: async (ofPlan, key) => {
       const result = await start(ofPlan, key === undefined ? {} : { key });

@@ -1,4 +1,4 @@
-import type { AttemptId, ParentStep, RunEnded } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import type { AttemptId, LockHolder, ParentStep, RunEnded } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { StreamPlan } from "./plan.ts";
 import type { CallHeader } from "./state.ts";
 
@@ -17,7 +17,8 @@ export type Command =
   | TellParent
   | EmitMessage
   | RequestLock
-  | ReleaseLock;
+  | ReleaseLock
+  | GrantLock;
 
 /** Carried out by a new owner whenever it was issued in the window, wanted or not: no event settles it. */
 export function isOneShot({ kind }: Command): boolean {
@@ -148,4 +149,12 @@ export interface ReleaseLock {
   readonly issuedAt: number;
   readonly at: StepName;
   readonly lock: string;
+}
+
+/** Durable: LockGranted in the holder's log. Asked for by a lock, not by a run; open while the holder is the first of its queue. */
+export interface GrantLock {
+  readonly kind: "grantLock";
+  readonly issuedAt: number;
+  readonly lock: string;
+  readonly holder: LockHolder;
 }

@@ -8,6 +8,7 @@ import type { RunId } from "../../../proto/wire/runId.ts";
 import { code } from "../../../proto/wire/status.ts";
 import type { StartChild } from "../engine/command.ts";
 import { toAny } from "../engine/failure.ts";
+import { growingPause, pause } from "../../../runtime/src/pause.ts";
 import { childTraceStart } from "../projection/traceContext.ts";
 import { sha256 } from "./credentials.ts";
 import type { ActiveWorkflow, StartRequest } from "./front.ts";
@@ -17,6 +18,7 @@ import { encodeStart, prepareStart } from "./prepareStart.ts";
 import type { Prepared } from "./prepareStart.ts";
 import { untilRead } from "./reading.ts";
 import type { ResidentRun } from "./residentRun.ts";
+import { deferAfterMs } from "./settle.ts";
 import { hasStarted, isOrphaned } from "./start.ts";
 
 /** What is to be written for a child. */
@@ -83,22 +85,30 @@ async function takeKey(owner: Ownership, prepared: Prepared, childId: RunId): Pr
   const { workflow } = prepared.request.active;
   const { bucket, hash } = keyPlace(workflow, prepared.key);
   const record: KeyRecord = { runId: fromHex(childId), workflow, requestHash: prepared.requestHash };
-  for (;;) {
+  const nextPauseMs = growingPause(50, 2000);
+  const patientUntilMs = owner.now() + deferAfterMs;
+  while (!owner.signal.aborted) {
     const held = await untilRead(owner, "the record of a key", () => owner.keys.read(bucket, hash));
     const holder = held === undefined ? undefined : parseRunId(held.record.runId);
     if (holder === childId) return undefined;
     if (held !== undefined && !(await untilRead(owner, "a key's run", () => isOrphaned(owner, held)))) {
-      return heldBy(owner, holder);
+      const refusal = await heldBy(owner, holder);
+      if (refusal !== undefined) return refusal;
+      if (owner.now() > patientUntilMs) return { kind: "later", reason: "the run that holds the key has not started" };
+      await pause(nextPauseMs(), owner.signal);
+      continue;
     }
     const taken = await owner.keys.take(bucket, hash, record, held?.revision ?? 0, owner.signal);
     if (taken.kind === "stored") return undefined;
-    if (taken.kind !== "conflict") return { kind: "abandoned" };
+    if (taken.kind !== "conflict") break;
   }
+  return { kind: "abandoned" };
 }
 
-async function heldBy(owner: Ownership, holder: RunId | undefined): Promise<ChildStart> {
+/** Undefined: the run that has the key has not started, and may yet. */
+async function heldBy(owner: Ownership, holder: RunId | undefined): Promise<ChildStart | undefined> {
   const started = holder !== undefined && (await untilRead(owner, "a key's run", () => hasStarted(owner, holder)));
-  if (!started) return { kind: "later", reason: `the key is held by a run that has not started: ${holder ?? "?"}` };
+  if (!started) return undefined;
   const message = `the key belongs to run ${holder}`;
   return refused(code.ALREADY_EXISTS, "KEY_HELD", message, { run_id: holder });
 }

@@ -61,6 +61,7 @@ function makeOwner() {
       throw error;
     },
     roomAgain: () => undefined,
+    heldBack: { reasonFor: () => undefined, onRelease: () => () => undefined },
     unfinished,
   } as Partial<Ownership> as Ownership;
   const runId = parseRunId("a".repeat(32));

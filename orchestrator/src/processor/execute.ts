@@ -18,11 +18,11 @@ import { attemptTraceHeaders } from "../projection/traceContext.ts";
 import { startChild, stopChild, tellParent } from "./children.ts";
 import { idempotencyKey, sha256 } from "./credentials.ts";
 import { emitMessage } from "./emit.ts";
-import { releaseLock, requestLock } from "./locks.ts";
+import { grantLock, releaseLock, requestLock } from "./locks.ts";
 import type { Ownership } from "./ownership.ts";
 import type { Timer, WriteLimits, Written } from "./ports.ts";
 import type { ResidentRun } from "./residentRun.ts";
-import { deferAfterMs, keep, release, settle } from "./settle.ts";
+import { appendFailure, deferAfterMs, keep, release, settle } from "./settle.ts";
 import type { Carry } from "./settle.ts";
 
 /** Timers due sooner are kept in memory; they hold the checkpoint back, so this is how far it may lag behind. */
@@ -62,12 +62,25 @@ export function execute(owner: Ownership, run: ResidentRun, command: Command, ca
       return requestLock(owner, run, command, carry);
     case "releaseLock":
       return releaseLock(owner, run, command, carry);
+    case "grantLock":
+      return grantLock(owner, run, command, carry);
   }
 }
 
 /** The end of a closed attempt need not come any more: its outcome has. */
 export function cancelExpiry(owner: Ownership, run: ResidentRun, attempt: AttemptId, hold: number): void {
   unschedule(owner, run, expiryName(run, attempt), hold);
+}
+
+/** Tasks that were held back and are not any more are asked for now, and not only when their pause is over. */
+export function askAgainForHeld(owner: Ownership, run: ResidentRun, hold: number): void {
+  const { state } = run;
+  for (const { number, purpose } of state?.timers.values() ?? []) {
+    if (purpose.kind !== "reissue" || state?.started === undefined) continue;
+    if (owner.heldBack.reasonFor(state.started.workflow, purpose.attempt.publish.method) !== undefined) continue;
+    fire(owner, run, number, owner.clock.now(), hold);
+    cancelTimer(owner, run, { kind: "cancelTimer", issuedAt: hold, number }, { hold, atMs: 0, recheck: false });
+  }
 }
 
 /** Makes every timer in memory durable, so that the partition can be left. */
@@ -82,6 +95,11 @@ export function scheduleShortTimers(owner: Ownership, run: ResidentRun): void {
 
 function publishTask(owner: Ownership, run: ResidentRun, command: PublishTask, { hold, recheck }: Carry): void {
   const { attempt, method } = command;
+  const held = owner.heldBack.reasonFor(run.state?.started?.workflow ?? "", method);
+  if (held !== undefined) {
+    appendFailure(owner, run, hold, { kind: "deferred", reason: held }, { $case: "task", value: attempt });
+    return;
+  }
   const key = attemptKey(run.runId, attempt);
   const task = Task.encode({
     runId: fromHex(run.runId),

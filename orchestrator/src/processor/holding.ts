@@ -1,6 +1,7 @@
 import type { Lease } from "../../../proto/gen/sidestep/internal/v1/record.ts";
 import type { Log } from "../../../runtime/src/log.ts";
 import { pause } from "../../../runtime/src/pause.ts";
+import type { HeldBack } from "./heldBack.ts";
 import { takeLease } from "./leaseKeeper.ts";
 import type { LeaseKeeper } from "./leaseKeeper.ts";
 import type { Ground } from "./ownership.ts";
@@ -32,6 +33,8 @@ export interface HoldingOptions {
   readonly logger: Log;
   readonly observer: TurnObserver;
   readonly now: () => number;
+  /** What operators hold back has to be known before anything is carried out. */
+  readonly heldBack: HeldBack;
   readonly toGround: (own: Pick<Ground, "epoch" | "signal" | "isLive" | "fail">) => Ground;
 }
 
@@ -72,7 +75,7 @@ class OwnedPartition {
   }
 
   async take(found: LeaseRecord | undefined): Promise<boolean> {
-    const { partition, orchestrator, log, logger, observer, toGround } = this.#options;
+    const { partition, orchestrator, log, logger, observer, heldBack, toGround } = this.#options;
     const { signal } = this.#left;
     const lease = await takeLease(
       { ...this.#options, progress: () => this.#progress(found?.lease), onLost: () => this.#end({ kind: "lost" }) },
@@ -88,6 +91,7 @@ class OwnedPartition {
     }
     const { created } = await untilRead({ signal, logger }, "the end of a log", () => log.end());
     this.#streamCreated = created;
+    await untilRead({ signal, logger }, "what is held back", () => heldBack.refresh());
     const window = toWindow(lease.before, written.sequence, created, logger, partition);
     const { checkpoint } = window;
     logger.info("took a partition", { partition, epoch: lease.epoch, from: lease.before.owner, ...window });

@@ -2,8 +2,10 @@ import { Event } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { LockHolder } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import { partitionOf } from "../../../proto/wire/layout.ts";
 import { lockId } from "../../../proto/wire/lockId.ts";
-import { fromHex } from "../../../proto/wire/runId.ts";
-import type { ReleaseLock, RequestLock } from "../engine/command.ts";
+import { fromHex, parseRunId } from "../../../proto/wire/runId.ts";
+import type { GrantLock, ReleaseLock, RequestLock } from "../engine/command.ts";
+import { lockHolderName } from "../engine/lock.ts";
+import type { LogRecord } from "../engine/record.ts";
 import { chain } from "./chain.ts";
 import type { Ownership } from "./ownership.ts";
 import type { WriteLimits, Written } from "./ports.ts";
@@ -24,6 +26,40 @@ export function releaseLock(owner: Ownership, run: ResidentRun, command: Release
   const limits = { signal: owner.signal };
   const written = chain(run, chainOf(command), () => tellLock(owner, run, "lockReleased", command, limits));
   settle(owner, run, hold, written, undefined);
+}
+
+/** The run whose lock this was granted to is gone, with all that it asked for. */
+export function returnLock(
+  owner: Ownership,
+  run: ResidentRun,
+  { sequence, storedMs, fact }: LogRecord,
+  hold: number,
+): void {
+  const kind = fact.kind === "event" ? fact.event.kind : undefined;
+  if (kind?.$case !== "lockGranted" || kind.value.step === undefined) return;
+  const { step: at, lock } = kind.value;
+  releaseLock(
+    owner,
+    run,
+    { kind: "releaseLock", issuedAt: sequence, at, lock },
+    { hold, atMs: storedMs, recheck: false },
+  );
+}
+
+/** Tells the holder, in its own log, that it has the lock. */
+export function grantLock(owner: Ownership, lock: ResidentRun, command: GrantLock, { hold }: Carry): void {
+  const { holder, issuedAt } = command;
+  const runId = parseRunId(holder.runId);
+  const partition = runId === undefined ? undefined : partitionOf(owner.layouts, runId);
+  if (runId === undefined || partition === undefined) {
+    owner.logger.error("a lock is wanted by a run that can't be", { lock: command.lock, run: runId });
+    return;
+  }
+  const value = { step: holder.step, lock: command.lock };
+  const event = Event.encode({ kind: { $case: "lockGranted", value } }).finish();
+  const id = `${lock.runId}/${lockHolderName(holder)}/lockGranted/${issuedAt}`;
+  // Never deferred: nothing would ask for it again.
+  settle(owner, lock, hold, owner.logOf(partition).append(runId, id, event, { signal: owner.signal }), undefined);
 }
 
 function chainOf({ at, lock }: RequestLock | ReleaseLock): string {

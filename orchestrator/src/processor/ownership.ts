@@ -2,6 +2,7 @@ import type { Limits } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { Layouts } from "../../../proto/gen/sidestep/internal/v1/record.ts";
 import type { Log } from "../../../runtime/src/log.ts";
 import type { Credentials } from "./credentials.ts";
+import type { HeldBack } from "./heldBack.ts";
 import type { LogClock } from "./logClock.ts";
 import type { Control, Keys, Messages, PartitionLog, Plans, Tasks, Timers, TurnObserver, Workflows } from "./ports.ts";
 import type { ResidentRun } from "./residentRun.ts";
@@ -81,6 +82,7 @@ export interface Ground {
   /** Pinned into every child that starts here. */
   readonly limits: Limits;
   readonly messages: Messages;
+  readonly heldBack: Pick<HeldBack, "reasonFor" | "onRelease">;
   readonly tasks: Tasks;
   readonly timers: Timers;
   readonly control: Control;

@@ -6,7 +6,7 @@ import type { LoadedPlan } from "../engine/plan.ts";
 import type { LogRecord } from "../engine/record.ts";
 import type { RunState } from "../engine/state.ts";
 import { verdictOn } from "./asks.ts";
-import { execute, scheduleShortTimers } from "./execute.ts";
+import { askAgainForHeld, execute, scheduleShortTimers } from "./execute.ts";
 import { toFact } from "./fact.ts";
 import type { Ground, Ownership } from "./ownership.ts";
 import type { LogMessage, LogReader } from "./ports.ts";
@@ -70,6 +70,7 @@ class Loop implements Partition {
   readonly #reader: LogReader;
   readonly #waiters = openWaiters();
   readonly #sweeper: NodeJS.Timeout;
+  readonly #stopListening: () => void;
   readonly #finished = Promise.withResolvers<void>();
   #phase: "takingOver" | "live" | "finishing" | "left" = "takingOver";
   /** What the window has brought and has not been folded yet. */
@@ -117,6 +118,7 @@ class Loop implements Partition {
       this.#residents.sweep();
       this.#waiters.sweep(ground.now());
     }, ground.bounds.sweepEveryMs);
+    this.#stopListening = ground.heldBack.onRelease(() => this.#onHoldReleased());
   }
 
   checkpoint(): number {
@@ -177,6 +179,7 @@ class Loop implements Partition {
     if (this.#phase === "left") return;
     this.#phase = "left";
     clearInterval(this.#sweeper);
+    this.#stopListening();
     this.#reader[Symbol.dispose]();
     this.#waiters.leave();
     for (const run of this.#residents.all()) {
@@ -298,6 +301,12 @@ class Loop implements Partition {
     const ending = run.state?.ending;
     if (ending === undefined || run.state?.ended !== undefined || !this.#owner.isLive()) return;
     execute(this.#owner, run, ending, { hold: run.seen, atMs: 0, recheck: false });
+  }
+
+  /** Runs that are not in memory hear of it when their pause is over. */
+  #onHoldReleased(): void {
+    if (this.#phase !== "live" || !this.#owner.isLive()) return;
+    for (const run of this.#residents.all()) askAgainForHeld(this.#owner, run, this.#reader.next() - 1);
   }
 
   #answer(run: ResidentRun | undefined, waitedFor: WaitedFor): NonNullable<WaitReply["kind"]> | undefined {

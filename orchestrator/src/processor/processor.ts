@@ -7,6 +7,8 @@ import type { Assignment } from "./assignment.ts";
 import type { Credentials } from "./credentials.ts";
 import { toFront } from "./callers.ts";
 import type { Front } from "./front.ts";
+import { openHeldBack } from "./heldBack.ts";
+import type { HeldBack } from "./heldBack.ts";
 import type { HoldingOptions } from "./holding.ts";
 import { partitionCount } from "../../../proto/wire/layout.ts";
 import { openLogClock } from "./logClock.ts";
@@ -89,7 +91,8 @@ export function openProcessor(options: ProcessorOptions): Processor {
   const logs = Array.from({ length: partitionCount(layouts) }, (_, partition) => ports.logOf(partition));
   const logOf = (partition: number): PartitionLog => logs[partition] ?? ports.logOf(partition);
   const heads = new Map<number, number>();
-  const assignment = assign(options, counts, logOf, logs.length);
+  const heldBack = openHeldBack(ports.holds);
+  const assignment = assign(options, counts, logOf, logs.length, heldBack);
   const backlog = (partition: number): number | undefined => {
     const held = assignment.held(partition)?.partition;
     const head = Math.max(heads.get(partition) ?? 0, held === undefined ? 0 : held.position() - 1);
@@ -120,6 +123,7 @@ export function openProcessor(options: ProcessorOptions): Processor {
     [Symbol.asyncDispose]: async () => {
       clearInterval(announcing);
       await assignment.release();
+      heldBack[Symbol.dispose]();
       await ports.members.withdraw(options.orchestrator).catch(() => undefined);
     },
   };
@@ -131,6 +135,7 @@ function assign(
   counts: Counts,
   logOf: (partition: number) => PartitionLog,
   partitions: number,
+  heldBack: HeldBack,
 ): Assignment {
   const { ports, logger } = options;
   const bounds = { ...defaultBounds, ...options.bounds };
@@ -139,7 +144,7 @@ function assign(
   );
   const toHolding = (partition: number): HoldingOptions => {
     const log = logOf(partition);
-    const shared = { ...options, ...ports, logOf, partition, log, clock, counts, bounds };
+    const shared = { ...options, ...ports, logOf, partition, log, heldBack, clock, counts, bounds };
     return { ...shared, toGround: (own) => ({ ...shared, ...own, logger: logger.with({ partition }) }) };
   };
   return openAssignment({

@@ -1,15 +1,18 @@
 import type { LoadedPlan } from "../engine/plan.ts";
+import type { LockState } from "../engine/lock.ts";
 import type { LogRecord } from "../engine/record.ts";
 import type { RunState } from "../engine/state.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
 
-/** A run in memory, with what its owner remembers of it beside its state. Owned by its partition's loop. */
+/** A run, or a lock, in memory, with what its owner remembers of it beside its state. Owned by its partition's loop. */
 export interface ResidentRun {
   readonly runId: RunId;
   /** `loading`: records wait in the mailbox. `orphan`: its log has no start. `corrupt`: its own fold fails; it is left alone. */
   phase: "loading" | "ready" | "orphan" | "corrupt";
   state: RunState | undefined;
   plan: LoadedPlan | undefined;
+  /** Set when this is no run but a lock, which has neither state nor plan. */
+  lock: LockState | undefined;
   mailbox: LogRecord[];
   /** Sequence of the last message delivered, garbage included. */
   seen: number;
@@ -50,6 +53,7 @@ export function toResidentRun(runId: RunId, nowMs: number): ResidentRun {
     phase: "loading",
     state: undefined,
     plan: undefined,
+    lock: undefined,
     mailbox: [],
     seen: 0,
     seenEvent: 0,

@@ -1,12 +1,15 @@
 import { Buffer } from "node:buffer";
 import type { RunStarted } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import { isLockId } from "../../../proto/wire/lockId.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
 import type { LoadedPlan } from "../engine/plan.ts";
+import { newLock } from "../engine/lock.ts";
 import type { LogRecord } from "../engine/record.ts";
 import { newRun } from "../engine/state.ts";
 import { toFact } from "./fact.ts";
 import { openGate } from "./gate.ts";
 import type { Gate } from "./gate.ts";
+import { returnLock } from "./locks.ts";
 import type { Ownership } from "./ownership.ts";
 import type { LogMessage } from "./ports.ts";
 import { untilRead } from "./reading.ts";
@@ -146,7 +149,10 @@ export class Residents {
   #take(run: ResidentRun, record: LogRecord): void {
     see(run, record.sequence, record.fact.kind === "event");
     if (run.phase === "ready") takeTurn(this.#owner, run, record, live);
-    else if (run.phase === "orphan") this.#owner.counts.orphans++;
+    else if (run.phase === "orphan") {
+      this.#owner.counts.orphans++;
+      returnLock(this.#owner, run, record, record.sequence);
+    }
     this.#options.afterTurn(run);
   }
 
@@ -179,7 +185,10 @@ export class Residents {
       .flatMap((message) => recordOf(owner, run, message));
     const started = startOf(records) ?? startOf(run.mailbox);
     const plan = started === undefined ? undefined : await this.planOf(started);
-    if (started === undefined) {
+    if (isLockId(run.runId)) {
+      beginLock(run);
+      for (const record of records) takeTurn(owner, run, record, replay);
+    } else if (started === undefined) {
       run.phase = "orphan";
     } else if (plan === undefined) {
       park(owner, run, bound, missingPlan(started));
@@ -197,6 +206,12 @@ export class Residents {
 export function begin(run: ResidentRun, plan: LoadedPlan): void {
   run.state = newRun(run.runId);
   run.plan = plan;
+  run.phase = "ready";
+}
+
+/** Makes a lock ready for its first record. */
+export function beginLock(run: ResidentRun): void {
+  run.lock = newLock();
   run.phase = "ready";
 }
 

@@ -1,11 +1,14 @@
+import { isLockId } from "../../../proto/wire/lockId.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
 import { isOneShot } from "../engine/command.ts";
+import type { Command } from "../engine/command.ts";
 import type { LogRecord } from "../engine/record.ts";
 import { openCommands } from "../engine/standing.ts";
 import { execute } from "./execute.ts";
 import { openGate } from "./gate.ts";
+import { returnLock } from "./locks.ts";
 import type { Ownership } from "./ownership.ts";
-import { begin, loadRun, missingPlan, recordOf, see, startOf } from "./residents.ts";
+import { begin, beginLock, loadRun, missingPlan, recordOf, see, startOf } from "./residents.ts";
 import type { Residents } from "./residents.ts";
 import { toResidentRun } from "./residentRun.ts";
 import type { ResidentRun } from "./residentRun.ts";
@@ -53,6 +56,7 @@ export async function takeOver(
       const isWhole = part.isLast && (known !== undefined || startOf(records.slice(0, 1)) !== undefined);
       const all = isWhole ? records : await loadUpTo(owner, run, window.head);
       const issued = await fold(owner, residents, window, run, all);
+      if (run.phase === "orphan") returnLocks(owner, window, run, all, part.hold);
       if (known === undefined && run.phase !== "orphan") residents.adopt(run);
       carryOut(owner, window, run, issued, part.hold);
     }),
@@ -74,7 +78,7 @@ async function fold(
   records: readonly LogRecord[],
 ): Promise<ReadonlyMap<string, Issued>> {
   const issued = new Map<string, Issued>();
-  if (run.state === undefined) await prepare(owner, residents, run, records);
+  if (run.phase === "loading") await prepare(owner, residents, run, records);
   for (const record of records) {
     if (run.phase !== "ready") break;
     see(run, record.sequence, record.fact.kind === "event");
@@ -92,6 +96,10 @@ async function prepare(
   run: ResidentRun,
   records: readonly LogRecord[],
 ): Promise<void> {
+  if (isLockId(run.runId)) {
+    beginLock(run);
+    return;
+  }
   const started = startOf(records);
   if (started === undefined) {
     run.phase = "orphan";
@@ -110,12 +118,28 @@ function carryOut(
   issued: ReadonlyMap<string, Issued>,
   hold: number,
 ): void {
-  if (run.phase !== "ready" || run.state === undefined || issued.size === 0) return;
-  const wanted = new Set(openCommands(run.state).map((command) => commandName(run.runId, command)));
+  if (run.phase !== "ready" || issued.size === 0) return;
+  const wanted = new Set(openCommandsOf(run).map((command) => commandName(run.runId, command)));
   for (const [name, { command, atMs }] of issued) {
     // Cancelling a timer twice harms nothing, and not at all leaves it behind; so it is with all that no event settles.
     if (!isOneShot(command) && !wanted.has(name)) continue;
-    const latest = command.kind === "endRun" ? (run.state.ending ?? command) : command;
+    const latest = command.kind === "endRun" ? (run.state?.ending ?? command) : command;
     if (latest.issuedAt > checkpoint) execute(owner, run, latest, { hold, atMs, recheck: isDoubtful });
   }
+}
+
+function openCommandsOf({ state, lock }: ResidentRun): readonly Command[] {
+  if (state !== undefined) return openCommands(state);
+  return lock?.grant === undefined ? [] : [lock.grant];
+}
+
+/** A run that is gone keeps no lock. */
+function returnLocks(
+  owner: Ownership,
+  { checkpoint }: Window,
+  run: ResidentRun,
+  records: readonly LogRecord[],
+  hold: number,
+): void {
+  for (const record of records) if (record.sequence > checkpoint) returnLock(owner, run, record, hold);
 }

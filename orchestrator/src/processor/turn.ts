@@ -3,6 +3,8 @@ import { attemptKey } from "../../../proto/wire/attempt.ts";
 import { advance } from "../engine/advance.ts";
 import type { Turn } from "../engine/advance.ts";
 import type { Command, StepName } from "../engine/command.ts";
+import { advanceLock, lockHolderName } from "../engine/lock.ts";
+import type { LockState } from "../engine/lock.ts";
 import type { LogRecord } from "../engine/record.ts";
 import { attemptName } from "../engine/state.ts";
 import type { RunState } from "../engine/state.ts";
@@ -38,7 +40,8 @@ export interface Issued {
  * parks the run as corrupt: others go on.
  */
 export function takeTurn(owner: Ownership, run: ResidentRun, record: LogRecord, purpose: Purpose): Turn | undefined {
-  const { state, plan } = run;
+  const { state, plan, lock } = run;
+  if (lock !== undefined) return takeLockTurn(owner, run, lock, record, purpose);
   if (state === undefined || plan === undefined || record.sequence <= state.lastSequence) return undefined;
   const settled = purpose.commands === "forget" ? [] : expiriesSettledBy(state, record);
   let turn: Turn;
@@ -57,12 +60,28 @@ export function takeTurn(owner: Ownership, run: ResidentRun, record: LogRecord, 
     if (state.ended !== undefined || !state.attempts.has(attemptName(attempt)))
       cancelExpiry(owner, run, attempt, record.sequence);
   }
-  if (purpose.commands === "execute") {
-    for (const command of turn.commands) {
-      execute(owner, run, command, { hold: record.sequence, atMs: record.storedMs, recheck: false });
-    }
-  }
+  if (purpose.commands === "execute") executeAll(owner, run, record, turn);
   return turn;
+}
+
+function takeLockTurn(
+  owner: Ownership,
+  run: ResidentRun,
+  lock: LockState,
+  record: LogRecord,
+  purpose: Purpose,
+): Turn | undefined {
+  if (record.sequence <= lock.lastSequence) return undefined;
+  const turn = advanceLock(lock, record);
+  if (purpose.isNews) owner.counts.turns++;
+  if (purpose.commands === "execute") executeAll(owner, run, record, turn);
+  return turn;
+}
+
+function executeAll(owner: Ownership, run: ResidentRun, { sequence, storedMs }: LogRecord, turn: Turn): void {
+  for (const command of turn.commands) {
+    execute(owner, run, command, { hold: sequence, atMs: storedMs, recheck: false });
+  }
 }
 
 /** Leaves a run alone whose own fold fails. */
@@ -152,6 +171,8 @@ export function commandName(runId: string, command: Command): string {
       return `request lock ${stepOf(command)}`;
     case "releaseLock":
       return `release lock ${stepOf(command)}`;
+    case "grantLock":
+      return `grant ${lockHolderName(command.holder)}`;
   }
 }
 

@@ -76,7 +76,8 @@ export function openWaiters(): Waiters {
 
 /** What can be said now to one who waits; undefined: nothing yet. */
 export function answerOf(run: ResidentRun, waitedFor: WaitedFor): NonNullable<WaitReply["kind"]> | undefined {
-  const { state } = run;
+  const { state, lock } = run;
+  if (lock !== undefined) return { $case: "unknown", value: {} };
   if (state === undefined) return undefined;
   if (waitedFor.foldedSequence > 0) return foldedAnswer(run, waitedFor.foldedSequence);
   if (state.phase === "void") return { $case: "unknown", value: {} };

@@ -42,6 +42,7 @@ export function commandName(runId: string, command: Command): string {
     case "emitMessage":
     case "requestLock":
     case "releaseLock":
+    case "grantLock":
       throw new Error(`definitions of the simulation have no step that asks for ${command.kind}`);
   }
 }
@@ -130,6 +131,7 @@ export function carryOut(
     case "emitMessage":
     case "requestLock":
     case "releaseLock":
+    case "grantLock":
       throw new Error(`definitions of the simulation have no step that asks for ${command.kind}`);
   }
 }

@@ -5,6 +5,7 @@ import { ErrorInfo } from "../../../../proto/gen/sidestep/internal/v1/rpc.ts";
 import { incident_ReasonToJSON, run_StateToJSON } from "../../../../proto/gen/sidestep/v1/run.ts";
 import { codeName } from "../../../../proto/wire/status.ts";
 import type { Command, StepName } from "../command.ts";
+import { lockHolderName } from "../lock.ts";
 import type { LiveStep, RunState } from "../state.ts";
 import { isOpen } from "../step.ts";
 import { epochMs } from "./expression.ts";
@@ -43,6 +44,8 @@ export function showCommand(command: Command): string {
       return `request lock '${command.lock}' for ${showStepName(command.at)}`;
     case "releaseLock":
       return `release lock '${command.lock}' of ${showStepName(command.at)}`;
+    case "grantLock":
+      return `grant lock '${command.lock}' to ${lockHolderName(command.holder)}`;
   }
 }
 

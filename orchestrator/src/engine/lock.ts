@@ -1,0 +1,65 @@
+import type { LockHolder } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import { toHex } from "../../../proto/wire/runId.ts";
+import type { Turn } from "./advance.ts";
+import type { GrantLock } from "./command.ts";
+import type { LogRecord } from "./record.ts";
+
+/**
+ * What the log of a lock adds up to: those who want it, by lockHolderName, in the order in which they asked. The first has it. Changed in place.
+ */
+export interface LockState {
+  lastSequence: number;
+  readonly queue: Map<string, LockHolder>;
+  /** What the first was told; the holder's own log settles it. */
+  grant: GrantLock | undefined;
+}
+
+/** A lock that nobody wants. */
+export function newLock(): LockState {
+  return { lastSequence: 0, queue: new Map(), grant: undefined };
+}
+
+/** One turn of a lock: a request queues, a release lets the next have it. Both are harmless when doubled, and a release undoes a request. */
+export function advanceLock(state: LockState, { sequence, fact }: LogRecord): Turn {
+  if (sequence <= state.lastSequence) return toTurn(false, undefined);
+  state.lastSequence = sequence;
+  const kind = fact.kind === "event" ? fact.event.kind : undefined;
+  if (kind?.$case === "lockRequested") return request(state, kind.value.lock, kind.value.holder, sequence);
+  if (kind?.$case === "lockReleased") return release(state, kind.value.lock, kind.value.holder, sequence);
+  return toTurn(false, undefined);
+}
+
+/** A step of a run, as the queue of a lock knows it. */
+export function lockHolderName({ runId, step }: LockHolder): string {
+  return `${toHex(runId)}/${step?.step ?? ""}/g${step?.generation ?? 0}`;
+}
+
+function request(state: LockState, lock: string, holder: LockHolder | undefined, sequence: number): Turn {
+  if (holder?.step === undefined) return toTurn(false, undefined);
+  const name = lockHolderName(holder);
+  const isNew = !state.queue.has(name);
+  if (isNew) state.queue.set(name, holder);
+  const [first] = state.queue.keys();
+  // Whoever has it and asks again has not heard of it.
+  return toTurn(isNew || first === name, first === name ? grant(state, lock, holder, sequence) : undefined);
+}
+
+function release(state: LockState, lock: string, holder: LockHolder | undefined, sequence: number): Turn {
+  if (holder === undefined) return toTurn(false, undefined);
+  const name = lockHolderName(holder);
+  const [first] = state.queue.keys();
+  if (!state.queue.delete(name)) return toTurn(false, undefined);
+  if (first !== name) return toTurn(true, undefined);
+  const [next] = state.queue.values();
+  state.grant = undefined;
+  return toTurn(true, next === undefined ? undefined : grant(state, lock, next, sequence));
+}
+
+function grant(state: LockState, lock: string, holder: LockHolder, issuedAt: number): GrantLock {
+  state.grant = { kind: "grantLock", issuedAt, lock, holder };
+  return state.grant;
+}
+
+function toTurn(isChanged: boolean, command: GrantLock | undefined): Turn {
+  return { commands: command === undefined ? [] : [command], ignored: !isChanged, refusal: "", transitions: [] };
+}
