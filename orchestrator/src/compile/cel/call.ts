@@ -7,9 +7,11 @@ import { constantProblem } from "./constant.ts";
 import { knownElsewhere } from "./declarations.ts";
 import type { Signature } from "./declarations.ts";
 import { conversionHint, elementWant, inferAs, inferCondition } from "./fit.ts";
+import { inferFormat } from "./format.ts";
 import { placeWhen } from "./guard.ts";
 import { lookUp } from "./names.ts";
 import { makeCall } from "./node.ts";
+import { inferOptionalSelect, makeFunction } from "./optional.ts";
 import { boolType, dynType, errorType, listOf, showType } from "./type.ts";
 import type { CelType } from "./type.ts";
 import { fits, instantiate, join, prune, resolve, settle } from "./unify.ts";
@@ -31,11 +33,13 @@ export function inferCall(
     case "_+_":
       if (isListWanted(checking, want)) return inferConcatenation(checking, node, call, place, want);
       break;
+    case "_?._":
+      return inferOptionalSelect(checking, node, call.args, place);
     case "has":
       report(checking, node, "CEL_TYPE", "has() tests a field", "has(a.b) is the form");
       return { type: boolType, node };
   }
-  return inferFunction(checking, node, call, place);
+  return inferFormat(checking, node, call, place) ?? inferFunction(checking, node, call, place);
 }
 
 function inferChoice(checking: Checking, node: Expr, call: Expr_Call, place: Place, want: Want | undefined): Typed {
@@ -136,12 +140,7 @@ function inferFunction(checking: Checking, node: Expr, call: Expr_Call, place: P
     if (problem !== undefined)
       report(checking, given[problem.argument] ?? node, "CEL_CONSTANT", problem.message, problem.hint);
   }
-  const rewritten = name === "_[_]" ? "@index" : name;
-  const [first, ...rest] = nodes;
-  return {
-    type: result,
-    node: isMember ? makeCall(checking, node, rewritten, rest, first) : makeCall(checking, node, rewritten, nodes),
-  };
+  return { type: result, node: makeFunction(checking, node, name, isMember, typed, result) };
 }
 
 /** Two enums are never equal on purpose. */
@@ -226,9 +225,16 @@ function resolveForms(checking: Checking, forms: readonly Signature[], given: re
 const macros: ReadonlyMap<string, string> = new Map([
   ["map", "list.map(x, value), or list.map(x, test, value)"],
   ["filter", "list.filter(x, test)"],
-  ["all", "list.all(x, test)"],
-  ["exists", "list.exists(x, test)"],
-  ["exists_one", "list.exists_one(x, test)"],
+  ["all", "list.all(x, test), or list.all(i, x, test)"],
+  ["exists", "list.exists(x, test), or list.exists(i, x, test)"],
+  ["exists_one", "list.exists_one(x, test), or list.exists_one(i, x, test)"],
+  ["existsOne", "list.existsOne(x, test), or list.existsOne(i, x, test)"],
+  ["transformList", "list.transformList(i, x, value), or list.transformList(i, x, test, value)"],
+  ["transformMap", "map.transformMap(k, v, value), or map.transformMap(k, v, test, value)"],
+  ["transformMapEntry", "map.transformMapEntry(k, v, {key: value}), or with a test before the entry"],
+  ["bind", "cel.bind(x, value, expression)"],
+  ["optMap", "optional.optMap(x, value)"],
+  ["optFlatMap", "optional.optFlatMap(x, optional)"],
 ]);
 
 function unknownFunction(checking: Checking, node: Expr, name: string, call: Expr_Call, place: Place): Typed {
@@ -270,9 +276,16 @@ function noSuchForm(checking: Checking, node: Expr, name: string, isMember: bool
       : isMember
         ? `no method '${name}(${shown.slice(1).join(", ")})' of ${shown[0]}`
         : `no function '${name}(${shown.join(", ")})'`;
-  const hint = operator === undefined ? formHint(checking, name, isMember) : operatorHint(name, types);
+  const hint =
+    operator !== undefined
+      ? operatorHint(name, types)
+      : isMember && ofOptional.has(name)
+        ? "optional values are a.?b, a[?b] and optional.of(x)"
+        : formHint(checking, name, isMember);
   return { type: report(checking, node, "CEL_TYPE", message, hint), node };
 }
+
+const ofOptional: ReadonlySet<string> = new Set(["hasValue", "value", "or", "orValue"]);
 
 function indexHint(container: CelType | undefined): string | undefined {
   if (container?.kind === "message") return "a field is read by its name: x.field";
@@ -292,7 +305,9 @@ const numberKinds: ReadonlySet<string> = new Set(["int", "uint", "double"]);
 
 function operatorHint(name: string, types: readonly CelType[]): string | undefined {
   const [left, right] = types;
+  if (name === "!_") return "! takes a bool; not in is !(a in b)";
   if (left === undefined || right === undefined) return undefined;
+  if (left.kind === "bool" && /^_[<>]=?_$/.test(name)) return "comparisons in a row are joined: a < b && b < c";
   if (numberKinds.has(left.kind) && numberKinds.has(right.kind))
     return `both sides need one kind of number: ${right.kind}(…) or ${left.kind}(…)`;
   if (name === "_+_" && (left.kind === "string" || right.kind === "string"))

@@ -5,8 +5,9 @@ import { didYouMean } from "../closest.ts";
 import type { ValueType } from "../../engine/expression/value.ts";
 import type { Declarations } from "./declarations.ts";
 import type { Issue, IssueCode } from "./issue.ts";
-import type { Parsed, Span } from "./parse.ts";
+import type { Parsed } from "./parse.ts";
 import type { Holds, StepVisibility } from "./scope.ts";
+import type { Span } from "./tree.ts";
 import type { CelType } from "./type.ts";
 import { errorType } from "./type.ts";
 import type { Substitution } from "./unify.ts";
@@ -79,6 +80,8 @@ export interface Local {
   readonly name: string;
   readonly type: CelType;
   readonly rewritten: string;
+  /** Of an entry: the variable is that part of it. */
+  readonly part?: "@entryKey" | "@entryValue";
   readonly outer: Local | undefined;
 }
 

@@ -8,6 +8,7 @@ import {
   listOf,
   mapOf,
   stringType,
+  optionalOf,
   timestampType,
   uintType,
 } from "./type.ts";
@@ -48,6 +49,15 @@ const clock: readonly Signature[] = [...calendar, member(durationType, intType)]
 const test: Signature = member(stringType, stringType, boolType);
 const list = listOf(A);
 const map = mapOf(A, B);
+const optional = optionalOf(A);
+
+/** Of a list or map, and of an optional one. */
+const optionalIndices: readonly Signature[] = [
+  plain(list, intType, optional),
+  plain(map, A, optionalOf(B)),
+  plain(optionalOf(list), intType, optional),
+  plain(optionalOf(map), A, optionalOf(B)),
+];
 
 function conversions(result: CelType, from: readonly CelType[]): readonly Signature[] {
   return from.map((type) => plain(type, result));
@@ -86,7 +96,15 @@ export const standardDeclarations: Declarations = new Map<string, readonly Signa
   ["_/_", numbers.map((type) => plain(type, type, type))],
   ["_%_", [intType, uintType].map((type) => plain(type, type, type))],
   ["-_", [intType, doubleType].map((type) => plain(type, type))],
-  ["_[_]", [plain(list, intType, A), plain(map, A, B)]],
+  ["_[_]", [plain(list, intType, A), plain(map, A, B), ...optionalIndices.slice(2)]],
+  ["_[?_]", optionalIndices],
+  ["optional.of", [plain(A, optional)]],
+  ["optional.ofNonZeroValue", [plain(A, optional)]],
+  ["optional.none", [{ isMember: false, parameters: [], result: optional }]],
+  ["hasValue", [member(optional, boolType)]],
+  ["value", [member(optional, A)]],
+  ["or", [member(optional, optional, optional)]],
+  ["orValue", [member(optional, A, A)]],
   ["@in", [plain(A, list, boolType), plain(A, map, boolType)]],
   ["size", [stringType, bytesType, list, map].flatMap((type) => [plain(type, intType), member(type, intType)])],
   ["type", [plain(A, { kind: "type", of: A })]],
@@ -165,10 +183,6 @@ export const knownElsewhere: ReadonlyMap<string, string> = new Map([
   ["round", "int(x + 0.5) rounds a positive double"],
   ["encode", "bytes can't be turned into base64 in this version"],
   ["decode", "base64 can't be read in this version"],
-  ["of", "optional values are not supported: test with has()"],
-  ["none", "optional values are not supported: test with has()"],
-  ["orValue", "optional values are not supported: write has(a.b) ? a.b : c"],
-  ["bind", "use a let step"],
   ["length", "the function is size(x)"],
   ["len", "the function is size(x)"],
   ["toString", "the function is string(x)"],
@@ -183,4 +197,24 @@ export const knownElsewhere: ReadonlyMap<string, string> = new Map([
   ["some", "the macro is exists(x, test)"],
   ["every", "the macro is all(x, test)"],
   ["concat", "the operator is +"],
+  ["append", "the operator is +: list + [x]"],
+  ["push", "the operator is +: list + [x]"],
+  ["reduce", "there is none: sums need a service, or a loop with a carry"],
+  ["sum", "there is none: sums need a service, or a loop with a carry"],
+  ["forEach", "the macro is map(x, value)"],
+  ["find", "the macro is filter(x, test), its first element [0]"],
+  ["keys", "map.map(k, k) is the list of the keys"],
+  ["values", "map.transformList(k, v, v) is the list of the values"],
+  ["get", "a.?b.orValue(c), or a[?key].orValue(c)"],
+  ["getOrDefault", "a.?b.orValue(c), or a[?key].orValue(c)"],
+  ["isEmpty", "write size(x) == 0"],
+  ["equals", "the operator is =="],
+  ["coalesce", "write has(a.b) ? a.b : c, or a.?b.orValue(c)"],
+  ["if", "a condition is a ? b : c"],
+  ["print", "an expression has no effects"],
+  ["parseInt", "the function is int(x)"],
+  ["Number", "the function is int(x) or double(x)"],
+  ["float", "the function is double(x)"],
+  ["String", "the function is string(x)"],
+  ["Date", "the function is timestamp(x)"],
 ]);

@@ -6,7 +6,7 @@ import { report } from "./checking.ts";
 import type { Checking, Place, Typed, Want } from "./checking.ts";
 import { standardDeclarations } from "./declarations.ts";
 import { makeConstant } from "./node.ts";
-import { boolType, showType, typeOfValue } from "./type.ts";
+import { boolType, isOptionalType, showType, typeOfValue } from "./type.ts";
 import type { CelType } from "./type.ts";
 import { fits, prune, resolve } from "./unify.ts";
 
@@ -30,6 +30,13 @@ export function fitTo(checking: Checking, node: Expr, typed: Typed, want: Want):
     const message = `${want.what === undefined ? "expected" : `${want.what} is`} ${showType(wanted)}, the expression is ${showType(shown)}`;
     return { type: report(checking, node, "CEL_TYPE", message, conversionHint(shown, wanted)), node: typed.node };
   }
+  if (checking.strict && want.kept !== undefined && holdsOptional(resolve(checking.substitution, typed.type))) {
+    const message = `${want.what ?? "the value"} can't be kept: it holds an optional value`;
+    return {
+      type: report(checking, node, "CEL_TYPE", message, "orValue(x) takes what is in it, or x"),
+      node: typed.node,
+    };
+  }
   if (
     want.kept?.kind === "enum" &&
     given.kind === "int" &&
@@ -40,6 +47,12 @@ export function fitTo(checking: Checking, node: Expr, typed: Typed, want: Want):
     return { type: report(checking, node, "CEL_TYPE", message, "int(…) takes the number as it is"), node: typed.node };
   }
   return typed;
+}
+
+/** An optional value, or one in a list or map, has no form as bytes. */
+function holdsOptional(type: CelType): boolean {
+  if (type.kind === "list") return holdsOptional(type.element);
+  return type.kind === "map" ? holdsOptional(type.value) : isOptionalType(type);
 }
 
 /** A whole-number literal where another kind of number is wanted becomes that kind; one that can't be in range is an issue. */
@@ -125,6 +138,7 @@ const convertible: ReadonlySet<string> = new Set([
 export function conversionHint(given: CelType, wanted: CelType): string | undefined {
   const target = wanted.kind === "wrapper" ? wanted.element : wanted;
   const source = given.kind === "wrapper" ? given.element : given;
+  if (isOptionalType(given)) return "orValue(x) takes what is in it, or x";
   if (given.kind === "null") return "leave it out: what is not set has no value";
   if (convertible.has(target.kind) && convertible.has(source.kind)) {
     const forms = standardDeclarations.get(target.kind) ?? [];

@@ -7,11 +7,13 @@ import { inferCall } from "./call.ts";
 import { report, suggest } from "./checking.ts";
 import type { Checking, Place, Typed, Want } from "./checking.ts";
 import { inferComprehension } from "./comprehension.ts";
+import { fieldType } from "./field.ts";
 import { adaptLiteral, elementWant, inferAs } from "./fit.ts";
 import { isSteps } from "./guard.ts";
 import { inferBraces } from "./message.ts";
 import { constantNames, inferName, inferStep, localNamed, lookUp, packageRoots, unknownNode } from "./names.ts";
 import { makeCall, makeConstant, makeList, makeName, makeNode } from "./node.ts";
+import { inferOptionalList, insideOptional, makeOptionalSelect } from "./optional.ts";
 import {
   boolType,
   bytesType,
@@ -20,14 +22,13 @@ import {
   intType,
   listOf,
   nullType,
-  showType,
   stringType,
   typeOfField,
   typeOfMessage,
   uintType,
 } from "./type.ts";
 import type { CelType } from "./type.ts";
-import { freshType, join, prune, resolve } from "./unify.ts";
+import { freshType, join, prune } from "./unify.ts";
 
 /** The type of a node and what it is rewritten to; what is wrong with it is reported on the way. */
 export function infer(checking: Checking, node: Expr, place: Place, want: Want | undefined): Typed {
@@ -58,7 +59,7 @@ function inferConstant(checking: Checking, node: Expr, constant: Constant, want:
     const adapted = adaptLiteral(checking, node, constantKind.value, want);
     if (adapted !== undefined) return adapted;
   }
-  if (constantKind.case === "uint64Value" && want?.kept !== undefined)
+  if (constantKind.case === "uint64Value" && want?.kept !== undefined && checking.strict)
     adaptLiteral(checking, node, constantKind.value, want);
   return { type: typeOfConstant(constantKind.case), node: makeConstant(checking, node, constantKind) };
 }
@@ -95,6 +96,8 @@ function inferList(
 ): Typed {
   const wanted = elementWant(checking, want);
   const known = wanted !== undefined && prune(checking.substitution, wanted.type).kind !== "unknown";
+  if (literal.optionalIndices.length > 0)
+    return inferOptionalList(checking, node, literal, place, known ? wanted : undefined);
   let element: CelType | undefined = known ? wanted.type : undefined;
   const nodes = literal.elements.map((item) => {
     if (known) return inferAs(checking, item, place, wanted).node;
@@ -121,6 +124,12 @@ function inferSelect(checking: Checking, node: Expr, select: Expr_Select, place:
   const source =
     known.kind === "message" ? known.message.fields.find((candidate) => candidate.name === field) : undefined;
   const type = fieldType(checking, node, known, field);
+  if (insideOptional(known) !== undefined) {
+    const chosen = makeOptionalSelect(checking, node, of.node, field);
+    return testOnly
+      ? { type: boolType, node: makeCall(checking, node, "@hasValue", [chosen]) }
+      : { type, node: chosen };
+  }
   const held = testOnly || source === undefined ? undefined : of.holds?.get(field);
   if (held !== undefined) return openHeld(checking, node, of.node, field, held, want);
   if (!testOnly && source !== undefined && copiesPresence(source, want)) {
@@ -207,61 +216,4 @@ function qualifiedName(node: Expr): { readonly root: Expr; readonly names: reado
     return undefined;
   const outer = qualifiedName(exprKind.value.operand);
   return outer === undefined ? undefined : { root: outer.root, names: [...outer.names, exprKind.value.field] };
-}
-
-function fieldType(checking: Checking, node: Expr, of: CelType, field: string): CelType {
-  switch (of.kind) {
-    case "dyn":
-    case "error":
-    case "any":
-      return dynType;
-    case "unknown":
-      checking.substitution.bindings.set(of.number, dynType);
-      return dynType;
-    case "map":
-      return of.value;
-    case "message": {
-      const found = of.message.fields.find((candidate) => candidate.name === field);
-      if (found !== undefined) return typeOfField(found);
-      const names = of.message.fields.map((candidate) => candidate.name);
-      const named = of.message.fields.find((candidate) => candidate.jsonName === field)?.name;
-      const hint = named === undefined ? suggest(field, names, "fields") : `did you mean '${named}'?`;
-      return report(
-        checking,
-        node,
-        "CEL_UNKNOWN_FIELD",
-        `message ${of.message.typeName} has no field '${field}'`,
-        hint,
-      );
-    }
-    case "opaque":
-      if (of.name === "optional_type")
-        return { ...of, parameters: of.parameters.map((inner) => fieldType(checking, node, inner, field)) };
-      return noFields(checking, node, of);
-    case "null":
-    case "bool":
-    case "int":
-    case "uint":
-    case "double":
-    case "string":
-    case "bytes":
-    case "timestamp":
-    case "duration":
-    case "list":
-    case "wrapper":
-    case "type":
-      return noFields(checking, node, of);
-  }
-}
-
-function noFields(checking: Checking, node: Expr, of: CelType): CelType {
-  const shown = showType(resolve(checking.substitution, of));
-  return report(checking, node, "CEL_TYPE", `${shown} has no fields`, noFieldsHint(of));
-}
-
-function noFieldsHint(of: CelType): string | undefined {
-  if (of.kind === "list") return "take an element, x[0] for example, or map(x, x.field) over it";
-  if (of.kind === "timestamp") return "its parts are methods: getFullYear(), getHours(), …";
-  if (of.kind === "duration") return "its parts are methods: getHours(), getMinutes(), getSeconds(), getMilliseconds()";
-  return of.kind === "wrapper" ? "the value itself stands for its field `value`" : undefined;
 }

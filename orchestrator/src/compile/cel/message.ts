@@ -6,6 +6,7 @@ import type { BuilderDraft, Checking, Place, Typed, Want } from "./checking.ts";
 import { entryWants, inferAs, wantOf } from "./fit.ts";
 import { lookUp } from "./names.ts";
 import { makeCall, makeConstant, makeList } from "./node.ts";
+import { inferOptionalEntry } from "./optional.ts";
 import { mapOf, typeOfMessage, valueTypeOfField } from "./type.ts";
 import type { CelType } from "./type.ts";
 import { freshType, join, prune } from "./unify.ts";
@@ -71,7 +72,7 @@ function buildMessage(
     else entries.push({ field, value: entry.value, entry });
   }
   if (checking.strict) checkEntries(checking, node, message, entries);
-  const values = entries.map(({ field, value }) => inferField(checking, message, field, value, place));
+  const values = entries.map((entry) => inferField(checking, message, entry, place));
   const draft: BuilderDraft = {
     message,
     fields: entries.map(({ field, value }) => ({ field, offset: checking.parsed.spanOf(value).offset })),
@@ -84,8 +85,9 @@ function buildMessage(
   };
 }
 
-function inferField(checking: Checking, message: DescMessage, field: DescField, value: Expr, place: Place): Expr {
+function inferField(checking: Checking, message: DescMessage, { field, value, entry }: FieldEntry, place: Place): Expr {
   const want = wantOf(valueTypeOfField(field), `field '${field.name}' of ${message.name}`);
+  if (entry.optionalEntry) return inferOptionalEntry(checking, value, place, want).node;
   const single = field.fieldKind === "scalar" || field.fieldKind === "enum" || field.fieldKind === "message";
   const presence = field.presence === implicitPresence ? "implicit" : "explicit";
   return inferAs(checking, value, place, single && checking.strict ? { ...want, presence } : want).node;
@@ -140,7 +142,7 @@ function checkEntries(checking: Checking, node: Expr, message: DescMessage, entr
     seen.add(field.name);
     if (field.oneof === undefined) continue;
     const other = arms.get(field.oneof.name);
-    if (other !== undefined && other.field !== field && !(maybeUnset(entry.value) && maybeUnset(other.value))) {
+    if (other !== undefined && other.field !== field && !(maybeUnset(entry) && maybeUnset(other))) {
       const both = `'${other.field.name}' and '${field.name}' are both set, but only one of the oneof '${field.oneof.name}' can be`;
       reportAt(
         checking,
@@ -158,13 +160,17 @@ function checkEntries(checking: Checking, node: Expr, message: DescMessage, entr
   }
 }
 
+function maybeUnset({ entry, value }: FieldEntry): boolean {
+  return entry.optionalEntry || isMaybeUnset(value);
+}
+
 /** Might the value be left unset: a bare selection, a null, or a condition one of whose arms is such? */
-function maybeUnset(value: Expr): boolean {
+function isMaybeUnset(value: Expr): boolean {
   const { exprKind } = value;
   if (exprKind.case === "selectExpr") return !exprKind.value.testOnly;
   if (exprKind.case === "constExpr") return exprKind.value.constantKind.case === "nullValue";
   if (exprKind.case !== "callExpr" || exprKind.value.function !== "_?_:_") return false;
-  return exprKind.value.args.slice(1).some(maybeUnset);
+  return exprKind.value.args.slice(1).some(isMaybeUnset);
 }
 
 function inferMap(
@@ -181,8 +187,9 @@ function inferMap(
   for (const entry of literal.entries) {
     if (entry.keyKind.case !== "mapKey" || entry.value === undefined) continue;
     const key = inferKey(checking, entry.keyKind.value, place, wants?.key);
-    const value =
-      wants === undefined
+    const value = entry.optionalEntry
+      ? inferOptionalEntry(checking, entry.value, place, wants?.value)
+      : wants === undefined
         ? checking.infer(checking, entry.value, place, undefined)
         : inferAs(checking, entry.value, place, wants.value);
     if (wants === undefined) {

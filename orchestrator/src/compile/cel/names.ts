@@ -4,7 +4,7 @@ import { rewrittenName } from "../../engine/expression/activation.ts";
 import { candidateNames } from "../../engine/expression/value.ts";
 import { report, suggest } from "./checking.ts";
 import type { Checking, Local, Place, Typed, Want } from "./checking.ts";
-import { makeConstant, makeName } from "./node.ts";
+import { makeCall, makeConstant, makeName } from "./node.ts";
 import {
   boolType,
   bytesType,
@@ -15,6 +15,7 @@ import {
   listOf,
   mapOf,
   nullType,
+  optionalOf,
   stringType,
   typeOfMessage,
   uintType,
@@ -40,21 +41,45 @@ export function inferName(checking: Checking, node: Expr, name: string, place: P
       node,
     };
   }
+  const meant = namesElsewhere.get(name);
   const values = wanted?.values.map((candidate) => candidate.name) ?? [];
   const type = report(
     checking,
     node,
     "CEL_UNKNOWN_NAME",
     `unknown name '${name}'`,
-    suggest(name, [...visibleNames(checking, place), ...values], "known here"),
+    meant ?? suggest(name, [...visibleNames(checking, place), ...values], "known here"),
   );
   return { type, node };
 }
 
+const noValue = "there is null, and has(a.b) says whether a field is set";
+
+/** Words that have a meaning elsewhere, and what is written here. */
+const namesElsewhere: ReadonlyMap<string, string> = new Map([
+  ["None", noValue],
+  ["nil", noValue],
+  ["undefined", noValue],
+  ["NULL", noValue],
+  ["Null", noValue],
+  ["True", "it is written true"],
+  ["TRUE", "it is written true"],
+  ["False", "it is written false"],
+  ["FALSE", "it is written false"],
+  ["request", "the workflow's request is input"],
+  ["req", "the workflow's request is input"],
+  ["self", "the workflow's request is input"],
+  ["this", "the workflow's request is input"],
+  ["headers", "the caller's headers are metadata"],
+  ["lambda", "a macro names its variable: list.map(x, x.field)"],
+  ["NaN", 'it is written double("NaN")'],
+  ["Infinity", 'it is written double("inf")'],
+]);
+
 /** What a name, or names with dots, stands for; undefined when it stands for nothing. */
 export function lookUp(checking: Checking, node: Expr, name: string, place: Place): Typed | undefined {
   const local = name.startsWith(".") || name.includes(".") ? undefined : localNamed(place.locals, name);
-  if (local !== undefined) return { type: local.type, node: makeName(checking, node, local.rewritten) };
+  if (local !== undefined) return { type: local.type, node: readLocal(checking, node, local) };
   for (const candidate of candidateNames(name, checking.container)) {
     const found =
       variableNamed(checking, node, candidate, place) ??
@@ -69,6 +94,12 @@ export function lookUp(checking: Checking, node: Expr, name: string, place: Plac
 export function localNamed(locals: Local | undefined, name: string): Local | undefined {
   for (let local = locals; local !== undefined; local = local.outer) if (local.name === name) return local;
   return undefined;
+}
+
+/** A macro with two variables walks over entries: each variable is a part of one. */
+function readLocal(checking: Checking, node: Expr, local: Local): Expr {
+  const read = makeName(checking, node, local.rewritten);
+  return local.part === undefined ? read : makeCall(checking, node, local.part, [read]);
 }
 
 function variableNamed(checking: Checking, node: Expr, name: string, place: Place): Typed | undefined {
@@ -98,7 +129,7 @@ function builtInNamed(checking: Checking, node: Expr, name: string): Typed | und
 }
 
 function typeOrValueNamed(checking: Checking, node: Expr, name: string): Typed | undefined {
-  const type = typeNamed(checking.registry, name);
+  const type = typeNamed(checking.registry, name, checking.strict);
   if (type !== undefined) {
     if (checking.registry.getMessage(name) !== undefined) checking.found.types.add(name);
     return { type: { kind: "type", of: type }, node: makeName(checking, node, name) };
@@ -171,8 +202,11 @@ export function wantedEnum(want: Want | undefined): DescEnum | undefined {
   return want?.type.kind === "int" ? want.type.enum : undefined;
 }
 
-function typeNamed(registry: Registry, name: string): CelType | undefined {
+function typeNamed(registry: Registry, name: string, isStrict: boolean): CelType | undefined {
   switch (name) {
+    case "optional_type":
+      // The evaluator has no such value.
+      return isStrict ? undefined : optionalOf(dynType);
     case "int":
       return intType;
     case "uint":

@@ -42,3 +42,21 @@ export function makeList(checking: Checking, origin: Expr, elements: Expr[]): Ex
     value: { $typeName: "cel.expr.Expr.CreateList", elements, optionalIndices: [] },
   });
 }
+
+/** `body` with a name for a value: a fold over nothing, as cel.bind is. */
+export function makeBinding(checking: Checking, origin: Expr, name: string, value: Expr, body: Expr): Expr {
+  return makeNode(checking, origin, {
+    case: "comprehensionExpr",
+    value: {
+      $typeName: "cel.expr.Expr.Comprehension",
+      iterVar: "@unused",
+      iterVar2: "",
+      iterRange: makeList(checking, origin, []),
+      accuVar: name,
+      accuInit: value,
+      loopCondition: makeConstant(checking, origin, { case: "boolValue", value: false }),
+      loopStep: makeName(checking, origin, name),
+      result: body,
+    },
+  });
+}

@@ -1,20 +1,22 @@
 import type { Issue } from "./issue.ts";
+import { strangeCharacter, strangeNumber } from "./strange.ts";
 
 /** A word of an expression; offsets count UTF-16 units, `end` is behind the last one. */
 export interface Token {
-  readonly kind: "identifier" | "number" | "text" | "symbol" | "end";
+  readonly kind: "identifier" | "quoted" | "number" | "text" | "symbol" | "end";
   readonly text: string;
   readonly start: number;
   readonly end: number;
 }
 
-const space = /(?:[ \t\r\n\f]+|\/\/[^\n]*)+/y;
+const space = /(?:[ \t\r\n\f]+|\/\/[^\r\n]*)+/y;
 const identifier = /[A-Za-z_][A-Za-z0-9_]*/y;
-const numeral = /0[xX][0-9a-fA-F]+[uU]?|(?:\d+\.\d+|\.\d+|\d+)(?:[eE][+-]?\d+)?[uU]?/y;
+const quoted = /`[A-Za-z0-9_./ -]+`/y;
+const numeral = /0x[0-9a-fA-F]+[uU]?|(?:(?:\d+\.\d+|\.\d+)(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+|\d+[uU]?)/y;
 const symbol = /==|!=|<=|>=|&&|\|\||[-+*/%!<>=&|?:.,()[\]{}]/y;
-const quote = /(?:[rR][bB]?|[bB][rR]?)?("""|'''|"|')/y;
+const quote = /(?:[rR]|[bB][rR]?)?("""|'''|"|')/y;
 const escape =
-  /\\(?:[abfnrtv\\?"'`]|[xX][0-9a-fA-F]{2}|u(?![dD][89a-fA-F])[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-3][0-7]{2})/y;
+  /\\(?:[abfnrtv\\?"'`]|[xX][0-9a-fA-F]{2}|u(?![dD][89a-fA-F])[0-9a-fA-F]{4}|U(?:000(?!0[dD][89a-fA-F])[0-9a-fA-F]|0010)[0-9a-fA-F]{4}|[0-3][0-7]{2})/y;
 
 /** Cuts an expression into its words, an "end" behind them; or says where it can't. */
 export function tokenize(source: string): readonly Token[] | Issue {
@@ -23,7 +25,7 @@ export function tokenize(source: string): readonly Token[] | Issue {
   for (;;) {
     at = endOf(space, source, at) ?? at;
     if (at >= source.length) break;
-    const next = nextToken(source, at);
+    const next = nextToken(source, at, tokens.at(-1));
     if ("code" in next) return next;
     tokens.push(next);
     at = next.end;
@@ -32,28 +34,28 @@ export function tokenize(source: string): readonly Token[] | Issue {
   return tokens;
 }
 
-function nextToken(source: string, start: number): Token | Issue {
+function nextToken(source: string, start: number, before: Token | undefined): Token | Issue {
   const opened = endOf(quote, source, start);
   if (opened !== undefined) return textToken(source, start, opened);
   const name = endOf(identifier, source, start);
   if (name !== undefined) return token("identifier", source, start, name);
+  const field = endOf(quoted, source, start);
+  if (field !== undefined) return token("quoted", source, start, field);
   const number = endOf(numeral, source, start);
   if (number !== undefined) return numberToken(source, start, number);
   const sign = endOf(symbol, source, start);
   if (sign !== undefined) return token("symbol", source, start, sign);
   const character = String.fromCodePoint(source.codePointAt(start) ?? 0);
-  return syntaxIssue(`'${character}' has no meaning here`, hintFor(character), start, character.length);
+  const { message, hint } = strangeCharacter(character, before?.text);
+  return syntaxIssue(message, hint, start, character.length);
 }
 
 function numberToken(source: string, start: number, end: number): Token | Issue {
   const behind = endOf(identifier, source, end);
-  if (behind === undefined) return token("number", source, start, end);
-  return syntaxIssue(
-    `'${source.slice(start, behind)}' is no number`,
-    "a name can't begin with a digit",
-    start,
-    behind - start,
-  );
+  const word = behind === undefined ? "" : source.slice(end, behind);
+  if (behind === undefined || word === "in") return token("number", source, start, end);
+  const text = source.slice(start, behind);
+  return syntaxIssue(`'${text}' is no number`, strangeNumber(text), start, behind - start);
 }
 
 function textToken(source: string, start: number, opened: number): Token | Issue {
@@ -62,12 +64,13 @@ function textToken(source: string, start: number, opened: number): Token | Issue
   for (let at = opened; at < source.length;) {
     if (source.startsWith(mark, at)) return token("text", source, start, at + mark.length);
     const character = source[at];
-    if (character === "\n" && mark.length === 1) break;
-    if (character !== "\\") {
+    if ((character === "\n" || character === "\r") && mark.length === 1)
+      return unended(source, start, opened, mark, at);
+    if (raw || character !== "\\") {
       at += 1;
       continue;
     }
-    const behind = raw ? at + 1 : endOf(escape, source, at);
+    const behind = endOf(escape, source, at);
     if (behind === undefined) {
       return syntaxIssue(
         `'${source.slice(at, at + 2)}' is no escape`,
@@ -78,30 +81,15 @@ function textToken(source: string, start: number, opened: number): Token | Issue
     }
     at = behind;
   }
-  return syntaxIssue("the text is not ended", `a ${mark} is missing`, start, opened - start);
+  return unended(source, start, opened, mark, undefined);
 }
 
-function hintFor(character: string): string | undefined {
-  switch (character) {
-    case "`":
-      return "quoted field names are not supported";
-    case "“":
-    case "”":
-    case "‘":
-    case "’":
-      return "texts stand between \" or '";
-    case "$":
-    case "#":
-    case "@":
-      return "names are letters, digits and _";
-    case ";":
-      return "an expression has no statements";
-    case "^":
-    case "~":
-      return "there are no bit operators";
-    default:
-      return undefined;
-  }
+function unended(source: string, start: number, opened: number, mark: string, line: number | undefined): Issue {
+  const goesOn = line !== undefined && source.includes(mark, line);
+  const hint = goesOn
+    ? `a text goes on in the next line between ${mark.repeat(3)} only; a line break is \\n`
+    : `a ${mark} is missing`;
+  return syntaxIssue("the text is not ended", hint, start, opened - start);
 }
 
 function endOf(pattern: RegExp, source: string, at: number): number | undefined {
@@ -116,4 +104,9 @@ function token(kind: Token["kind"], source: string, start: number, end: number):
 /** An issue of syntax. */
 export function syntaxIssue(message: string, hint: string | undefined, offset: number, length: number): Issue {
   return { code: "CEL_SYNTAX", message, hint, offset, length: Math.max(1, length) };
+}
+
+/** An issue of syntax at a word, or at some words in a row. */
+export function issueAt(message: string, hint: string | undefined, from: Token, to = from): Issue {
+  return syntaxIssue(message, hint, from.start, to.end - from.start);
 }

@@ -56,6 +56,16 @@ export function mapOf(key: CelType, value: CelType): CelType {
   return { kind: "map", key, value };
 }
 
+/** A value of `inside` that may be missing. */
+export function optionalOf(inside: CelType): CelType {
+  return { kind: "opaque", name: "optional_type", parameters: [inside] };
+}
+
+/** Is it the type of a value that may be missing? */
+export function isOptionalType(type: CelType): type is CelType & { readonly kind: "opaque" } {
+  return type.kind === "opaque" && type.name === "optional_type";
+}
+
 /** The CEL type of a message: its well-known meaning, or the message itself. */
 export function typeOfMessage(message: DescMessage): CelType {
   switch (message.typeName) {

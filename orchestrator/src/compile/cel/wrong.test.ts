@@ -36,6 +36,7 @@ const wrong: Readonly<Record<string, readonly string[]>> = {
     "a ? b ? c : d : e",
     "input.items)",
     "x.for",
+    "x.in",
     "for",
     "`a`",
     'inptu.order_id == ""',
@@ -46,7 +47,7 @@ const wrong: Readonly<Record<string, readonly string[]>> = {
     "steps",
     "steps == null",
     "input.items.exists(i, i.quantity)",
-    "input.items.all(i, k, true)",
+    "input.items.all(i, true, k)",
     "has(input)",
     "has(input.nothing)",
     'startsWith(input.order_id, "a")',
@@ -65,6 +66,7 @@ const wrong: Readonly<Record<string, readonly string[]>> = {
     "{order_id: input.order_id,, amount: 1}",
     "{order_id input.order_id}",
     "{?order_id: input.order_id}",
+    "{?order_id: optional.of(5)}",
     "{order_id: input.totl, amount: input.total}",
     "{order_id: 5, amount: input.order_id}",
     '{orderid: "x"}',
@@ -91,6 +93,11 @@ const wrong: Readonly<Record<string, readonly string[]>> = {
   ],
   string: [
     "input.?order_id",
+    "input.?ordr_id.orValue('')",
+    "input.order_id.orValue('')",
+    '"%d of %s".format([input.order_id, input])',
+    '"%d%".format([1])',
+    '"%s %s".format([1])',
     '"a\\qb"',
     "input.ordr_id",
     "input.orderId",
@@ -163,7 +170,7 @@ test("offsets count UTF-16 units, behind characters of two units too", () => {
 });
 
 function issueOf(source: string, limits = {}): string | undefined {
-  const all = { sourceBytesMax: 4096, comprehensionDepthMax: 2, depthMax: 64, ...limits };
+  const all = { sourceBytesMax: 4096, nodesMax: 1000, comprehensionDepthMax: 2, depthMax: 64, ...limits };
   const result = checkExpression({
     source,
     wanted: { kind: "any" },

@@ -1,15 +1,5 @@
-import {
-  CelScalar,
-  celFunc,
-  celList,
-  celMap,
-  celUint,
-  isCelList,
-  isCelMap,
-  isCelUint,
-  objectType,
-} from "@bufbuild/cel";
-import type { CelFunc, CelInput, CelList, CelMap, CelUint, CelValue } from "@bufbuild/cel";
+import { CelScalar, celFunc, celList, celUint, isCelList, isCelMap, isCelUint, objectType } from "@bufbuild/cel";
+import type { CelFunc, CelInput, CelList, CelValue } from "@bufbuild/cel";
 import { create, fromJson } from "@bufbuild/protobuf";
 import type { Registry } from "@bufbuild/protobuf";
 import { DurationSchema, TimestampSchema } from "@bufbuild/protobuf/wkt";
@@ -17,8 +7,10 @@ import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import { buildMessage, copyField, openField } from "./build.ts";
 import { nameOf } from "./convert.ts";
 import { parseDuration } from "./duration.ts";
+import { entryFunctions } from "./entries.ts";
 import { spend } from "./meter.ts";
 import type { Meter } from "./meter.ts";
+import { optionalFunctions } from "./optional.ts";
 
 const { BOOL, DOUBLE, DYN, INT, STRING, UINT } = CelScalar;
 const timestampType = objectType(TimestampSchema);
@@ -27,12 +19,13 @@ const durationType = objectType(DurationSchema);
 /** What the checker's rewriting calls; no expression can name these. */
 export function rewrittenFunctions(meter: Meter, registry: Registry): CelFunc[] {
   return [
+    ...entryFunctions(meter),
+    ...optionalFunctions,
     celFunc("@tick", [], BOOL, () => {
       spend(meter, 1);
       return true;
     }),
     celFunc("@append", [DYN, DYN], DYN, append),
-    celFunc("@map", [DYN], DYN, toCelMap),
     celFunc("@index", [DYN, DYN], DYN, indexInto),
     celFunc("@copy", [DYN, STRING], DYN, copyField),
     celFunc("@open", [DYN, STRING, STRING], DYN, (operand, name, type) => openField(operand, name, type, registry)),
@@ -92,33 +85,6 @@ function append(list: CelValue, added: CelValue): CelList {
   const grown = celList(fresh);
   growing.set(grown, fresh);
   return grown;
-}
-
-/** A map of alternating keys and values. The library's own map literal forgets why a key could not be had. */
-function toCelMap(parts: CelValue): CelMap {
-  if (!isCelList(parts)) throw new Error("a list is expected");
-  const entries = new Map<string | bigint | boolean | CelUint, CelValue>();
-  const seen = new Set<string | bigint | boolean>();
-  let key: string | bigint | boolean | CelUint | undefined;
-  for (const part of parts) {
-    if (key === undefined) {
-      key = toKey(part);
-      const plain = isCelUint(key) ? key.value : key;
-      if (seen.has(plain)) throw new Error(`the key ${keyText(plain)} is there twice`);
-      seen.add(plain);
-    } else {
-      entries.set(key, part);
-      key = undefined;
-    }
-  }
-  return celMap(entries);
-}
-
-function toKey(value: CelValue): string | bigint | boolean | CelUint {
-  if (typeof value === "string" || typeof value === "bigint" || typeof value === "boolean" || isCelUint(value))
-    return value;
-  if (typeof value === "number" && Number.isInteger(value)) return BigInt(value);
-  throw new Error(`${nameOf(value)} can't be the key of a map`);
 }
 
 function indexInto(container: CelValue, key: CelValue): CelInput {

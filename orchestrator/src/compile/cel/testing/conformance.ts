@@ -10,8 +10,10 @@ import { rewrittenName } from "../../../engine/expression/activation.ts";
 import { absent } from "../../../engine/expression/build.ts";
 import { toEnvironment } from "../../../engine/expression/environment.ts";
 import { withWellKnown } from "../../../engine/expression/wellKnown.ts";
+import type { Dialect } from "../macro.ts";
 import type { Checking, KnownVariable, Typed } from "../checking.ts";
 import { standardDeclarations } from "../declarations.ts";
+import { extensionDeclarations, gatherMath } from "./extensions.ts";
 import type { Declarations, Signature } from "../declarations.ts";
 import { infer } from "../infer.ts";
 import { childrenOf } from "../parse.ts";
@@ -22,23 +24,19 @@ import type { CelType } from "../type.ts";
 /** The types of the suite. */
 export const registry = withWellKnown(getTestRegistry());
 /** Bounds that the suite does not meet. */
-export const limits = { sourceBytesMax: 100_000, comprehensionDepthMax: 100, depthMax: 1000 };
+export const limits = { sourceBytesMax: 100_000, nodesMax: 100_000, comprehensionDepthMax: 100, depthMax: 400 };
 
-/**
- * Sections of the suite that test what the evaluator has not: two-variable macros, cel.bind and blocks, base64, math, optional values,
- * proto2 extensions, network types and enums as types of their own (`enums/strong_*`).
- */
-const lacking: ReadonlySet<string> = new Set([
-  "macros2",
-  "bindings_ext",
-  "block_ext",
-  "encoders_ext",
-  "math_ext",
-  "optionals",
-  "proto2_ext",
-  "network_ext",
-]);
-const lackingParts = ["enums/strong_proto2", "enums/strong_proto3"];
+/** The language as cel-go had it when it recorded the types. */
+export const recordedDialect: Dialect = {
+  optionalSyntax: false,
+  twoVariables: false,
+  bindings: true,
+  quotedFields: false,
+};
+
+/** Sections that test functions which the evaluator has not: base64, math, proto2 extensions, blocks, enums that are types of their own, and types of optional values. */
+const lacking: ReadonlySet<string> = new Set(["block_ext", "encoders_ext", "math_ext", "proto2_ext"]);
+const lackingParts = ["enums/strong_proto2", "enums/strong_proto3", "proto2/extensions_", "optionals/optionals/type"];
 
 /** One test of the suite and where it stands. */
 export interface Case {
@@ -76,7 +74,7 @@ export function check(
   extra: Declarations,
   builtIn: ReadonlyMap<string, CelType>,
 ): Outcome {
-  const variables = new Map<string, KnownVariable>();
+  const variables = new Map<string, KnownVariable>(extensionVariables);
   for (const [name, type] of builtIn) variables.set(name, { kind: "certain", type, kept: undefined });
   const declared = new Map<string, Signature[]>();
   for (const declaration of one.original.typeEnv) {
@@ -105,7 +103,7 @@ export function check(
     variables,
     steps: undefined,
     builtIns: new Map(),
-    declarations: [declared, extra, standardDeclarations],
+    declarations: [declared, extra, extensionDeclarations, standardDeclarations],
     comprehensionDepthMax: limits.comprehensionDepthMax,
     strict: false,
     substitution: { bindings: new Map(), next: 0 },
@@ -114,11 +112,22 @@ export function check(
     offsets: new WeakMap(),
     infer,
   };
+  gatherMath(parsed.syntax);
   return {
     typed: infer(checking, parsed.syntax, { locals: undefined, ran: new Set(), comprehensions: 0 }, undefined),
     checking,
   };
 }
+
+/** Extensions of messages, by their full names: what proto.getExt is given. */
+const extensionVariables: ReadonlyMap<string, KnownVariable> = new Map(
+  [...registry].flatMap((desc): [string, KnownVariable][] => {
+    if (desc.kind !== "extension") return [];
+    const element = desc.message === undefined ? types.intType : types.typeOfMessage(desc.message);
+    const type = desc.fieldKind === "list" ? types.listOf(element) : element;
+    return [[desc.typeName, { kind: "certain", type, kept: undefined }]];
+  }),
+);
 
 function toType(type: Type): CelType {
   const kind = type.typeKind;
