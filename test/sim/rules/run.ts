@@ -37,6 +37,8 @@ export interface Refolded {
   readonly state: RunState;
   readonly transitions: readonly Transition[];
   readonly commands: Turn["commands"];
+  /** Its end was decided on all that stands before it. */
+  readonly isEndSound: boolean;
 }
 
 /** Folds a run's log from its start. */
@@ -44,13 +46,17 @@ export function refold(engine: Engine, plan: LoadedPlan, records: readonly Store
   const state = engine.newRun(runId);
   const transitions: Transition[] = [];
   const commands: Turn["commands"][number][] = [];
+  let isEndSound = true;
   for (const entry of records) {
     if (entry.runId !== runId) continue;
+    const { fact } = entry.record;
+    if (fact.kind === "event" && fact.event.kind?.$case === "runEnded" && state.ended === undefined)
+      isEndSound = state.ending?.expectedEvent === state.lastEvent;
     const turn = engine.advance(plan, state, entry.record);
     transitions.push(...turn.transitions);
     commands.push(...turn.commands);
   }
-  return { runId, plan, state, transitions, commands };
+  return { runId, plan, state, transitions, commands, isEndSound };
 }
 
 /** PROTOCOL §12.4: live state = refold. */
@@ -67,6 +73,7 @@ export function checkRun(judge: Judge, run: Refolded, executions: readonly Execu
     tell(`1: the run does not end: ${state.phase}`);
     return;
   }
+  if (!run.isEndSound) tell("4: the end does not know of all that came before it");
   const own = executions.filter((it) => it.runId === runId);
   const forward = own.filter((it) => it.phase === Phase.FORWARD);
   checkOrder(run, own, tell);

@@ -17,7 +17,7 @@ export interface Caller {
   isLost: boolean;
 }
 
-/** A stuck call is given up then, and made again elsewhere. */
+/** A stuck call is given up then, and made again elsewhere; not in endless seeds, where it would hide that somebody was forgotten. */
 const patienceMs = 30_000;
 
 /** The callers' side of the orchestrators. */
@@ -34,7 +34,7 @@ export interface Callers {
 export function openCallers(stage: Stage, pick: () => SimOrchestrator | undefined): Callers {
   const all: Caller[] = [];
   const pending = new Set<string>();
-  const { scheduler, random } = stage.world;
+  const { scheduler, random, faults } = stage.world;
 
   /** One call of one orchestrator; undefined: its connection broke, or it took too long. */
   const call = <T>(
@@ -57,7 +57,7 @@ export function openCallers(stage: Stage, pick: () => SimOrchestrator | undefine
     const abort = new AbortController();
     const look = (waitedMs: number): void => {
       if (!isOpen) return;
-      if (process.isAlive && waitedMs < patienceMs) {
+      if (process.isAlive && (faults.endless || waitedMs < patienceMs)) {
         scheduler.after(undefined, 500, () => look(waitedMs + 500));
         return;
       }

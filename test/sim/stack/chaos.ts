@@ -23,7 +23,11 @@ export function openChaos(stage: Stage, crew: Crew): void {
     if (strikesNow(faults.sidecarDies)) crew.killSidecar();
     if (strikesNow(faults.sidecarStops)) crew.stopSidecar(random.int(200, 15_000));
     if (strikesNow(faults.connectionCut)) crew.cutOne(random.int(50, 4_000));
-    if (strikesNow(faults.outage)) {
+    for (const [rate, strike] of [
+      [faults.outage, network.breakDown],
+      [faults.stall, network.stall],
+    ] as const) {
+      if (!strikesNow(rate)) continue;
       const place = random.pick<Place>([
         "leases",
         "keys",
@@ -32,9 +36,9 @@ export function openChaos(stage: Stage, crew: Crew): void {
         "core",
         ...stage.logs.map((_, n) => `log ${n}` as const),
       ]);
-      const forMs = random.int(500, 9_000);
-      world.tell(() => `${place} does not answer for ${forMs} ms`);
-      network.breakDown(place, forMs);
+      const forMs = random.int(...faults.outageMs);
+      world.tell(() => `${place} ${strike === network.stall ? "stands still" : "answers nobody"} for ${forMs} ms`);
+      strike(place, forMs);
     }
     if (strikesNow(faults.serverRestarts)) restartServer(stage, crew);
     if (strikesNow(faults.leaderChanges)) {
@@ -113,7 +117,8 @@ export function openOperators(stage: Stage, callers: Callers): void {
         if (random.chance(0.5))
           ask(runId, random.chance(0.7) ? "retry" : "fail", { step: step.path, compensation: step.phase === 1 });
       }
-      if (!faults.isQuiet && random.chance(0.02)) ask(runId, random.chance(0.85) ? "cancel" : "terminate", {});
+      // Not after the healing: it would hide a run that hangs.
+      if (strikes(world, 0.05)) ask(runId, random.chance(0.85) ? "cancel" : "terminate", {});
     }
     scheduler.after(undefined, random.int(500, 3_000), look);
   };

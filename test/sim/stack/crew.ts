@@ -3,7 +3,9 @@ import { leave, openOrchestrator } from "./orchestrator.ts";
 import type { SimOrchestrator } from "./orchestrator.ts";
 import { openSidecar } from "./sidecar.ts";
 import type { SimSidecar } from "./sidecar.ts";
+import type { Process } from "./scheduler.ts";
 import type { Stage } from "./stage.ts";
+import { strikes } from "./world.ts";
 
 /** The processes of a deployment: some of each kind, and others in the place of those that are gone. */
 export interface Crew {
@@ -22,7 +24,7 @@ export interface Crew {
 }
 
 /** Starts them. */
-export function openCrew(stage: Stage): Crew {
+export function openCrew(stage: Stage, dies: ((process: Process) => boolean) | undefined): Crew {
   const { world, network } = stage;
   const { scheduler, random, faults } = world;
   let count = 0;
@@ -35,11 +37,23 @@ export function openCrew(stage: Stage): Crew {
   const alive = (): Set<SimOrchestrator> => new Set([...orchestrators].filter(({ isLeaving }) => !isLeaving));
   const links = (): readonly Link[] => [...orchestrators, ...sidecars].map(({ link }) => link);
 
-  const bury = (dead: SimOrchestrator): void => {
+  const bury = (dead: SimOrchestrator | SimSidecar): void => {
     world.tell(() => `${dead.process.name} dies`);
     dead.process.isAlive = false;
-    orchestrators.delete(dead);
-    scheduler.after(undefined, away(), addOrchestrator);
+    if ("processor" in dead) {
+      orchestrators.delete(dead);
+      if (!dead.isLeaving) scheduler.after(undefined, away(), addOrchestrator);
+      return;
+    }
+    sidecars.delete(dead);
+    stage.service.lose(dead.process);
+    scheduler.after(undefined, away(), addSidecar);
+  };
+  network.dies = (process) => {
+    if (dies === undefined ? !strikes(world, faults.diesAtSend) : !dies(process)) return false;
+    const dead = [...orchestrators, ...sidecars].find((it) => it.process === process);
+    if (dead !== undefined) bury(dead);
+    return dead !== undefined;
   };
   for (let n = random.int(1, 3); n > 0; n--) addOrchestrator();
   for (let n = random.int(1, 2); n > 0; n--) addSidecar();
@@ -66,12 +80,7 @@ export function openCrew(stage: Stage): Crew {
     },
     killSidecar: () => {
       const dead = one(sidecars);
-      if (dead === undefined) return;
-      world.tell(() => `${dead.process.name} dies`);
-      dead.process.isAlive = false;
-      sidecars.delete(dead);
-      stage.service.lose(dead.process);
-      scheduler.after(undefined, away(), addSidecar);
+      if (dead !== undefined) bury(dead);
     },
     stopSidecar: (forMs) => {
       const stopped = one(sidecars);

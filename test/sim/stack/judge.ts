@@ -26,10 +26,23 @@ export function judge(stage: Stage, callers: Callers, records: readonly StoredRe
     if (keys.has(key)) world.violations.push(`8: two runs of the key ${key}`);
     keys.set(key, runId);
   }
+  checkTimers(stage, records);
   checkClosed(world, service.executions, stage.closedAt);
   checkCallers(stage, callers, records);
   checkLeft(stage, openProgress(stage).isCheckpointed());
   return ends;
+}
+
+/** PROTOCOL §2: a timer comes when it is due, as far as clocks agree. */
+function checkTimers({ world }: Stage, records: readonly StoredRecord[]): void {
+  const { skewMsMax } = world.faults;
+  const toleratedMs = skewMsMax === 0 ? 5 : 2 * skewMsMax + 700;
+  for (const { runId, record } of records) {
+    const { fact, storedMs } = record;
+    if (fact.kind !== "event" || fact.event.kind?.$case !== "timerFired") continue;
+    const { number, dueMs } = fact.event.kind.value;
+    if (storedMs + toleratedMs < dueMs) world.violations.push(`timer ${number} of ${runId} is early`);
+  }
 }
 
 /** What stands still though all is well. */

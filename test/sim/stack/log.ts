@@ -1,11 +1,12 @@
 import { Buffer } from "node:buffer";
 import type { LogMessage, LogReader, PartitionLog } from "../../../orchestrator/src/processor/ports.ts";
+import { Event } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import { OwnerRecord } from "../../../proto/gen/sidestep/internal/v1/record.ts";
 import { toNames } from "../../../proto/wire/subjects.ts";
 import { pause } from "../../../runtime/src/pause.ts";
 import type { Link, Network } from "./network.ts";
 import type { Stream } from "./stream.ts";
-import { wireMs } from "./world.ts";
+import { strikes, wireMs } from "./world.ts";
 import type { World } from "./world.ts";
 import { write } from "./write.ts";
 
@@ -61,10 +62,23 @@ export function toPartitionLog(
     },
     append: (runId, id, event, limits) => append(runId, event, { id, onConflict: "last" }, limits),
     appendFirst: (runId, event, limits) => append(runId, event, { expected: 0, onConflict: "first" }, limits),
-    appendAfter: (runId, expected, event, limits) => append(runId, event, { expected, onConflict: "last" }, limits),
+    appendAfter: (runId, expected, event, limits) => {
+      if (strikes(world, world.faults.lateCancels)) cancelFirst(runId);
+      return append(runId, event, { expected, onConflict: "last" }, limits);
+    },
     writeOwner: (owner, epoch, signal) => writeOwner(owner, epoch, signal),
     end: () => ask(() => ({ lastSequence: stream.messages.length, created: "once" })),
   };
+
+  function cancelFirst(runId: string): void {
+    const value = { reason: "late", actor: "", requestId: `late ${runId}` };
+    // Or bytes that are no event: the end of the subject moves, and the state does not.
+    const cancel = Event.encode({ kind: { $case: "cancelRequested", value } }).finish();
+    const event = world.random.chance(0.5) ? cancel : Uint8Array.of(0xff);
+    world.scheduler.after(undefined, 0, () =>
+      stream.append(names.eventSubject(partition, runId), event, { id: `late ${runId}` }),
+    );
+  }
 
   async function writeOwner(owner: string, epoch: number, signal: AbortSignal): ReturnType<PartitionLog["writeOwner"]> {
     const subject = names.ownerSubject(partition);

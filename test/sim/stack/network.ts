@@ -28,6 +28,10 @@ export interface Network {
   cut(link: Link, forMs: number): void;
   /** The place answers nobody for so long. */
   breakDown(place: Place, forMs: number): void;
+  /** The place stands still for so long, then does what it has been asked. */
+  stall(place: Place, forMs: number): void;
+  /** Asked of whoever sends something that matters, before and after: does it die of it? */
+  dies: (process: Process) => boolean;
 }
 
 const timeoutMs = 2_000;
@@ -36,15 +40,28 @@ const timeoutMs = 2_000;
 export function openNetwork(world: World): Network {
   const { scheduler, random, faults } = world;
   const downUntilMs = new Map<Place, number>();
+  const stalledUntilMs = new Map<Place, number>();
   const isDown = (place: Place): boolean => (downUntilMs.get(place) ?? 0) > scheduler.nowMs;
 
+  const arrive = (place: Place, act: () => void): void => {
+    const stalledMs = (stalledUntilMs.get(place) ?? 0) - scheduler.nowMs;
+    if (stalledMs > 0) scheduler.after(undefined, stalledMs, () => arrive(place, act));
+    else if (!isDown(place)) act();
+  };
+
   const cast = (link: Link, place: Place, act: () => void): void => {
+    if (!link.process.isAlive) return;
+    const matters = place !== "core" && place !== "leases";
+    if (matters && network.dies(link.process)) return;
+    send(link, place, act);
+    if (matters) network.dies(link.process);
+  };
+
+  const send = (link: Link, place: Place, act: () => void): void => {
     const leave = (): void => {
       if (!link.isConnected || strikes(world, faults.drop)) return;
       link.outAtMs = Math.max(link.outAtMs, scheduler.nowMs + wireMs(world));
-      scheduler.after(undefined, link.outAtMs - scheduler.nowMs, () => {
-        if (!isDown(place)) act();
-      });
+      scheduler.after(undefined, link.outAtMs - scheduler.nowMs, () => arrive(place, act));
     };
     // What is still in a buffer when its process dies is never sent.
     if (!faults.isQuiet && random.chance(0.3)) scheduler.after(link.process, random.int(0, 2), leave);
@@ -60,7 +77,8 @@ export function openNetwork(world: World): Network {
     });
   };
 
-  return {
+  const network: Network = {
+    dies: () => false,
     open: (process) => ({
       process,
       isConnected: true,
@@ -96,5 +114,9 @@ export function openNetwork(world: World): Network {
     breakDown: (place, forMs) => {
       downUntilMs.set(place, Math.max(downUntilMs.get(place) ?? 0, scheduler.nowMs + forMs));
     },
+    stall: (place, forMs) => {
+      stalledUntilMs.set(place, Math.max(stalledUntilMs.get(place) ?? 0, scheduler.nowMs + forMs));
+    },
   };
+  return network;
 }

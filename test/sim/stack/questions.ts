@@ -19,12 +19,14 @@ export interface Core {
   readonly beats: Map<(orchestrator: string, isRelease: boolean) => void, Link>;
   readonly resets: Map<(reset: Control_Reset) => void, Link>;
   /** Told of each answer to a sidecar. */
-  onVerdict: (ask: Ask, askedMs: number, verdict: AskReply_Verdict) => void;
+  onVerdict: (partition: number, ask: Ask, askedAt: number, verdict: AskReply_Verdict) => void;
+  /** Where the log of a partition ends now. */
+  endOf: (partition: number) => number;
 }
 
 /** Nobody listens. */
 export function openCore(): Core {
-  return { servers: new Set(), beats: new Map(), resets: new Map(), onVerdict: () => undefined };
+  return { servers: new Set(), beats: new Map(), resets: new Map(), onVerdict: () => undefined, endOf: () => 0 };
 }
 
 /** Life signs. */
@@ -73,7 +75,7 @@ export function askOwner(
       resolve(verdict);
     };
     network.cast(link, "core", () => {
-      const askedMs = scheduler.nowMs;
+      const askedAt = core.endOf(partition);
       const servers = serversOf(core, partition);
       if (servers.length === 0) network.deliver(link, () => answer(undefined));
       for (const server of servers) {
@@ -82,7 +84,7 @@ export function askOwner(
             .ask(ask)
             .catch(() => AskReply_Verdict.NOT_NOW)
             .then((verdict) => {
-              core.onVerdict(ask, askedMs, verdict);
+              core.onVerdict(partition, ask, askedAt, verdict);
               network.cast(server.link, "core", () => network.deliver(link, () => answer(verdict)));
             });
         });

@@ -8,6 +8,9 @@ import type { Process } from "./scheduler.ts";
 import { strikes } from "./world.ts";
 import type { World } from "./world.ts";
 
+/** What the service answers to an attempt of a step or of its undoing: OK, or a code of its own. */
+export type Script = (call: { readonly step: string; readonly phase: number; readonly attempt: number }) => CodeName;
+
 /** The service that all steps call: its journal is the truth. */
 export interface Service {
   readonly executions: readonly Execution[];
@@ -23,7 +26,11 @@ interface UnderWay {
 }
 
 /** Services honour deadlines and resets; what they do when a connection breaks is chance. */
-export function openService(world: World, attemptOf: (request: CallRequest) => string): Service {
+export function openService(
+  world: World,
+  attemptOf: (request: CallRequest) => string,
+  script: Script | undefined,
+): Service {
   const { scheduler, random, faults } = world;
   const executions: Execution[] = [];
   const underWay = new Set<UnderWay>();
@@ -41,7 +48,7 @@ export function openService(world: World, attemptOf: (request: CallRequest) => s
       attempt,
       startedAt: scheduler.nowMs,
       effectAt: undefined,
-      answer: `${step}/${phase}/${attempt}/${executions.length}`,
+      answer: script === undefined ? `${step}/${phase}/${attempt}/${executions.length}` : `${step}/${phase}`,
     };
     executions.push(execution);
     return execution;
@@ -63,7 +70,8 @@ export function openService(world: World, attemptOf: (request: CallRequest) => s
         return { ending: ended.promise, reset: () => end(failed("CANCELLED", "transport", false)) };
       }
       const execution = begin(request);
-      const { ending, hasEffect, afterMs } = fateOf(world, execution, request.timeoutMs);
+      const { ending, hasEffect, afterMs } =
+        script === undefined ? fateOf(world, execution, request.timeoutMs) : scripted(execution, script(execution));
       const me: UnderWay = { from, breakOff: () => (state.isBroken = true) };
       underWay.add(me);
       scheduler.after(undefined, random.int(0, afterMs), () => {
@@ -94,6 +102,11 @@ interface Fate {
   readonly ending: Outcome;
   readonly hasEffect: boolean;
   readonly afterMs: number;
+}
+
+function scripted({ answer }: Execution, name: CodeName): Fate {
+  if (name !== "OK") return { ending: failed(name, "service", true), hasEffect: false, afterMs: 20 };
+  return { ending: { kind: "answered", response: new TextEncoder().encode(answer) }, hasEffect: true, afterMs: 20 };
 }
 
 function fateOf(world: World, execution: Execution, timeoutMs: number): Fate {

@@ -7,6 +7,9 @@ import { toLoadedPlan } from "../../../orchestrator/src/engine/loadPlan.ts";
 import type { LoadedPlan } from "../../../orchestrator/src/engine/plan.ts";
 import { loadTestExpression } from "../../../orchestrator/src/engine/testing/expression.ts";
 import { makeStoredPlan } from "../../../orchestrator/src/engine/testing/plan.ts";
+import type { PlanSketch } from "../../../orchestrator/src/engine/testing/plan.ts";
+import type { RunEnded } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import type { Execution } from "../execution.ts";
 import { toRandom } from "../random.ts";
 import type { Random } from "../random.ts";
 import { tellStory } from "../story.ts";
@@ -19,16 +22,20 @@ import { openChaos, openOperators } from "./chaos.ts";
 import { openCrew } from "./crew.ts";
 import type { Crew } from "./crew.ts";
 import { toFaults } from "./faults.ts";
+import type { Faults } from "./faults.ts";
 import { installGlobals } from "./globals.ts";
 import { judge } from "./judge.ts";
 import { callName } from "./orchestrator.ts";
+import { watchVerdicts } from "./verdicts.ts";
 import { openNetwork } from "./network.ts";
 import { openCore } from "./questions.ts";
 import { openProgress } from "./progress.ts";
 import type { Progress } from "./progress.ts";
 import { openQueue } from "./queue.ts";
 import { openScheduler } from "./scheduler.ts";
+import type { Process } from "./scheduler.ts";
 import { openService } from "./service.ts";
+import type { Script } from "./service.ts";
 import type { Stage } from "./stage.ts";
 import { openStream } from "./stream.ts";
 import { openTimerStream } from "./timers.ts";
@@ -41,6 +48,9 @@ export interface Simulated {
   readonly records: number;
   /** End states of its runs, by number. */
   readonly ends: readonly number[];
+  /** What each caller was told at the end. */
+  readonly ended: readonly (RunEnded | undefined)[];
+  readonly executions: readonly Execution[];
   readonly virtualMs: number;
   /** Steps of all processes. */
   readonly steps: number;
@@ -52,24 +62,61 @@ export interface Simulated {
 const startMs = 1_000_000;
 const endMs = startMs + 2 * 3_600_000;
 
+/** How a simulation goes. */
+export interface Scenario {
+  readonly seed: number;
+  readonly random: Random;
+  readonly faults: Faults;
+  readonly plans: readonly PlanSketch[];
+  readonly partitions: number;
+  /** What the service answers; undefined: chance says. */
+  readonly script: Script | undefined;
+  /** Has callers start runs. */
+  readonly begin: (stage: Stage, callers: Callers) => void;
+  /** Asked of each process whenever it sends something that matters: does it die of it? */
+  readonly dies: ((process: Process) => boolean) | undefined;
+  /** Somebody dies, though no fault is on. */
+  readonly isDeadly: boolean;
+  /** Lines of the story are kept. */
+  readonly tells: boolean;
+}
+
 /** The whole stack on a random bad day; the seed decides everything. */
-export async function simulate(seed: number, options: { readonly tells?: boolean } = {}): Promise<Simulated> {
+export function simulate(seed: number, options: { readonly tells?: boolean } = {}): Promise<Simulated> {
   const random = toRandom(seed);
   const faults = toFaults(random);
+  const partitions = random.int(1, 3);
+  const plans = Array.from({ length: random.int(1, 3) }, () => toWorkflow(random, faults.endless));
+  const always = { begin: beginSome, script: undefined, dies: undefined, isDeadly: false };
+  return play({ seed, random, faults, plans, partitions, tells: options.tells === true, ...always });
+}
+
+/** Plays a scenario to its end. */
+export async function play(scenario: Scenario): Promise<Simulated> {
+  const { seed, random, faults } = scenario;
   const scheduler = openScheduler(startMs);
   using _ = installGlobals(scheduler, random);
   const lines: string[] = [];
   const isFaulty = (): boolean => scheduler.nowMs < startMs + faults.healsMs;
   const tell = (line: () => string): void => {
-    if (options.tells === true) lines.push(`${((scheduler.nowMs - startMs) / 1_000).toFixed(3)}s ${line()}`);
+    if (scenario.tells) lines.push(`${((scheduler.nowMs - startMs) / 1_000).toFixed(3)}s ${line()}`);
   };
-  const world: World = { scheduler, random, faults, violations: [], isQuiet: faults.isQuiet, isFaulty, tell };
-  const stage = toStage(world);
-  const crew = openCrew(stage);
+  const world: World = {
+    scheduler,
+    random,
+    faults,
+    violations: [],
+    isQuiet: faults.isQuiet && !scenario.isDeadly,
+    isFaulty,
+    tell,
+  };
+  const stage = toStage(world, scenario);
+  watchVerdicts(stage);
+  const crew = openCrew(stage, scenario.dies);
   const callers = openCallers(stage, () => crew.pick());
   openChaos(stage, crew);
   openOperators(stage, callers);
-  begin(stage, callers);
+  scenario.begin(stage, callers);
   await runUntilQuiet(stage, crew, callers);
 
   const records = recordsOf(stage);
@@ -79,6 +126,8 @@ export async function simulate(seed: number, options: { readonly tells?: boolean
     violations: world.violations,
     records: records.length,
     ends,
+    ended: callers.all.map(({ ended }) => ended),
+    executions: stage.service.executions,
     virtualMs: scheduler.nowMs - startMs,
     steps: scheduler.steps,
     digest: digestOf(stage),
@@ -89,10 +138,9 @@ export async function simulate(seed: number, options: { readonly tells?: boolean
   };
 }
 
-function toStage(world: World): Stage {
-  const { random } = world;
+function toStage(world: World, { plans, partitions, script }: Scenario): Stage {
   const network = openNetwork(world);
-  const logs = Array.from({ length: random.int(1, 3) }, () => openStream(world));
+  const logs = Array.from({ length: partitions }, () => openStream(world));
   const logOf = (partition: number): (typeof logs)[number] => {
     const log = logs[partition];
     if (log === undefined) throw new Error(`there is no partition ${partition}`);
@@ -100,7 +148,7 @@ function toStage(world: World): Stage {
   };
   const credentials = toCredentials([Uint8Array.from({ length: 32 }, (_, n) => n)]);
   const attempts = new Map<string, string>();
-  const service = openService(world, (request) => attempts.get(callName(request.headers)) ?? "");
+  const service = openService(world, (request) => attempts.get(callName(request.headers)) ?? "", script);
   return {
     world,
     network,
@@ -115,7 +163,7 @@ function toStage(world: World): Stage {
     service,
     layouts: { layout: [{ generation: 0, partitions: logs.length }] },
     credentials,
-    plans: Array.from({ length: random.int(1, 3) }, () => toPlan(random, world.faults.endless)),
+    plans: plans.map(toPlan),
     states: new Map(),
     tasks: new Map(),
     attempts,
@@ -126,12 +174,12 @@ function toStage(world: World): Stage {
 
 const registry = createRegistry(StringValueSchema);
 
-function toPlan(random: Random, endless: boolean): LoadedPlan {
-  const stored = { ...makeStoredPlan(toWorkflow(random, endless)), requestType: "google.protobuf.StringValue" };
+function toPlan(sketch: PlanSketch): LoadedPlan {
+  const stored = { ...makeStoredPlan(sketch), requestType: "google.protobuf.StringValue" };
   return toLoadedPlan(stored, registry, loadTestExpression);
 }
 
-function begin(stage: Stage, callers: Callers): void {
+function beginSome(stage: Stage, callers: Callers): void {
   const { scheduler, random, faults } = stage.world;
   for (let n = random.int(1, 4); n > 0; n--) {
     const number = random.int(0, stage.plans.length - 1);
