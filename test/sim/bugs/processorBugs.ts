@@ -51,9 +51,9 @@ export const processorBugs: readonly PlantedBug[] = [
   {
     kind: "source",
     name: "§4 a command that can't be durable is not told",
-    file: `${processor}/execute.ts`,
-    find: "  if (command === undefined) return;\n  const value",
-    replace: "  if (command === undefined || result.reason !== '') return;\n  const value",
+    file: `${processor}/settle.ts`,
+    find: "if (command !== undefined) appendFailure(",
+    replace: "if (command !== undefined && hold < 0) appendFailure(",
   },
   {
     kind: "source",
@@ -187,9 +187,9 @@ export const processorBugs: readonly PlantedBug[] = [
   {
     kind: "source",
     name: "§8 a doubled request counts twice",
-    file: `${processor}/callers.ts`,
-    find: 'const requestId = event.requestId === "" ? toHex(randomBytes(16)) : event.requestId;',
-    replace: "const requestId = toHex(randomBytes(16));",
+    file: `${processor}/requests.ts`,
+    find: 'const requestId = given === "" ? toHex(randomBytes(16)) : given;',
+    replace: "const requestId = given + toHex(randomBytes(16));",
   },
   {
     kind: "source",
@@ -197,13 +197,6 @@ export const processorBugs: readonly PlantedBug[] = [
     file: `${processor}/wait.ts`,
     find: "const askAgainMs = 5000;",
     replace: "const askAgainMs = 1e9;",
-  },
-  {
-    kind: "source",
-    name: "§8 a request is answered before it is folded",
-    file: `${processor}/waiters.ts`,
-    find: "if (run.seen < foldedSequence || run.mailbox.length > 0) return undefined;",
-    replace: "",
   },
   {
     kind: "source",

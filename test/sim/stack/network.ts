@@ -27,9 +27,9 @@ export interface Network {
   deliver(link: Link, act: () => void): void;
   cut(link: Link, forMs: number): void;
   /** The place answers nobody for so long. */
-  breakDown(place: Place, forMs: number): void;
+  breakDown(this: void, place: Place, forMs: number): void;
   /** The place stands still for so long, then does what it has been asked. */
-  stall(place: Place, forMs: number): void;
+  stall(this: void, place: Place, forMs: number): void;
   /** Asked of whoever sends something that matters, before and after: does it die of it? */
   dies: (process: Process) => boolean;
 }
