@@ -82,6 +82,30 @@ describe("the budget", () => {
     });
   });
 
+  test("counts a walk with two variables twice: for the entries, and for each pass", () => {
+    const walks = [
+      "input.parts.transformList(i, p, i)",
+      "input.parts.transformMap(i, p, i)",
+      "input.parts.all(i, p, i >= 0)",
+    ];
+    for (const source of walks) {
+      const walk = load(source, { kind: "any" });
+      expect(evaluateKept(walk, bindingsOf({ input }), 60), source).toMatchObject({ kind: "value" });
+      expect(evaluateKept(walk, bindingsOf({ input }), 59), source).toMatchObject({
+        kind: "failed",
+        message: "the expression takes too many steps",
+      });
+    }
+  });
+
+  test("counts the keys that are looked through for a number that is not there", () => {
+    const misses = load("cel.bind(m, input.parts.transformMap(i, p, i), input.parts.map(p, m[?-1].orValue(0)))", {
+      kind: "any",
+    });
+    expect(evaluateKept(misses, bindingsOf({ input }), 60 + 30 + 30 * 30)).toMatchObject({ kind: "value" });
+    expect(evaluateKept(misses, bindingsOf({ input }), 60 + 30 + 30 * 30 - 1)).toMatchObject({ kind: "failed" });
+  });
+
   test("can't be hidden by ||, and ends with its evaluation", () => {
     const hidden = load("input.parts.all(a, input.parts.all(b, true)) || true", { kind: "bool" });
     expect(evaluateBool(hidden, bindingsOf({ input }), 100)).toMatchObject({
@@ -247,4 +271,32 @@ test("a value where another form is asked for is a bug, and says so", () => {
   expect(() => evaluateString(load("true", { kind: "bool" }), bindingsOf({}))).toThrow(
     "true yields bool, a string was asked for",
   );
+});
+
+describe("what may be missing", () => {
+  const values: Readonly<Record<string, unknown>> = {
+    "optional.of(input.parts[99]).hasValue()": "failed",
+    "input.parts[?99].value().name == ''": "failed",
+    "input.parts[?99].orValue(input.parts[0]).count == 0": true,
+    "input.parts[?0].or(optional.of(input.parts[99])).hasValue()": true,
+    "optional.of(1).orValue(1 / 0) == 1": true,
+    "optional.none().orValue(1 / 0) == 1": "failed",
+    "optional.ofNonZeroValue(kinds.v1.Part{}).hasValue()": false,
+    "optional.ofNonZeroValue(b'').hasValue() || optional.ofNonZeroValue(0u).hasValue()": false,
+    "optional.ofNonZeroValue(kinds.v1.Part{count: 1}).hasValue()": true,
+    "{'a': 1, ?'b': optional.none(), ?'c': optional.of(3)} == {'a': 1, 'c': 3}": true,
+    "[?optional.none(), 1, ?optional.of(2)] == [1, 2]": true,
+    "[[1, 2]][?0][1].value() == 2 && [[1, 2]][?1][1].hasValue() == false": true,
+    "has(optional.of({'a': 1}).a) && !has(optional.of({'a': 1}).b)": true,
+    "[1, 1].transformMapEntry(i, v, {v: i}).size() == 1": "failed",
+    "[7, 8].transformMapEntry(i, v, {v: i}) == {7: 0, 8: 1}": true,
+    "{'a': 1}.transformMapEntry(k, v, v > 1, {k: v}) == {}": true,
+    "cel.bind(x, 1 / 0, true)": "failed",
+    "cel.bind(x, [1], cel.bind(x, x + [2], x)) == [1, 2]": true,
+  };
+
+  test.each(Object.entries(values))("%s: %s", (source, expected) => {
+    const result = evaluateBool(load(source, { kind: "bool" }), bindingsOf({ input }));
+    expect(result.kind === "value" ? result.value : "failed").toBe(expected);
+  });
 });

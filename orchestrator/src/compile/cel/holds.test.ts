@@ -75,6 +75,12 @@ describe("a field of type Any whose message is known", () => {
     );
   });
 
+  test("is an optional value where it may be missing", () => {
+    const source = "error.?detail.?name.orValue('none')";
+    expect(run(source, "string", caught(undefined))).toBe(text("none"));
+    expect(run(source, "string", caught("kinds.v1.Part", { name: "pen" }))).toBe(text("pen"));
+  });
+
   test("has the field's presence", () => {
     const source = "has(error.detail) ? error.detail.name : 'none'";
     expect(run(source, "string", caught(undefined))).toBe(text("none"));

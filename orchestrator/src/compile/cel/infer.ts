@@ -1,6 +1,5 @@
 import type { Constant, Expr, Expr_CreateList, Expr_Select } from "@bufbuild/cel-spec/cel/expr/syntax_pb.js";
-import type { DescField, DescMessage } from "@bufbuild/protobuf";
-import { rewrittenName } from "../../engine/expression/activation.ts";
+import type { DescField } from "@bufbuild/protobuf";
 import { candidateNames } from "../../engine/expression/value.ts";
 import { didYouMean } from "../closest.ts";
 import { inferCall } from "./call.ts";
@@ -10,9 +9,10 @@ import { inferComprehension } from "./comprehension.ts";
 import { fieldType } from "./field.ts";
 import { adaptLiteral, elementWant, inferAs } from "./fit.ts";
 import { isSteps } from "./guard.ts";
+import { openHeld } from "./held.ts";
 import { inferBraces } from "./message.ts";
 import { constantNames, inferName, inferStep, localNamed, lookUp, packageRoots, unknownNode } from "./names.ts";
-import { makeCall, makeConstant, makeList, makeName, makeNode } from "./node.ts";
+import { makeCall, makeConstant, makeList, makeNode } from "./node.ts";
 import { inferOptionalList, insideOptional, makeOptionalSelect } from "./optional.ts";
 import {
   boolType,
@@ -24,7 +24,6 @@ import {
   nullType,
   stringType,
   typeOfField,
-  typeOfMessage,
   uintType,
 } from "./type.ts";
 import type { CelType } from "./type.ts";
@@ -131,33 +130,14 @@ function inferSelect(checking: Checking, node: Expr, select: Expr_Select, place:
       : { type, node: chosen };
   }
   const held = testOnly || source === undefined ? undefined : of.holds?.get(field);
-  if (held !== undefined) return openHeld(checking, node, of.node, field, held, want);
+  if (held !== undefined)
+    return openHeld(checking, node, of.node, field, held, want?.presence === undefined ? "bare" : "copied");
   if (!testOnly && source !== undefined && copiesPresence(source, want)) {
     const name = makeConstant(checking, node, { case: "stringValue", value: field });
     return { type, node: makeCall(checking, node, "@copy", [of.node, name]) };
   }
   const value: Expr_Select = { $typeName: "cel.expr.Expr.Select", operand: of.node, field, testOnly };
   return { type: testOnly ? boolType : type, node: makeNode(checking, node, { case: "selectExpr", value }) };
-}
-
-/** The message that a field of type Any is known to hold; absent where presence is copied and the field is unset. */
-function openHeld(
-  checking: Checking,
-  node: Expr,
-  operand: Expr,
-  field: string,
-  held: DescMessage,
-  want: Want | undefined,
-): Typed {
-  checking.found.types.add(held.typeName);
-  const names = [field, held.typeName].map((value) => makeConstant(checking, node, { case: "stringValue", value }));
-  const opened = makeCall(checking, node, "@open", [operand, ...names]);
-  const type = typeOfMessage(held);
-  if (want?.presence === undefined) return { type, node: opened };
-  const test: Expr_Select = { $typeName: "cel.expr.Expr.Select", operand, field, testOnly: true };
-  const isSet = makeNode(checking, node, { case: "selectExpr", value: test });
-  const absent = makeName(checking, node, rewrittenName.absent);
-  return { type, node: makeCall(checking, node, "_?_:_", [isSet, opened, absent]) };
 }
 
 /** FeatureSet.FieldPresence.IMPLICIT */

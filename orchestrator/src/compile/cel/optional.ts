@@ -3,6 +3,7 @@ import { report } from "./checking.ts";
 import type { Checking, Place, Typed, Want } from "./checking.ts";
 import { fieldType } from "./field.ts";
 import { inferAs } from "./fit.ts";
+import { openHeld } from "./held.ts";
 import { makeBinding, makeCall, makeConstant, makeList, makeName } from "./node.ts";
 import { errorType, isOptionalType, listOf, optionalOf, showType } from "./type.ts";
 import type { CelType } from "./type.ts";
@@ -79,6 +80,8 @@ export function inferOptionalSelect(checking: Checking, node: Expr, args: readon
   const constant = name?.exprKind.case === "constExpr" ? name.exprKind.value.constantKind : undefined;
   if (operand === undefined || constant?.case !== "stringValue") return { type: errorType, node };
   const of = checking.infer(checking, operand, place, undefined);
+  const held = of.holds?.get(constant.value);
+  if (held !== undefined) return openHeld(checking, node, of.node, constant.value, held, "optional");
   const type = fieldType(checking, node, prune(checking.substitution, of.type), constant.value);
   return {
     type: type.kind === "error" ? type : madeOptional(type),

@@ -41,6 +41,11 @@ function form(strings: TemplateStringsArray, ...parts: fc.Arbitrary<string>[]): 
   return fc.tuple(...parts).map((values) => String.raw({ raw: strings }, ...values));
 }
 
+/** The field that an entry of a mapping sets. */
+function fieldOf(entry: string): string | undefined {
+  return entry.split(":")[0];
+}
+
 const one = (...texts: string[]): fc.Arbitrary<string> => fc.constantFrom(...texts);
 
 /** Well-typed expressions of each type, by how expressions of other types make them. */
@@ -95,6 +100,12 @@ const { everything, ...byType } = fc.letrec<Texts & { everything: string }>((tie
       form`${t.string}.contains(${t.string})`,
       form`(!has(steps.maybe) || maybe.name == ${t.string})`,
       form`(${t.color} == ${t.color})`,
+      form`${t.strings}.all(i, s, i < ${t.int} || s == ${t.string})`,
+      form`${t.parts}.existsOne(i, p, p.count == i)`,
+      form`cel.bind(b, ${t.bool}, b || !b)`,
+      form`input.maps.string.exists(k, v, k == v || k == ${t.string})`,
+      form`(input.present.?part.hasValue() || optional.of(${t.int}) == optional.none())`,
+      form`(optional.ofNonZeroValue(${t.part}) == optional.of(${t.part}))`,
     ),
     int: pick(
       one(
@@ -125,6 +136,11 @@ const { everything, ...byType } = fc.letrec<Texts & { everything: string }>((tie
       form`${t.ints}[${t.int}]`,
       form`${t.part}.count`,
       form`(0 + ${t.color})`,
+      form`cel.bind(n, ${t.int}, n - n)`,
+      form`input.present.?int32.orValue(${t.int})`,
+      form`${t.ints}[?${t.int}].orValue(${t.int})`,
+      form`${t.strings}.transformMap(i, s, i > 0, size(s)).size()`,
+      form`optional.none().or(optional.of(${t.int})).value()`,
     ),
     uint: pick(
       one("0u", "7u", "input.plain.uint32", "input.plain.fixed64", "input.present.uint64"),
@@ -166,6 +182,12 @@ const { everything, ...byType } = fc.letrec<Texts & { everything: string }>((tie
       form`${t.string}.replace(${t.string}, 'b')`,
       form`input.maps.string[${t.string}]`,
       form`'%s %d'.format([${t.string}, ${t.int}])`,
+      form`input.present.?part.name.orValue(${t.string})`,
+      form`${t.parts}[?${t.int}].?name.or(optional.of(${t.string})).orValue('')`,
+      form`input.maps.string[?${t.string}].optMap(s, s + ${t.string}).orValue('none')`,
+      form`input.?present.part.inner.optFlatMap(p, p.?name).orValue(${t.string})`,
+      form`input.maps.string.transformMapEntry(k, v, {v + k: ${t.string}}).transformList(k, v, k + v).join('')`,
+      form`cel.bind(s, ${t.string}, cel.bind(p, ${t.part}, s + p.name))`,
     ),
     bytes: pick(one("b''", "b'\\xff'", "input.plain.bytes"), form`bytes(${t.string})`, form`(${t.bytes} + ${t.bytes})`),
     time: pick(
@@ -193,6 +215,9 @@ const { everything, ...byType } = fc.letrec<Texts & { everything: string }>((tie
       form`${t.parts}[${t.int}]`,
       form`input.maps.part[${t.string}]`,
       form`${t.part}.inner`,
+      form`Part{name: 'o', ?count: input.present.?int32, ?inner: ${t.parts}[?0]}`,
+      form`cel.bind(p, ${t.part}, Part{name: p.name, inner: p})`,
+      form`input.present.?part.orValue(${t.part})`,
     ),
     parts: pick(
       one("input.parts", "input.lists.part", "[Part{}]"),
@@ -210,6 +235,8 @@ const { everything, ...byType } = fc.letrec<Texts & { everything: string }>((tie
       form`${t.string}.split(${t.string})`,
       form`input.maps.string.map(k, k + ${t.string})`,
       form`${t.strings}.filter(s, size(s) > ${t.int})`,
+      form`['a', ?input.present.?string, ?names[?${t.int}]]`,
+      form`${t.strings}.transformList(i, s, i > 0, s + string(i))`,
     ),
     ints: pick(
       one("input.lists.int32", "[1, 2, 3]", "input.lists.sint64"),
@@ -224,9 +251,13 @@ const { everything, ...byType } = fc.letrec<Texts & { everything: string }>((tie
         form`known: {timestamp: ${t.time}, duration: ${t.span}, struct: {'a': ${t.int}, ${t.string}: [${t.string}]}, any: ${t.part}, string: ${t.string}, int32: input.known.int32, value: ${t.parts}}`,
         form`lists: {string: ${t.strings}, int32: ${t.ints}, part: ${t.parts}, wrapped: ${t.strings}, color: [${t.color}]}`,
         form`maps: {string: {${t.string}: ${t.string}}, part: {'x': ${t.part}}, color: {'c': ${t.color}}, wrapped: {'w': ${t.int}}}`,
+        form`plain: cel.bind(n, ${t.int}, {int64: n, ?string: input.present.?string, ?uint32: input.present.?uint32})`,
+        form`maps: {string: input.maps.string.transformMap(k, v, v + ${t.string}), part: {?'x': input.present.?part}, wrapped: ${t.strings}.transformMapEntry(i, s, {s: i})}`,
+        form`parts: ${t.strings}.transformList(i, s, {name: s, count: i})`,
         form`parts: ${t.parts}.map(p, {name: p.name, count: p.count, inner: {tags: p.tags.map(x, x + ${t.string})}})`,
       )
       .chain((parts) => fc.subarray(parts, { minLength: 1 }))
+      .map((parts) => parts.filter((part, at) => parts.findIndex((other) => fieldOf(other) === fieldOf(part)) === at))
       .map((parts) => `{${parts.join(", ")}}`),
   };
 });
@@ -282,7 +313,7 @@ const inputValue = fc.record(
 
 /** What may go wrong when types are right. */
 const allowed =
-  /overflow|division by zero|out of range|has no key|field not found: tenant|does not fit|is no (whole )?number|not Unicode|too many steps|outside the years|too long|longer than|Failed to decode bytes|index|is set already|duration|substring|start|invalid/i;
+  /overflow|is there twice|division by zero|out of range|has no key|field not found: tenant|does not fit|is no (whole )?number|not Unicode|too many steps|outside the years|too long|longer than|Failed to decode bytes|index|is set already|duration|substring|start|invalid/i;
 
 const typeErrors =
   /no matching overload|is expected|unbound|mismatch|unresolved|unsupported|Not a CEL value|can't be indexed|has no value/;

@@ -196,6 +196,9 @@ test("limits hold at the limit, and one over is refused", () => {
   expect(issueOf(`${"(".repeat(64)}1${")".repeat(64)}`)).toBe("CEL_LIMIT: the expression is nested more than 64 deep");
   expect(issueOf(`${"!".repeat(64)}true`)).toBeUndefined();
   expect(issueOf(`${"!".repeat(65)}true`)).toBe("CEL_LIMIT: the expression is nested more than 64 deep");
+  const flat = { depthMax: 400 };
+  expect(issueOf(`[${"1,".repeat(999)}]`, flat)).toBeUndefined();
+  expect(issueOf(`[${"1,".repeat(1000)}]`, flat)).toBe("CEL_LIMIT: the expression has 1001 parts, 1000 are allowed");
   expect(issueOf(`1${"+1".repeat(255)}`)).toBeUndefined();
   expect(issueOf(`1${"+1".repeat(256)}`)).toBe("CEL_LIMIT: the expression has too many operations in a row");
 });

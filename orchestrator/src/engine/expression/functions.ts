@@ -20,7 +20,7 @@ const durationType = objectType(DurationSchema);
 export function rewrittenFunctions(meter: Meter, registry: Registry): CelFunc[] {
   return [
     ...entryFunctions(meter),
-    ...optionalFunctions,
+    ...optionalFunctions(meter),
     celFunc("@tick", [], BOOL, () => {
       spend(meter, 1);
       return true;

@@ -3,6 +3,8 @@ import type { CelFunc, CelInput, CelList, CelValue } from "@bufbuild/cel";
 import { isReflectMessage } from "@bufbuild/protobuf/reflect";
 import { absent, copyField } from "./build.ts";
 import { nameOf } from "./convert.ts";
+import { spend } from "./meter.ts";
+import type { Meter } from "./meter.ts";
 
 const { BOOL, DYN, STRING } = CelScalar;
 const optionals = new WeakSet<CelValue & object>();
@@ -28,31 +30,33 @@ export function isOptional(value: CelValue): value is CelList {
 }
 
 /** What the checker rewrites optional syntax and the functions of optional values into. */
-export const optionalFunctions: readonly CelFunc[] = [
-  celFunc("@some", [DYN], DYN, some),
-  celFunc("@none", [], DYN, () => none),
-  celFunc("@someNonZero", [DYN], DYN, (value) => (isZero(value) ? none : some(value))),
-  celFunc("@hasValue", [DYN], BOOL, (optional) => opened(optional).size === 1),
-  celFunc("@unwrap", [DYN], DYN, (optional) => {
-    const value = opened(optional).get(0);
-    if (value === undefined) throw new Error("the optional has no value: test with hasValue(), or take orValue(…)");
-    return value;
-  }),
-  celFunc("@orAbsent", [DYN], DYN, (optional) => opened(optional).get(0) ?? absent),
-  celFunc("@optSelect", [DYN, STRING], DYN, selectIn),
-  celFunc("@optIndex", [DYN, DYN], DYN, indexIn),
-  celFunc("@flat", [DYN], DYN, flatten),
-];
+export function optionalFunctions(meter: Meter): CelFunc[] {
+  return [
+    celFunc("@some", [DYN], DYN, some),
+    celFunc("@none", [], DYN, () => none),
+    celFunc("@someNonZero", [DYN], DYN, (value) => (isZero(value) ? none : some(value))),
+    celFunc("@hasValue", [DYN], BOOL, (optional) => opened(optional).size === 1),
+    celFunc("@unwrap", [DYN], DYN, (optional) => {
+      const value = opened(optional).get(0);
+      if (value === undefined) throw new Error("the optional has no value: test with hasValue(), or take orValue(…)");
+      return value;
+    }),
+    celFunc("@orAbsent", [DYN], DYN, (optional) => opened(optional).get(0) ?? absent),
+    celFunc("@optSelect", [DYN, STRING], DYN, (operand, name) => selectIn(operand, name, meter)),
+    celFunc("@optIndex", [DYN, DYN], DYN, (container, key) => indexIn(container, key, meter)),
+    celFunc("@flat", [DYN], DYN, flatten),
+  ];
+}
 
 function opened(value: CelValue): CelList {
   if (!isOptional(value)) throw new Error(`an optional value is expected, the value is ${nameOf(value)}`);
   return value;
 }
 
-function selectIn(operand: CelValue, name: string): CelList {
+function selectIn(operand: CelValue, name: string, meter: Meter): CelList {
   const container = isOptional(operand) ? operand.get(0) : operand;
   if (container === undefined) return none;
-  if (isCelMap(container)) return indexIn(container, name);
+  if (isCelMap(container)) return indexIn(container, name, meter);
   if (!isReflectMessage(container)) throw new Error(`${nameOf(container)} has no fields`);
   const field = container.desc.fields.find((candidate) => candidate.name === name);
   if (field === undefined) throw new Error(`${container.desc.typeName} has no field '${name}'`);
@@ -61,10 +65,12 @@ function selectIn(operand: CelValue, name: string): CelList {
   return some(field.fieldKind === "map" ? container.get(field) : copyField(container, name));
 }
 
-function indexIn(operand: CelValue, key: CelValue): CelList {
+function indexIn(operand: CelValue, key: CelValue, meter: Meter): CelList {
   const container = isOptional(operand) ? operand.get(0) : operand;
   if (container === undefined) return none;
   const found = isCelList(container) ? elementOf(container, key) : valueOf(container, key);
+  // The library looks through all keys for a number that is not there.
+  if (found === undefined && isCelMap(container) && typeof key !== "string") spend(meter, container.size);
   return found === undefined ? none : some(found);
 }
 
