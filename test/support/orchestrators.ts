@@ -4,7 +4,8 @@ import { createRegistry } from "@bufbuild/protobuf";
 import { StringValueSchema } from "@bufbuild/protobuf/wkt";
 import { hash, randomBytes, randomUUID } from "node:crypto";
 import { Event } from "../../proto/gen/sidestep/internal/v1/event.ts";
-import { Call, Call_OnExhausted, Plan, Step } from "../../proto/gen/sidestep/internal/v1/plan.ts";
+import { Call, Call_OnExhausted, ChildRun, Plan, Step } from "../../proto/gen/sidestep/internal/v1/plan.ts";
+import type { Expression } from "../../proto/gen/sidestep/internal/v1/plan.ts";
 import {
   Ask,
   AskReply,
@@ -13,6 +14,7 @@ import {
   Outcome,
   Task,
 } from "../../proto/gen/sidestep/internal/v1/task.ts";
+import type { Layouts } from "../../proto/gen/sidestep/internal/v1/record.ts";
 import { attemptKey } from "../../proto/wire/attempt.ts";
 import { fromHex, parseRunId, toHex } from "../../proto/wire/runId.ts";
 import type { RunId } from "../../proto/wire/runId.ts";
@@ -25,6 +27,7 @@ import { attach } from "../../orchestrator/src/nats/attach.ts";
 import { ensureTaskConsumer } from "../../orchestrator/src/nats/topology.ts";
 import { toLoadedPlan } from "../../orchestrator/src/engine/loadPlan.ts";
 import type { LoadedPlan } from "../../orchestrator/src/engine/plan.ts";
+import { loadTestExpression, makeExpression } from "../../orchestrator/src/engine/testing/expression.ts";
 import { toCredentials } from "../../orchestrator/src/processor/credentials.ts";
 import type { StartRequest } from "../../orchestrator/src/processor/front.ts";
 import { openProcessor } from "../../orchestrator/src/processor/processor.ts";
@@ -39,7 +42,11 @@ function planHashOf({ plan }: LoadedPlan): Uint8Array {
 }
 
 /** A plan of calls one after the other, with an empty request each: what a compiler would make of them. */
-export function makePlan(steps: readonly Step[], workflow = "test.v1.Flows/Flow"): LoadedPlan {
+export function makePlan(
+  steps: readonly Step[],
+  workflow = "test.v1.Flows/Flow",
+  over: Partial<Plan> = {},
+): LoadedPlan {
   const plan: Plan = {
     ...Plan.decode(new Uint8Array()),
     workflow,
@@ -49,10 +56,35 @@ export function makePlan(steps: readonly Step[], workflow = "test.v1.Flows/Flow"
     body: { steps: steps.map((step, index) => ({ ...step, index })), result: undefined },
     stepCount: steps.length,
     methods: [`${service}/Do`],
+    ...over,
   };
-  return toLoadedPlan(plan, createRegistry(StringValueSchema), () => {
-    throw new Error("plans of these tests have no expressions");
-  });
+  return toLoadedPlan(plan, createRegistry(StringValueSchema), loadTestExpression);
+}
+
+/** A text that the plan has as an expression. */
+export function makeText(text: string): Expression {
+  return makeExpression("string", `'${text}'`, "test");
+}
+
+/** A run of another workflow, with an empty request. */
+export function makeRun(name: string, method: string, over: Partial<ChildRun> = {}): Step {
+  const value: ChildRun = {
+    ...ChildRun.decode(new Uint8Array()),
+    method,
+    responseType: "google.protobuf.Empty",
+    ...over,
+  };
+  return { ...Step.decode(new Uint8Array()), name, id: name, kind: { $case: "run", value } };
+}
+
+/** A message to others. */
+export function makeEmit(name: string, subject: string): Step {
+  const value = {
+    subject: makeText(subject),
+    type: "shop.v1.Placed",
+    message: makeExpression("kept", "'placed'", name),
+  };
+  return { ...Step.decode(new Uint8Array()), name, id: name, kind: { $case: "emit", value } };
 }
 
 /** A call of the test's service; retries soon and often. */
@@ -87,6 +119,7 @@ export interface Orchestrator extends AsyncDisposable {
   readonly nats: Nats;
   readonly processor: Processor;
   readonly ports: Ports;
+  readonly layouts: Layouts;
   start(
     plan: LoadedPlan,
     options?: { readonly key?: string; readonly request?: string },
@@ -101,7 +134,12 @@ export interface Orchestrator extends AsyncDisposable {
 export async function openOrchestrator(
   url: string,
   known: LoadedPlan | readonly LoadedPlan[],
-  options: { readonly partitions?: number; readonly over?: Partial<ProcessorOptions> } = {},
+  options: {
+    readonly partitions?: number;
+    /** Works on these alone; undefined: on all that are free. */
+    readonly owns?: readonly number[];
+    readonly over?: Partial<ProcessorOptions>;
+  } = {},
 ): Promise<Orchestrator> {
   const id = randomUUID();
   const plans = Array.isArray(known) ? known : [known];
@@ -119,7 +157,7 @@ export async function openOrchestrator(
     orchestrator: id,
     member: { version: "test", address: "" },
     layouts: attached.layouts,
-    ports: attached.ports,
+    ports: options.owns === undefined ? attached.ports : onlyOwning(attached.ports, options.owns),
     plans: {
       load: (planHash) => Promise.resolve(plans.find((plan) => Buffer.compare(planHashOf(plan), planHash) === 0)),
     },
@@ -160,6 +198,7 @@ export async function openOrchestrator(
     nats,
     processor,
     ports: attached.ports,
+    layouts: attached.layouts,
     start,
     begin: async (ofPlan, key) => {
       const result = await start(ofPlan, key === undefined ? {} : { key });
@@ -176,6 +215,13 @@ export async function openOrchestrator(
       await nats.connection.close();
     },
   };
+}
+
+/** Leases of other partitions can't be read, so they are never taken. */
+function onlyOwning(ports: Ports, owns: readonly number[]): Ports {
+  const read: Ports["leases"]["read"] = (partition) =>
+    owns.includes(partition) ? ports.leases.read(partition) : Promise.reject(new Error("not this one's"));
+  return { ...ports, leases: { ...ports.leases, read } };
 }
 
 function toStartRequest(plan: LoadedPlan, key: string | undefined, request: string): StartRequest {
