@@ -61,6 +61,22 @@ export const orchestratorSettings = {
     100,
     { min: 1, max: 100_000 },
   ),
+  requestBytesMax: integer(
+    {
+      flag: "request-bytes-max",
+      doc: "Bytes of a request that starts a run; one larger than payload-bytes-max is kept apart.",
+    },
+    4 * 1024 * 1024,
+    { min: 1024, max: 4 * 1024 * 1024 },
+  ),
+  claimedBytesMax: integer(
+    {
+      flag: "claimed-bytes-max",
+      doc: "Bytes of one answer of a service that is kept apart and passed on: one larger than payload-bytes-max.",
+    },
+    64 * 1024 * 1024,
+    { min: 1024, max: 64 * 1024 * 1024 },
+  ),
   backlogMax: integer(
     { flag: "backlog-max", doc: "Events of a partition that may wait to be folded; new runs are refused beyond it." },
     20_000,

@@ -70,7 +70,7 @@ export async function serve(settings: OrchestratorSettings, log: Log, signal: Ab
   );
   const store = await openDefinitionStore(nats.connection, names);
   await using definitions = await readDefinitions(store, log, signal);
-  const tracing = openTracing(settings, { logOf: ports.logOf, plans: definitions, credentials }, log);
+  const tracing = openTracing(settings, { ...ports, plans: definitions, credentials }, log);
   const processor = openProcessor({
     orchestrator: id,
     member: { version, address: settings.listen },
@@ -81,7 +81,7 @@ export async function serve(settings: OrchestratorSettings, log: Log, signal: Ab
     credentials,
     observer: tracing.observer,
     limits: settings,
-    backlogMax: settings.backlogMax,
+    ...settings,
     now: Date.now,
     randomBytes,
     logger: log,
@@ -161,7 +161,7 @@ async function serveFront(
   await using server = await openFrontServer({
     ...door,
     address: settings.listen,
-    requestBytesMax: settings.payloadBytesMax,
+    requestBytesMax: Math.max(settings.requestBytesMax, settings.payloadBytesMax),
     // The image itself, and what an rpc adds to it.
     deployBytesMax: defaultCompileLimits.imageBytesMax + 1024,
     traceOf: (runId, caller) => toTraceStart(runId, caller, isSampled),

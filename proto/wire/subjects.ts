@@ -9,7 +9,7 @@ export interface Names {
   readonly partitionsBucket: string;
   readonly catalogBucket: string;
   readonly definitionsBucket: string;
-  readonly payloadsBucket: string;
+  readonly payloadsStream: string;
   /** Is the subject one of ours, that nobody else may publish to? */
   isOwn(subject: string): boolean;
   logStream(partition: number): string;
@@ -42,6 +42,11 @@ export interface Names {
   tasksSubjects(): string;
   /** Durable consumer of a service's tasks. */
   taskConsumer(service: string): string;
+  /** Chunk `n` of a payload of a run that `service` wrote; "_" is the front door. */
+  payloadSubject(service: string, runId: string, id: string, n: number): string;
+  /** All payloads of a run, whoever wrote them. */
+  payloadsOfRun(runId: string): string;
+  payloadSubjects(): string;
   askSubject(service: string, partition: number): string;
   asksOfPartition(partition: number): string;
   waitSubject(partition: number): string;
@@ -80,7 +85,7 @@ export function toNames(prefix = "sidestep"): Names {
     partitionsBucket: `${upper}_PARTITIONS`,
     catalogBucket: `${upper}_CATALOG`,
     definitionsBucket: `${upper}_DEFINITIONS`,
-    payloadsBucket: `${upper}_PAYLOADS`,
+    payloadsStream: `${upper}_PAYLOADS`,
     isOwn: (subject) => subject === prefix || subject.startsWith(`${prefix}.`),
     logStream: (partition) => `${upper}_LOG_${partition}`,
     eventSubject: (partition, runId) => `${prefix}.log.${partition}.${runId}.e`,
@@ -109,6 +114,9 @@ export function toNames(prefix = "sidestep"): Names {
     taskFilter: (service) => `${prefix}.task.${serviceToken(service)}.*`,
     tasksSubjects: () => `${prefix}.task.>`,
     taskConsumer: (service) => serviceToken(service),
+    payloadSubject: (service, runId, id, n) => `${prefix}.payload.${serviceToken(service)}.${runId}.${id}.${n}`,
+    payloadsOfRun: (runId) => `${prefix}.payload.*.${runId}.>`,
+    payloadSubjects: () => `${prefix}.payload.>`,
     askSubject: (service, partition) => `${prefix}.ask.${serviceToken(service)}.${partition}`,
     asksOfPartition: (partition) => `${prefix}.ask.*.${partition}`,
     waitSubject: (partition) => `${prefix}.wait.${partition}`,

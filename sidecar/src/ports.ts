@@ -1,3 +1,4 @@
+import type { PayloadRef } from "../../proto/gen/sidestep/internal/v1/event.ts";
 import type { Ask, AskReply_Verdict, Outcome } from "../../proto/gen/sidestep/internal/v1/task.ts";
 import type { AskReason, DeliveryAge } from "./core/admission.ts";
 import type { Ending } from "./core/ending.ts";
@@ -63,6 +64,10 @@ export interface WorkerPorts {
   readonly now: () => number;
   /** Estimated log time. */
   readonly logNow: () => number;
+  /** Keeps an answer apart that is too large for an outcome; undefined: NATS does not take it now. */
+  keep(task: ParsedTask, bytes: Uint8Array): Promise<PayloadRef | undefined>;
+  /** A request that is kept apart; "gone" when it is no more, undefined: NATS does not answer. */
+  fetch(ref: PayloadRef): Promise<Uint8Array | "gone" | undefined>;
   /** Value of a secret of this sidecar; undefined: it has none of that name. */
   secret(name: string): Promise<Uint8Array | undefined>;
   /** Waits between two questions. */

@@ -4,6 +4,7 @@ import { errorText } from "../../runtime/src/log.ts";
 import type { Log } from "../../runtime/src/log.ts";
 import type { Nats } from "../../runtime/src/natsConnection.ts";
 import { pause } from "../../runtime/src/pause.ts";
+import { toPayloads } from "../../runtime/src/payloads.ts";
 import { openPublisher } from "../../runtime/src/publisher.ts";
 import type { Publisher } from "../../runtime/src/publisher.ts";
 import { atMost } from "../../runtime/src/shutdown.ts";
@@ -16,6 +17,7 @@ import { openCatalog } from "./nats/catalog.ts";
 import type { CatalogWriter } from "./nats/catalog.ts";
 import { listenForControl } from "./nats/control.ts";
 import { reportOutcome } from "./nats/outcomes.ts";
+import { fetchRequest, keepAnswer } from "./nats/payloads.ts";
 import { TaskPuller } from "./nats/tasks.ts";
 import type { Delivery, Service, WorkerPorts } from "./ports.ts";
 import type { Secrets } from "./secrets.ts";
@@ -201,8 +203,11 @@ export class Sidecar {
 
   #ports(): WorkerPorts {
     const { nats, names, measures, secrets } = this.#options;
+    const payloads = toPayloads(nats.connection, this.#publisher, names);
     return {
       secret: secrets,
+      keep: (task, bytes) => keepAnswer(payloads, task, bytes, this.#stop.signal),
+      fetch: (ref) => fetchRequest(payloads, ref),
       ask: (task, ask) => askOwner(nats, names, task, ask),
       report: (task, outcome) =>
         reportOutcome(this.#publisher, names, task, outcome, {

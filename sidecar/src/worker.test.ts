@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 import { AskReply_Verdict, Failure_Origin, Task } from "../../proto/gen/sidestep/internal/v1/task.ts";
 import type { Ask, Outcome } from "../../proto/gen/sidestep/internal/v1/task.ts";
-import { fromHex } from "../../proto/wire/runId.ts";
 import type { Ending } from "./core/ending.ts";
 import type { Call, CallRequest, Delivery, Reported, Service } from "./ports.ts";
+import { taskOf } from "./testing/tasks.ts";
 import { Worker } from "./worker.ts";
 
 /** A worker among fakes: time stands still unless moved, calls end when told. */
@@ -20,6 +20,7 @@ function makeGround({ concurrency = 4 } = {}) {
     setAside: [] as string[],
     pauses: [] as number[],
     secrets: new Map<string, Uint8Array>(),
+    payloads: new Map<string, Uint8Array>(),
     said: [] as string[],
   };
   const invoke = (request: CallRequest): Call => {
@@ -57,6 +58,8 @@ function makeGround({ concurrency = 4 } = {}) {
       },
       now: () => ground.now,
       logNow: () => ground.now,
+      keep: async (_, bytes) => ({ runId: "", service: "", id: "kept", chunks: 1, sizeBytes: bytes.length }),
+      fetch: async ({ id }) => ground.payloads.get(id) ?? "gone",
       secret: async (name) => ground.secrets.get(name),
       pause: async (ms) => void ground.pauses.push(ms),
       connectedAtMs: () => ground.connectedAtMs,
@@ -92,27 +95,6 @@ function makeGround({ concurrency = 4 } = {}) {
   /** Everything that can happen has happened. */
   const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
   return Object.assign(ground, { worker, deliver, settle });
-}
-
-function taskOf(number: number, rest: Partial<Task> = {}): Task {
-  return {
-    runId: fromHex(number.toString(16).padStart(32, "0")),
-    partition: 3,
-    attempt: { step: "reserve", generation: 0, phase: 0, attempt: 1 },
-    method: "shop.v1.Stock/Reserve",
-    request: new Uint8Array([1, 2]),
-    headers: [],
-    timeoutMs: 500,
-    token: new Uint8Array([number]),
-    issuedAtSequence: 5,
-    issuedAtMs: 1_000_000,
-    recheck: false,
-    claim: false,
-    serverStreaming: false,
-    messagesMax: 0,
-    bytesMax: 0,
-    ...rest,
-  };
 }
 
 const answered: Partial<Ending> = { kind: "answered", response: new Uint8Array([7]) };

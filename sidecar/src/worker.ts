@@ -6,7 +6,7 @@ import { codeName } from "../../proto/wire/status.ts";
 import { admit, mayHaveBegun, reasonToAsk } from "./core/admission.ts";
 import type { Admission, AskReason } from "./core/admission.ts";
 import { wasNeverSent } from "./core/ending.ts";
-import type { Ending } from "./core/ending.ts";
+import type { Answered, Ending } from "./core/ending.ts";
 import { refusalOf } from "./core/exposure.ts";
 import {
   endedOutcome,
@@ -15,6 +15,8 @@ import {
   resetOutcome,
   startedOutcome,
   tooLargeOutcome,
+  claimedOutcome,
+  withoutRequestOutcome,
   withoutSecretOutcome,
 } from "./core/outcome.ts";
 import type { OutcomeFacts } from "./core/outcome.ts";
@@ -45,6 +47,8 @@ const unsentDelayMs = 1_000;
 const fullDelayMs = 500;
 /** While one slot is free each service may ask for a task: few slots, many services. */
 const waitingMin = 16;
+/** A drain waits so often for a large answer to be taken. */
+const keepTries = 10;
 /** A claim that nobody grants: the next delivery is told that it is in doubt. */
 const grantTries = 10;
 
@@ -186,17 +190,39 @@ export class Worker {
     const headers = await this.#headers(held);
     if (typeof headers === "string")
       return this.#report(held, withoutSecretOutcome(task, facts, headers, this.#ports.now()), "REFUSED");
+    const body = await this.#body(held);
+    if (body === undefined) {
+      this.#giveBack(held, unsentDelayMs);
+      return "GIVEN_BACK";
+    }
+    if (body === "gone") return this.#report(held, withoutRequestOutcome(task, facts, this.#ports.now()), "REFUSED");
     if (held.isReset) return this.#report(held, resetOutcome(task, facts, this.#ports.now()), "CANCELLED");
-    const ending = await this.#call(held, headers);
+    const ending = await this.#call(held, headers, body);
     if (wasNeverSent(ending) && !task.message.claim) {
       this.#giveBack(held, unsentDelayMs);
       return "GIVEN_BACK";
     }
-    return this.#report(
-      held,
-      endedOutcome(task, facts, ending),
-      ending.kind === "answered" ? "OK" : codeName(ending.code),
-    );
+    if (ending.kind !== "answered") return this.#report(held, endedOutcome(task, facts, ending), codeName(ending.code));
+    return this.#report(held, await this.#answered(held, facts, ending), "OK");
+  }
+
+  /** The outcome of a call that was answered; a large answer is durable before the outcome that claims it. */
+  async #answered({ task }: Held, facts: OutcomeFacts, ending: Answered): Promise<Outcome> {
+    const { inlineBytesMax } = task.message;
+    if (inlineBytesMax === 0 || ending.response.length <= inlineBytesMax) return endedOutcome(task, facts, ending);
+    for (let tries = 1; ; tries += 1) {
+      const ref = await this.#ports.keep(task, ending.response);
+      if (ref !== undefined) return claimedOutcome(task, facts, ending, ref);
+      // Trying on holds the attempt, which is extended meanwhile; who drains has to end some time.
+      if (this.#isDraining && tries >= keepTries) return endedOutcome(task, facts, ending);
+      await this.#ports.pause(unsentDelayMs);
+    }
+  }
+
+  /** The request's bytes; undefined: not now. */
+  #body({ task }: Held): Promise<Uint8Array | "gone" | undefined> {
+    const { request, requestPayload } = task.message;
+    return requestPayload === undefined ? Promise.resolve(request) : this.#ports.fetch(requestPayload);
   }
 
   /** The headers of the call with the secrets in their places, or the name of the secret that is missing. */
@@ -212,12 +238,12 @@ export class Worker {
     return filled;
   }
 
-  async #call(held: Held, headers: CallRequest["headers"]): Promise<Ending> {
+  async #call(held: Held, headers: CallRequest["headers"], body: Uint8Array): Promise<Ending> {
     const { message, service } = held.task;
     held.call = held.service.invoke({
       service,
       method: message.method,
-      body: message.request,
+      body,
       headers,
       timeoutMs: message.timeoutMs,
       stream: message.serverStreaming ? { messagesMax: message.messagesMax, bytesMax: message.bytesMax } : undefined,

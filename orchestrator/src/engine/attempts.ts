@@ -29,6 +29,7 @@ export function publishAttempt(
     attempt: id,
     method: plan.method,
     request: prepared.request,
+    payload: prepared.payload,
     headers: prepared.headers,
     timeoutMs,
     claim: plan.isClaimed,

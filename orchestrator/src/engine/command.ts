@@ -1,6 +1,11 @@
-import type { AttemptId, LockHolder, ParentStep, RunEnded } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import type {
+  AttemptId,
+  LockHolder,
+  ParentStep,
+  PayloadRef,
+  RunEnded,
+} from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { StreamPlan } from "./plan.ts";
-import type { CallHeader } from "./state.ts";
 
 /**
  * What the engine asks the outside world to do. Each command is part of the state until an event settles it, with the sequence of the
@@ -25,6 +30,11 @@ export function isOneShot({ kind }: Command): boolean {
   return kind === "cancelTimer" || kind === "stopChild" || kind === "tellParent" || kind === "releaseLock";
 }
 
+/** A header of a call: its text, or the name of a secret that only the sidecar knows. */
+export type CallHeader =
+  | { readonly key: string; readonly value: string }
+  | { readonly key: string; readonly secret: string };
+
 /** Durable: one attempt of one call, for the sidecars of its service. */
 export interface PublishTask {
   readonly kind: "publishTask";
@@ -35,6 +45,8 @@ export interface PublishTask {
   /** "package.Service/Method" */
   readonly method: string;
   readonly request: Uint8Array;
+  /** Set: the request is kept apart, and `request` is empty. */
+  readonly payload: PayloadRef | undefined;
   /** The step's own headers; the adapter adds idempotency key, run, step, attempt and trace. */
   readonly headers: readonly CallHeader[];
   readonly timeoutMs: number;

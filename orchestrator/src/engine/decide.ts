@@ -2,7 +2,7 @@ import { Plan_Order } from "../../../proto/gen/sidestep/internal/v1/plan.ts";
 import { compensate } from "./compensation.ts";
 import type { Draft } from "./draft.ts";
 import { toRunEnded } from "./end.ts";
-import { evaluateValue } from "./evaluate.ts";
+import { evaluatePassing } from "./evaluate.ts";
 import { runFrame } from "./frame.ts";
 import type { Frame, LiveStep } from "./state.ts";
 import { tryCall } from "./steps/call.ts";
@@ -74,14 +74,14 @@ function finishForward(draft: Draft, body: Frame): void {
     return;
   }
   if (plan.output !== undefined) {
-    const evaluated = evaluateValue({ state, scope: body.scope, step: "" }, plan.output);
+    const evaluated = evaluatePassing({ state, scope: body.scope, step: "" }, plan.output);
     if (evaluated.kind === "failed") failRun(draft, evaluated.failure);
-    else completeRun(draft, evaluated.value.bytes, "");
+    else completeRun(draft, evaluated.value, "");
     return;
   }
   const last = plan.plan.outputStep === undefined ? undefined : plan.steps[plan.plan.outputStep];
-  const result = last === undefined ? undefined : state.steps.get(last.name)?.result?.bytes;
-  completeRun(draft, result ?? new Uint8Array(), "");
+  const result = last === undefined ? undefined : state.steps.get(last.name)?.result;
+  completeRun(draft, result ?? { bytes: new Uint8Array() }, "");
 }
 
 /**

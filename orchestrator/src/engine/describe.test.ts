@@ -135,7 +135,13 @@ test("a run that has ended shows its answer; what was still open then was given 
     state,
     eventAt(3, 2_000, {
       $case: "runEnded",
-      value: end?.ended ?? { state: 0, response: new Uint8Array(), status: undefined, step: "" },
+      value: end?.ended ?? {
+        state: 0,
+        response: new Uint8Array(),
+        status: undefined,
+        step: "",
+        responsePayload: undefined,
+      },
     }),
   );
 

@@ -88,11 +88,12 @@ function describeStep({ ended }: RunState, step: LiveStep): StepStatus {
     nextAt: timer === undefined ? undefined : toTimestamp(timer.dueMs),
     maybeExecuted: state.kind !== "completed" && step.maybeExecuted,
     compensation: isCompensation,
-    result: step.result?.bytes ?? empty,
+    result: step.result?.payload === undefined ? (step.result?.bytes ?? empty) : empty,
     resultType: step.result?.type ?? "",
     noSidecar: ended === undefined && (attempt?.isOverdue ?? false),
     childRunId: "",
     lock: "",
+    resultBytes: BigInt(step.result?.payload?.sizeBytes ?? 0),
   };
 }
 

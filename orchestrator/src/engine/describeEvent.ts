@@ -121,6 +121,16 @@ function showOutcome(state: RunState | undefined, outcome: Outcome): Shown {
         payload: outcome.kind.value,
         payloadType: responseTypeOf(state, outcome.attempt),
       };
+    case "claimed": {
+      const { sizeBytes } = outcome.kind.value;
+      const payloadType = responseTypeOf(state, outcome.attempt);
+      return {
+        ...about,
+        kind: Kind.STEP_COMPLETED,
+        payloadType,
+        text: `the result of ${sizeBytes} bytes is kept apart`,
+      };
+    }
     case "failed": {
       const { code, message, details } = outcome.kind.value;
       const status: RpcStatus = { code: status_CodeFromJSON(code), message, details: parseDetails(details) };

@@ -8,10 +8,16 @@ import type { RunState, Verdict } from "./state.ts";
  */
 export function toRunEnded(state: RunState, verdict: Verdict): RunEnded {
   if (verdict.kind === "completed") {
-    return { state: Run_State.COMPLETED, response: verdict.response, status: undefined, step: "" };
+    return {
+      state: Run_State.COMPLETED,
+      response: verdict.response,
+      status: undefined,
+      step: "",
+      responsePayload: verdict.payload,
+    };
   }
   const { status, step } = verdict.failure;
-  return { state: endOf(state, verdict), response: new Uint8Array(), status, step };
+  return { state: endOf(state, verdict), response: new Uint8Array(), status, step, responsePayload: undefined };
 }
 
 function endOf(state: RunState, verdict: Exclude<Verdict, { readonly kind: "completed" }>): Run_State {

@@ -5,6 +5,7 @@ import type { RunRecord, StepRecord } from "../../../proto/gen/sidestep/v1/workf
 import { expressionFailure } from "./failure.ts";
 import type { PlannedExpression } from "./plan.ts";
 import type { Failure, LiveStep, RunState, Scope } from "./state.ts";
+import { loadedBytesMax, unloaded } from "./payload.ts";
 import { toMs, toTimestamp } from "./time.ts";
 
 /** Where and for which step an expression is evaluated. */
@@ -35,6 +36,26 @@ export function evaluateValue(place: Place, planned: PlannedExpression): Evaluat
   return toEvaluation(place, planned, evaluateKept(planned.expression, bindingsOf(place), budgetOf(place)));
 }
 
+/**
+ * Like evaluateValue, where the value goes on to a call or to the caller: one that is kept apart goes on as such, whether its bytes have been
+ * loaded or not.
+ */
+export function evaluatePassing(place: Place, planned: PlannedExpression): Evaluation<KeptValue> {
+  const { passes } = planned.expression;
+  const value = passes === undefined ? undefined : claimedAt(place, passes, planned.expression.type);
+  return value === undefined ? evaluateValue(place, planned) : { kind: "value", value };
+}
+
+/** The value of a variable that is kept apart; undefined: it isn't. */
+function claimedAt({ state, scope }: Place, name: string, type: string): KeptValue | undefined {
+  if (name === "input") {
+    const { requestPayload: payload } = state.started ?? {};
+    return payload === undefined ? undefined : { type, bytes: unloaded, payload };
+  }
+  const { result } = stepIn(scope, name) ?? {};
+  return result?.payload === undefined ? undefined : result;
+}
+
 /** A point in time in milliseconds since 1970. */
 export function evaluateTime(place: Place, planned: PlannedExpression): Evaluation<number> {
   const found = evaluateTimestamp(planned.expression, bindingsOf(place), budgetOf(place));
@@ -59,7 +80,7 @@ export function budgetOf({ state }: Place): number {
 /** What an expression may see at a place. */
 export function bindingsOf({ state, scope }: Place): Bindings {
   return {
-    variable: (name) => (name === "input" ? state.started?.request : variableIn(scope, name)),
+    variable: (name) => (name === "input" ? state.started?.request : loaded(name, variableIn(scope, name))),
     step: (id) => {
       const step = stepIn(scope, id);
       return step?.state.kind === "completed" ? toStepRecord(step) : undefined;
@@ -82,6 +103,13 @@ function variableIn(scope: Scope, name: string): Uint8Array | undefined {
     if (found !== undefined) return found;
   }
   return undefined;
+}
+
+/** Throws for bytes that are not there: the checker's rewriting turns that into the expression's failure. */
+function loaded(name: string, bytes: Uint8Array | undefined): Uint8Array | undefined {
+  if (bytes === unloaded)
+    throw new Error(`'${name}' has more than ${loadedBytesMax} bytes: it can only be passed on as a whole`);
+  return bytes;
 }
 
 function stepIn(scope: Scope, id: string): LiveStep | undefined {

@@ -6,6 +6,7 @@ import { deferCommand, rejectCommand } from "./commandFate.ts";
 import { isVoidStart } from "./limits.ts";
 import type { LogRecord } from "./record.ts";
 import { failIncident, retryIncident } from "./incident.ts";
+import { unloaded } from "./payload.ts";
 import { attemptName } from "./state.ts";
 import type { LiveAttempt, LiveStep, RunState } from "./state.ts";
 import { doubtAttempt, expireAttempt, failCall, succeedCall } from "./steps/outcome.ts";
@@ -22,7 +23,7 @@ export function fold(draft: Draft, { fact, storedMs }: LogRecord): boolean {
   if (phase === "void" || phase === "ended") return false;
   if (fact.kind === "event") return foldEvent(draft, fact.event, storedMs);
   if (phase === "unstarted") return false;
-  return fact.authentic && foldOutcome(draft, fact.outcome);
+  return fact.authentic && foldOutcome(draft, fact.outcome, fact.payload);
 }
 
 function foldEvent(draft: Draft, event: Event, storedMs: number): boolean {
@@ -116,17 +117,22 @@ function foldEnd(draft: Draft, ended: RunEnded): boolean {
   return true;
 }
 
-function foldOutcome(draft: Draft, outcome: Outcome): boolean {
+function foldOutcome(draft: Draft, outcome: Outcome, payload: Uint8Array | undefined): boolean {
   const { attempt: id, kind } = outcome;
   if (id === undefined || kind === undefined) return false;
   const attempt = draft.state.attempts.get(attemptName(id));
   const step = attempt?.step ?? stepOf(draft.state, id);
   const call = step?.call;
   if (step === undefined || call === undefined) return false;
-  if (kind.$case === "completed") {
+  if (kind.$case === "completed" || kind.$case === "claimed") {
     // An attempt that was never asked for can't have succeeded, whatever its token says.
     if (id.generation !== step.generation || id.attempt > call.attempt) return false;
-    return succeedCall(draft, step, call, attempt, outcome, kind.value);
+    const type = call.plan.resultType;
+    const response =
+      kind.$case === "completed"
+        ? { type, bytes: kind.value }
+        : { type, bytes: payload ?? unloaded, payload: kind.value };
+    return succeedCall(draft, step, call, attempt, outcome, response);
   }
   // Of an attempt that has ended once only a success counts.
   if (attempt === undefined || attempt.isTold) return false;

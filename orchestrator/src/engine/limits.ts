@@ -1,4 +1,5 @@
 import type { RunStarted } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import type { KeptValue } from "./expression/result.ts";
 import type { RunState } from "./state.ts";
 
 /** Cancellations of timers that a run remembers: a lost one only lets its timer fire in vain. */
@@ -37,6 +38,13 @@ export const overduePauseMs = 1_000;
 export function fitsPayload(state: RunState, sizeBytes: number): boolean {
   const max = state.started?.limits?.payloadBytesMax ?? 0;
   return max === 0 || sizeBytes <= max;
+}
+
+/** Does a call's result fit, kept apart or not? */
+export function fitsResult(state: RunState, { bytes, payload }: KeptValue): boolean {
+  if (payload === undefined) return fitsPayload(state, bytes.length);
+  const max = state.started?.limits?.claimedBytesMax ?? 0;
+  return max === 0 || payload.sizeBytes <= max;
 }
 
 /** May the run open one more call or wait? */

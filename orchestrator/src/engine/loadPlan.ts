@@ -38,15 +38,16 @@ export function toLoadedPlan(
   registry: Registry,
   load: (stored: StoredExpression) => Expression,
 ): LoadedPlan {
-  const loader: Loader = { steps: [], load };
+  const loader: Loader = { steps: [], read: new Set(), load };
   const body = toBlock(loader, required(plan.body, "body"));
   return {
     plan,
     registry,
     body,
+    read: loader.read,
     steps: loader.steps,
     key: toExpression(loader, plan.key),
-    output: toExpression(loader, plan.output),
+    output: toPassing(loader, plan.output),
     attributes: plan.attributes.map(({ name, value }) => ({ name, value: toRequired(loader, value, name) })),
     signals: plan.signals.map(({ name, type, method, key, start }) => ({
       name,
@@ -67,6 +68,7 @@ export function toLoadedPlan(
 
 interface Loader {
   readonly steps: StepPlan[];
+  readonly read: Set<string>;
   readonly load: (stored: StoredExpression) => Expression;
 }
 
@@ -115,7 +117,7 @@ function toAction(loader: Loader, step: Step): Action {
     case "fail":
       return { kind: "fail", fail: toFail(loader, kind.value) };
     case "return":
-      return { kind: "return", value: toRequired(loader, kind.value, step.name) };
+      return { kind: "return", value: required(toPassing(loader, kind.value), step.name) };
     case "run":
     case "forEach":
     case "loop":
@@ -133,7 +135,7 @@ function toCall(loader: Loader, call: Call): CallPlan {
   const retry = required(call.retry, `retry of ${call.method}`);
   return {
     method: call.method,
-    request: toExpression(loader, call.request),
+    request: toPassing(loader, call.request),
     headers: call.headers.map(({ key, value, secret }) =>
       secret === "" ? { key, value: toRequired(loader, value, key) } : { key, secret },
     ),
@@ -182,12 +184,22 @@ function toCompensation(loader: Loader, { when, call }: Compensation): Compensat
 }
 
 function toExpression(loader: Loader, stored: StoredExpression | undefined): PlannedExpression | undefined {
-  return stored === undefined ? undefined : { expression: loader.load(stored), place: stored.path };
+  if (stored === undefined) return undefined;
+  const expression = loader.load(stored);
+  for (const name of expression.reads) loader.read.add(name);
+  return { expression, place: stored.path };
+}
+
+/** One whose value may go on without being looked at. */
+function toPassing(loader: Loader, stored: StoredExpression | undefined): PlannedExpression | undefined {
+  if (stored === undefined) return undefined;
+  const expression = loader.load(stored);
+  if (expression.passes === undefined) for (const name of expression.reads) loader.read.add(name);
+  return { expression, place: stored.path };
 }
 
 function toRequired(loader: Loader, stored: StoredExpression | undefined, name: string): PlannedExpression {
-  const found = required(stored, name);
-  return { expression: loader.load(found), place: found.path };
+  return required(toExpression(loader, stored), name);
 }
 
 function required<T>(value: T | undefined, name: string): T {

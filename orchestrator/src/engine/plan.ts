@@ -15,6 +15,8 @@ export interface LoadedPlan {
   readonly attributes: readonly { readonly name: string; readonly value: PlannedExpression }[];
   readonly signals: readonly SignalPlan[];
   readonly queries: readonly QueryPlan[];
+  /** Variables that an expression reads, and does not only pass on to a call, a child or the caller. */
+  readonly read: ReadonlySet<string>;
 }
 
 /** A signal that runs take. */

@@ -9,6 +9,11 @@ export interface LogRecord {
   readonly storedMs: number;
   readonly fact:
     | { readonly kind: "event"; readonly event: Event }
-    /** `authentic`: its token is the attempt's. Others are recorded and ignored. */
-    | { readonly kind: "outcome"; readonly outcome: Outcome; readonly authentic: boolean };
+    /** `authentic`: its token is the attempt's. Others are recorded and ignored. `payload`: what it claims, loaded where payloadToLoad asks for it. */
+    | {
+        readonly kind: "outcome";
+        readonly outcome: Outcome;
+        readonly authentic: boolean;
+        readonly payload?: Uint8Array;
+      };
 }

@@ -1,12 +1,13 @@
 import type {
   AttemptId,
   AttemptId_Phase,
+  PayloadRef,
   RunEnded,
   RunStarted,
 } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { RpcStatus } from "../../../proto/gen/sidestep/internal/v1/rpc.ts";
 import type { Incident_Reason } from "../../../proto/gen/sidestep/v1/run.ts";
-import type { ArmTimer, CancelTimer, CloseAttempt, EndRun, PublishTask } from "./command.ts";
+import type { ArmTimer, CallHeader, CancelTimer, CloseAttempt, EndRun, PublishTask } from "./command.ts";
 import type { KeptValue } from "./expression/result.ts";
 import type { BlockPlan, CallPlan, StepPlan } from "./plan.ts";
 import type { Yields } from "./yields.ts";
@@ -96,7 +97,7 @@ export type RunPhase =
   | "ended";
 
 export type Verdict =
-  | { readonly kind: "completed"; readonly response: Uint8Array }
+  | { readonly kind: "completed"; readonly response: Uint8Array; readonly payload: PayloadRef | undefined }
   | { readonly kind: "failed"; readonly failure: Failure }
   | { readonly kind: "cancelled"; readonly failure: Failure }
   | { readonly kind: "terminated"; readonly failure: Failure };
@@ -216,14 +217,11 @@ export interface LiveCall {
   readonly compensates: AttemptId | undefined;
 }
 
-/** A header of a call: its text, or the name of a secret that only the sidecar knows. */
-export type CallHeader =
-  | { readonly key: string; readonly value: string }
-  | { readonly key: string; readonly secret: string };
-
 /** What a call sends. */
 export interface PreparedCall {
   readonly request: Uint8Array;
+  /** Set: the request is kept apart, and `request` is empty. */
+  readonly payload: PayloadRef | undefined;
   readonly headers: readonly CallHeader[];
 }
 

@@ -38,6 +38,7 @@ type Row = Readonly<Record<FactKind, StepStateKind | "same">>;
 const table: Readonly<Record<Exclude<StepStateKind, "ready">, Row>> = {
   running: row({
     completed: "completed",
+    claimed: "completed",
     failed: "backingOff",
 
     inDoubt: "paused",
@@ -50,6 +51,7 @@ const table: Readonly<Record<Exclude<StepStateKind, "ready">, Row>> = {
   }),
   closing: row({
     completed: "completed",
+    claimed: "completed",
     failed: "cancelled",
     inDoubt: "cancelled",
     attemptExpired: "cancelled",
@@ -57,6 +59,7 @@ const table: Readonly<Record<Exclude<StepStateKind, "ready">, Row>> = {
   }),
   backingOff: row({
     completed: "completed",
+    claimed: "completed",
     timerFired: "running",
     cancelRequested: "cancelled",
     terminateRequested: "cancelled",
@@ -73,6 +76,7 @@ const table: Readonly<Record<Exclude<StepStateKind, "ready">, Row>> = {
   inside: row({ cancelRequested: "cancelled", terminateRequested: "cancelled" }),
   paused: row({
     completed: "completed",
+    claimed: "completed",
     cancelRequested: "cancelled",
     terminateRequested: "cancelled",
     retryRequested: "running",
@@ -97,6 +101,7 @@ function row(changes: Partial<Row>): Row {
     commandDeferred: "same",
     runEnded: "same",
     completed: "same",
+    claimed: "same",
     failed: "same",
     started: "same",
     inDoubt: "same",
@@ -125,6 +130,7 @@ const attempt = { step: "s", generation: 0, phase: 0, attempt: 1 } as const;
 const request = { reason: "", actor: "", requestId: "" };
 const failed: Outcome["kind"] = { $case: "failed", value: makeFailure("ABORTED", "busy") };
 const completed: Outcome["kind"] = { $case: "completed", value: new Uint8Array() };
+const claimed = { runId: testRunId, service: "x.X", id: "00", chunks: 1, sizeBytes: 300_000 };
 const cancel: Event["kind"] = { $case: "cancelRequested", value: request };
 
 interface Scene {
@@ -174,9 +180,14 @@ function factOf(kind: FactKind, sequence: number, scene: Scene): LogRecord {
     case "commandDeferred":
       return event({ $case: "commandDeferred", value: { command, reason: "" } });
     case "runEnded":
-      return event({ $case: "runEnded", value: { state: 9, response: new Uint8Array(), status: undefined, step: "" } });
+      return event({
+        $case: "runEnded",
+        value: { state: 9, response: new Uint8Array(), status: undefined, step: "", responsePayload: undefined },
+      });
     case "completed":
       return outcomeAt(sequence, 2, attempt, completed);
+    case "claimed":
+      return outcomeAt(sequence, 2, attempt, { $case: "claimed", value: claimed });
     case "failed":
       return outcomeAt(sequence, 2, attempt, failed);
     case "started":

@@ -1,20 +1,30 @@
 import { code } from "../../../proto/wire/status.ts";
 import type { Draft } from "./draft.ts";
 import { toFailure, toStatus } from "./failure.ts";
+import type { KeptValue } from "./expression/result.ts";
 import { fitsPayload } from "./limits.ts";
+import { loadedBytesMax, unloaded } from "./payload.ts";
 import type { RunState } from "./state.ts";
 import { failRun, stopForward, stopStep } from "./stop.ts";
 
 /** The run will complete with this response, unless a person's request comes before its end. */
-export function completeRun(draft: Draft, response: Uint8Array, step: string): void {
+export function completeRun(
+  draft: Draft,
+  { bytes, payload }: Pick<KeptValue, "bytes" | "payload">,
+  step: string,
+): void {
   const { state } = draft;
   if (state.verdict !== undefined) return;
-  if (!fitsPayload(state, response.length)) {
-    const message = `the response has ${response.length} bytes, ${state.started?.limits?.payloadBytesMax ?? 0} are allowed`;
+  const fits = payload === undefined ? fitsPayload(state, bytes.length) : payload.sizeBytes <= loadedBytesMax;
+  if (!fits) {
+    const message =
+      payload === undefined
+        ? `the response has ${bytes.length} bytes, ${state.started?.limits?.payloadBytesMax ?? 0} are allowed`
+        : `the response has ${payload.sizeBytes} bytes, ${loadedBytesMax} are allowed`;
     failRun(draft, toFailure(state.runId, step, code.RESOURCE_EXHAUSTED, "PAYLOAD_TOO_LARGE", message));
     return;
   }
-  state.verdict = { kind: "completed", response };
+  state.verdict = { kind: "completed", response: payload === undefined ? bytes : unloaded, payload };
   stopForward(draft);
 }
 

@@ -49,7 +49,15 @@ export function fakeFront(): FakeFront {
     yielding: () => Promise.resolve({ kind: "unknown" }),
     held: [],
     waited: waited.promise,
-    end: (given) => ended.resolve({ state: 4, response: new Uint8Array(), status: undefined, step: "", ...given }),
+    end: (given) =>
+      ended.resolve({
+        state: 4,
+        response: new Uint8Array(),
+        status: undefined,
+        step: "",
+        responsePayload: undefined,
+        ...given,
+      }),
     start: async (request, signal) => {
       front.starts.push(request);
       return front.startResult(request, signal);

@@ -2,6 +2,7 @@ import type { Layouts } from "../../../proto/gen/sidestep/internal/v1/record.ts"
 import type { Names } from "../../../proto/wire/subjects.ts";
 import type { Log } from "../../../runtime/src/log.ts";
 import type { Nats } from "../../../runtime/src/natsConnection.ts";
+import { toPayloads } from "../../../runtime/src/payloads.ts";
 import { openPublisher } from "../../../runtime/src/publisher.ts";
 import { partitionCount } from "../../../proto/wire/layout.ts";
 import type { Ports } from "../processor/processor.ts";
@@ -62,6 +63,7 @@ export async function attach({ nats, names, partitions, replicas, log, signal }:
       leases: toLeases(nats, names, publisher),
       beats: toBeats(nats, names),
       members: toMembers(nats, names, publisher),
+      payloads: toPayloads(connection, publisher, names),
       keys: toKeys(nats, names, publisher),
       holds: toHoldRecord(nats, names, publisher),
       questions: toQuestions(nats, names, log),

@@ -67,6 +67,16 @@ export function tasksStream(names: Names, replicas: number): StreamConfig {
   };
 }
 
+/** Chunks of what is too large for a message; the same chunk again replaces itself. */
+export function payloadsStream(names: Names, replicas: number): StreamConfig {
+  return {
+    ...fileStream(names.payloadsStream, replicas),
+    subjects: [names.payloadSubjects()],
+    max_msgs_per_subject: 1,
+    duplicate_window: duplicateWindow,
+  };
+}
+
 /** A key-value bucket. Records may have a time to live of their own; `ttlSeconds` gives one to all. */
 export function bucket(name: string, replicas: number, ttlSeconds = 0): StreamConfig {
   return {
@@ -98,7 +108,7 @@ export function otherBuckets(names: Names, replicas: number): readonly StreamCon
     bucket(names.keysBucket, replicas),
     bucket(names.catalogBucket, replicas, catalogTtlSeconds),
     objectStore(names.definitionsBucket, replicas),
-    objectStore(names.payloadsBucket, replicas),
+    payloadsStream(names, replicas),
   ];
 }
 

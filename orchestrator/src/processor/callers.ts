@@ -1,4 +1,6 @@
+import type { RunEnded } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
+import { growingPause, pause } from "../../../runtime/src/pause.ts";
 import { errorText } from "../../../runtime/src/log.ts";
 import { evaluateQuery } from "../engine/query.ts";
 import { unlessAborted } from "./abort.ts";
@@ -7,6 +9,7 @@ import type { Front, Question, QueryAnswer, Unavailable, Unknown } from "./front
 import { changeHolds } from "./holds.ts";
 import type { HoldsGround } from "./holds.ts";
 import { inspectRun, readHistory, readRecords, readState } from "./inspect.ts";
+import { LostPayload } from "./loading.ts";
 import type { InspectGround } from "./inspect.ts";
 import { partitionOf } from "../../../proto/wire/layout.ts";
 import { late, toRequest } from "./requests.ts";
@@ -26,7 +29,8 @@ export function toFront(ground: CallersGround): Front {
     wait: async (runId, signal) => {
       const waited = await waitFor(ground, runId, theEnd, signal);
       if (waited === "aborted") return { kind: "aborted" };
-      return waited.$case === "ended" ? { kind: "ended", ended: waited.value } : { kind: "unknown" };
+      if (waited.$case !== "ended") return { kind: "unknown" };
+      return { kind: "ended", ended: await withResponse(ground, waited.value, signal) };
     },
     follow: (runId, from, signal) => follow(ground, runId, from, signal),
     get: (runId) =>
@@ -66,6 +70,23 @@ export function toFront(ground: CallersGround): Front {
   };
 }
 
+/** The end with its response, where that is kept apart. */
+async function withResponse(ground: CallersGround, ended: RunEnded, signal: AbortSignal): Promise<RunEnded> {
+  const ref = ended.responsePayload;
+  if (ref === undefined) return ended;
+  const nextPauseMs = growingPause(50, 2000);
+  for (;;) {
+    try {
+      const response = await ground.payloads.get(ref);
+      if (response === undefined) throw new LostPayload(0);
+      return { ...ended, response, responsePayload: undefined };
+    } catch (error) {
+      if (error instanceof LostPayload || signal.aborted) throw error;
+      await pause(nextPauseMs(), signal);
+    }
+  }
+}
+
 async function follow(
   ground: WaitGround,
   runId: RunId,
@@ -78,7 +99,7 @@ async function follow(
     case "yields":
       return { kind: "yields", ...waited.value };
     case "ended":
-      return { kind: "ended", ended: waited.value };
+      return { kind: "ended", ended: await withResponse(ground, waited.value, signal) };
     case "unknown":
     case "folded":
       return { kind: "unknown" };

@@ -44,7 +44,7 @@ export async function prepareChild(
     return refused(code.NOT_FOUND, "WORKFLOW_NOT_FOUND", message, { workflow: command.workflow });
   }
   const request = toRequest(run, command, active);
-  const prepared = prepareStart(owner.limits, request, issuedMs, command.key);
+  const prepared = prepareStart(owner.limits, request, issuedMs, { givenKey: command.key });
   if ("kind" in prepared) {
     if (prepared.kind === "invalid") return refused(code.INVALID_ARGUMENT, "INVALID_REQUEST", prepared.message, {});
     const { sizeBytes, limitBytes } = prepared;
@@ -52,7 +52,8 @@ export async function prepareChild(
     const metadata = { size_bytes: String(sizeBytes), limit_bytes: String(limitBytes) };
     return refused(code.RESOURCE_EXHAUSTED, "TOO_LARGE", message, metadata);
   }
-  const origin = command.detach ? { parent: undefined, detachedFrom: parent } : { parent, detachedFrom: undefined };
+  const starter = command.detach ? { parent: undefined, detachedFrom: parent } : { parent, detachedFrom: undefined };
+  const origin = { ...starter, requestPayload: undefined };
   const start: ChildStart = { kind: "start", event: encodeStart(prepared, childId, origin) };
   return prepared.key === "" ? start : ((await takeKey(owner, prepared, childId)) ?? start);
 }

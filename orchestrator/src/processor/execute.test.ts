@@ -125,6 +125,7 @@ test("a task that may have been written before is to be asked about", () => {
     timeoutMs: 1000,
     claim: false,
     stream: undefined,
+    payload: undefined,
     isReissue: false,
     compensates: undefined,
   } as const;

@@ -117,6 +117,8 @@ function publishTask(owner: Ownership, run: ResidentRun, command: PublishTask, {
     serverStreaming: command.stream !== undefined,
     messagesMax: command.stream?.messagesMax ?? 0,
     bytesMax: command.stream?.bytesMax ?? 0,
+    requestPayload: command.payload,
+    inlineBytesMax: run.state?.started?.limits?.payloadBytesMax ?? 0,
   }).finish();
   owner.counts.tasks++;
   const written = owner.tasks.publish(method, key, task, { signal: owner.signal, deferAfterMs });

@@ -1,3 +1,4 @@
+import type { PayloadRef } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { Layouts } from "../../../proto/gen/sidestep/internal/v1/record.ts";
 import type { HistoryEvent, Run } from "../../../proto/gen/sidestep/v1/run.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
@@ -12,7 +13,8 @@ import type { RunState } from "../engine/state.ts";
 import type { Credentials } from "./credentials.ts";
 import { toFact } from "./fact.ts";
 import { partitionOf } from "../../../proto/wire/layout.ts";
-import type { PartitionLog, Plans } from "./ports.ts";
+import { withPayloads } from "./loading.ts";
+import type { PartitionLog, Payloads, Plans } from "./ports.ts";
 import { startOf } from "./residents.ts";
 
 /** What looking into a run needs; its partition may be anybody's. */
@@ -20,6 +22,7 @@ export interface InspectGround {
   readonly layouts: Layouts;
   readonly logOf: (partition: number) => PartitionLog;
   readonly plans: Plans;
+  readonly payloads: Pick<Payloads, "get">;
   readonly credentials: Credentials;
 }
 
@@ -35,7 +38,16 @@ export async function inspectRun(
   runId: RunId,
 ): Promise<{ readonly run: Run; readonly plan: LoadedPlan } | undefined> {
   const folded = await readState(ground, runId);
-  return folded === undefined ? undefined : { run: describeRun(folded.plan, folded.state), plan: folded.plan };
+  if (folded === undefined) return undefined;
+  const { plan, state } = folded;
+  const run = describeRun(plan, state);
+  const request = (await kept(ground, state.started?.requestPayload)) ?? run.request;
+  const response = (await kept(ground, state.ended?.responsePayload)) ?? run.response;
+  return { run: { ...run, request, response }, plan };
+}
+
+async function kept({ payloads }: InspectGround, ref: PayloadRef | undefined): Promise<Uint8Array | undefined> {
+  return ref === undefined ? undefined : payloads.get(ref);
 }
 
 /** The state that the run's log adds up to; undefined: there is no such run. Throws when NATS does not answer. */
@@ -68,7 +80,7 @@ export async function readHistory(
 
 /** All records of a run and the plan it is pinned to. Throws when NATS does not answer. */
 export async function readRecords(
-  { layouts, logOf, plans, credentials }: InspectGround,
+  { layouts, logOf, plans, payloads, credentials }: InspectGround,
   runId: RunId,
 ): Promise<{ readonly plan: LoadedPlan; readonly records: readonly LogRecord[] } | undefined> {
   const partition = partitionOf(layouts, runId);
@@ -79,7 +91,7 @@ export async function readRecords(
   });
   const started = startOf(records);
   const plan = started === undefined ? undefined : await plans.load(started.planHash);
-  return plan === undefined ? undefined : { plan, records };
+  return plan === undefined ? undefined : { plan, records: await withPayloads(payloads, plan, records) };
 }
 
 async function fold(

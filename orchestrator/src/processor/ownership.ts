@@ -4,7 +4,18 @@ import type { Log } from "../../../runtime/src/log.ts";
 import type { Credentials } from "./credentials.ts";
 import type { HeldBack } from "./heldBack.ts";
 import type { LogClock } from "./logClock.ts";
-import type { Control, Keys, Messages, PartitionLog, Plans, Tasks, Timers, TurnObserver, Workflows } from "./ports.ts";
+import type {
+  Control,
+  Keys,
+  Messages,
+  PartitionLog,
+  Payloads,
+  Plans,
+  Tasks,
+  Timers,
+  TurnObserver,
+  Workflows,
+} from "./ports.ts";
 import type { ResidentRun } from "./residentRun.ts";
 import type { Unfinished } from "./unfinished.ts";
 
@@ -87,6 +98,7 @@ export interface Ground {
   readonly timers: Timers;
   readonly control: Control;
   readonly plans: Plans;
+  readonly payloads: Pick<Payloads, "get">;
   readonly observer: TurnObserver;
   readonly credentials: Credentials;
   readonly clock: LogClock;

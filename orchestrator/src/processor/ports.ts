@@ -1,4 +1,4 @@
-import type { AttemptId } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import type { AttemptId, PayloadRef } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { Holds, KeyRecord, Lease, Member } from "../../../proto/gen/sidestep/internal/v1/record.ts";
 import type { Ask, AskReply_Verdict, WaitReply, WaitRequest } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
@@ -175,6 +175,13 @@ export interface HoldRecord {
   read(): Promise<{ readonly holds: Holds; readonly revision: number }>;
   /** Compare-and-set; refused by what is ours already counts as held. One try. */
   write(holds: Holds, revision: number): Promise<Swapped>;
+}
+
+/** What is too large for the log. Throws when NATS does not answer. */
+export interface Payloads {
+  put(service: string, runId: RunId, bytes: Uint8Array, signal: AbortSignal): Promise<PayloadRef>;
+  /** Undefined: it is there no more. */
+  get(ref: PayloadRef): Promise<Uint8Array | undefined>;
 }
 
 /** Plans by the SHA-256 of their bytes; undefined: there is none. Throws when the store does not answer. */

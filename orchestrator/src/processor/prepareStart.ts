@@ -18,14 +18,22 @@ export interface Prepared {
   readonly limits: Limits;
 }
 
-/** Checks a start before anything is written. `givenKey` wins over the workflow's own. */
+/** On what terms a run is started. */
+export interface StartTerms {
+  /** Wins over the workflow's own key. */
+  readonly givenKey?: string | undefined;
+  /** Larger than the limit of payloads: the request may be kept apart. */
+  readonly requestBytesMax?: number | undefined;
+}
+
+/** Checks a start before anything is written. */
 export function prepareStart(
   limits: Limits,
   request: StartRequest,
   issuedMs: number,
-  givenKey?: string,
+  { givenKey, requestBytesMax = limits.payloadBytesMax }: StartTerms = {},
 ): Prepared | Extract<Refusal, { readonly kind: "invalid" | "tooLarge" }> {
-  const limitBytes = limits.payloadBytesMax;
+  const limitBytes = Math.max(requestBytesMax, limits.payloadBytesMax);
   if (request.request.length > limitBytes) return { kind: "tooLarge", sizeBytes: request.request.length, limitBytes };
   const canonical = canonicalOf(request);
   if (canonical.kind === "failed") return { kind: "invalid", message: canonical.message };
@@ -58,11 +66,11 @@ function keyOf({
   }
 }
 
-/** The first event of a run, encoded. */
+/** The first event of a run, encoded; its request is left out where it is kept apart. */
 export function encodeStart(
   { request, key, requestHash, issuedMs, limits }: Prepared,
   runId: RunId,
-  origin: Pick<RunStarted, "parent" | "detachedFrom">,
+  origin: Pick<RunStarted, "parent" | "detachedFrom" | "requestPayload">,
 ): Uint8Array {
   const { active } = request;
   const metadata: Record<string, string> = {};
@@ -76,7 +84,7 @@ export function encodeStart(
     planHash: active.planHash,
     engineRevision,
     key,
-    request: request.request,
+    request: origin.requestPayload === undefined ? request.request : new Uint8Array(),
     requestHash,
     issuedAtMs: issuedMs,
     metadata,

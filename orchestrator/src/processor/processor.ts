@@ -23,6 +23,7 @@ import type {
   Members,
   Messages,
   PartitionLog,
+  Payloads,
   Plans,
   Questions,
   Tasks,
@@ -41,6 +42,7 @@ export interface Ports {
   readonly beats: Beats;
   readonly members: Members;
   readonly keys: Keys;
+  readonly payloads: Payloads;
   readonly holds: HoldRecord;
   readonly messages: Messages;
   readonly questions: Questions;
@@ -61,6 +63,8 @@ export interface ProcessorOptions {
   readonly observer: TurnObserver;
   /** Pinned into every run that starts here. */
   readonly limits: Limits;
+  /** Bytes of a request that starts a run. */
+  readonly requestBytesMax: number;
   /** Messages between the head of a partition's log and its checkpoint from which on starts are refused. */
   readonly backlogMax: number;
   readonly now: () => number;

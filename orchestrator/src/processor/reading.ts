@@ -1,4 +1,5 @@
 import { growingPause, pause } from "../../../runtime/src/pause.ts";
+import { LostPayload } from "./loading.ts";
 import type { Ground } from "./ownership.ts";
 
 const pauseFirstMs = 50;
@@ -16,6 +17,7 @@ export async function untilRead<T>(
       return await read();
     } catch (error) {
       ground.signal.throwIfAborted();
+      if (error instanceof LostPayload) throw error;
       ground.logger.warn("a read is tried again", { what, error });
       await pause(nextPauseMs(), ground.signal);
       ground.signal.throwIfAborted();

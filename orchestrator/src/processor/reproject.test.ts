@@ -155,7 +155,8 @@ test("the spans of a window of the log are those that were told live, however th
     ),
   ];
   log.play(unsampled, plan, false, stormy);
-  const reproject = toReproject({ logOf: () => log.port(), plans: { load: async () => plan }, credentials });
+  const payloads = { get: async () => undefined };
+  const reproject = toReproject({ logOf: () => log.port(), payloads, plans: { load: async () => plan }, credentials });
   const last = log.messages.length;
   for (const step of [1, 3, 7, last, 10 * last]) {
     const again: Span[] = [];

@@ -1,5 +1,6 @@
 import type { RunId } from "../../../proto/wire/runId.ts";
 import { advance } from "../engine/advance.ts";
+import type { LoadedPlan } from "../engine/plan.ts";
 import type { LogRecord } from "../engine/record.ts";
 import { newRun } from "../engine/state.ts";
 import type { Span } from "../projection/span.ts";
@@ -7,7 +8,8 @@ import { isSampled, spansOfTurn } from "../projection/spans.ts";
 import type { Credentials } from "./credentials.ts";
 import { sha256 } from "./credentials.ts";
 import { toFact } from "./fact.ts";
-import type { LogMessage, LogReader, PartitionLog, Plans } from "./ports.ts";
+import { LostPayload, withPayloads } from "./loading.ts";
+import type { LogMessage, LogReader, PartitionLog, Payloads, Plans } from "./ports.ts";
 import { startOf } from "./residents.ts";
 import type { Reproject } from "./spanExport.ts";
 import type { Gap } from "./spanQueue.ts";
@@ -16,6 +18,7 @@ import type { Gap } from "./spanQueue.ts";
 export interface ReprojectGround {
   readonly logOf: (partition: number) => PartitionLog;
   readonly plans: Plans;
+  readonly payloads: Pick<Payloads, "get">;
   readonly credentials: Credentials;
 }
 
@@ -39,7 +42,7 @@ export function toReproject(ground: ReprojectGround): Reproject {
 }
 
 async function spansInWindow(
-  { plans }: ReprojectGround,
+  { payloads, plans }: ReprojectGround,
   runId: RunId,
   records: readonly LogRecord[],
   window: Gap,
@@ -50,7 +53,7 @@ async function spansInWindow(
   if (plan === undefined) return [];
   const state = newRun(runId);
   const spans: Span[] = [];
-  for (const record of records) {
+  for (const record of await readable(payloads, plan, records)) {
     try {
       const { transitions } = advance(plan, state, record);
       if (record.sequence > window.after) spans.push(...spansOfTurn(state, transitions, sha256));
@@ -60,6 +63,21 @@ async function spansInWindow(
     }
   }
   return spans;
+}
+
+/** The records with their payloads, as far as these are there. */
+async function readable(
+  payloads: ReprojectGround["payloads"],
+  plan: LoadedPlan,
+  records: readonly LogRecord[],
+): Promise<readonly LogRecord[]> {
+  try {
+    return await withPayloads(payloads, plan, records);
+  } catch (error) {
+    // Its owner parks such a run, and says so.
+    if (error instanceof LostPayload) return [];
+    throw error;
+  }
 }
 
 async function loadRecords(

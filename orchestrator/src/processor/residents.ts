@@ -2,11 +2,13 @@ import { Buffer } from "node:buffer";
 import type { RunStarted } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import { isLockId } from "../../../proto/wire/lockId.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
+import { payloadToLoad } from "../engine/payload.ts";
 import type { LoadedPlan } from "../engine/plan.ts";
 import { newLock } from "../engine/lock.ts";
 import type { LogRecord } from "../engine/record.ts";
 import { newRun } from "../engine/state.ts";
 import { toFact } from "./fact.ts";
+import { loadPayload, LostPayload, withPayloads } from "./loading.ts";
 import { openGate } from "./gate.ts";
 import type { Gate } from "./gate.ts";
 import { returnLock } from "./locks.ts";
@@ -148,6 +150,12 @@ export class Residents {
 
   #take(run: ResidentRun, record: LogRecord): void {
     see(run, record.sequence, record.fact.kind === "event");
+    if (run.phase === "ready" && run.plan !== undefined && payloadToLoad(run.plan, record) !== undefined) {
+      this.#keepWaiting(run, record);
+      run.phase = "loading";
+      this.#loadPayload(run, run.plan, record).catch(this.#owner.fail);
+      return;
+    }
     if (run.phase === "ready") takeTurn(this.#owner, run, record, live);
     else if (run.phase === "orphan") {
       this.#owner.counts.orphans++;
@@ -166,12 +174,31 @@ export class Residents {
     const records = run.mailbox;
     run.mailbox = [];
     for (const record of records) {
+      if (run.phase === "loading") {
+        // One before it waits for its payload.
+        run.mailbox.push(record);
+        continue;
+      }
       this.#take(run, record);
       this.#owner.unfinished.release(record.sequence);
+      this.#waiting--;
     }
-    this.#waiting -= records.length;
     if (records.length === 0) this.#options.afterTurn(run);
     this.#owner.roomAgain();
+  }
+
+  /** Loads what the first record of the mailbox claims, then takes the mailbox. */
+  async #loadPayload(run: ResidentRun, plan: LoadedPlan, record: LogRecord): Promise<void> {
+    const owner = this.#owner;
+    try {
+      const loaded = await untilRead(owner, "a payload", () => loadPayload(owner.payloads, plan, record));
+      run.mailbox[0] = loaded;
+      run.phase = "ready";
+    } catch (error) {
+      if (!(error instanceof LostPayload)) throw error;
+      park(owner, run, record.sequence, error);
+    }
+    this.#drain(run);
   }
 
   /** Loads what came before the mailbox, then takes the mailbox. */
@@ -193,8 +220,9 @@ export class Residents {
     } else if (plan === undefined) {
       park(owner, run, bound, missingPlan(started));
     } else {
-      begin(run, plan);
-      for (const record of records) takeTurn(owner, run, record, replay);
+      const loaded = await payloadsOf(owner, run, plan, records);
+      if (loaded !== undefined) begin(run, plan);
+      for (const record of loaded ?? []) takeTurn(owner, run, record, replay);
     }
     this.#drain(run);
     // Nothing is known of it: what comes later may be its start.
@@ -225,6 +253,22 @@ export function see(run: ResidentRun, sequence: number, isEvent: boolean): void 
 export async function loadRun(owner: Ownership, run: ResidentRun): Promise<readonly LogMessage[]> {
   owner.counts.loads++;
   return untilRead(owner, "a run", () => owner.log.load(run.runId));
+}
+
+/** The records with their payloads; undefined, and the run is parked, when one is lost. Tried until NATS answers. */
+export async function payloadsOf(
+  owner: Ownership,
+  run: ResidentRun,
+  plan: LoadedPlan,
+  records: readonly LogRecord[],
+): Promise<readonly LogRecord[] | undefined> {
+  try {
+    return await untilRead(owner, "payloads", () => withPayloads(owner.payloads, plan, records));
+  } catch (error) {
+    if (!(error instanceof LostPayload)) throw error;
+    park(owner, run, records[0]?.sequence ?? 0, error);
+    return undefined;
+  }
 }
 
 /** The record that a message of a run is, if it is one; garbage is remembered as seen. */

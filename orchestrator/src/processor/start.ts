@@ -9,7 +9,7 @@ import { unlessAborted } from "./abort.ts";
 import type { Refusal, StartRequest, StartResult } from "./front.ts";
 import { currentLayout, partitionOf } from "../../../proto/wire/layout.ts";
 import { keyPlace } from "./keyPlace.ts";
-import type { HeldKey, Keys, LogMessage, PartitionLog } from "./ports.ts";
+import type { HeldKey, Keys, LogMessage, PartitionLog, Payloads } from "./ports.ts";
 import { encodeStart, prepareStart } from "./prepareStart.ts";
 import type { Prepared } from "./prepareStart.ts";
 
@@ -19,6 +19,9 @@ export interface StartGround {
   readonly logOf: (partition: number) => PartitionLog;
   readonly keys: Keys;
   readonly limits: Limits;
+  /** A request larger than limits.payloadBytesMax is kept apart, up to this many bytes. */
+  readonly requestBytesMax: number;
+  readonly payloads: Pick<Payloads, "put">;
   readonly now: () => number;
   /** Unguessable bytes. */
   readonly randomBytes: (count: number) => Uint8Array;
@@ -33,13 +36,15 @@ export interface StartGround {
 const ackWithinMs = 20_000;
 const orphanedKeyMs = 60_000;
 const retryAfterMs = 1000;
+/** Who keeps requests apart, where services stand for theirs. */
+const frontDoor = "_";
 const joinPatienceMs = 5000;
 
 /** Makes runs durable. Nothing is written before the request has been decoded and its key evaluated. */
 export function toStart(ground: StartGround): (request: StartRequest, signal: AbortSignal) => Promise<StartResult> {
   return async (request, signal) => {
     const issuedMs = ground.now();
-    const prepared = prepareStart(ground.limits, request, issuedMs);
+    const prepared = prepareStart(ground.limits, request, issuedMs, { requestBytesMax: ground.requestBytesMax });
     if ("kind" in prepared) return prepared;
     try {
       const started =
@@ -77,7 +82,10 @@ async function append(
   const partition = partitionOf(ground.layouts, runId);
   if (partition === undefined) return unavailable(`the run ${runId} is of an unknown layout`);
   if ((ground.backlog(partition) ?? 0) > ground.backlogMax) return { kind: "exhausted", retryAfterMs };
-  const event = encodeStart(prepared, runId, { parent: undefined, detachedFrom: undefined });
+  const { request } = prepared.request;
+  const isLarge = request.length > ground.limits.payloadBytesMax;
+  const requestPayload = isLarge ? await ground.payloads.put(frontDoor, runId, request, signal) : undefined;
+  const event = encodeStart(prepared, runId, { parent: undefined, detachedFrom: undefined, requestPayload });
   const giveUpAtMs = prepared.issuedMs + ackWithinMs;
   const written = await ground.logOf(partition).appendFirst(runId, event, { signal, giveUpAtMs });
   switch (written.kind) {

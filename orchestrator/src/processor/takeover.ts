@@ -8,7 +8,7 @@ import { execute } from "./execute.ts";
 import { openGate } from "./gate.ts";
 import { returnLock } from "./locks.ts";
 import type { Ownership } from "./ownership.ts";
-import { begin, beginLock, loadRun, missingPlan, recordOf, see, startOf } from "./residents.ts";
+import { begin, beginLock, loadRun, missingPlan, payloadsOf, recordOf, see, startOf } from "./residents.ts";
 import type { Residents } from "./residents.ts";
 import { toResidentRun } from "./residentRun.ts";
 import type { ResidentRun } from "./residentRun.ts";
@@ -79,7 +79,8 @@ async function fold(
 ): Promise<ReadonlyMap<string, Issued>> {
   const issued = new Map<string, Issued>();
   if (run.phase === "loading") await prepare(owner, residents, run, records);
-  for (const record of records) {
+  const loaded = run.plan === undefined ? records : await payloadsOf(owner, run, run.plan, records);
+  for (const record of loaded ?? []) {
     if (run.phase !== "ready") break;
     see(run, record.sequence, record.fact.kind === "event");
     const turn = takeTurn(owner, run, record, record.sequence > checkpoint ? collected : replay);

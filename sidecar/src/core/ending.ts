@@ -21,6 +21,9 @@ export type Ending = {
     }
 );
 
+/** A call that was answered OK. */
+export type Answered = Extract<Ending, { readonly kind: "answered" }>;
+
 /** True when the service cannot have seen the call and trying again later makes sense: it costs no attempt. */
 export function wasNeverSent(ending: Ending): boolean {
   return ending.kind === "failed" && ending.origin === "transport" && !ending.sent && unsentCodes.has(ending.code);

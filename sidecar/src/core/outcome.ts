@@ -1,7 +1,8 @@
+import type { PayloadRef } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import { Failure_Origin } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import type { Outcome, Sidecar } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import { code } from "../../../proto/wire/status.ts";
-import type { Ending } from "./ending.ts";
+import type { Answered, Ending } from "./ending.ts";
 import { retryAfterMs } from "./retryAfter.ts";
 import type { ParsedTask } from "./taskMessage.ts";
 
@@ -32,6 +33,19 @@ export function endedOutcome(task: ParsedTask, facts: OutcomeFacts, ending: Endi
       },
     },
   };
+}
+
+/** The outcome of a call whose answer is kept apart. */
+export function claimedOutcome(task: ParsedTask, facts: OutcomeFacts, ending: Answered, ref: PayloadRef): Outcome {
+  const { peer, startedAtMs, endedAtMs } = ending;
+  const frame = { ...frameOf(task, facts), startedAtMs, endedAtMs, peer };
+  return { ...frame, sent: true, kind: { $case: "claimed", value: ref } };
+}
+
+/** The request was kept apart and is there no more: nothing was sent, and nothing will bring it back. */
+export function withoutRequestOutcome(task: ParsedTask, facts: OutcomeFacts, nowMs: number): Outcome {
+  const kind = failure(code.DATA_LOSS, "the request was kept apart and is there no more", Failure_Origin.SIDECAR);
+  return { ...frameOf(task, facts), startedAtMs: nowMs, endedAtMs: nowMs, kind };
 }
 
 /** The sidecar itself refuses the task: nothing was sent. */

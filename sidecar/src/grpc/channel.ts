@@ -3,7 +3,7 @@ import type { ChannelCredentials } from "@grpc/grpc-js";
 import type { Target } from "./target.ts";
 
 /** Largest message either way. */
-export const messageBytesMax = 16 * 1024 * 1024;
+export const messageBytesMax = 64 * 1024 * 1024;
 
 export type Tls = {
   readonly ca: Buffer | undefined;

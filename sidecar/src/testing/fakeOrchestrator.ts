@@ -240,6 +240,8 @@ function toTask({ number, headers = {}, ...rest }: TaskText): Task {
     serverStreaming: false,
     messagesMax: 0,
     bytesMax: 0,
+    requestPayload: undefined,
+    inlineBytesMax: 0,
     ...rest,
   };
 }

@@ -61,6 +61,9 @@ class Pulling {
         now: () => this.#now(),
         logNow: () => this.#now() + this.#offset.aheadMs,
         secret: () => Promise.resolve(undefined),
+        // Every answer of the simulation fits into its outcome.
+        keep: () => Promise.resolve(undefined),
+        fetch: () => Promise.resolve("gone"),
         pause: (ms) => pause(ms),
         connectedAtMs: () => link.connectedAtMs + this.#clockErrorMs + this.#offset.aheadMs + clockMarginMs,
         observer: {

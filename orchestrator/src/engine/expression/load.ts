@@ -1,13 +1,14 @@
 import { isCelError, isCelList, plan } from "@bufbuild/cel";
 import type { CelResult, CelValue } from "@bufbuild/cel";
 import { ExprSchema } from "@bufbuild/cel-spec/cel/expr/syntax_pb.js";
+import type { Expr } from "@bufbuild/cel-spec/cel/expr/syntax_pb.js";
 import { fromBinary, isMessage } from "@bufbuild/protobuf";
 import type { Registry } from "@bufbuild/protobuf";
 import { isReflectMessage } from "@bufbuild/protobuf/reflect";
 import { TimestampSchema } from "@bufbuild/protobuf/wkt";
 import { CompiledExpression, CompiledExpression_Form } from "../../../../proto/gen/sidestep/internal/v1/expression.ts";
 import type { CompiledExpression_Builder } from "../../../../proto/gen/sidestep/internal/v1/expression.ts";
-import { toActivation } from "./activation.ts";
+import { rewrittenName, toActivation } from "./activation.ts";
 import type { Bindings } from "./bindings.ts";
 import { LocatedFailure } from "./build.ts";
 import type { Builder } from "./build.ts";
@@ -31,6 +32,8 @@ export interface Expression {
   readonly reads: readonly string[];
   /** Step ids it asks for as `steps.<id>`, sorted. */
   readonly steps: readonly string[];
+  /** The variable whose bytes it yields as they are: the expression is its name, and nothing else. */
+  readonly passes: string | undefined;
   /** One evaluation; evaluateBool and its kin narrow what it yields. */
   readonly evaluate: (bindings: Bindings, budget: number) => Evaluated<RawValue>;
 }
@@ -44,12 +47,15 @@ export function loadExpression(bytes: Uint8Array, registry: Registry): Expressio
   if (compiled.format !== compiledFormat)
     throw new Error(`a stored expression has format ${compiled.format}, this engine knows ${compiledFormat}`);
   const environment = toEnvironment(registry);
-  const run = plan(environment.cel, fromBinary(ExprSchema, compiled.syntax));
+  const syntax = fromBinary(ExprSchema, compiled.syntax);
+  const run = plan(environment.cel, syntax);
+  const passes = passedVariable(compiled, syntax);
   const builders = compiled.builders.map((builder) => toBuilder(builder, environment.registry));
   const activate = toActivation(compiled, environment.registry);
   const finish = toFinish(compiled, environment);
   const { meter } = environment;
   const evaluate = (bindings: Bindings, budget: number): Evaluated<RawValue> => {
+    if (passes !== undefined) return passOn(compiled.type, passes, bindings);
     meter.stepsLeft = budget;
     meter.builders = builders;
     try {
@@ -67,8 +73,29 @@ export function loadExpression(bytes: Uint8Array, registry: Registry): Expressio
     type: compiled.type,
     reads: compiled.reads.map((read) => read.name),
     steps: compiled.steps,
+    passes,
     evaluate,
   };
+}
+
+function passedVariable(compiled: CompiledExpression, { exprKind }: Expr): string | undefined {
+  const [read] = compiled.reads;
+  if (compiled.form !== CompiledExpression_Form.KEPT || exprKind.case !== "identExpr" || read === undefined)
+    return undefined;
+  return read.type === compiled.type && exprKind.value.name === rewrittenName.variable(read.name)
+    ? read.name
+    : undefined;
+}
+
+/** Nothing is decoded: what a service sent goes on byte for byte. */
+function passOn(type: string, name: string, bindings: Bindings): Evaluated<RawValue> {
+  try {
+    const bytes = bindings.variable(name);
+    if (bytes === undefined) return { kind: "failed", message: `'${name}' has no value`, offset: 0 };
+    return { kind: "value", value: { kind: "kept", value: { type, bytes } } };
+  } catch (error) {
+    return { kind: "failed", message: error instanceof Error ? error.message : String(error), offset: 0 };
+  }
 }
 
 function offsetOf(error: unknown, compiled: CompiledExpression): number {

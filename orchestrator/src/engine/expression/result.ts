@@ -1,3 +1,5 @@
+import type { PayloadRef } from "../../../../proto/gen/sidestep/internal/v1/event.ts";
+
 /** What an evaluation came to. */
 export type Evaluated<T> = { readonly kind: "value"; readonly value: T } | EvaluationFailed;
 
@@ -13,6 +15,8 @@ export interface EvaluationFailed {
 export interface KeptValue {
   readonly type: string;
   readonly bytes: Uint8Array;
+  /** Set: the value is kept apart, and `bytes` are `unloaded` unless an expression may read them. */
+  readonly payload?: PayloadRef | undefined;
 }
 
 /** A point in time, nanoseconds included. */

@@ -1,14 +1,15 @@
 import { AttemptId_Phase as Phase } from "../../../../proto/gen/sidestep/internal/v1/event.ts";
-import type { AttemptId } from "../../../../proto/gen/sidestep/internal/v1/event.ts";
+import type { AttemptId, PayloadRef } from "../../../../proto/gen/sidestep/internal/v1/event.ts";
 import { code } from "../../../../proto/wire/status.ts";
 import { publishAttempt } from "../attempts.ts";
+import type { CallHeader } from "../command.ts";
 import type { Draft } from "../draft.ts";
-import { evaluateText, evaluateValue } from "../evaluate.ts";
+import { evaluatePassing, evaluateText } from "../evaluate.ts";
 import type { Evaluation, Place } from "../evaluate.ts";
 import { toFailure } from "../failure.ts";
 import { callTimeoutMsMax, fitsPayload, mayOpenStep } from "../limits.ts";
 import type { CallPlan } from "../plan.ts";
-import type { CallHeader, Failure, LiveCall, LiveStep, PreparedCall } from "../state.ts";
+import type { Failure, LiveCall, LiveStep, PreparedCall } from "../state.ts";
 import { failStep, holdPlace } from "../step.ts";
 import { failRun } from "../stop.ts";
 import { armTimer } from "../timers.ts";
@@ -76,10 +77,12 @@ function prepareCall(draft: Draft, step: LiveStep, plan: CallPlan): Evaluation<P
   const { state } = draft;
   const place: Place = { state, scope: step.frame.scope, step: step.path };
   let request: Uint8Array = empty;
+  let payload: PayloadRef | undefined;
   if (plan.request !== undefined) {
-    const evaluated = evaluateValue(place, plan.request);
+    const evaluated = evaluatePassing(place, plan.request);
     if (evaluated.kind === "failed") return evaluated;
-    request = evaluated.value.bytes;
+    ({ payload } = evaluated.value);
+    if (payload === undefined) request = evaluated.value.bytes;
   }
   if (!fitsPayload(state, request.length)) {
     const message = `the request of ${plan.method} has ${request.length} bytes, ${state.started?.limits?.payloadBytesMax ?? 0} are allowed`;
@@ -88,7 +91,7 @@ function prepareCall(draft: Draft, step: LiveStep, plan: CallPlan): Evaluation<P
       failure: toFailure(state.runId, step.path, code.RESOURCE_EXHAUSTED, "PAYLOAD_TOO_LARGE", message),
     };
   }
-  if (plan.headers.length === 0) return { kind: "value", value: { request, headers: [] } };
+  if (plan.headers.length === 0) return { kind: "value", value: { request, payload, headers: [] } };
   const headers: CallHeader[] = [];
   for (const header of plan.headers) {
     if ("secret" in header) {
@@ -99,5 +102,5 @@ function prepareCall(draft: Draft, step: LiveStep, plan: CallPlan): Evaluation<P
     if (evaluated.kind === "failed") return evaluated;
     headers.push({ key: header.key, value: evaluated.value });
   }
-  return { kind: "value", value: { request, headers } };
+  return { kind: "value", value: { request, payload, headers } };
 }

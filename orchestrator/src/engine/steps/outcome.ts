@@ -5,7 +5,8 @@ import { code } from "../../../../proto/wire/status.ts";
 import { closeAttempt, endAttempt } from "../attempts.ts";
 import type { Draft } from "../draft.ts";
 import { parseDetails, toErrorInfo, toFailure } from "../failure.ts";
-import { fitsPayload } from "../limits.ts";
+import type { KeptValue } from "../expression/result.ts";
+import { fitsResult } from "../limits.ts";
 import { judge } from "../retry.ts";
 import type { LiveAttempt, LiveCall, LiveStep } from "../state.ts";
 import { cancelStep, completeStep, isOpen } from "../step.ts";
@@ -22,7 +23,7 @@ export function succeedCall(
   call: LiveCall,
   attempt: LiveAttempt | undefined,
   outcome: Outcome,
-  response: Uint8Array,
+  response: KeptValue,
 ): boolean {
   const counted = isOpen(step);
   if (attempt !== undefined) {
@@ -31,12 +32,17 @@ export function succeedCall(
   }
   if (!counted) return undoLateSuccess(draft, step) || attempt !== undefined;
   leaveAttempts(draft, step, attempt);
-  if (fitsPayload(draft.state, response.length)) {
-    completeStep(draft, step, { type: call.plan.resultType, bytes: response });
+  if (fitsResult(draft.state, response)) {
+    completeStep(draft, step, response);
     return true;
   }
   step.maybeExecuted = true;
-  const message = `the response of ${call.plan.method} has ${response.length} bytes, ${draft.state.started?.limits?.payloadBytesMax ?? 0} are allowed`;
+  const { payload, bytes } = response;
+  const { payloadBytesMax = 0, claimedBytesMax = 0 } = draft.state.started?.limits ?? {};
+  const message =
+    payload === undefined
+      ? `the response of ${call.plan.method} has ${bytes.length} bytes, ${payloadBytesMax} are allowed`
+      : `the response of ${call.plan.method} has ${payload.sizeBytes} bytes, ${claimedBytesMax} are allowed`;
   giveUpCall(
     draft,
     step,

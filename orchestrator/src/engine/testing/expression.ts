@@ -23,7 +23,14 @@ export function loadTestExpression(stored: StoredExpression): Expression {
   const wanted = text.slice(0, text.indexOf(":")) as Wanted;
   const source = text.slice(wanted.length + 1);
   const reads = [...source.matchAll(/(?<![.'\w])[a-z]\w*(?![('\w.])/g)].map(([name]) => name);
-  return { source, type: "text", reads, steps: [], evaluate: (bindings) => evaluate(wanted, source, bindings) };
+  return {
+    source,
+    type: "text",
+    reads,
+    steps: [],
+    passes: /^[a-z]\w*$/.test(source) ? source : undefined,
+    evaluate: (bindings) => evaluate(wanted, source, bindings),
+  };
 }
 
 function evaluate(wanted: Wanted, source: string, bindings: Bindings): Evaluated<RawValue> {

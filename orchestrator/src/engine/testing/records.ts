@@ -46,6 +46,7 @@ export const noLimits: Limits = {
   yieldsMax: 0,
   itemsMax: 0,
   parallelMax: 0,
+  claimedBytesMax: 0,
 };
 
 /** `issuedMs` counts from the tests' epoch. */
@@ -67,6 +68,7 @@ export function makeStarted(
     limits: { ...noLimits, ...bounds },
     parent: undefined,
     detachedFrom: undefined,
+    requestPayload: undefined,
     actor: "",
     ...rest,
   };

@@ -1,0 +1,38 @@
+import type { PayloadRef } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import type { LoadedPlan } from "./plan.ts";
+import type { LogRecord } from "./record.ts";
+
+/** Stands, by identity, for bytes that are kept apart and have not been loaded. */
+export const unloaded: Uint8Array = new Uint8Array();
+
+/** What expressions read of payloads that are kept apart: larger ones fail the step that reads them. */
+export const loadedBytesMax = 8 * 1024 * 1024;
+
+/**
+ * The payload that a record needs before it can be folded, because expressions of the plan read it. A pure function of plan and record:
+ * whoever folds the run, and whenever, loads the same. Undefined: none, or it has been loaded.
+ */
+export function payloadToLoad(plan: LoadedPlan, { fact }: LogRecord): PayloadRef | undefined {
+  if (fact.kind === "event") {
+    if (fact.event.kind?.$case !== "runStarted") return undefined;
+    const { request, requestPayload } = fact.event.kind.value;
+    return request.length === 0 ? wanted(plan, "input", requestPayload) : undefined;
+  }
+  const { kind, attempt } = fact.outcome;
+  if (kind?.$case !== "claimed" || attempt === undefined || fact.payload !== undefined || !fact.authentic)
+    return undefined;
+  return wanted(plan, attempt.step.slice(attempt.step.lastIndexOf("/") + 1), kind.value);
+}
+
+/** The record with its payload loaded. */
+export function withPayload(record: LogRecord, payload: Uint8Array): LogRecord {
+  const { fact } = record;
+  if (fact.kind === "outcome") return { ...record, fact: { ...fact, payload } };
+  if (fact.event.kind?.$case !== "runStarted") return record;
+  const value = { ...fact.event.kind.value, request: payload };
+  return { ...record, fact: { kind: "event", event: { kind: { $case: "runStarted", value } } } };
+}
+
+function wanted(plan: LoadedPlan, name: string, ref: PayloadRef | undefined): PayloadRef | undefined {
+  return ref !== undefined && ref.sizeBytes <= loadedBytesMax && plan.read.has(name) ? ref : undefined;
+}

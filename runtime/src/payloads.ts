@@ -1,0 +1,122 @@
+import { hash } from "node:crypto";
+import type { NatsConnection } from "@nats-io/transport-node";
+import type { PayloadRef } from "../../proto/gen/sidestep/internal/v1/event.ts";
+import type { Names } from "../../proto/wire/subjects.ts";
+import { publishDurably } from "./publishDurably.ts";
+import { messageIdLine } from "./publisher.ts";
+import type { Publisher } from "./publisher.ts";
+
+/** What is too large for a message, kept as chunks in a stream; its name is its content, so writing it twice is harmless. */
+export interface Payloads {
+  /** Resolves once all of it is durable. Throws PayloadError when it can't be. */
+  put(service: string, runId: string, bytes: Uint8Array, signal: AbortSignal): Promise<PayloadRef>;
+  /** Undefined: it is not there, or not all of it. Throws PayloadError when NATS does not answer. */
+  get(ref: PayloadRef): Promise<Uint8Array | undefined>;
+}
+
+/** A payload could not be written or read; trying later may help. */
+export class PayloadError extends Error {
+  constructor(message: string, cause?: unknown) {
+    super(message, { cause });
+    this.name = "PayloadError";
+  }
+}
+
+/** Every nats-server that fits takes messages of 1 MiB. */
+const chunkBytes = 512 * 1024;
+/** Chunks under way at a time. */
+const chunksAtOnce = 4;
+const requestTimeoutMs = 5_000;
+
+/** Payloads over a connection and a publisher that live longer. */
+export function toPayloads(connection: NatsConnection, publisher: Publisher, names: Names): Payloads {
+  const readChunk = async (subject: string): Promise<Uint8Array | undefined> =>
+    (await readDirect(connection, names.payloadsStream, subject)) ??
+    readFromLeader(connection, names.payloadsStream, subject);
+  return {
+    put: async (service, runId, bytes, signal) => {
+      const id = idOf(bytes);
+      const chunks = Math.max(1, Math.ceil(bytes.length / chunkBytes));
+      await atOnce(chunks, async (n) => {
+        const chunk = bytes.subarray(n * chunkBytes, (n + 1) * chunkBytes);
+        const subject = names.payloadSubject(service, runId, id, n);
+        const stored = await publishDurably(publisher, subject, chunk, messageIdLine(`${runId}.${id}.${n}`), {
+          signal,
+        });
+        if (stored.kind !== "stored")
+          throw new PayloadError(`a payload of ${bytes.length} bytes is not stored: ${stored.message}`);
+      });
+      return { runId, service, id, chunks, sizeBytes: bytes.length };
+    },
+    get: async ({ runId, service, id, chunks, sizeBytes }) => {
+      const parts: (Uint8Array | undefined)[] = Array.from({ length: chunks }, () => undefined);
+      await atOnce(chunks, async (n) => {
+        parts[n] = await readChunk(names.payloadSubject(service, runId, id, n));
+      });
+      const found = parts.filter((part) => part !== undefined);
+      if (found.length < chunks) return undefined;
+      const bytes = chunks === 1 ? (found[0] ?? new Uint8Array()) : Buffer.concat(found);
+      return bytes.length === sizeBytes && idOf(bytes) === id ? bytes : undefined;
+    },
+  };
+}
+
+function idOf(bytes: Uint8Array): string {
+  return hash("sha256", bytes, "hex").slice(0, 32);
+}
+
+/** Does all of 0 to count - 1, some at a time. */
+async function atOnce(count: number, work: (n: number) => Promise<void>): Promise<void> {
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    while (next < count) await work(next++);
+  };
+  await Promise.all(Array.from({ length: Math.min(chunksAtOnce, count) }, worker));
+}
+
+/** From any replica, as raw bytes. Undefined: this replica has none. */
+async function readDirect(
+  connection: NatsConnection,
+  stream: string,
+  subject: string,
+): Promise<Uint8Array | undefined> {
+  const message = await ask(connection, `$JS.API.DIRECT.GET.${stream}.${subject}`, "");
+  const code = message.headers?.code ?? 0;
+  if (code === 404) return undefined;
+  if (code !== 0) throw new PayloadError(`NATS refused to read a payload with status ${code}`);
+  return message.data;
+}
+
+/** What decides that a chunk is gone is never a replica. */
+async function readFromLeader(
+  connection: NatsConnection,
+  stream: string,
+  subject: string,
+): Promise<Uint8Array | undefined> {
+  const message = await ask(connection, `$JS.API.STREAM.MSG.GET.${stream}`, JSON.stringify({ last_by_subj: subject }));
+  const { error, message: found } = parseAnswer(message.data);
+  if (error === undefined) return Buffer.from(found?.data ?? "", "base64");
+  if (error.err_code === noSuchMessage) return undefined;
+  throw new PayloadError(`NATS refused to read a payload: ${error.description ?? ""}`);
+}
+
+const noSuchMessage = 10_037;
+
+interface LeaderAnswer {
+  readonly error?: { readonly err_code?: number; readonly description?: string };
+  readonly message?: { readonly data?: string };
+}
+
+/** The one parse function of this edge. */
+function parseAnswer(data: Uint8Array): LeaderAnswer {
+  const answer: unknown = JSON.parse(Buffer.from(data).toString());
+  return typeof answer === "object" && answer !== null ? answer : {};
+}
+
+async function ask(connection: NatsConnection, subject: string, body: string) {
+  try {
+    return await connection.request(subject, body, { timeout: requestTimeoutMs });
+  } catch (error) {
+    throw new PayloadError("NATS did not answer for a payload", error);
+  }
+}
