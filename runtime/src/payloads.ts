@@ -40,9 +40,15 @@ export function toPayloads(connection: NatsConnection, publisher: Publisher, nam
       await atOnce(chunks, async (n) => {
         const chunk = bytes.subarray(n * chunkBytes, (n + 1) * chunkBytes);
         const subject = names.payloadSubject(service, runId, id, n);
-        const stored = await publishDurably(publisher, subject, chunk, messageIdLine(`${runId}.${id}.${n}`), {
-          signal,
-        });
+        const stored = await publishDurably(
+          publisher,
+          subject,
+          chunk,
+          messageIdLine(`${service}.${runId}.${id}.${n}`),
+          {
+            signal,
+          },
+        );
         if (stored.kind !== "stored")
           throw new PayloadError(`a payload of ${bytes.length} bytes is not stored: ${stored.message}`);
       });
@@ -84,7 +90,8 @@ async function readDirect(
   const code = message.headers?.code ?? 0;
   if (code === 404) return undefined;
   if (code !== 0) throw new PayloadError(`NATS refused to read a payload with status ${code}`);
-  return message.data;
+  // The client parses into a buffer that it uses again.
+  return message.data.slice();
 }
 
 /** What decides that a chunk is gone is never a replica. */

@@ -88,7 +88,7 @@ async function withResponse(ground: CallersGround, ended: RunEnded, signal: Abor
 }
 
 async function follow(
-  ground: WaitGround,
+  ground: CallersGround,
   runId: RunId,
   from: number,
   signal: AbortSignal,

@@ -28,6 +28,13 @@ const { echo } = grpc.loadPackageDefinition(definition);
 const server = new grpc.Server({ "grpc.max_receive_message_length": -1, "grpc.max_send_message_length": -1 });
 const tell = (what, about) => console.log(`${what} ${JSON.stringify(about)}`);
 
+/** Bytes that differ from one place to the next. */
+function fillingOf(size) {
+  const filling = Buffer.alloc(size);
+  for (let at = 0; at + 4 <= size; at += 4096) filling.writeUInt32BE(at, at);
+  return filling;
+}
+
 function say(call, answer) {
   const { text, code, headersFirst, delayMs, details, pushback, answerBytes } = call.request;
   const deadlineMs = call.getDeadline() instanceof Date ? call.getDeadline().getTime() - Date.now() : call.getDeadline() - Date.now();
@@ -35,7 +42,7 @@ function say(call, answer) {
   if (headersFirst) call.sendMetadata(new grpc.Metadata());
   const end = () => {
     tell("end", { text });
-    if (code === 0) return answer(null, { text, filling: Buffer.alloc(answerBytes) });
+    if (code === 0) return answer(null, { text, filling: fillingOf(answerBytes) });
     const metadata = new grpc.Metadata();
     if (details.length > 0) metadata.set("grpc-status-details-bin", details);
     if (pushback !== "") metadata.set("grpc-retry-pushback-ms", pushback);
@@ -56,8 +63,10 @@ function follow(call) {
 
 server.addService(echo.v1.Echo.service, { Say: say, Follow: follow });
 const same = (bytes) => bytes;
-const raw = { ...echo.v1.Raw.service.Echo, requestDeserialize: same, responseSerialize: same };
-server.addService({ Echo: raw }, { Echo: (call, answer) => answer(null, call.request) });
+const raw = (method) => ({ ...method, requestDeserialize: same, responseSerialize: same });
+const { Echo: echoes, Pass: passes } = echo.v1.Raw.service;
+const answerSame = (call, answer) => answer(null, call.request);
+server.addService({ Echo: raw(echoes), Pass: raw(passes) }, { Echo: answerSame, Pass: answerSame });
 
 const shown = options.only === undefined ? {} : { services: [options.only] };
 if (options.reflection !== "none") new ReflectionService(definition, shown).addToServer(server);

@@ -94,10 +94,10 @@ function places(count: number): readonly number[] {
   return Array.from({ length: count }, (_, i) => i + 1);
 }
 
-function toVerdict({ kind }: StoredVerdict): Verdict {
+function toVerdict({ kind, completedPayload }: StoredVerdict): Verdict {
   switch (kind?.$case) {
     case "completed":
-      return { kind: "completed", response: kind.value };
+      return { kind: "completed", response: kind.value, payload: completedPayload };
     case "failed":
     case "cancelled":
     case "terminated":

@@ -97,11 +97,11 @@ function toHead(state: RunState, places: AllPlaces): Head {
 function toVerdict(verdict: Verdict): StoredVerdict {
   switch (verdict.kind) {
     case "completed":
-      return { kind: { $case: "completed", value: verdict.response } };
+      return { kind: { $case: "completed", value: verdict.response }, completedPayload: verdict.payload };
     case "failed":
     case "cancelled":
     case "terminated":
-      return { kind: { $case: verdict.kind, value: toStoredFailure(verdict.failure) } };
+      return { kind: { $case: verdict.kind, value: toStoredFailure(verdict.failure) }, completedPayload: undefined };
   }
 }
 

@@ -1,3 +1,4 @@
+import type { CallHeader } from "../command.ts";
 import type {
   RunSnapshot_Attempt as StoredAttempt,
   RunSnapshot_Call as StoredCall,
@@ -6,7 +7,7 @@ import type {
   RunSnapshot_Prepared as StoredPrepared,
   RunSnapshot_Step as StoredStep,
 } from "../../../../proto/gen/sidestep/internal/v1/snapshot.ts";
-import type { CallHeader, Inner, LiveAttempt, LiveCall, LiveStep, PreparedCall, StepState } from "../state.ts";
+import type { Inner, LiveAttempt, LiveCall, LiveStep, PreparedCall, StepState } from "../state.ts";
 import { toFailure, toStoredFailure, toValue } from "./parts.ts";
 import type { Whole } from "./parts.ts";
 import type { AllPlaces } from "./places.ts";
@@ -70,8 +71,8 @@ function toCall(call: LiveCall, { timers }: AllPlaces): StoredCall {
   } satisfies Whole<StoredCall>;
 }
 
-function toPrepared({ request, headers }: PreparedCall): StoredPrepared {
-  return { request, headers: headers.map(toHeader) } satisfies Whole<StoredPrepared>;
+function toPrepared({ request, payload, headers }: PreparedCall): StoredPrepared {
+  return { request, payload, headers: headers.map(toHeader) } satisfies Whole<StoredPrepared>;
 }
 
 function toHeader(header: CallHeader): StoredHeader {

@@ -3,6 +3,7 @@ import type {
   RunSnapshot_Value as StoredValue,
 } from "../../../../proto/gen/sidestep/internal/v1/snapshot.ts";
 import type { KeptValue } from "../expression/result.ts";
+import { unloaded } from "../payload.ts";
 import type { Failure } from "../state.ts";
 import type { AllPlaces } from "./places.ts";
 
@@ -11,7 +12,9 @@ export type Whole<T> = { readonly [K in Exclude<keyof Required<T>, "_unknownFiel
 
 /** A kept value; its type's spelling is written once. */
 export function toValue(value: KeptValue | undefined, { types }: AllPlaces): StoredValue | undefined {
-  return value === undefined ? undefined : { type: types.of(value.type) - 1, bytes: value.bytes };
+  if (value === undefined) return undefined;
+  const { type, bytes, payload } = value;
+  return { type: types.of(type) - 1, bytes, payload, loaded: bytes !== unloaded } satisfies Whole<StoredValue>;
 }
 
 /** Why something fails, if it does. */

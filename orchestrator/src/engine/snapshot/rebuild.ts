@@ -10,10 +10,11 @@ import type {
   RunSnapshot_Value as StoredValue,
 } from "../../../../proto/gen/sidestep/internal/v1/snapshot.ts";
 import { AttemptId_Phase as Phase } from "../../../../proto/gen/sidestep/internal/v1/event.ts";
+import type { CallHeader } from "../command.ts";
 import type { KeptValue } from "../expression/result.ts";
+import { unloaded } from "../payload.ts";
 import type { BlockPlan, CallPlan, LoadedPlan, StepPlan } from "../plan.ts";
 import type {
-  CallHeader,
   Failure,
   Frame,
   LiveAttempt,
@@ -57,11 +58,13 @@ export function openParts(plan: LoadedPlan, stored: RunSnapshot): Parts {
     attempt: lazily(stored.attempts, "an attempt", (attempt) => toAttempt(parts, attempt)),
     timer: lazily(stored.timers, "a timer", (timer) => toTimer(parts, timer)),
     value: (value) =>
-      value === undefined
-        ? undefined
-        : { type: required(stored.types[value.type], "the type of a value"), bytes: value.bytes },
+      value === undefined ? undefined : toKept(required(stored.types[value.type], "the type of a value"), value),
   };
   return parts;
+}
+
+function toKept(type: string, { bytes, payload, loaded }: StoredValue): KeptValue {
+  return payload === undefined ? { type, bytes } : { type, bytes: loaded ? bytes : unloaded, payload };
 }
 
 function lazily<S, T>(stored: readonly S[], what: string, make: (stored: S) => T): (place: number) => T | undefined {
@@ -138,8 +141,8 @@ function toCall(plan: CallPlan, stored: StoredCall): LiveCall {
   };
 }
 
-function toPrepared({ request, headers }: StoredPrepared): PreparedCall {
-  return { request, headers: headers.map(toHeader) };
+function toPrepared({ request, payload, headers }: StoredPrepared): PreparedCall {
+  return { request, payload, headers: headers.map(toHeader) };
 }
 
 function toHeader({ key, text }: StoredHeader): CallHeader {
@@ -158,7 +161,7 @@ function toAttempt(parts: Parts, stored: RunSnapshot["attempts"][number]): LiveA
   const { generation, phase, number, issuedAt, method, timeoutMs, closedAt, claimed, stream } = stored;
   const id: AttemptId = { step: step.path, generation, phase, attempt: number };
   const prepared = stored.sent === undefined ? step.call?.prepared : toPrepared(stored.sent);
-  const { request, headers } = required(prepared, `what ${step.path} sends`);
+  const { request, payload, headers } = required(prepared, `what ${step.path} sends`);
   return {
     id,
     step,
@@ -169,6 +172,7 @@ function toAttempt(parts: Parts, stored: RunSnapshot["attempts"][number]): LiveA
       attempt: id,
       method,
       request,
+      payload,
       headers,
       timeoutMs,
       claim: stored.claim,
