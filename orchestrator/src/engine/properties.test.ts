@@ -153,7 +153,7 @@ test("fold of all = fold of a part, then of the rest, with what was folded offer
       expect(rest.state).toEqual(whole.state);
       expect(rest.turns.slice(cut)).toEqual(whole.turns.slice(cut));
       for (const turn of rest.turns.slice(0, cut))
-        expect(turn).toEqual({ commands: [], ignored: true, transitions: [] });
+        expect(turn).toEqual({ commands: [], ignored: true, refusal: "", transitions: [] });
     }),
   );
 });

@@ -57,7 +57,7 @@ test("bad requests are refused before anything is written", async () => {
       within(),
     );
   expect(await request(new Uint8Array([0x0a, 0x05, 0x01]))).toMatchObject({ kind: "invalid" });
-  expect(await request(new Uint8Array(262_145))).toMatchObject({ kind: "tooLarge", limitBytes: 262_144 });
+  expect(await request(new Uint8Array(4_194_305))).toMatchObject({ kind: "tooLarge", limitBytes: 4_194_304 });
 });
 
 test("whoever waits is told, also by an orchestrator that owns nothing, and also long after the end", async () => {
