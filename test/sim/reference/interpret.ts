@@ -85,9 +85,11 @@ function runAction(
     case "let":
       return action.value.startsWith("oops(") ? { kind: "failed", code: code.INTERNAL, step: id } : undefined;
     case "fail":
-      return { kind: "failed", code: code[action.code], step: id };
+      return { kind: "failed", code: code[action.code ?? "UNKNOWN"], step: id };
     case "return":
       return { kind: "returned", value: action.value.slice(1, -1) };
+    default:
+      throw new Error(`the interpreter does not know the step kind of ${JSON.stringify(action)}`);
   }
 }
 
@@ -107,9 +109,7 @@ export function isTimeless({ steps }: BlockSketch, isInBranch = false): boolean 
       case "fail":
       case "return":
         return !isInBranch;
-      case "call":
-      case "wait":
-      case "until":
+      default:
         return true;
     }
   });
@@ -132,11 +132,7 @@ export function callsOf(
         ].flatMap((block) => callsOf(block, isInBranch));
       case "parallel":
         return action.branches.flatMap((branch) => callsOf(branch, true));
-      case "wait":
-      case "until":
-      case "let":
-      case "fail":
-      case "return":
+      default:
         return [];
     }
   });
