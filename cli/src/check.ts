@@ -17,7 +17,7 @@ export interface CheckOptions {
   readonly out: (text: string) => void;
 }
 
-/** 0: nothing is wrong; 10: something is, and it was printed; 1: it could not be checked. */
+/** 0: nothing is wrong, warnings at most; 10: something is, and it was printed; 1: it could not be checked. */
 export type CheckExitCode = 0 | 1 | 10;
 
 /** Checks the workflows of a folder, or of a descriptor set, and prints what it finds. */
@@ -64,8 +64,9 @@ async function checkFile(file: string, options: CheckOptions): Promise<CheckExit
 
 function report(compiled: CompiledImage, sources: ProtoSources | undefined, options: CheckOptions): CheckExitCode {
   printDiagnostics(compiled.diagnostics, sources, options);
-  if (compiled.diagnostics.length > 0) {
-    options.out(countOf(compiled.diagnostics));
+  const found = countOf(compiled.diagnostics);
+  if (hasError(compiled.diagnostics)) {
+    options.out(found);
     return 10;
   }
   for (const { workflow, plan } of compiled.workflows) {
@@ -74,7 +75,7 @@ function report(compiled: CompiledImage, sources: ProtoSources | undefined, opti
   }
   const count = compiled.workflows.length;
   if (count === 0) options.out("no workflow found: no rpc has the option (sidestep.v1.workflow)");
-  else options.out(`${count} ${count === 1 ? "workflow" : "workflows"}, nothing wrong`);
+  else options.out(`${count} ${count === 1 ? "workflow" : "workflows"}, ${found === "" ? "nothing wrong" : found}`);
   return 0;
 }
 
@@ -84,6 +85,17 @@ function refuse(what: string, where: string, next: string, { out }: CheckOptions
 }
 
 function countOf(diagnostics: readonly Diagnostic[]): string {
-  const errors = diagnostics.filter((one) => one.severity !== Diagnostic_Severity.WARNING).length;
-  return errors === 1 ? "1 error" : `${errors} errors`;
+  const warnings = diagnostics.filter((one) => one.severity === Diagnostic_Severity.WARNING).length;
+  const counts = [counted(diagnostics.length - warnings, "error"), counted(warnings, "warning")];
+  return counts.filter((text) => text !== "").join(", ");
+}
+
+function counted(count: number, word: string): string {
+  if (count === 0) return "";
+  return count === 1 ? `1 ${word}` : `${count} ${word}s`;
+}
+
+/** Is anything wrong that keeps the definitions from being deployed? */
+export function hasError(diagnostics: readonly Diagnostic[]): boolean {
+  return diagnostics.some((one) => one.severity !== Diagnostic_Severity.WARNING);
 }

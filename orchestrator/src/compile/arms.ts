@@ -13,7 +13,12 @@ import type { Place } from "./place.ts";
 export interface Surround {
   /** Beginning of the names of its steps in paths; empty for the workflow's own. */
   readonly name: string;
+  /** Something else may run at the same time: it stands in a branch, or in a pass of a for_each. */
   readonly inParallel: boolean;
+  /** It stands in a catch: there is an error to go on with. */
+  readonly inCatch: boolean;
+  /** It undoes something. */
+  readonly inCompensation: boolean;
 }
 
 /** A compiled sequence of steps. */
@@ -33,41 +38,63 @@ export type StepsCompiler = (
   surround: Surround,
 ) => CompiledSteps;
 
-/** A case of a switch, its default, or a branch of a parallel step. */
+/** One of the blocks of a step. */
 export interface Arm {
   readonly steps: readonly Step[];
   readonly result: string;
   readonly place: Place;
   readonly name: string;
+  /** Field of the expression that yields its value; "result" unless given. */
+  readonly resultField?: string;
 }
 
-/** A compiled arm, and what is known of its steps at its end. */
-export interface CompiledArm {
+/** A compiled block. */
+export interface CompiledBlock {
   readonly arm: Arm;
   readonly block: PlannedBlock;
   readonly ends: boolean;
   readonly result: CompiledExpression | undefined;
   readonly ids: readonly string[];
+}
+
+/** A compiled block that others beside it can't see into, and what is known of its steps at its end. */
+export interface CompiledArm extends CompiledBlock {
   readonly namesAtEnd: SavedNames;
 }
 
-/** Compiles one arm; the next ones can't see its steps, for `reason`. A result must be of the type `wanted` where that is given. */
+/** Compiles a block, whose steps stay readable. A result must be of the type `wanted` where that is given. */
+export function compileBlock(
+  context: Context,
+  arm: Arm,
+  surround: Omit<Surround, "name">,
+  wanted: ValueType | undefined,
+  compileSteps: StepsCompiler,
+): CompiledBlock {
+  const begun = context.finished.length;
+  const steps = compileSteps(context, arm.steps, arm.place, { ...surround, name: arm.name });
+  const result = compileResult(context, arm, steps.ends, wanted);
+  const block = { steps: steps.steps, result: result?.expression };
+  return { arm, block, ends: steps.ends, result, ids: context.finished.slice(begun) };
+}
+
+/** Nothing of the block can be read from here on, for `reason`. */
+export function hideBlock(context: Context, { ids }: CompiledBlock, reason: string): SavedNames {
+  const namesAtEnd = save(context.names, ids);
+  hide(context.names, ids, reason);
+  return namesAtEnd;
+}
+
+/** Compiles one arm; the next ones can't see its steps, for `reason`. */
 export function compileArm(
   context: Context,
   arm: Arm,
-  inParallel: boolean,
+  surround: Omit<Surround, "name">,
   wanted: ValueType | undefined,
   reason: string,
   compileSteps: StepsCompiler,
 ): CompiledArm {
-  const begun = context.finished.length;
-  const steps = compileSteps(context, arm.steps, arm.place, { name: arm.name, inParallel });
-  const result = compileResult(context, arm, steps.ends, wanted);
-  const ids = context.finished.slice(begun);
-  const namesAtEnd = save(context.names, ids);
-  hide(context.names, ids, reason);
-  const block = { steps: steps.steps, result: result?.expression };
-  return { arm, block, ends: steps.ends, result, ids, namesAtEnd };
+  const compiled = compileBlock(context, arm, surround, wanted, compileSteps);
+  return { ...compiled, namesAtEnd: hideBlock(context, compiled, reason) };
 }
 
 /** The type that the results of all arms have: undefined when there are none, or when they don't fit. */
@@ -100,7 +127,7 @@ function compileResult(
   wanted: ValueType | undefined,
 ): CompiledExpression | undefined {
   if (arm.result === "") return undefined;
-  const place = fieldOf(arm.place, "result");
+  const place = fieldOf(arm.place, arm.resultField ?? "result");
   if (ends) {
     context.findings.add(
       "UNREACHABLE",

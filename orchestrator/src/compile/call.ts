@@ -1,16 +1,19 @@
+import type { DescMethod } from "@bufbuild/protobuf";
 import { MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt";
 import type { Call as PlannedCall, Header as PlannedHeader } from "../../../proto/gen/sidestep/internal/v1/plan.ts";
 import type { Call, Header } from "../../../proto/gen/sidestep/v1/workflow.ts";
 import type { ValueType } from "../engine/expression/value.ts";
 import type { Context } from "./context.ts";
 import { compileExpression, compileOptional } from "./expression.ts";
+import { requireFeature } from "./feature.ts";
 import { whyNotAHeader } from "./header.ts";
 import { resolveMethod } from "./method.ts";
 import { elementOf, fieldOf } from "./place.ts";
 import type { Place } from "./place.ts";
 import { durationOr, mergeSettings } from "./settings.ts";
+import { compileVerify } from "./verify.ts";
 
-/** A compiled call, and its response's type; each undefined when it is wrong. */
+/** A compiled call, and its result's type; each undefined when it is wrong. */
 export interface CompiledCall {
   readonly call: PlannedCall | undefined;
   readonly response: ValueType | undefined;
@@ -20,17 +23,23 @@ export interface CompiledCall {
 export function compileCall(context: Context, call: Call, place: Place): CompiledCall {
   const { findings, limits } = context;
   const method = resolveMethod(context, call.method, fieldOf(place, "method"));
-  refuseLater(context, call, place);
+  const isStream = method?.methodKind === "server_streaming";
+  if (isStream) requireFeature(context, "call of a streaming rpc", fieldOf(place, "method"));
+  if (method !== undefined && !isStream) refuseCaps(context, call, place);
   const settings = mergeSettings(context.settings, call, place, findings, limits);
   const stepTimeoutMs = durationOr(undefined, call.stepTimeout, fieldOf(place, "step_timeout"), findings, limits);
   const headers = compileHeaders(context, call.header, place);
-  if (method === undefined) return { call: undefined, response: undefined };
-  const response: ValueType = { kind: "message", message: method.output };
-  const request = compileOptional(context, fieldOf(place, "request"), call.request, {
-    kind: "value",
-    type: { kind: "message", message: method.input },
-  });
-  if (call.request !== "" && request === undefined) return { call: undefined, response };
+  const response = method === undefined ? undefined : resultOf(method);
+  const verify = compileVerify(context, call, method, response, settings.onDoubt, place);
+  if (method === undefined || response === undefined) return { call: undefined, response: undefined };
+  const passesInput = isInput(context, call, method);
+  const request = passesInput
+    ? undefined
+    : compileOptional(context, fieldOf(place, "request"), call.request, {
+        kind: "value",
+        type: { kind: "message", message: method.input },
+      });
+  if (call.request !== "" && !passesInput && request === undefined) return { call: undefined, response };
   context.types.add(method.input.typeName).add(method.output.typeName);
   const planned: PlannedCall = {
     method: call.method,
@@ -44,40 +53,33 @@ export function compileCall(context: Context, call: Call, place: Place): Compile
     onExhausted: settings.onExhausted,
     idempotent: method.idempotency !== MethodOptions_IdempotencyLevel.IDEMPOTENCY_UNKNOWN,
     responseType: method.output.typeName,
-    verify: undefined,
-    serverStreaming: false,
-    messagesMax: 0,
-    bytesMax: 0,
-    passesInput: false,
+    verify,
+    serverStreaming: isStream,
+    messagesMax: call.maxMessages,
+    bytesMax: Number(call.maxBytes),
+    passesInput,
   };
   return { call: planned, response };
 }
 
-function refuseLater(context: Context, call: Call, place: Place): void {
-  const { findings } = context;
-  if (call.verify !== undefined) {
-    findings.add(
-      "NOT_YET",
-      fieldOf(place, "verify"),
-      "`verify` is not supported yet",
-      "leave it out, and set on_doubt to RETRY, PAUSE or FAIL",
-    );
-  }
+function resultOf(method: DescMethod): ValueType {
+  const message = { kind: "message", message: method.output } as const;
+  return method.methodKind === "server_streaming" ? { kind: "list", element: message } : message;
+}
+
+/** The request is the run's own: its bytes are handed on as they came. */
+function isInput({ features, request }: Context, call: Call, { input }: DescMethod): boolean {
+  if (call.request.trim() !== "input" || !features.has("request as it came")) return false;
+  return request.kind === "message" && request.message.typeName === input.typeName;
+}
+
+function refuseCaps({ findings }: Context, call: Call, place: Place): void {
+  const hint = "leave it out, or call a streaming rpc";
   if (call.maxMessages !== 0) {
-    findings.add(
-      "NOT_YET",
-      fieldOf(place, "max_messages"),
-      "`max_messages` is not supported yet",
-      "it belongs to calls of streaming rpcs: leave it out",
-    );
+    findings.add("STREAM", fieldOf(place, "max_messages"), "the rpc answers with one message, not with a stream", hint);
   }
   if (call.maxBytes !== 0n) {
-    findings.add(
-      "NOT_YET",
-      fieldOf(place, "max_bytes"),
-      "`max_bytes` is not supported yet",
-      "it belongs to calls of streaming rpcs: leave it out",
-    );
+    findings.add("STREAM", fieldOf(place, "max_bytes"), "the rpc answers with one message, not with a stream", hint);
   }
 }
 
@@ -123,14 +125,15 @@ function compileHeaderValue(context: Context, header: Header, place: Place): Pla
       const value = compileExpression(context, at, header.kind.value, { kind: "string" });
       return value === undefined ? undefined : { key: header.key, value: value.expression, secret: "" };
     }
-    case "secret":
-      context.findings.add(
-        "NOT_YET",
-        fieldOf(place, "secret"),
-        "`secret` headers are not supported yet",
-        "let the service hold its own secrets",
-      );
-      return undefined;
+    case "secret": {
+      const at = fieldOf(place, "secret");
+      requireFeature(context, "secret", at);
+      if (!/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}$/.test(header.kind.value)) {
+        const hint = "letters, digits, '_', '-' and '.' make one, beginning with none of the last two; at most 253";
+        context.findings.add("SECRET", at, `'${header.kind.value.slice(0, 40)}' is not the name of a secret`, hint);
+      }
+      return { key: header.key, value: undefined, secret: header.kind.value };
+    }
     case undefined:
       context.findings.add(
         "MISSING",

@@ -22,11 +22,16 @@ export function compileSwitch(
   if (choice.case.length === 0) {
     context.findings.add("EMPTY_BLOCK", place, "the switch has no case", "add `case { when: '…' step { … } }`");
   }
+  if (choice.case.length > context.limits.branchesMax) {
+    const at = elementOf(place, "case", context.limits.branchesMax);
+    const message = `${choice.case.length} cases, the limit is ${context.limits.branchesMax}`;
+    context.findings.add("LIMIT", at, message, "put a switch into the default");
+  }
   const arms: CompiledArm[] = [];
   const conditions: (Expression | undefined)[] = [];
   const add = (arm: Arm): void => {
     const wanted = arms.find((one) => one.result !== undefined)?.result?.type;
-    arms.push(compileArm(context, arm, surround.inParallel, wanted, otherCase, compileSteps));
+    arms.push(compileArm(context, arm, surround, wanted, otherCase, compileSteps));
   };
   for (const [index, one] of choice.case.entries()) {
     const at = elementOf(place, "case", index);

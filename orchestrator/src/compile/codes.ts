@@ -4,6 +4,8 @@ import type { IssueCode } from "./cel/issue.ts";
 export interface DiagnosticCode {
   readonly code: string;
   readonly title: string;
+  /** It may be deployed all the same. */
+  readonly isLint?: true;
 }
 
 /** What can be wrong with an image or a workflow; what can be wrong inside an expression is an IssueCode. */
@@ -32,7 +34,17 @@ export type DefinitionMistake =
   | "RETRY"
   | "ATTRIBUTE"
   | "TYPE_NAME"
-  | "LIMIT";
+  | "LIMIT"
+  | "LOOP_VARIABLE"
+  | "STREAM"
+  | "SIGNAL"
+  | "NEED"
+  | "SUBJECT"
+  | "SECRET"
+  | Lint;
+
+/** What may be meant, and is probably a mistake. */
+export type Lint = "UNCOMPENSATED" | "DEAD_ARM" | "OVER_DEADLINE" | "UNUSED_RESULT" | "ENUM_ARMS" | "DOUBTFUL_EFFECT";
 
 /** Whatever a diagnostic can be about. */
 export type Mistake = DefinitionMistake | IssueCode;
@@ -58,6 +70,10 @@ export const codes: Readonly<Record<Mistake, DiagnosticCode>> = {
   RESPONSE: { code: "SIDESTEP1207", title: "No response" },
   COMPENSATE: { code: "SIDESTEP1208", title: "Nothing to compensate" },
   MISSING: { code: "SIDESTEP1209", title: "Something is missing" },
+  STREAM: { code: "SIDESTEP1210", title: "Only for streams" },
+  SIGNAL: { code: "SIDESTEP1211", title: "A signal or query that doesn't fit" },
+  NEED: { code: "SIDESTEP1212", title: "Needs more than there is" },
+  LOOP_VARIABLE: { code: "SIDESTEP1213", title: "A name that a variable of a loop can't have" },
   DURATION: { code: "SIDESTEP1301", title: "Not a duration" },
   STATUS_CODE: { code: "SIDESTEP1302", title: "A status code that can't stand here" },
   HEADER: { code: "SIDESTEP1303", title: "A header that can't be set or read" },
@@ -65,6 +81,8 @@ export const codes: Readonly<Record<Mistake, DiagnosticCode>> = {
   ATTRIBUTE: { code: "SIDESTEP1305", title: "A wrong attribute" },
   TYPE_NAME: { code: "SIDESTEP1306", title: "Unknown type" },
   LIMIT: { code: "SIDESTEP1307", title: "Over a limit" },
+  SUBJECT: { code: "SIDESTEP1308", title: "Not a subject" },
+  SECRET: { code: "SIDESTEP1309", title: "Not the name of a secret" },
   CEL_SYNTAX: { code: "SIDESTEP1401", title: "An expression that can't be parsed" },
   CEL_UNKNOWN_NAME: { code: "SIDESTEP1402", title: "Unknown name in an expression" },
   CEL_UNKNOWN_FIELD: { code: "SIDESTEP1403", title: "Unknown field" },
@@ -74,4 +92,10 @@ export const codes: Readonly<Record<Mistake, DiagnosticCode>> = {
   CEL_MAY_NOT_HAVE_RUN: { code: "SIDESTEP1407", title: "The step may not have run" },
   CEL_NOT_IN_SCOPE: { code: "SIDESTEP1408", title: "Not readable here" },
   CEL_LIMIT: { code: "SIDESTEP1409", title: "An expression over a limit" },
+  UNCOMPENSATED: { code: "SIDESTEP1501", title: "Never undone", isLint: true },
+  DEAD_ARM: { code: "SIDESTEP1502", title: "Never true, or always", isLint: true },
+  OVER_DEADLINE: { code: "SIDESTEP1503", title: "Longer than the run may take", isLint: true },
+  UNUSED_RESULT: { code: "SIDESTEP1504", title: "Asked for and not used", isLint: true },
+  ENUM_ARMS: { code: "SIDESTEP1505", title: "Values without a case", isLint: true },
+  DOUBTFUL_EFFECT: { code: "SIDESTEP1506", title: "Nothing said about doubt", isLint: true },
 };

@@ -4,22 +4,18 @@ import type { Diagnostic } from "../../../proto/gen/sidestep/v1/diagnostic.ts";
 import { contentPreimage } from "./content.ts";
 import type { Surroundings } from "./context.ts";
 import { toDiagnostics } from "./diagnostic.ts";
+import { engineFeatures } from "./feature.ts";
+import type { Feature } from "./feature.ts";
 import { newFindings } from "./findings.ts";
 import { firstSegmentsOfPackages, parseImage } from "./image.ts";
 import { defaultCompileLimits } from "./limits.ts";
 import type { CompileLimits } from "./limits.ts";
-import {
-  defaultsOption,
-  hasExtension,
-  queryOption,
-  readDefaults,
-  readWorkflow,
-  signalOption,
-  workflowOption,
-} from "./option.ts";
+import { defaultsOption, hasExtension, readDefaults, readWorkflow, workflowOption } from "./option.ts";
 import { rootPlace } from "./place.ts";
 import { builtInSettings, mergeSettings } from "./settings.ts";
 import type { Settings } from "./settings.ts";
+import { siblingsOf } from "./siblings.ts";
+import type { Siblings } from "./siblings.ts";
 import { compileWorkflow } from "./workflow.ts";
 
 /** One workflow, ready to be deployed. */
@@ -46,6 +42,8 @@ export interface CompileOptions {
   /** Texts of the .proto files, by their names in the image: with them diagnostics have exact positions. */
   readonly sources?: ReadonlyMap<string, string>;
   readonly limits?: CompileLimits;
+  /** What may be deployed of the later parts of the schema; what the engine runs unless given. */
+  readonly features?: ReadonlySet<Feature>;
 }
 
 /** Compiles every workflow of a google.protobuf.FileDescriptorSet. Whatever the bytes are, it doesn't throw. */
@@ -64,10 +62,11 @@ export function compileImage(image: Uint8Array, options: CompileOptions = {}): C
     return { workflows: [], diagnostics: toDiagnostics(findings, sources), services: [] };
   }
   const { registry, services } = parsed;
-  const surroundings = { registry, packages: firstSegmentsOfPackages(registry), limits, findings };
+  const features = options.features ?? engineFeatures;
+  const surroundings = { registry, packages: firstSegmentsOfPackages(registry), limits, findings, features };
   const workflows = services.flatMap((service) => compileService(surroundings, service));
   return {
-    workflows: findings.list.length > 0 ? [] : workflows,
+    workflows: findings.errorCount() > 0 ? [] : workflows,
     diagnostics: toDiagnostics(findings, sources),
     services: services.map((service) => service.typeName),
   };
@@ -75,22 +74,25 @@ export function compileImage(image: Uint8Array, options: CompileOptions = {}): C
 
 function compileService(surroundings: Surroundings, service: DescService): readonly CompiledWorkflow[] {
   const settings = settingsOf(surroundings, service);
+  const siblings = siblingsOf(surroundings, service);
   const compiled: CompiledWorkflow[] = [];
   for (const method of service.methods) {
-    refuseLater(surroundings, method);
     if (!hasExtension(method.proto.options, workflowOption.number)) continue;
     if (!isSchemaComplete(surroundings, method)) continue;
     const place = rootPlace({ service, method, option: workflowOption });
     const definition = readWorkflow(method.proto.options, place, surroundings.findings);
     if (definition === undefined) continue;
-    const planned = compileWorkflow(surroundings, method, definition, place, settings);
+    const beside = siblings.get(method.name) ?? noSiblings;
+    const planned = compileWorkflow(surroundings, { method, definition, place, settings, siblings: beside });
     if (planned === undefined) continue;
     const defaults = readDefaults(service.proto.options, place, newFindings(0));
-    const preimage = contentPreimage(surroundings.registry, method, definition, defaults, planned);
+    const preimage = contentPreimage(surroundings.registry, method, definition, defaults, beside, planned);
     compiled.push({ workflow: planned.plan.workflow, plan: planned.plan, contentPreimage: preimage });
   }
   return compiled.toSorted((a, b) => (a.workflow < b.workflow ? -1 : 1));
 }
+
+const noSiblings: Siblings = { signals: [], queries: [] };
 
 function settingsOf({ findings, limits }: Surroundings, service: DescService): Settings {
   const place = rootPlace({ service, method: undefined, option: defaultsOption });
@@ -98,20 +100,14 @@ function settingsOf({ findings, limits }: Surroundings, service: DescService): S
   return defaults === undefined ? builtInSettings : mergeSettings(builtInSettings, defaults, place, findings, limits);
 }
 
-function refuseLater({ findings }: Surroundings, method: DescMethod): void {
-  for (const [option, word] of [
-    [signalOption, "signal"],
-    [queryOption, "query"],
-  ] as const) {
-    if (!hasExtension(method.proto.options, option.number)) continue;
-    const place = rootPlace({ service: method.parent, method, option });
-    findings.add("NOT_YET", place, `(sidestep.v1.${word}) rpcs are not supported yet`, "leave the option out");
-  }
-}
-
 /** Expressions over `run` and `steps` need the messages that stand beside the options. */
 function isSchemaComplete({ findings, registry }: Surroundings, method: DescMethod): boolean {
-  const needed = { "sidestep.v1.RunRecord": 6, "sidestep.v1.StepRecord": 3 };
+  const needed = {
+    "sidestep.v1.RunRecord": 6,
+    "sidestep.v1.StepRecord": 3,
+    "sidestep.v1.Error": 8,
+    "sidestep.v1.Decision": 4,
+  };
   for (const [name, fields] of Object.entries(needed)) {
     if ((registry.getMessage(name)?.fields.length ?? 0) >= fields) continue;
     const place = rootPlace({ service: method.parent, method, option: workflowOption });

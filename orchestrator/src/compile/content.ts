@@ -1,15 +1,21 @@
 import type { DescEnum, DescField, DescMessage, DescMethod, FileRegistry } from "@bufbuild/protobuf";
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
-import { Defaults, Workflow } from "../../../proto/gen/sidestep/v1/workflow.ts";
+import { Defaults, QueryMethod, SignalMethod, Workflow } from "../../../proto/gen/sidestep/v1/workflow.ts";
 import { reachableFrom, shapeOf } from "./reachable.ts";
+import type { Siblings } from "./siblings.ts";
 import type { PlannedWorkflow } from "./workflow.ts";
 
 /** Messages of the engine's own that expressions may read: they belong to no contract. */
-const engineTypes: ReadonlySet<string> = new Set(["sidestep.v1.RunRecord", "sidestep.v1.StepRecord"]);
+const engineTypes: ReadonlySet<string> = new Set([
+  "sidestep.v1.RunRecord",
+  "sidestep.v1.StepRecord",
+  "sidestep.v1.Error",
+  "sidestep.v1.Decision",
+]);
 
 /**
- * The canonical bytes whose hash is the content of a workflow: its option, the defaults of its service, and every method, message and
- * enum reachable from it, each described by what it means and sorted by name. Comments, white space, file names, the order of
+ * The canonical bytes whose hash is the content of a workflow: its option, those of its signals and queries, the defaults of its service,
+ * and every method, message and enum reachable from it, each described by what it means and sorted by name. Comments, white space, file names, the order of
  * declarations, other workflows and options of others are not in it.
  */
 export function contentPreimage(
@@ -17,6 +23,7 @@ export function contentPreimage(
   method: DescMethod,
   definition: Workflow,
   defaults: Defaults | undefined,
+  siblings: Siblings,
   planned: Pick<PlannedWorkflow, "methods" | "types">,
 ): Uint8Array {
   const types = [...planned.types].filter((name) => !engineTypes.has(name));
@@ -24,14 +31,28 @@ export function contentPreimage(
   const described = [...reachableFrom(registry, types).values()].map((type) =>
     type.kind === "enum" ? describeEnum(type) : describeMessage(type),
   );
-  return new BinaryWriter()
+  const writer = new BinaryWriter()
     .string("sidestep content 1")
     .string(JSON.stringify(describeMethod(method)))
     .bytes(Workflow.encode(definition).finish())
     .bytes(defaults === undefined ? new Uint8Array() : Defaults.encode(defaults).finish())
     .string(JSON.stringify(called))
-    .string(JSON.stringify(described))
-    .finish();
+    .string(JSON.stringify(described));
+  // Without any the bytes are those that they were before there were siblings.
+  for (const [sibling, option] of siblingOptions(siblings)) writer.string(JSON.stringify(sibling)).bytes(option);
+  return writer.finish();
+}
+
+/** The rpcs that are compiled into the workflow's plan, by name, each with its option. */
+function siblingOptions({ signals, queries }: Siblings) {
+  return [
+    ...signals.map(
+      ({ method, definition }) => [describeMethod(method), SignalMethod.encode(definition).finish()] as const,
+    ),
+    ...queries.map(
+      ({ method, definition }) => [describeMethod(method), QueryMethod.encode(definition).finish()] as const,
+    ),
+  ].toSorted(([a], [b]) => (a.name < b.name ? -1 : 1));
 }
 
 function describeMethod(method: DescMethod): { readonly name: string } & Readonly<Record<string, unknown>> {

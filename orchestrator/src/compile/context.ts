@@ -1,5 +1,6 @@
-import type { DescMethod, FileRegistry } from "@bufbuild/protobuf";
+import type { DescMessage, DescMethod, FileRegistry } from "@bufbuild/protobuf";
 import type { ValueType } from "../engine/expression/value.ts";
+import type { Feature } from "./feature.ts";
 import type { Findings } from "./findings.ts";
 import type { CompileLimits } from "./limits.ts";
 import type { Names } from "./names.ts";
@@ -12,6 +13,8 @@ export interface Surroundings {
   readonly packages: ReadonlySet<string>;
   readonly limits: CompileLimits;
   readonly findings: Findings;
+  /** What may be deployed of the later parts of the schema. */
+  readonly features: ReadonlySet<Feature>;
 }
 
 /** The workflow that is being compiled. What it collects is changed in place. */
@@ -31,6 +34,14 @@ export interface Context extends Surroundings {
   readonly types: Set<string>;
   /** The rpcs it calls, by "package.Service/Method". */
   readonly methods: Map<string, DescMethod>;
+  /** The workflows it runs as children, by "package.Service/Method". */
+  readonly children: Map<string, DescMethod>;
+  /** Messages of the signals it takes, by name. */
+  readonly signals: Map<string, DescMessage>;
+  /** Messages that no contract has: results of loops. */
+  readonly synthesized: DescMessage[];
+  /** Names that expressions read. */
+  readonly read: Set<string>;
   /** Ids of the steps whose compilation is done, in document order: a block's own are those since it began. */
   readonly finished: string[];
   stepCount: number;

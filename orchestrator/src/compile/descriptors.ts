@@ -22,9 +22,14 @@ import { reachableFrom } from "./reachable.ts";
 
 /**
  * A google.protobuf.FileDescriptorSet, as bytes, with the named types and what they refer to, and nothing else: no services, comments,
- * extensions or options that don't change how bytes are read. Deterministic. Files come after those they import.
+ * extensions or options that don't change how bytes are read. `synthesized` are messages that the registry lacks, each alone in its file.
+ * Deterministic. Files come after those they import.
  */
-export function trimDescriptors(registry: FileRegistry, names: Iterable<string>): Uint8Array {
+export function trimDescriptors(
+  registry: FileRegistry,
+  names: Iterable<string>,
+  synthesized: readonly DescMessage[] = [],
+): Uint8Array {
   const kept = reachableFrom(registry, names);
   const files = new Map<string, DescFile>();
   const imports = new Map<string, Set<string>>();
@@ -50,6 +55,7 @@ export function trimDescriptors(registry: FileRegistry, names: Iterable<string>)
     ordered.push(trimFile(file, dependency, kept));
   };
   for (const name of [...files.keys()].toSorted()) emit(name);
+  ordered.push(...synthesized.map((message) => message.file.proto));
   return toBinary(FileDescriptorSetSchema, create(FileDescriptorSetSchema, { file: ordered }));
 }
 

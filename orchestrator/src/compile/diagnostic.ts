@@ -10,11 +10,11 @@ import { locate } from "./position.ts";
 /** Findings as everyone outside sees them: with their positions, sorted by file and position; without positions in their own order. */
 export function toDiagnostics(findings: Findings, texts: ReadonlyMap<string, string>): readonly Diagnostic[] {
   const sources = { texts, options: new Map<Root, TextNode>() };
-  const diagnostics = findings.list.map((finding): Diagnostic => {
+  const diagnostics = [...findings.errors, ...findings.lints].map((finding): Diagnostic => {
     const { place } = finding;
     const position = place === undefined ? undefined : locate(place, finding.offset, sources);
     return {
-      severity: Diagnostic_Severity.ERROR,
+      severity: codes[finding.mistake].isLint === true ? Diagnostic_Severity.WARNING : Diagnostic_Severity.ERROR,
       code: codes[finding.mistake].code,
       message: finding.message,
       hint: finding.hint,
@@ -34,7 +34,7 @@ function restOf(count: number): Diagnostic {
   return {
     severity: Diagnostic_Severity.WARNING,
     code: codes.LIMIT.code,
-    message: `${count} more ${count === 1 ? "mistake is" : "mistakes are"} left out`,
+    message: `${count} more ${count === 1 ? "finding is" : "findings are"} left out`,
     hint: "correct these first",
     file: "",
     line: 0,

@@ -2,7 +2,7 @@ import type { Expression } from "../../../proto/gen/sidestep/internal/v1/plan.ts
 import type { ValueType } from "../engine/expression/value.ts";
 import { checkExpression } from "./cel/check.ts";
 import type { Wanted } from "./cel/request.ts";
-import type { Issue } from "./cel/issue.ts";
+import type { Issue, IssueCode } from "./cel/issue.ts";
 import type { Scope } from "./cel/scope.ts";
 import { didYouMean } from "./closest.ts";
 import type { Context } from "./context.ts";
@@ -37,12 +37,13 @@ export function compileExpression(
   if (result.kind === "wrong") {
     for (const issue of result.issues) {
       if (isAboutBroken(context, source, issue)) continue;
-      context.findings.add(issue.code, place, issue.message, issue.hint, issue.offset);
+      context.findings.add(issue.code, place, issue.message, issue.hint ?? remedies.get(issue.code), issue.offset);
     }
     return undefined;
   }
   const { checked } = result;
   if (checked.builtIns.includes("metadata")) checkHeaders(context, place, source);
+  for (const name of [...checked.reads, ...checked.steps]) context.read.add(name);
   for (const type of checked.types) context.types.add(type);
   for (const name of checked.builtIns) {
     const type = engineTypes.get(name);
@@ -58,9 +59,21 @@ export function compileOptional(
   place: Place,
   source: string,
   wanted: Wanted,
+  scope: Scope = scopeInRun(context.names),
 ): CompiledExpression | undefined {
-  return source === "" ? undefined : compileExpression(context, place, source, wanted);
+  return source === "" ? undefined : compileExpression(context, place, source, wanted, scope);
 }
+
+/** What to do where nothing more special can be said. */
+const remedies: ReadonlyMap<IssueCode, string> = new Map<IssueCode, string>([
+  ["CEL_NOT_IN_SCOPE", "read it only where it has a value; `result`, `collect` and carries hand values out of a block"],
+  ["CEL_TYPE", "write an expression of that type; a message is built by a mapping: '{field: …}'"],
+  ["CEL_MAPPING", "set each field once, and only one of a oneof"],
+  ["CEL_CONSTANT", "correct the constant"],
+  ["CEL_SYNTAX", "correct it where the caret stands"],
+  ["CEL_LIMIT", "split it: keep parts of it in `let` steps"],
+  ["CEL_UNKNOWN_NAME", "correct the name; docs/expressions.md lists the functions"],
+]);
 
 const stringLiteral = String.raw`"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'`;
 const headerRead = new RegExp(String.raw`(?<![\w.])metadata\s*\[\s*(${stringLiteral})\s*\]|${stringLiteral}`, "g");

@@ -1,3 +1,4 @@
+import { codes } from "./codes.ts";
 import type { Mistake } from "./codes.ts";
 import type { Place } from "./place.ts";
 
@@ -14,22 +15,33 @@ export interface Finding {
 
 /** Collects what is wrong, up to a bound. */
 export interface Findings {
-  /** In the order they were found. */
-  readonly list: readonly Finding[];
+  /** Errors in the order they were found. */
+  readonly errors: readonly Finding[];
+  /** What may be meant, in the order it was found. */
+  readonly lints: readonly Finding[];
+  /** How many errors were found, those that were not kept among them. */
+  readonly errorCount: () => number;
   /** How many were found besides. */
   readonly leftOut: () => number;
   /** `hint` may be empty. */
   readonly add: (mistake: Mistake, place: Place | undefined, message: string, hint?: string, offset?: number) => void;
 }
 
-/** No findings yet; keeps `max` at most. */
+/** No findings yet; keeps `max` errors and `max` lints at most. */
 export function newFindings(max: number): Findings {
-  const list: Finding[] = [];
+  const errors: Finding[] = [];
+  const lints: Finding[] = [];
   let leftOut = 0;
+  let errorCount = 0;
   return {
-    list,
+    errors,
+    lints,
+    errorCount: () => errorCount,
     leftOut: () => leftOut,
     add: (mistake, place, message, hint = "", offset) => {
+      const isLint = codes[mistake].isLint === true;
+      const list = isLint ? lints : errors;
+      if (!isLint) errorCount++;
       if (list.length < max) list.push({ mistake, message, hint, place, offset });
       else leftOut++;
     },

@@ -1,7 +1,7 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import { didYouMean } from "./closest.ts";
 import type { Context } from "./context.ts";
-import { hasExtension, workflowOption } from "./option.ts";
+import { hasExtension, queryOption, signalOption, workflowOption } from "./option.ts";
 import type { Place } from "./place.ts";
 
 /** The rpc that a call names at `place`; undefined, and a finding, when a step can't call it. */
@@ -9,22 +9,22 @@ export function resolveMethod(context: Context, name: string, place: Place): Des
   const method = findMethod(context, name, place);
   if (method === undefined) return undefined;
   const { findings } = context;
-  if (hasExtension(method.proto.options, workflowOption.number)) {
-    findings.add(
-      "NOT_YET",
-      place,
-      `'${name}' is a workflow; running one from another is not supported yet`,
-      "call the services it calls",
-    );
+  const { options } = method.proto;
+  if (hasExtension(options, workflowOption.number)) {
+    const hint = `run it: \`run { method: "${name}" … }\``;
+    findings.add("NOT_CALLABLE", place, `'${name}' is a workflow, no service answers it`, hint);
+    return undefined;
+  }
+  if (hasExtension(options, signalOption.number) || hasExtension(options, queryOption.number)) {
+    const hint = "only clients call it; let the run and this one talk by a service";
+    findings.add("NOT_CALLABLE", place, `'${name}' is a signal or query of a workflow, no service answers it`, hint);
     return undefined;
   }
   switch (method.methodKind) {
     case "unary":
+    case "server_streaming":
       context.methods.set(name, method);
       return method;
-    case "server_streaming":
-      findings.add("NOT_YET", place, `'${name}' returns a stream; calling it is not supported yet`, "call a unary rpc");
-      return undefined;
     case "client_streaming":
     case "bidi_streaming":
       findings.add("NOT_CALLABLE", place, `'${name}' takes a stream of requests; a step sends one`, "call a unary rpc");
@@ -32,11 +32,30 @@ export function resolveMethod(context: Context, name: string, place: Place): Des
   }
 }
 
+/** The workflow that a `run` names at `place`; undefined, and a finding, when it can't be run as a child. */
+export function resolveWorkflow(context: Context, name: string, place: Place): DescMethod | undefined {
+  const method = findMethod(context, name, place);
+  if (method === undefined) return undefined;
+  const { findings } = context;
+  if (!hasExtension(method.proto.options, workflowOption.number)) {
+    const hint = `call it: \`call { method: "${name}" … }\``;
+    findings.add("NOT_CALLABLE", place, `'${name}' is not a workflow`, hint);
+    return undefined;
+  }
+  if (method.methodKind !== "unary") {
+    const hint = "run one that returns a single message";
+    findings.add("NOT_CALLABLE", place, `'${name}' returns a stream, which nobody would read`, hint);
+    return undefined;
+  }
+  context.children.set(name, method);
+  return method;
+}
+
 function findMethod(context: Context, name: string, place: Place): DescMethod | undefined {
   const { findings, registry } = context;
   const form = 'write it like "shop.v1.OrderService/GetOrder"';
   if (name === "") {
-    findings.add("MISSING", place, "the call names no method", form);
+    findings.add("MISSING", place, "no method is named", form);
     return undefined;
   }
   const [serviceName = "", methodName = "", ...rest] = name.split("/");

@@ -1,6 +1,7 @@
 import type { ValueType } from "../engine/expression/value.ts";
 import { builtInVariables } from "./cel/reserved.ts";
 import type { BuiltIn, Scope, StepVisibility, Variable } from "./cel/scope.ts";
+import type { Outline } from "./outline.ts";
 
 /**
  * What is known of each name at the point of the definition that is being compiled; changed in place while the compiler walks through it
@@ -24,9 +25,25 @@ const inRun: ReadonlySet<BuiltIn> = new Set<BuiltIn>(["run", "now", "metadata"])
 const ofRun: ReadonlySet<BuiltIn> = new Set<BuiltIn>(["run", "metadata"]);
 const atStart: ReadonlySet<BuiltIn> = new Set<BuiltIn>(["metadata"]);
 
-/** `input`, and every step id of the workflow, all still to come; `wrongIds` are never readable. */
-export function newNames(input: ValueType, ids: Iterable<string>, wrongIds: ReadonlySet<string>): Names {
-  const variables = new Map<string, Variable>([["input", { kind: "certain", type: input }]]);
+/** Where the engine's own variables stand that not every expression has. */
+const elsewhere: ReadonlyMap<string, string> = new Map([
+  ["answer", "only `done` and `result` of a `verify` have it"],
+  ["decision", "only the `on_reject` of an approval has it"],
+  ["error", "only a catch has it"],
+  ["event", "only the `when` of a signal step has it"],
+  ["index", "only the steps of a for_each have it"],
+  ["iteration", "only a loop has it"],
+  ["query", "only the output of a query has it"],
+]);
+
+/** `input`, and every step id and loop variable of the workflow, all still to come; `wrongIds` are never readable. */
+export function newNames(
+  input: ValueType,
+  { ids, loopVariables, wrongIds }: Pick<Outline, "loopVariables" | "wrongIds"> & { readonly ids: Iterable<string> },
+): Names {
+  const variables = new Map<string, Variable>();
+  for (const [name, reason] of [...elsewhere, ...loopVariables]) variables.set(name, { kind: "hidden", reason });
+  variables.set("input", { kind: "certain", type: input });
   const steps = new Map<string, StepVisibility>();
   for (const id of ids) {
     variables.set(id, { kind: "hidden", reason: "it comes later" });
@@ -50,6 +67,31 @@ export function scopeOfRun(names: Names): Scope {
 /** What an expression may use that is evaluated before there is a run. */
 export function scopeAtStart(input: ValueType): Scope {
   return { variables: new Map([["input", { kind: "certain", type: input }]]), steps: new Map(), builtIns: atStart };
+}
+
+/** A value of the type; undefined, for a definition that is wrong itself: nothing can be said about it. */
+export function variableOf(type: ValueType | undefined): Variable {
+  return type === undefined ? { kind: "hidden", reason: "its type is not known" } : { kind: "certain", type };
+}
+
+/** Compiles something that sees more variables than what is around it. */
+export function withVariables<T>(
+  names: Names,
+  variables: readonly (readonly [name: string, variable: Variable])[],
+  compile: () => T,
+): T {
+  const before = variables.map(([name]) => [name, names.variables.get(name), names.broken.has(name)] as const);
+  for (const [name, variable] of variables) {
+    names.variables.set(name, variable);
+    if (variable.kind === "hidden") names.broken.add(name);
+  }
+  const compiled = compile();
+  for (const [name, variable, wasBroken] of before.toReversed()) {
+    if (variable === undefined) names.variables.delete(name);
+    else names.variables.set(name, variable);
+    if (!wasBroken) names.broken.delete(name);
+  }
+  return compiled;
 }
 
 /** The step has ended: its result can be read from here on. `reason` says why a step without one has none. */

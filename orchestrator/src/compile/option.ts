@@ -1,5 +1,5 @@
 import { BinaryReader } from "@bufbuild/protobuf/wire";
-import { Defaults, Workflow } from "../../../proto/gen/sidestep/v1/workflow.ts";
+import { Defaults, QueryMethod, SignalMethod, Workflow } from "../../../proto/gen/sidestep/v1/workflow.ts";
 import type { Findings } from "./findings.ts";
 import { elementOf, fieldOf } from "./place.ts";
 import type { Place } from "./place.ts";
@@ -48,6 +48,16 @@ export function readWorkflow(options: Options | undefined, place: Place, finding
 export function readDefaults(options: Options | undefined, place: Place, findings: Findings): Defaults | undefined {
   if (!hasExtension(options, defaultsOption.number)) return undefined;
   return readOption(options, defaultsOption.number, (bytes) => Defaults.decode(bytes), place, findings);
+}
+
+/** The signal option at `place`, as readWorkflow does it. */
+export function readSignal(options: Options | undefined, place: Place, findings: Findings): SignalMethod | undefined {
+  return readOption(options, signalOption.number, (bytes) => SignalMethod.decode(bytes), place, findings);
+}
+
+/** The query option at `place`, as readWorkflow does it. */
+export function readQuery(options: Options | undefined, place: Place, findings: Findings): QueryMethod | undefined {
+  return readOption(options, queryOption.number, (bytes) => QueryMethod.decode(bytes), place, findings);
 }
 
 function readOption<T extends object>(

@@ -1,14 +1,16 @@
 import type { Parallel } from "../../../proto/gen/sidestep/v1/workflow.ts";
-import type { ValueType } from "../engine/expression/value.ts";
 import { sharedResult, compileArm, hasResults } from "./arms.ts";
 import type { CompiledArm, StepsCompiler, Surround } from "./arms.ts";
 import type { Context } from "./context.ts";
+import { requireFeature } from "./feature.ts";
 import type { CompiledKind } from "./kind.ts";
-import { restore } from "./names.ts";
+import { listOf } from "./listOf.ts";
+import { makeConditional, restore } from "./names.ts";
 import { elementOf, fieldOf } from "./place.ts";
 import type { Place } from "./place.ts";
 
 const otherBranch = "it stands in another branch of the parallel step";
+const givenUp = "its branch may have been given up";
 
 /** Compiles a parallel step whose message stands at `place`. */
 export function compileParallel(
@@ -19,13 +21,11 @@ export function compileParallel(
   compileSteps: StepsCompiler,
 ): CompiledKind {
   const { findings, limits } = context;
-  if (parallel.need > 0) {
-    findings.add(
-      "NOT_YET",
-      fieldOf(place, "need"),
-      "`need` is not supported yet",
-      "leave it out: all branches must succeed then",
-    );
+  const count = parallel.branch.length;
+  if (parallel.need > 0) requireFeature(context, "need", fieldOf(place, "need"));
+  if (parallel.need > count && count > 0) {
+    const message = `need is ${parallel.need}, but there ${count === 1 ? "is 1 branch" : `are ${count} branches`}`;
+    findings.add("NEED", fieldOf(place, "need"), message, "leave it out: all branches must succeed then");
   }
   if (parallel.branch.length === 0) {
     findings.add("EMPTY_BLOCK", place, "the parallel step has no branch", "add `branch { step { … } }`");
@@ -46,32 +46,30 @@ export function compileParallel(
       findings.add("EMPTY_BLOCK", at, "the branch has no steps", "add one, or leave the branch out");
     const wanted = arms.find((one) => one.result !== undefined)?.result?.type;
     const arm = { steps: branch.step, result: branch.result, place: at, name: `${surround.name}.branch[${index}]` };
-    arms.push(compileArm(context, arm, true, wanted, otherBranch, compileSteps));
+    arms.push(compileArm(context, arm, { ...surround, inParallel: true }, wanted, otherBranch, compileSteps));
   }
-  for (const one of arms) restore(context.names, one.namesAtEnd);
-  const result = listOfResults(context, arms);
+  const isPartial = parallel.need > 0 && parallel.need < count;
+  for (const one of arms) {
+    restore(context.names, one.namesAtEnd);
+    if (isPartial) makeConditional(context.names, one.ids, givenUp);
+  }
+  const shared = sharedResult(context, arms);
+  const first = arms.find((one) => one.arm.result !== "")?.arm.place;
+  const result =
+    parallel.need === 1
+      ? shared
+      : listOf(
+          context,
+          shared,
+          first === undefined ? undefined : fieldOf(first, "result"),
+          "the step's result is the list of its branches'",
+        );
+  const needed = parallel.need === 0 ? count : Math.min(parallel.need, count);
   return {
-    kind: { $case: "parallel", value: { branches: arms.map((one) => one.block), need: 0 } },
+    kind: { $case: "parallel", value: { branches: arms.map((one) => one.block), need: parallel.need } },
     result,
     noResult: "a parallel step without `result`s has none",
     broken: hasResults(arms) && result === undefined,
-    ends: arms.some((one) => one.ends),
+    ends: arms.filter((one) => !one.ends).length < needed,
   };
-}
-
-function listOfResults(context: Context, arms: readonly CompiledArm[]): ValueType | undefined {
-  const element = sharedResult(context, arms);
-  if (element === undefined) return undefined;
-  if (element.kind === "list" || element.kind === "map") {
-    const first = arms.find((one) => one.arm.result !== "")?.arm.place;
-    const message = `the step's result is the list of its branches', and a list can't hold a ${element.kind}`;
-    context.findings.add(
-      "RESULT",
-      first === undefined ? undefined : fieldOf(first, "result"),
-      message,
-      "put it into a message",
-    );
-    return undefined;
-  }
-  return { kind: "list", element };
 }

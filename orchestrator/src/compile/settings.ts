@@ -15,6 +15,8 @@ export interface Settings {
   readonly timeoutMs: number;
   readonly queueNoticeMs: number;
   readonly onDoubt: Call_OnDoubt;
+  /** Somebody has said it. */
+  readonly isOnDoubtSet: boolean;
   readonly onExhausted: Call_OnExhausted;
 }
 
@@ -33,6 +35,7 @@ export const builtInSettings: Settings = {
   timeoutMs: 30_000,
   queueNoticeMs: 300_000,
   onDoubt: Call_OnDoubt.RETRY,
+  isOnDoubtSet: false,
   onExhausted: Call_OnExhausted.ON_EXHAUSTED_PAUSE,
 };
 
@@ -55,6 +58,7 @@ export function mergeSettings(
       limits,
     ),
     onDoubt: mergeOnDoubt(outer.onDoubt, fields.onDoubt, fieldOf(place, "on_doubt"), findings),
+    isOnDoubtSet: outer.isOnDoubtSet || fields.onDoubt !== OnDoubt_Policy.POLICY_UNSPECIFIED,
     onExhausted: mergeOnExhausted(outer.onExhausted, fields.onExhausted, fieldOf(place, "on_exhausted"), findings),
   };
 }
@@ -149,8 +153,7 @@ function mergeOnDoubt(outer: Call_OnDoubt, policy: OnDoubt_Policy, place: Place,
     case OnDoubt_Policy.FAIL:
       return Call_OnDoubt.FAIL;
     case OnDoubt_Policy.VERIFY:
-      findings.add("NOT_YET", place, "`on_doubt: VERIFY` is not supported yet", "use RETRY, PAUSE or FAIL");
-      return outer;
+      return Call_OnDoubt.VERIFY;
     case OnDoubt_Policy.UNRECOGNIZED:
       break;
   }
@@ -158,7 +161,7 @@ function mergeOnDoubt(outer: Call_OnDoubt, policy: OnDoubt_Policy, place: Place,
     "SCHEMA",
     place,
     `${policy} is not a policy known to this version of Sidestep`,
-    "use RETRY, PAUSE or FAIL",
+    "use RETRY, VERIFY, PAUSE or FAIL",
   );
   return outer;
 }

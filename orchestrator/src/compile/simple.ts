@@ -1,11 +1,10 @@
 import type { Let, Wait } from "../../../proto/gen/sidestep/v1/workflow.ts";
-import { parseValueType } from "../engine/expression/value.ts";
 import type { ValueType } from "../engine/expression/value.ts";
-import { didYouMean } from "./closest.ts";
 import type { Context } from "./context.ts";
 import { compileExpression } from "./expression.ts";
 import { brokenKind } from "./kind.ts";
 import type { CompiledKind } from "./kind.ts";
+import { resolveType } from "./messageType.ts";
 import { fieldOf } from "./place.ts";
 import type { Place } from "./place.ts";
 import { durationOr } from "./settings.ts";
@@ -61,22 +60,6 @@ export function compileWait(context: Context, wait: Wait, place: Place): Compile
   }
 }
 
-function declaredType(context: Context, definition: Let, place: Place): ValueType | "wrong" | undefined {
-  if (definition.type === "") return undefined;
-  const type = parseValueType(definition.type, context.registry, context.container);
-  if (type.kind !== "wrong") return type;
-  const known = [...context.registry].filter((found) => found.kind === "message" || found.kind === "enum");
-  const hint =
-    type.hint ??
-    didYouMean(
-      definition.type,
-      known.map((found) => found.typeName),
-    );
-  context.findings.add(
-    "TYPE_NAME",
-    fieldOf(place, "type"),
-    type.message,
-    hint || 'a message, an enum, a scalar like "string", "list(T)" or "map(K, V)"',
-  );
-  return "wrong";
+function declaredType(context: Context, { type }: Let, place: Place): ValueType | "wrong" | undefined {
+  return type === "" ? undefined : (resolveType(context, type, fieldOf(place, "type")) ?? "wrong");
 }

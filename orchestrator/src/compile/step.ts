@@ -1,21 +1,30 @@
-import type { Step as PlannedStep } from "../../../proto/gen/sidestep/internal/v1/plan.ts";
+import type { Expression, Step as PlannedStep } from "../../../proto/gen/sidestep/internal/v1/plan.ts";
 import type { Step } from "../../../proto/gen/sidestep/v1/workflow.ts";
 import { formatValueType } from "../engine/expression/value.ts";
 import type { ValueType } from "../engine/expression/value.ts";
 import type { CompiledSteps, Surround } from "./arms.ts";
+import { compileApproval } from "./approval.ts";
+import { compileTry } from "./attempt.ts";
 import { compileCall } from "./call.ts";
+import { compileChildRun } from "./childRun.ts";
 import { compileSwitch } from "./choice.ts";
 import { compileCompensation } from "./compensation.ts";
 import type { Context } from "./context.ts";
-import { compileFail, compileReturn } from "./end.ts";
-import { compileOptional } from "./expression.ts";
+import { compileEmit } from "./emit.ts";
+import { compileCompensateNow, compileFail, compileReturn, compileYield } from "./end.ts";
+import { compileExpression, compileOptional } from "./expression.ts";
+import { requireFeature } from "./feature.ts";
+import { compileForEach } from "./forEach.ts";
 import { brokenKind } from "./kind.ts";
 import type { CompiledKind } from "./kind.ts";
-import { hide, makeConditional, reveal } from "./names.ts";
+import { compileLoop } from "./loop.ts";
+import { addTypes } from "./messageType.ts";
+import { hide, makeConditional, restore, reveal, save } from "./names.ts";
 import { compileParallel } from "./parallel.ts";
 import { elementOf, fieldOf } from "./place.ts";
 import type { Place } from "./place.ts";
 import { compileLet, compileWait } from "./simple.ts";
+import { compileWaitSignal } from "./waitSignal.ts";
 
 /** A compiled step; `step` is undefined when it is wrong. */
 interface CompiledStep {
@@ -61,16 +70,13 @@ function compileStep(context: Context, step: Step, place: Place, surround: Surro
   const id = context.ids.get(step.id) === place.path ? step.id : "";
   if (id !== "") hide(names, [id], "it ends only after this");
   const when = compileOptional(context, fieldOf(place, "when"), step.when, { kind: "bool" });
-  if (step.lock !== "") {
-    context.findings.add(
-      "NOT_YET",
-      fieldOf(place, "lock"),
-      "`lock` is not supported yet",
-      "let the service refuse what overlaps",
-    );
-  }
-  const compiled = compileKind(context, step, place, surround);
-  const compensate = compileCompensation(context, step, place, compiled.result, id);
+  const lock = compileLock(context, step, place);
+  const compiled = compileKind(context, step, place, surround, id);
+  const inside = finished.slice(begun);
+  const saved = save(names, inside);
+  const undone = { step, result: compiled.result, id, inside };
+  const compensate = compileCompensation(context, undone, place, surround, compileSteps);
+  restore(names, saved);
   if (step.when !== "") makeConditional(names, finished.slice(begun), "the step around it has a `when`");
   if (id !== "") finish(context, id, step, compiled);
   const { result } = compiled;
@@ -83,9 +89,9 @@ function compileStep(context: Context, step: Step, place: Place, surround: Surro
     result: result === undefined ? undefined : { name: formatValueType(result) },
     kind: compiled.kind,
     compensate,
-    lock: undefined,
+    lock,
   };
-  if (result !== undefined) addTypes(context, result);
+  if (result !== undefined) addTypes(context.types, result);
   return {
     step: compiled.kind === undefined ? undefined : planned,
     index,
@@ -103,11 +109,27 @@ function finish(context: Context, id: string, step: Step, compiled: CompiledKind
   finished.push(id);
 }
 
-function compileKind(context: Context, step: Step, place: Place, surround: Surround): CompiledKind {
+function compileLock(context: Context, { lock }: Step, place: Place): Expression | undefined {
+  if (lock === "") return undefined;
+  const at = fieldOf(place, "lock");
+  requireFeature(context, "lock", at);
+  if (/^\s*(""|'')\s*$/.test(lock)) {
+    context.findings.add(
+      "MISSING",
+      at,
+      "the lock's name is always empty",
+      "name what must not overlap, or leave it out",
+    );
+    return undefined;
+  }
+  return compileExpression(context, at, lock, { kind: "string" })?.expression;
+}
+
+function compileKind(context: Context, step: Step, place: Place, surround: Surround, id: string): CompiledKind {
   const { kind } = step;
   if (kind === undefined) {
-    const kinds = "call, switch, parallel, wait, let, fail or return";
-    context.findings.add("EMPTY_STEP", place, "the step does nothing", `add one of ${kinds}`);
+    const hint = "add `call { … }` or another kind; docs/workflows.md lists them";
+    context.findings.add("EMPTY_STEP", place, "the step does nothing", hint);
     return brokenKind;
   }
   const at = fieldOf(place, fieldNames[kind.$case]);
@@ -117,34 +139,36 @@ function compileKind(context: Context, step: Step, place: Place, surround: Surro
       const planned = call === undefined ? undefined : ({ $case: "call", value: call } as const);
       return { ...brokenKind, kind: planned, result: response, broken: response === undefined };
     }
+    case "run":
+      return compileChildRun(context, kind.value, at);
     case "switch":
       return compileSwitch(context, kind.value, at, surround, compileSteps);
     case "parallel":
       return compileParallel(context, kind.value, at, surround, compileSteps);
+    case "forEach":
+      return compileForEach(context, kind.value, at, surround, compileSteps);
+    case "loop":
+      return compileLoop(context, kind.value, at, surround, id, compileSteps);
     case "wait":
       return compileWait(context, kind.value, at);
+    case "signal":
+      return compileWaitSignal(context, kind.value, at, surround, compileSteps);
+    case "approve":
+      return compileApproval(context, kind.value, at, surround, compileSteps);
+    case "try":
+      return compileTry(context, kind.value, at, surround, compileSteps);
+    case "emit":
+      return compileEmit(context, kind.value, at);
     case "let":
       return compileLet(context, kind.value, at);
     case "fail":
-      return compileFail(context, kind.value, at);
+      return compileFail(context, kind.value, at, surround);
     case "return":
       return compileReturn(context, kind.value, at, surround);
-    case "run":
-    case "forEach":
-    case "loop":
-    case "signal":
-    case "approve":
-    case "try":
-    case "emit":
     case "yield":
+      return compileYield(context, kind.value, at);
     case "compensateNow":
-      context.findings.add(
-        "NOT_YET",
-        at,
-        `\`${fieldNames[kind.$case]}\` is not supported yet`,
-        "this version knows call, switch, parallel, wait, let, fail and return",
-      );
-      return brokenKind;
+      return compileCompensateNow(context, at, surround);
   }
 }
 
@@ -167,21 +191,3 @@ const fieldNames: Readonly<Record<NonNullable<Step["kind"]>["$case"], string>> =
   yield: "yield",
   compensateNow: "compensate_now",
 };
-
-function addTypes(context: Context, type: ValueType): void {
-  switch (type.kind) {
-    case "scalar":
-      return;
-    case "enum":
-      context.types.add(type.enum.typeName);
-      return;
-    case "message":
-      context.types.add(type.message.typeName);
-      return;
-    case "list":
-      addTypes(context, type.element);
-      return;
-    case "map":
-      addTypes(context, type.value);
-  }
-}

@@ -9,7 +9,9 @@ import type { CompiledSteps } from "./arms.ts";
 import type { Context, Surroundings } from "./context.ts";
 import { trimDescriptors } from "./descriptors.ts";
 import { compileExpression } from "./expression.ts";
+import { requireFeature } from "./feature.ts";
 import { whyNotMetadata } from "./header.ts";
+import { lintWorkflow } from "./lint.ts";
 import { newNames, scopeAtStart, scopeOfRun } from "./names.ts";
 import { outlineOf } from "./outline.ts";
 import type { Outline } from "./outline.ts";
@@ -17,12 +19,14 @@ import { elementOf, fieldOf } from "./place.ts";
 import type { Place } from "./place.ts";
 import { durationOr, mergeSettings } from "./settings.ts";
 import type { Settings } from "./settings.ts";
+import { compileQueries, compileSignals, declareSignals } from "./siblings.ts";
+import type { Siblings } from "./siblings.ts";
 import { compileSteps } from "./step.ts";
 
 /** A workflow's plan, and what it was made of besides its option. */
 export interface PlannedWorkflow {
   readonly plan: Plan;
-  /** The rpcs it calls. */
+  /** The rpcs it calls, and the workflows that it runs. */
   readonly methods: readonly DescMethod[];
   /** Full names of the messages and enums that it uses. */
   readonly types: ReadonlySet<string>;
@@ -30,37 +34,48 @@ export interface PlannedWorkflow {
 
 const retentionMs = 7 * 86_400_000;
 
-/** Compiles the workflow option `definition` of an rpc; undefined, and findings, when it is wrong. `place` is the option. */
-export function compileWorkflow(
-  surroundings: Surroundings,
-  method: DescMethod,
-  definition: Workflow,
-  place: Place,
-  serviceSettings: Settings,
-): PlannedWorkflow | undefined {
+/** The rpc that is a workflow, and what its option says. */
+export interface WorkflowSource {
+  readonly method: DescMethod;
+  readonly definition: Workflow;
+  /** The option. */
+  readonly place: Place;
+  /** The service's. */
+  readonly settings: Settings;
+  readonly siblings: Siblings;
+}
+
+/** Compiles a workflow; undefined, and findings, when it is wrong. */
+export function compileWorkflow(surroundings: Surroundings, source: WorkflowSource): PlannedWorkflow | undefined {
   const { findings } = surroundings;
-  const before = findings.list.length;
+  const { method, definition, place, siblings } = source;
+  const before = findings.errorCount();
   if (!isServable(surroundings, method, place)) return undefined;
   const outline = outlineOf(surroundings, definition.step, place);
   if (definition.step.length === 0) findings.add("EMPTY_BLOCK", place, "the workflow has no steps", "add `step { … }`");
   if (!outline.fits) return undefined;
-  const context = newContext(surroundings, method, definition, place, serviceSettings, outline);
+  const context = newContext(surroundings, source, outline);
+  if (method.methodKind === "server_streaming") requireFeature(context, "yield", place);
   refuseLater(context, definition, place);
+  declareSignals(context, siblings);
   const key = compileKey(context, definition, place);
   const attributes = compileAttributes(context, definition, place);
   const metadata = checkMetadata(context, definition, place);
   const timeoutMs = durationOr(undefined, definition.timeout, fieldOf(place, "timeout"), findings, context.limits);
   const saga = compileOrder(context, definition, place);
-  const body = compileSteps(context, definition.step, place, { name: "", inParallel: false });
+  const body = compileSteps(context, definition.step, place, outermost);
   const response = compileResponse(context, definition, body, place);
+  const signals = compileSignals(context, siblings);
+  const queries = compileQueries(context, siblings);
   const kept = durationOr(retentionMs, definition.retention, fieldOf(place, "retention"), findings, context.limits);
-  if (findings.list.length > before) return undefined;
+  if (findings.errorCount() > before) return undefined;
+  lintWorkflow(context, definition, place, timeoutMs);
   const plan: Plan = {
     workflow: `${method.parent.typeName}/${method.name}`,
     requestType: method.input.typeName,
     responseType: method.output.typeName,
     engineRevision,
-    descriptors: trimDescriptors(context.registry, context.types),
+    descriptors: trimDescriptors(context.registry, context.types, context.synthesized),
     key,
     timeoutMs,
     saga,
@@ -72,19 +87,18 @@ export function compileWorkflow(
     outputStep: response.outputStep,
     stepCount: context.stepCount,
     methods: [...context.methods.keys()].toSorted(),
-    signals: [],
-    queries: [],
-    streaming: false,
+    signals,
+    queries,
+    streaming: method.methodKind === "server_streaming",
   };
-  return { plan, methods: [...context.methods.values()], types: context.types };
+  return { plan, methods: [...context.methods.values(), ...context.children.values()], types: context.types };
 }
+
+const outermost = { name: "", inParallel: false, inCatch: false, inCompensation: false };
 
 function newContext(
   surroundings: Surroundings,
-  method: DescMethod,
-  definition: Workflow,
-  place: Place,
-  serviceSettings: Settings,
+  { method, definition, place, settings: serviceSettings }: WorkflowSource,
   outline: Outline,
 ): Context {
   const request = { kind: "message", message: method.input } as const;
@@ -99,11 +113,15 @@ function newContext(
     request,
     container: method.parent.file.proto.package,
     metadata: definition.metadata,
-    names: newNames(request, outline.ids.keys(), outline.wrongIds),
+    names: newNames(request, { ...outline, ids: outline.ids.keys() }),
     settings,
     ids: outline.ids,
     types: new Set([method.input.typeName, method.output.typeName]),
     methods: new Map(),
+    children: new Map(),
+    signals: new Map(),
+    synthesized: [],
+    read: new Set(),
     finished: [],
     stepCount: 0,
   };
@@ -112,17 +130,15 @@ function newContext(
 function isServable({ findings }: Surroundings, method: DescMethod, place: Place): boolean {
   switch (method.methodKind) {
     case "unary":
-      return true;
     case "server_streaming":
-      findings.add("NOT_YET", place, "a workflow that returns a stream is not supported yet", "make the rpc unary");
-      return false;
+      return true;
     case "client_streaming":
     case "bidi_streaming":
       findings.add(
         "NOT_CALLABLE",
         place,
         "a workflow takes one request, this rpc takes a stream of them",
-        "make the rpc unary",
+        "let it take a single message",
       );
       return false;
   }
@@ -231,8 +247,8 @@ function compileOrder(context: Context, definition: Workflow, place: Place): Pla
     case Saga_Order.PARALLEL:
       return Plan_Order.PARALLEL;
     case Saga_Order.MANUAL:
-      context.findings.add("NOT_YET", at, "`saga: MANUAL` is not supported yet", "use REVERSE or PARALLEL");
-      return Plan_Order.REVERSE;
+      requireFeature(context, "saga: MANUAL", at);
+      return Plan_Order.MANUAL;
     case Saga_Order.UNRECOGNIZED:
       break;
   }
@@ -240,7 +256,7 @@ function compileOrder(context: Context, definition: Workflow, place: Place): Pla
     "SCHEMA",
     at,
     `${definition.saga} is not an order known to this version of Sidestep`,
-    "use REVERSE or PARALLEL",
+    "use REVERSE, PARALLEL or MANUAL",
   );
   return Plan_Order.REVERSE;
 }
@@ -264,7 +280,7 @@ function compileResponse(
     const output = compileExpression(context, at, definition.output, { kind: "value", type });
     return { output: output?.expression, outputStep: undefined };
   }
-  if (body.ends || definition.step.length === 0) return none;
+  if (body.ends || definition.step.length === 0 || method.methodKind !== "unary") return none;
   const last = body.last?.type;
   if (last?.kind === "message" && last.message.typeName === method.output.typeName) {
     return { output: undefined, outputStep: body.last?.index };

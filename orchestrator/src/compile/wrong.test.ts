@@ -1,9 +1,11 @@
 import { readFileSync, readdirSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
+import { Diagnostic_Severity } from "../../../proto/gen/sidestep/v1/diagnostic.ts";
 import { codes } from "./codes.ts";
 import { compileImage } from "./compileImage.ts";
 import { diagnosticText } from "./diagnosticText.ts";
+import { allFeatures } from "./feature.ts";
 import { defaultCompileLimits } from "./limits.ts";
 import { buildModules, repository } from "./testing.ts";
 
@@ -14,7 +16,8 @@ const sources = new Map(names.map((name) => [name, readFileSync(path.join(folder
 const modules = ["orchestrator/src/compile/testdata/contract", "orchestrator/src/compile/testdata/wrong"];
 const image = buildModules(modules);
 const limits = { ...defaultCompileLimits, diagnosticsMax: 1000 };
-const found = compileImage(image, { sources, limits });
+const features = allFeatures;
+const found = compileImage(image, { sources, limits, features });
 
 describe("a wrong definition", () => {
   it.each(names)("%s is told with line, column, code and hint", async (name) => {
@@ -24,12 +27,16 @@ describe("a wrong definition", () => {
     await expect(`${text}\n`).toMatchFileSnapshot(path.join(folder, name.replace(".proto", ".txt")));
   });
 
+  it("is told with a remedy, whatever is wrong", () => {
+    expect(found.diagnostics.filter(({ hint }) => hint === "").map(({ file, message }) => [file, message])).toEqual([]);
+  });
+
   it("yields no plan, not even for the workflows beside it", () => {
     expect(found.workflows).toEqual([]);
   });
 
   it("is told at its path where there are no sources", () => {
-    const without = compileImage(image, { limits }).diagnostics;
+    const without = compileImage(image, { limits, features }).diagnostics;
     expect(without.map((one) => one.message).toSorted()).toEqual(
       found.diagnostics.map((one) => one.message).toSorted(),
     );
@@ -46,7 +53,7 @@ describe("a wrong definition", () => {
   });
 
   it("is told at its step where only the image's own source info is known", () => {
-    const withInfo = compileImage(buildModules(modules, []), { limits });
+    const withInfo = compileImage(buildModules(modules, []), { limits, features });
     const positions = withInfo.diagnostics
       .filter((one) => one.file === "later_step.proto")
       .map(({ line, path: place }) => [line, place]);
@@ -58,11 +65,15 @@ describe("a wrong definition", () => {
   });
 
   it("is told up to a bound", () => {
-    const few = compileImage(image, { limits: { ...defaultCompileLimits, diagnosticsMax: 3 } });
+    const few = compileImage(image, { features, limits: { ...defaultCompileLimits, diagnosticsMax: 3 } });
     expect(few.diagnostics.map((one) => one.code).slice(0, 3)).not.toContain("SIDESTEP1307");
-    expect(few.diagnostics.slice(3)).toMatchObject([
-      { message: `${found.diagnostics.length - 3} more mistakes are left out`, hint: "correct these first" },
-    ]);
+    const kept = few.diagnostics.slice(0, -1);
+    expect(kept.filter(({ severity }) => severity === Diagnostic_Severity.ERROR).length).toBe(3);
+    expect(kept.length).toBe(6);
+    expect(few.diagnostics.at(-1)).toMatchObject({
+      message: `${found.diagnostics.length - 6} more findings are left out`,
+      hint: "correct these first",
+    });
   });
 });
 

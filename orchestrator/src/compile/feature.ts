@@ -1,0 +1,63 @@
+import type { Context } from "./context.ts";
+import type { Place } from "./place.ts";
+
+/** Parts of the schema whose running came after the first version. */
+export type Feature =
+  | "for_each"
+  | "loop"
+  | "try"
+  | "need"
+  | "return in a branch"
+  | "compensate_now"
+  | "compensate by a block"
+  | "compensate of a step with blocks"
+  | "saga: MANUAL"
+  | "signal"
+  | "approve"
+  | "run"
+  | "emit"
+  | "yield"
+  | "lock"
+  | "on_doubt: VERIFY"
+  | "call of a streaming rpc"
+  | "secret"
+  | "request as it came"
+  | "query";
+
+/** All of them. */
+export const allFeatures: ReadonlySet<Feature> = new Set<Feature>([
+  "for_each",
+  "loop",
+  "try",
+  "need",
+  "return in a branch",
+  "compensate_now",
+  "compensate by a block",
+  "compensate of a step with blocks",
+  "saga: MANUAL",
+  "signal",
+  "approve",
+  "run",
+  "emit",
+  "yield",
+  "lock",
+  "on_doubt: VERIFY",
+  "call of a streaming rpc",
+  "secret",
+  "request as it came",
+  "query",
+]);
+
+/** What this version's engine runs. */
+export const engineFeatures: ReadonlySet<Feature> = new Set<Feature>(["call of a streaming rpc", "secret"]);
+
+/** Refuses what is compiled but can't be run yet; says whether it can. */
+export function requireFeature(
+  context: Pick<Context, "features" | "findings">,
+  feature: Feature,
+  place: Place,
+): boolean {
+  if (context.features.has(feature)) return true;
+  context.findings.add("NOT_YET", place, `\`${feature}\` is not supported yet`, "leave it out");
+  return false;
+}
