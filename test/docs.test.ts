@@ -4,6 +4,7 @@ import os from "node:os";
 import path from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { compileImage } from "../orchestrator/src/compile/compileImage.ts";
+import { Diagnostic_Severity } from "../proto/gen/sidestep/v1/diagnostic.ts";
 import { repositoryRoot } from "./support/program.ts";
 
 const guide = readFileSync(path.join(repositoryRoot, "docs/workflows.md"), "utf8");
@@ -46,6 +47,8 @@ function diagnosticsOf(rpc: string): readonly string[] {
   const { diagnostics, workflows } = compileImage(image, {
     sources: new Map([["shop/v1/order.proto", readFileSync(order, "utf8")]]),
   });
-  const told = diagnostics.map((it) => `${it.line}:${it.column} ${it.message} (${it.hint})`);
+  const told = diagnostics
+    .filter(({ severity }) => severity === Diagnostic_Severity.ERROR)
+    .map((it) => `${it.line}:${it.column} ${it.message} (${it.hint})`);
   return workflows.length === 1 || told.length > 0 ? told : ["no workflow was compiled"];
 }

@@ -46,7 +46,7 @@ import "sidestep/v1/workflow.proto";
 service Hello {
   rpc Say(SayRequest) returns (SayResponse) {
     option (sidestep.v1.workflow) = {
-      step { id: "said" call { method: "greet.v1.Greeter/Greet" request: '${request}' } }
+      step { id: "said" call { method: "greet.v1.Greeter/Greet" request: '${request}' on_doubt: RETRY } }
       output: '{text: said.greeting}'
     };
   }
@@ -136,7 +136,7 @@ describe("check", () => {
       10,
       [
         `${file}:7:76: error: message greet.v1.GreetRequest has no field 'nam' [SIDESTEP1403]`,
-        `    7 |       step { id: "said" call { method: "greet.v1.Greeter/Greet" request: '{nam: input.name}' } }`,
+        `    7 |       step { id: "said" call { method: "greet.v1.Greeter/Greet" request: '{nam: input.name}' on_doubt: RETRY } }`,
         "      |                                                                            ^",
         "  hint: did you mean 'name'?",
         "",

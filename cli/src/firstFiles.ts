@@ -41,6 +41,7 @@ service HelloWorkflow {
           method: "greeting.v1.GreetingService/Greet"
           request: '{name: input.name}'
           retry { max_attempts: 5 }
+          on_doubt: RETRY
           on_exhausted: FAIL
         }
       }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { Status_Code } from "../../../proto/gen/sidestep/v1/workflow.ts";
-import { buildContract, compileMade, output, pause, reserve } from "./testing.ts";
+import { buildContract, compileMade, errorsOf, output, pause, reserve } from "./testing.ts";
 import type { MadeWorkflow } from "./testing.ts";
 
 const contract = buildContract();
@@ -8,7 +8,7 @@ const contract = buildContract();
 /** Messages of the diagnostics, with their paths. */
 function wrongs(workflow: MadeWorkflow["workflow"]): readonly string[] {
   const { diagnostics } = compileMade(contract, [{ workflow }]);
-  return diagnostics.map((one) => `${one.path.split(" ")[1] ?? ""}: ${one.message}`);
+  return errorsOf(diagnostics).map((one) => `${one.path.split(" ")[1] ?? ""}: ${one.message}`);
 }
 
 describe("a step's result", () => {

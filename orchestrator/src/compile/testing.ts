@@ -14,6 +14,8 @@ import {
   ServiceOptionsSchema,
 } from "@bufbuild/protobuf/wkt";
 import type { FileDescriptorSet, ServiceDescriptorProto } from "@bufbuild/protobuf/wkt";
+import { Diagnostic_Severity } from "../../../proto/gen/sidestep/v1/diagnostic.ts";
+import type { Diagnostic } from "../../../proto/gen/sidestep/v1/diagnostic.ts";
 import { Defaults, Workflow } from "../../../proto/gen/sidestep/v1/workflow.ts";
 import type { DeepPartial } from "../../../proto/gen/sidestep/v1/workflow.ts";
 import { compileImage } from "./compileImage.ts";
@@ -115,6 +117,11 @@ export function extension(bytes: Uint8Array): { no: number; wireType: 2; data: U
 /** Compiles workflows made over the contract. */
 export function compileMade(contract: FileDescriptorSet, workflows: readonly MadeWorkflow[]): CompiledImage {
   return compileImage(toBinary(FileDescriptorSetSchema, makeSet(contract, workflows)));
+}
+
+/** Without the lints. */
+export function errorsOf(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
+  return diagnostics.filter(({ severity }) => severity === Diagnostic_Severity.ERROR);
 }
 
 /** Compiles a workflow that is right; throws its diagnostics when it isn't. */
