@@ -1,4 +1,4 @@
-import type { Context } from "./context.ts";
+import type { Findings } from "./findings.ts";
 import type { Place } from "./place.ts";
 
 /** Parts of the schema whose running came after the first version. */
@@ -53,11 +53,11 @@ export const engineFeatures: ReadonlySet<Feature> = new Set<Feature>(["call of a
 
 /** Refuses what is compiled but can't be run yet; says whether it can. */
 export function requireFeature(
-  context: Pick<Context, "features" | "findings">,
+  { features, findings }: { readonly features: ReadonlySet<Feature>; readonly findings: Findings },
   feature: Feature,
   place: Place,
 ): boolean {
-  if (context.features.has(feature)) return true;
-  context.findings.add("NOT_YET", place, `\`${feature}\` is not supported yet`, "leave it out");
+  if (features.has(feature)) return true;
+  findings.add("NOT_YET", place, `\`${feature}\` is not supported yet`, "leave it out");
   return false;
 }

@@ -1,7 +1,6 @@
 import type { ValueType } from "../engine/expression/value.ts";
 import { builtInVariables } from "./cel/reserved.ts";
 import type { BuiltIn, Scope, StepVisibility, Variable } from "./cel/scope.ts";
-import type { Outline } from "./outline.ts";
 
 /**
  * What is known of each name at the point of the definition that is being compiled; changed in place while the compiler walks through it
@@ -39,7 +38,15 @@ const elsewhere: ReadonlyMap<string, string> = new Map([
 /** `input`, and every step id and loop variable of the workflow, all still to come; `wrongIds` are never readable. */
 export function newNames(
   input: ValueType,
-  { ids, loopVariables, wrongIds }: Pick<Outline, "loopVariables" | "wrongIds"> & { readonly ids: Iterable<string> },
+  {
+    ids,
+    loopVariables,
+    wrongIds,
+  }: {
+    readonly ids: Iterable<string>;
+    readonly loopVariables: ReadonlyMap<string, string>;
+    readonly wrongIds: ReadonlySet<string>;
+  },
 ): Names {
   const variables = new Map<string, Variable>();
   for (const [name, reason] of [...elsewhere, ...loopVariables]) variables.set(name, { kind: "hidden", reason });
