@@ -77,6 +77,14 @@ export const orchestratorSettings = {
     64 * 1024 * 1024,
     { min: 1024, max: 64 * 1024 * 1024 },
   ),
+  snapshotEvents: integer(
+    {
+      flag: "snapshot-events",
+      doc: "Events of a run after which what they add up to is written into the log, and the events are removed.",
+    },
+    5_000,
+    { min: 100, max: 1_000_000 },
+  ),
   backlogMax: integer(
     { flag: "backlog-max", doc: "Events of a partition that may wait to be folded; new runs are refused beyond it." },
     20_000,

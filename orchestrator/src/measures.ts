@@ -24,6 +24,7 @@ export function openMeasures(
   counter("orphans", "Records of runs whose log has no start.", () => counts.orphans);
   counter("corrupt_runs", "Runs whose own history can't be folded.", () => counts.corruptRuns);
   counter("takeovers", "Partitions taken.", () => counts.takeovers);
+  counter("cuts", "Times that a long run's history was cut below a snapshot.", () => counts.cuts);
   counter("asks", "Questions of sidecars.", () => counts.asks);
   counter("nats_reconnects", "How often the connection to NATS came back.", () => nats.reconnects());
   gauge("connected", "1 while there is a connection to NATS.", () => (nats.isConnected() ? 1 : 0));

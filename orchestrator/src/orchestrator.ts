@@ -82,6 +82,7 @@ export async function serve(settings: OrchestratorSettings, log: Log, signal: Ab
     observer: tracing.observer,
     limits: settings,
     ...settings,
+    bounds: { snapshotEvery: settings.snapshotEvents },
     now: Date.now,
     randomBytes,
     logger: log,

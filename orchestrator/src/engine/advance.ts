@@ -1,4 +1,3 @@
-import type { RunStarted } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { Command } from "./command.ts";
 import { decide } from "./decide.ts";
 import type { Draft } from "./draft.ts";
@@ -47,10 +46,4 @@ export function advance(plan: LoadedPlan, state: RunState, record: LogRecord): T
 
 function wanted({ commands, withdrawn }: Draft): readonly Command[] {
   return withdrawn === undefined ? commands : commands.filter((command) => !withdrawn.has(command));
-}
-
-/** The RunStarted that a record is, if it is one; its plan_hash names the plan to load before advance can be called. */
-export function startOf({ fact }: LogRecord): RunStarted | undefined {
-  if (fact.kind !== "event" || fact.event.kind?.$case !== "runStarted") return undefined;
-  return fact.event.kind.value;
 }

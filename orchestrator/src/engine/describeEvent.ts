@@ -102,7 +102,9 @@ function showEvent({ plan }: LoadedPlan, { kind }: Event, turn: Turn | undefined
     case "childEnded":
     case "lockGranted":
     case "emitted":
+      return {};
     case "snapshot":
+      return { kind: Kind.SNAPSHOT, text: `events up to ${kind.value.sequence} are summed up here and may be gone` };
     case "lockRequested":
     case "lockReleased":
       return {};

@@ -1,4 +1,5 @@
 import { Buffer } from "node:buffer";
+import { Event } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import { OwnerRecord } from "../../../proto/gen/sidestep/internal/v1/record.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
 import type { Names } from "../../../proto/wire/subjects.ts";
@@ -29,11 +30,17 @@ export function toPartitionLog(access: LogAccess, partition: number): PartitionL
   const append = (
     runId: RunId,
     event: Uint8Array,
-    how: { readonly headers: string; readonly id: string | undefined; readonly onConflict: "first" | "last" },
+    how: {
+      readonly headers: string;
+      readonly id: string | undefined;
+      readonly onConflict: "first" | "last";
+      readonly isOurs?: (data: Uint8Array) => boolean;
+    },
     limits: Parameters<Writer["write"]>[1],
   ): Promise<Written> => {
     const subject = names.eventSubject(partition, runId);
-    const isOurs = (stored: StoredMessage): boolean => stored.subject === subject && sameBytes(stored.data, event);
+    const isOurs = (stored: StoredMessage): boolean =>
+      stored.subject === subject && (sameBytes(stored.data, event) || how.isOurs?.(stored.data) === true);
     const onConflict: Wanted = { kind: how.onConflict, subject };
     return writer.write({ stream, subject, data: event, headers: how.headers, id: how.id, onConflict, isOurs }, limits);
   };
@@ -46,9 +53,15 @@ export function toPartitionLog(access: LogAccess, partition: number): PartitionL
     positions: (runId) => readPositions(access, partition, runId),
     append: (runId, id, event, limits) => append(runId, event, { headers: "", id, onConflict: "last" }, limits),
     appendFirst: (runId, event, limits) =>
-      append(runId, event, { headers: expectLastLine(0), id: undefined, onConflict: "first" }, limits),
+      append(
+        runId,
+        event,
+        { headers: expectLastLine(0), id: undefined, onConflict: "first", isOurs: (data) => sumsUp(data, event) },
+        limits,
+      ),
     appendAfter: (runId, expected, event, limits) =>
       append(runId, event, { headers: expectLastLine(expected), id: undefined, onConflict: "last" }, limits),
+    cut: (runId, through) => cutRun(access, partition, runId, through),
     writeOwner: (owner, epoch, signal) => writeOwner(access, partition, owner, epoch, signal),
     end: async () => {
       const verb = `STREAM.INFO.${stream}`;
@@ -76,11 +89,34 @@ async function load(access: LogAccess, partition: number, runId: RunId): Promise
       countsOf(access, partition, runId),
       ...subjects.map((subject) => directGets.read(stream, subject, 1)),
     ]);
-    if (subjects.every((subject, i) => (found[i]?.length ?? 0) >= (counts[subject] ?? 0))) return inOrder(found.flat());
+    if (await isWhole(nats, stream, subjects, counts, found)) return inOrder(found.flat());
     await pause(stalePauseMs);
   }
   const read = await Promise.all(subjects.map((subject) => readAllFromLeader(nats, stream, subject)));
   return inOrder(read.flat());
+}
+
+/**
+ * Is it all that the leader counted? More than that is so when messages have come since; but when some have been cut since, a late replica may
+ * show more, and lack the last.
+ */
+async function isWhole(
+  nats: Nats,
+  stream: string,
+  subjects: readonly string[],
+  counts: Readonly<Record<string, number>>,
+  found: readonly (readonly LogMessage[])[],
+): Promise<boolean> {
+  for (const [i, subject] of subjects.entries()) {
+    const messages = found[i] ?? [];
+    const [first] = messages;
+    const more = messages.length - (counts[subject] ?? 0);
+    if (more < 0) return false;
+    if (more === 0 || first === undefined) continue;
+    const stands = await readFromLeader(nats.connection, stream, { kind: "first", subject });
+    if (stands?.sequence !== first.sequence) return false;
+  }
+  return true;
 }
 
 async function countsOf(
@@ -154,6 +190,30 @@ async function writeOwner(
     if (written.kind !== "conflict") return written;
   }
   return { kind: "abandoned" };
+}
+
+/** Positions that one purge goes over: it blocks the stream, by some 10 ms for each block that it has to read. */
+const cutSpan = 50_000;
+
+/** Purges step by step: each reaches a few blocks only, and others write in between. */
+async function cutRun({ nats, names }: LogAccess, partition: number, runId: RunId, through: number): Promise<void> {
+  const { connection } = nats;
+  const stream = names.logStream(partition);
+  for (const subject of [names.eventSubject(partition, runId), names.outcomeSubject(partition, runId)]) {
+    for (;;) {
+      const first = await readFromLeader(connection, stream, { kind: "first", subject });
+      if (first === undefined || first.sequence > through) break;
+      const seq = Math.min(through, first.sequence + cutSpan) + 1;
+      await askJetStream(connection, `STREAM.PURGE.${stream}`, { filter: subject, seq });
+    }
+  }
+}
+
+/** Is it a Snapshot of the run that this start began? */
+function sumsUp(data: Uint8Array, start: Uint8Array): boolean {
+  const { kind } = Event.decode(data);
+  if (kind?.$case !== "snapshot" || kind.value.started === undefined) return false;
+  return sameBytes(Event.encode({ kind: { $case: "runStarted", value: kind.value.started } }).finish(), start);
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {

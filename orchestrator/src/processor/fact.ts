@@ -32,14 +32,19 @@ export function toFact(message: LogMessage, credentials: Credentials): Fact {
 function toEvent(message: LogMessage, runId: RunId): Fact {
   const event = decode(() => Event.decode(message.data));
   const { sequence, storedMs } = message;
-  if (event?.kind?.$case === "runStarted" && event.kind.value.engineRevision > engineRevision) {
-    return { kind: "newer", needs: `engine revision ${event.kind.value.engineRevision}` };
-  }
+  const revision = revisionOf(event);
+  if (revision > engineRevision) return { kind: "newer", needs: `engine revision ${revision}` };
   if (event?.kind !== undefined)
     return { kind: "record", runId, record: { sequence, storedMs, fact: { kind: "event", event } } };
   const number = event === undefined ? undefined : loneField(message.data);
   if (number !== undefined && number > lastKnownKind) return { kind: "newer", needs: `event kind ${number}` };
   return { kind: "garbage", runId, isEvent: true, reason: "it is no event" };
+}
+
+/** Of the engine that has to fold the run; 0: the event does not say. */
+function revisionOf(event: Event | undefined): number {
+  if (event?.kind?.$case === "runStarted") return event.kind.value.engineRevision;
+  return event?.kind?.$case === "snapshot" ? (event.kind.value.started?.engineRevision ?? 0) : 0;
 }
 
 function toOutcome(message: LogMessage, runId: RunId, credentials: Credentials): Fact {

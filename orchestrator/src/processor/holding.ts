@@ -35,7 +35,7 @@ export interface HoldingOptions {
   readonly now: () => number;
   /** What operators hold back has to be known before anything is carried out. */
   readonly heldBack: HeldBack;
-  readonly toGround: (own: Pick<Ground, "epoch" | "signal" | "isLive" | "fail">) => Ground;
+  readonly toGround: (own: Pick<Ground, "epoch" | "signal" | "durable" | "isLive" | "fail">) => Ground;
 }
 
 /** What is not durable by then is left to the next owner. */
@@ -100,6 +100,7 @@ class OwnedPartition {
     const ground = toGround({
       epoch: lease.epoch,
       signal,
+      durable: () => lease.durable(),
       isLive: () => lease.isLive() && !signal.aborted,
       fail: (error) => this.#fail(error),
     });

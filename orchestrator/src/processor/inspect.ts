@@ -8,14 +8,13 @@ import { describeRun } from "../engine/describe.ts";
 import { describeEvent } from "../engine/describeEvent.ts";
 import type { LoadedPlan } from "../engine/plan.ts";
 import type { LogRecord } from "../engine/record.ts";
-import { newRun } from "../engine/state.ts";
+import { resume, startIn } from "../engine/snapshot/resume.ts";
 import type { RunState } from "../engine/state.ts";
 import type { Credentials } from "./credentials.ts";
 import { toFact } from "./fact.ts";
 import { partitionOf } from "../../../proto/wire/layout.ts";
 import { withPayloads } from "./loading.ts";
 import type { PartitionLog, Payloads, Plans } from "./ports.ts";
-import { startOf } from "./residents.ts";
 
 /** What looking into a run needs; its partition may be anybody's. */
 export interface InspectGround {
@@ -89,7 +88,7 @@ export async function readRecords(
     const fact = toFact(message, credentials);
     return fact.kind === "record" ? [fact.record] : [];
   });
-  const started = startOf(records);
+  const started = startIn(records);
   const plan = started === undefined ? undefined : await plans.load(started.planHash);
   return plan === undefined ? undefined : { plan, records: await withPayloads(payloads, plan, records) };
 }
@@ -102,7 +101,7 @@ async function fold(
   const found = await readRecords(ground, runId);
   if (found === undefined) return undefined;
   const { plan, records } = found;
-  const state = newRun(runId);
-  for (const record of records) onTurn(plan, state, record, advance(plan, state, record));
+  const { state, records: rest } = resume(plan, runId, records);
+  for (const record of rest) onTurn(plan, state, record, advance(plan, state, record));
   return { plan, state };
 }

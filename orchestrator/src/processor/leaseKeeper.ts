@@ -45,6 +45,7 @@ export class LeaseKeeper {
   readonly #timer: NodeJS.Timeout;
   #confirmedMs: number;
   #revision: number;
+  #durable = 0;
   #isOver = false;
   #renewing: Promise<unknown> | undefined;
   /** Checkpoints that are one to two minutes old: what a log that lost its end still has. */
@@ -68,6 +69,11 @@ export class LeaseKeeper {
   /** Confirmed lately enough to act on it. */
   isLive(): boolean {
     return !this.#isOver && this.#options.now() - this.#confirmedMs < leaseMs;
+  }
+
+  /** What the last confirmed renewal says of checkpoint and trace, whichever is behind. */
+  durable(): number {
+    return this.#durable;
   }
 
   /** Stops renewing; the lease stays as it is. */
@@ -118,6 +124,7 @@ export class LeaseKeeper {
     if (swapped.kind === "held") {
       this.#revision = swapped.revision;
       this.#confirmedMs = sentMs;
+      this.#durable = Math.min(lease.checkpoint, lease.traced);
       return true;
     }
     // An own try that got lost on the way back may stand there: only another owner's record is a refusal.

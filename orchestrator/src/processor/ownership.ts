@@ -1,6 +1,7 @@
 import type { Limits } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { Layouts } from "../../../proto/gen/sidestep/internal/v1/record.ts";
 import type { Log } from "../../../runtime/src/log.ts";
+import type { Cuts } from "./cuts.ts";
 import type { Credentials } from "./credentials.ts";
 import type { HeldBack } from "./heldBack.ts";
 import type { LogClock } from "./logClock.ts";
@@ -31,6 +32,8 @@ export interface Counts {
   orphans: number;
   corruptRuns: number;
   takeovers: number;
+  /** Runs whose history was cut below a Snapshot. */
+  cuts: number;
   asks: number;
 }
 
@@ -45,6 +48,7 @@ export function zeroCounts(): Counts {
     orphans: 0,
     corruptRuns: 0,
     takeovers: 0,
+    cuts: 0,
     asks: 0,
   };
 }
@@ -64,6 +68,8 @@ export interface Bounds {
   readonly takeoverPart: number;
   /** Idle runs are looked for this often. */
   readonly sweepEveryMs: number;
+  /** Records of a run after which it is summed up. */
+  readonly snapshotEvery: number;
   /** Without a beat for so long an orchestrator counts as dead, and its partitions as free. */
   readonly silenceMs: number;
 }
@@ -77,6 +83,7 @@ export const defaultBounds: Bounds = {
   waitingMax: 1000,
   takeoverPart: 20_000,
   sweepEveryMs: 1000,
+  snapshotEvery: 5000,
   silenceMs: 3000,
 };
 
@@ -109,6 +116,8 @@ export interface Ground {
   readonly logger: Log;
   /** Aborted when the partition is left. */
   readonly signal: AbortSignal;
+  /** Everything up to here is behind the checkpoint that the lease says, and has been told to the trace. */
+  durable(this: void): number;
   /** The lease still holds: looked at before commands and answers leave. */
   isLive(this: void): boolean;
   /** A bug, or a store that can't work: the partition is left, with a log line. */
@@ -118,6 +127,7 @@ export interface Ground {
 /** The same with what its loop adds. */
 export interface Ownership extends Ground {
   readonly unfinished: Unfinished;
+  readonly cuts: Cuts;
   /** An end met an event that may not be folded yet, or never will be. */
   endRefused(this: void, run: ResidentRun, expected: number): void;
   /** Something is done, more may be read. */

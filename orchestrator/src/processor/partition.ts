@@ -6,6 +6,7 @@ import type { LoadedPlan } from "../engine/plan.ts";
 import type { LogRecord } from "../engine/record.ts";
 import type { RunState } from "../engine/state.ts";
 import { verdictOn } from "./asks.ts";
+import { openCuts } from "./cuts.ts";
 import { askAgainForHeld, execute, scheduleShortTimers } from "./execute.ts";
 import { toFact } from "./fact.ts";
 import type { Ground, Ownership } from "./ownership.ts";
@@ -89,6 +90,7 @@ class Loop implements Partition {
     this.#owner = {
       ...ground,
       unfinished,
+      cuts: openCuts(ground),
       endRefused: (run, expected) => {
         this.#refusedEnds.set(run.runId, expected);
         this.#endAgain(run);
@@ -116,6 +118,7 @@ class Loop implements Partition {
     });
     this.#sweeper = setInterval(() => {
       this.#residents.sweep();
+      this.#owner.cuts.sweep();
       this.#waiters.sweep(ground.now());
     }, ground.bounds.sweepEveryMs);
     this.#stopListening = ground.heldBack.onRelease(() => this.#onHoldReleased());

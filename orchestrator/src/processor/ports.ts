@@ -73,6 +73,8 @@ export interface PartitionLog {
   appendFirst(runId: RunId, event: Uint8Array, limits: WriteLimits): Promise<Written>;
   /** Stored only when `expected` is still the run's last event. */
   appendAfter(runId: RunId, expected: number, event: Uint8Array, limits: WriteLimits): Promise<Written>;
+  /** Removes what a run has up to a position, ascending, events before outcomes. Throws when NATS does not answer; it is resumed by another call. */
+  cut(runId: RunId, through: number): Promise<void>;
   /** Writes the owner's record unless one of an equal or higher epoch of somebody else stands there. */
   writeOwner(owner: string, epoch: number, signal: AbortSignal): Promise<Written>;
   /** Sequence of the last message, and when the stream was made. */

@@ -86,6 +86,7 @@ class FakeLog {
       append: unused,
       appendFirst: unused,
       appendAfter: unused,
+      cut: unused,
       writeOwner: unused,
     };
   }

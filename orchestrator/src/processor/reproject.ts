@@ -2,7 +2,7 @@ import type { RunId } from "../../../proto/wire/runId.ts";
 import { advance } from "../engine/advance.ts";
 import type { LoadedPlan } from "../engine/plan.ts";
 import type { LogRecord } from "../engine/record.ts";
-import { newRun } from "../engine/state.ts";
+import { isStart, resume, startIn } from "../engine/snapshot/resume.ts";
 import type { Span } from "../projection/span.ts";
 import { isSampled, spansOfTurn } from "../projection/spans.ts";
 import type { Credentials } from "./credentials.ts";
@@ -10,7 +10,6 @@ import { sha256 } from "./credentials.ts";
 import { toFact } from "./fact.ts";
 import { LostPayload, withPayloads } from "./loading.ts";
 import type { LogMessage, LogReader, PartitionLog, Payloads, Plans } from "./ports.ts";
-import { startOf } from "./residents.ts";
 import type { Reproject } from "./spanExport.ts";
 import type { Gap } from "./spanQueue.ts";
 
@@ -34,7 +33,9 @@ export function toReproject(ground: ReprojectGround): Reproject {
     for (const [runId, records] of runs) {
       signal.throwIfAborted();
       // From its start on the window has all of a run.
-      const all = startOf(records) === undefined ? await loadRecords(log, runId, window, ground.credentials) : records;
+      const all = !records.slice(0, 1).some(isStart)
+        ? await loadRecords(log, runId, window, ground.credentials)
+        : records;
       spans.push(...(await spansInWindow(ground, runId, all, window)));
     }
     return spans;
@@ -47,20 +48,19 @@ async function spansInWindow(
   records: readonly LogRecord[],
   window: Gap,
 ): Promise<readonly Span[]> {
-  const started = startOf(records);
+  const started = startIn(records);
   if (started === undefined || !isSampled(started)) return [];
   const plan = await plans.load(started.planHash);
   if (plan === undefined) return [];
-  const state = newRun(runId);
   const spans: Span[] = [];
-  for (const record of await readable(payloads, plan, records)) {
-    try {
+  try {
+    const { state, records: rest } = resume(plan, runId, records, window.after);
+    for (const record of await readable(payloads, plan, rest)) {
       const { transitions } = advance(plan, state, record);
       if (record.sequence > window.after) spans.push(...spansOfTurn(state, transitions, sha256));
-    } catch {
-      // Its owner parks a run whose own fold fails, and says so.
-      return spans;
     }
+  } catch {
+    // Its owner parks a run whose own fold fails, and says so.
   }
   return spans;
 }

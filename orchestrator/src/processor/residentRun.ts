@@ -31,6 +31,12 @@ export interface ResidentRun {
   grants: Map<string, Grant> | undefined;
   /** What became of requests of callers, by their sequence; the last few. */
   requests: Map<number, { readonly ignored: boolean; readonly refusal: string }> | undefined;
+  /** Records folded since its start or its last Snapshot. */
+  folded: number;
+  /** A Snapshot of it is on its way. */
+  isSummingUp: boolean;
+  /** The log has nothing of it up to here. */
+  cutThrough: number;
   /** Called once `seen` has reached a sequence and nothing waits in the mailbox. */
   watchers: { readonly sequence: number; readonly resolve: () => void }[] | undefined;
 }
@@ -64,6 +70,9 @@ export function toResidentRun(runId: RunId, nowMs: number): ResidentRun {
     chains: undefined,
     grants: undefined,
     requests: undefined,
+    folded: 0,
+    isSummingUp: false,
+    cutThrough: 0,
     watchers: undefined,
   };
 }

@@ -6,7 +6,7 @@ import { payloadToLoad } from "../engine/payload.ts";
 import type { LoadedPlan } from "../engine/plan.ts";
 import { newLock } from "../engine/lock.ts";
 import type { LogRecord } from "../engine/record.ts";
-import { newRun } from "../engine/state.ts";
+import { isStart, resume, startIn } from "../engine/snapshot/resume.ts";
 import { toFact } from "./fact.ts";
 import { loadPayload, LostPayload, withPayloads } from "./loading.ts";
 import { openGate } from "./gate.ts";
@@ -73,14 +73,14 @@ export class Residents {
       return;
     }
     const run = this.#open(runId);
-    const started = startOf([record]);
+    const started = isStart(record) ? startIn([record]) : undefined;
     const plan = started === undefined ? undefined : this.#plans.get(planName(started));
     if (plan === undefined) {
       this.#keepWaiting(run, record);
       this.#load(run).catch(this.#owner.fail);
       return;
     }
-    begin(run, plan);
+    begin(this.#owner, run, plan, []);
     this.#take(run, record);
   }
 
@@ -201,16 +201,27 @@ export class Residents {
     this.#drain(run);
   }
 
+  /** Makes a run ready and answers what is to be folded then; what comes meanwhile waits. */
+  async #resume(run: ResidentRun, plan: LoadedPlan, records: readonly LogRecord[]): Promise<readonly LogRecord[]> {
+    const rest = begin(this.#owner, run, plan, records);
+    if (run.phase !== "ready") return [];
+    run.phase = "loading";
+    const loaded = await payloadsOf(this.#owner, run, plan, rest);
+    if (loaded === undefined) return [];
+    run.phase = "ready";
+    return loaded;
+  }
+
   /** Loads what came before the mailbox, then takes the mailbox. */
   async #load(run: ResidentRun): Promise<void> {
     const owner = this.#owner;
-    const isNew = startOf(run.mailbox.slice(0, 1)) !== undefined;
+    const isNew = run.mailbox.slice(0, 1).some(isStart);
     const messages = isNew ? [] : await this.#loads(() => loadRun(owner, run));
     const bound = run.mailbox[0]?.sequence ?? this.#options.position();
     const records = messages
       .filter(({ sequence }) => sequence < bound)
       .flatMap((message) => recordOf(owner, run, message));
-    const started = startOf(records) ?? startOf(run.mailbox);
+    const started = startIn(records) ?? startIn(run.mailbox);
     const plan = started === undefined ? undefined : await this.planOf(started);
     if (isLockId(run.runId)) {
       beginLock(run);
@@ -220,9 +231,7 @@ export class Residents {
     } else if (plan === undefined) {
       park(owner, run, bound, missingPlan(started));
     } else {
-      const loaded = await payloadsOf(owner, run, plan, records);
-      if (loaded !== undefined) begin(run, plan);
-      for (const record of loaded ?? []) takeTurn(owner, run, record, replay);
+      for (const record of await this.#resume(run, plan, records)) takeTurn(owner, run, record, replay);
     }
     this.#drain(run);
     // Nothing is known of it: what comes later may be its start.
@@ -230,11 +239,28 @@ export class Residents {
   }
 }
 
-/** Makes a run ready for its first record. */
-export function begin(run: ResidentRun, plan: LoadedPlan): void {
-  run.state = newRun(run.runId);
-  run.plan = plan;
-  run.phase = "ready";
+/**
+ * Makes a run ready, on its last Snapshot among these records if there is one that was stored up to `upTo`, and answers what is to be folded
+ * then. A snapshot that can't be read parks the run as corrupt.
+ */
+export function begin(
+  owner: Ownership,
+  run: ResidentRun,
+  plan: LoadedPlan,
+  records: readonly LogRecord[],
+  upTo?: number,
+): readonly LogRecord[] {
+  try {
+    const resumed = resume(plan, run.runId, records, upTo);
+    run.state = resumed.state;
+    run.plan = plan;
+    run.phase = "ready";
+    run.cutThrough = (records[0]?.sequence ?? 1) - 1;
+    return resumed.records;
+  } catch (error) {
+    park(owner, run, records.at(-1)?.sequence ?? 0, error);
+    return [];
+  }
 }
 
 /** Makes a lock ready for its first record. */
@@ -276,14 +302,6 @@ export function recordOf(owner: Ownership, run: ResidentRun, message: LogMessage
   const fact = toFact(message, owner.credentials);
   see(run, message.sequence, message.subject.endsWith(".e"));
   return fact.kind === "record" ? [fact.record] : [];
-}
-
-/** The start among the records of a run. */
-export function startOf(records: readonly LogRecord[]): RunStarted | undefined {
-  for (const { fact } of records) {
-    if (fact.kind === "event" && fact.event.kind?.$case === "runStarted") return fact.event.kind.value;
-  }
-  return undefined;
 }
 
 /** Why a run can't be folded whose plan is gone. */

@@ -3,12 +3,13 @@ import type { RunId } from "../../../proto/wire/runId.ts";
 import { isOneShot } from "../engine/command.ts";
 import type { Command } from "../engine/command.ts";
 import type { LogRecord } from "../engine/record.ts";
+import { isStart, startIn } from "../engine/snapshot/resume.ts";
 import { openCommands } from "../engine/standing.ts";
 import { execute } from "./execute.ts";
 import { openGate } from "./gate.ts";
 import { returnLock } from "./locks.ts";
 import type { Ownership } from "./ownership.ts";
-import { begin, beginLock, loadRun, missingPlan, payloadsOf, recordOf, see, startOf } from "./residents.ts";
+import { begin, beginLock, loadRun, missingPlan, payloadsOf, recordOf, see } from "./residents.ts";
 import type { Residents } from "./residents.ts";
 import { toResidentRun } from "./residentRun.ts";
 import type { ResidentRun } from "./residentRun.ts";
@@ -53,7 +54,7 @@ export async function takeOver(
     gate(async () => {
       const known = residents.get(runId);
       const run = known ?? toResidentRun(runId, owner.now());
-      const isWhole = part.isLast && (known !== undefined || startOf(records.slice(0, 1)) !== undefined);
+      const isWhole = part.isLast && (known !== undefined || records.slice(0, 1).some(isStart));
       const all = isWhole ? records : await loadUpTo(owner, run, window.head);
       const issued = await fold(owner, residents, window, run, all);
       if (run.phase === "orphan") returnLocks(owner, window, run, all, part.hold);
@@ -78,8 +79,14 @@ async function fold(
   records: readonly LogRecord[],
 ): Promise<ReadonlyMap<string, Issued>> {
   const issued = new Map<string, Issued>();
-  if (run.phase === "loading") await prepare(owner, residents, run, records);
-  const loaded = run.plan === undefined ? records : await payloadsOf(owner, run, run.plan, records);
+  const isNew = run.phase === "loading";
+  const rest = isNew ? await prepare(owner, residents, run, records, checkpoint) : records;
+  // Where the log lost its end, the window may reach into what a snapshot has summed up.
+  for (const command of isNew && run.state !== undefined ? openCommands(run.state) : []) {
+    if (command.issuedAt > checkpoint)
+      issued.set(commandName(run.runId, command), { command, atMs: run.state?.nowMs ?? 0 });
+  }
+  const loaded = run.plan === undefined ? rest : await payloadsOf(owner, run, run.plan, rest);
   for (const record of loaded ?? []) {
     if (run.phase !== "ready") break;
     see(run, record.sequence, record.fact.kind === "event");
@@ -96,20 +103,22 @@ async function prepare(
   residents: Residents,
   run: ResidentRun,
   records: readonly LogRecord[],
-): Promise<void> {
+  checkpoint: number,
+): Promise<readonly LogRecord[]> {
   if (isLockId(run.runId)) {
     beginLock(run);
-    return;
+    return records;
   }
-  const started = startOf(records);
+  const started = startIn(records);
   if (started === undefined) {
     run.phase = "orphan";
     owner.counts.orphans += records.length;
-    return;
+    return [];
   }
   const plan = await residents.planOf(started);
-  if (plan === undefined) park(owner, run, records[0]?.sequence ?? 0, missingPlan(started));
-  else begin(run, plan);
+  if (plan !== undefined) return begin(owner, run, plan, records, checkpoint);
+  park(owner, run, records[0]?.sequence ?? 0, missingPlan(started));
+  return [];
 }
 
 function carryOut(

@@ -11,6 +11,7 @@ import type { RunState } from "../engine/state.ts";
 import { cancelExpiry, execute } from "./execute.ts";
 import type { Ownership } from "./ownership.ts";
 import type { ResidentRun } from "./residentRun.ts";
+import { noteSnapshot, sumUp } from "./summingUp.ts";
 
 /** What a record is folded for. */
 export interface Purpose {
@@ -52,6 +53,7 @@ export function takeTurn(owner: Ownership, run: ResidentRun, record: LogRecord, 
     return undefined;
   }
   noteRequest(run, record, turn);
+  noteSnapshot(owner, run, record);
   if (purpose.isNews) {
     owner.counts.turns++;
     owner.observer.turn({ runId: run.runId, partition: owner.partition, plan, state }, record, turn);
@@ -60,7 +62,10 @@ export function takeTurn(owner: Ownership, run: ResidentRun, record: LogRecord, 
     if (state.ended !== undefined || !state.attempts.has(attemptName(attempt)))
       cancelExpiry(owner, run, attempt, record.sequence);
   }
-  if (purpose.commands === "execute") executeAll(owner, run, record, turn);
+  if (purpose.commands === "execute") {
+    executeAll(owner, run, record, turn);
+    sumUp(owner, run);
+  }
   return turn;
 }
 

@@ -1,7 +1,7 @@
 import { advance } from "../engine/advance.ts";
 import type { LoadedPlan } from "../engine/plan.ts";
 import type { LogRecord } from "../engine/record.ts";
-import { newRun } from "../engine/state.ts";
+import { resume, startIn } from "../engine/snapshot/resume.ts";
 import { toOtlpJson } from "./otlpJson.ts";
 import type { Attributes, Span, SpanResource } from "./span.ts";
 import type { Sha256 } from "./spanId.ts";
@@ -17,8 +17,8 @@ export function spansOfRun(
   records: readonly LogRecord[],
   sha256: Sha256,
 ): readonly Span[] {
-  const state = newRun(runId);
-  return records.flatMap((record) => {
+  const { state, records: rest } = resume(plan, runId, records);
+  return rest.flatMap((record) => {
     const { transitions } = advance(plan, state, record);
     return spansOfTurn(state, transitions, sha256);
   });
@@ -41,11 +41,8 @@ export function traceOfRun(
   { sha256, resourceOf }: { readonly sha256: Sha256; readonly resourceOf: (resource: SpanResource) => Attributes },
 ): RunTrace {
   const spans = spansOfRun(runId, plan, records, sha256);
-  const started = records.flatMap(({ fact }) =>
-    fact.kind === "event" && fact.event.kind?.$case === "runStarted" ? [fact.event.kind.value] : [],
-  )[0];
   return {
-    traceId: traceIdOf(runId, started?.trace),
+    traceId: traceIdOf(runId, startIn(records)?.trace),
     tree: renderTree(spans.map((span) => toTreeSpan(span, resourceOf))),
     otlpJson: JSON.stringify(toOtlpJson(spans, resourceOf)),
   };

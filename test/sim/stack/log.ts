@@ -66,6 +66,10 @@ export function toPartitionLog(
       if (strikes(world, world.faults.lateCancels)) cancelFirst(runId);
       return append(runId, event, { expected, onConflict: "last" }, limits);
     },
+    cut: async (runId, through) => {
+      await ask(() => stream.purge(names.eventSubject(partition, runId), through));
+      await ask(() => stream.purge(names.outcomeSubject(partition, runId), through));
+    },
     writeOwner: (owner, epoch, signal) => writeOwner(owner, epoch, signal),
     end: () => ask(() => ({ lastSequence: stream.messages.length, created: "once" })),
   };
@@ -120,6 +124,7 @@ function openReader(world: World, link: Link, stream: Stream, options: Parameter
       const message = stream.messages[next - 1];
       if (message === undefined) return;
       next++;
+      if (stream.isGone(message.sequence)) continue;
       open--;
       options.onMessage(message);
     }

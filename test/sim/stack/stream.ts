@@ -7,7 +7,7 @@ export type Stored =
   /** The expectation did not hold. */
   | { readonly kind: "conflict" };
 
-/** A stream whose messages stay: the log of a partition. */
+/** The log of a partition; `messages` has also what has been removed. */
 export interface Stream {
   readonly messages: readonly LogMessage[];
   /** What its leader's clock is ahead of true time. */
@@ -16,6 +16,9 @@ export interface Stream {
   first(subject: string): LogMessage | undefined;
   last(subject: string): LogMessage | undefined;
   of(subjects: readonly string[]): readonly LogMessage[];
+  /** Removes what a subject has up to a position. */
+  purge(subject: string, through: number): void;
+  isGone(sequence: number): boolean;
   onAppend(listener: () => void): void;
 }
 
@@ -28,6 +31,7 @@ export function openStream(world: World): Stream {
   const bySubject = new Map<string, LogMessage[]>();
   const ids = new Map<string, { readonly atMs: number; readonly sequence: number }>();
   const listeners: (() => void)[] = [];
+  const gone = new Set<number>();
   const stream: Stream = {
     messages,
     skewMs: 0,
@@ -50,6 +54,15 @@ export function openStream(world: World): Stream {
     last: (subject) => bySubject.get(subject)?.at(-1),
     of: (subjects) =>
       subjects.flatMap((subject) => bySubject.get(subject) ?? []).toSorted((a, b) => a.sequence - b.sequence),
+    purge: (subject, through) => {
+      const of = bySubject.get(subject) ?? [];
+      for (const { sequence } of of) if (sequence <= through) gone.add(sequence);
+      bySubject.set(
+        subject,
+        of.filter(({ sequence }) => sequence > through),
+      );
+    },
+    isGone: (sequence) => gone.has(sequence),
     onAppend: (listener) => void listeners.push(listener),
   };
   return stream;

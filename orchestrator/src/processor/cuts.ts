@@ -1,0 +1,55 @@
+import type { RunId } from "../../../proto/wire/runId.ts";
+import type { Ground } from "./ownership.ts";
+
+/** What of a run may be cut once its Snapshot is known to be folded. */
+export interface Cut {
+  /** Last position that the Snapshot sums up. */
+  readonly through: number;
+  /** Of the Snapshot itself. */
+  readonly position: number;
+}
+
+/** History that Snapshots have made needless, to be removed from the log. */
+export interface Cuts {
+  /** A Snapshot has been folded. */
+  add(runId: RunId, cut: Cut): void;
+  /** Removes some of what the durable checkpoint has passed; one at a time. What fails is tried again. */
+  sweep(): void;
+}
+
+/** More wait for the next time that their run is loaded. */
+const waitingMax = 10_000;
+/** In one sweep. */
+const cutsMax = 20;
+
+/**
+ * Nothing waits to be cut yet. Only when the lease itself says that a Snapshot is behind the checkpoint is what it sums up removed: the next
+ * owner, whoever it is, folds from there or from before, and finds all that it needs.
+ */
+export function openCuts(ground: Ground): Cuts {
+  const waiting = new Map<RunId, Cut>();
+  let isCutting = false;
+  const cutSome = async (): Promise<void> => {
+    let left = cutsMax;
+    for (const [runId, cut] of waiting) {
+      if (left <= 0 || ground.signal.aborted || !ground.isLive()) return;
+      if (cut.position > ground.durable()) continue;
+      left--;
+      await ground.log.cut(runId, cut.through);
+      ground.counts.cuts++;
+      if (waiting.get(runId) === cut) waiting.delete(runId);
+    }
+  };
+  return {
+    add: (runId, cut) => {
+      if (waiting.size < waitingMax || waiting.has(runId)) waiting.set(runId, cut);
+    },
+    sweep: () => {
+      if (isCutting || waiting.size === 0) return;
+      isCutting = true;
+      cutSome()
+        .catch((error: unknown) => ground.logger.warn("history can't be cut now", { waiting: waiting.size, error }))
+        .finally(() => (isCutting = false));
+    },
+  };
+}
