@@ -77,6 +77,8 @@ class Loop implements Partition {
   /** What the window has brought and has not been folded yet. */
   #part = new Map<RunId, LogRecord[]>();
   #partSize = 0;
+  /** Garbage on the subjects of its runs. */
+  #partGarbage: { readonly runId: RunId; readonly sequence: number; readonly isEvent: boolean }[] = [];
   #partHold = 0;
   #isFolding = false;
   /** Live messages that came while the takeover is not over. */
@@ -250,7 +252,11 @@ class Loop implements Partition {
       return;
     }
     unfinished.read(message.sequence);
-    if (fact.kind === "garbage") this.#setAside(message, fact.reason);
+    if (fact.kind === "garbage") {
+      const { runId, isEvent } = fact;
+      this.#setAside(message, fact.reason);
+      if (runId !== undefined) this.#partGarbage.push({ runId, sequence: message.sequence, isEvent });
+    }
     if (fact.kind === "record") {
       const records = this.#part.get(fact.runId);
       if (records === undefined) this.#part.set(fact.runId, [fact.record]);
@@ -262,13 +268,16 @@ class Loop implements Partition {
 
   async #foldPart(isLast: boolean): Promise<void> {
     const { unfinished, signal } = this.#owner;
-    const [records, hold] = [this.#part, this.#partHold];
+    const [records, hold, garbage] = [this.#part, this.#partHold, this.#partGarbage];
     this.#part = new Map();
+    this.#partGarbage = [];
     this.#partSize = 0;
     this.#isFolding = true;
     await takeOver(this.#owner, this.#residents, this.#window, { records, hold, isLast });
     signal.throwIfAborted();
     this.#isFolding = false;
+    // It moves the end of a run's subject: who asks, and the run's own end, have to know.
+    for (const { runId, sequence, isEvent } of garbage) this.#residents.deliverGarbage(runId, sequence, isEvent);
     unfinished.release(hold);
     for (const run of this.#residents.all()) this.#waiters.look(run);
     if (isLast) this.#goLive();
