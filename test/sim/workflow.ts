@@ -7,10 +7,35 @@ import type {
 } from "../../orchestrator/src/engine/testing/plan.ts";
 import type { Random } from "./random.ts";
 
+/** What a workflow is made with. */
+interface Maker {
+  readonly random: Random;
+  /** Nothing ends by itself but by its calls. */
+  readonly endless: boolean;
+  nextId: number;
+}
+
+/** One kind of step: how often it comes, and how one is made. Blocks come only where there may be more of them inside. */
+interface Kind {
+  readonly weight: number;
+  readonly isBlock?: true;
+  readonly make: (maker: Maker, depth: number) => ActionSketch;
+}
+
+const kinds: readonly Kind[] = [
+  { weight: 52, make: (maker) => ({ kind: "call", ...toCall(maker) }) },
+  { weight: 9, isBlock: true, make: toParallel },
+  { weight: 6, isBlock: true, make: toSwitch },
+  { weight: 7, make: ({ random }) => ({ kind: "wait", forMs: random.int(1, 8_000) }) },
+  { weight: 2, make: ({ random }) => ({ kind: "let", value: random.chance(0.2) ? "oops(no_such_key)" : "'x'" }) },
+  { weight: 3, make: () => ({ kind: "fail", code: "ABORTED", message: "'enough'" }) },
+  { weight: 2, make: () => ({ kind: "return", value: "'early'" }) },
+];
+
 /** A random workflow. With `endless`, nothing in it ends by itself but by its calls. */
 export function toWorkflow(random: Random, endless: boolean): PlanSketch {
-  const count = { next: 0 };
-  const steps = toSteps(random, endless, count, random.int(1, 5), 2);
+  const maker: Maker = { random, endless, nextId: 0 };
+  const steps = toSteps(maker, random.int(1, 5), 2);
   const calls = steps.filter((step) => step.action.kind === "call" && step.when === undefined);
   const last = calls.at(-1)?.id;
   return {
@@ -21,46 +46,42 @@ export function toWorkflow(random: Random, endless: boolean): PlanSketch {
   };
 }
 
-function toSteps(
-  random: Random,
-  endless: boolean,
-  count: { next: number },
-  length: number,
-  depth: number,
-): readonly StepSketch[] {
-  return Array.from({ length }, () => toStep(random, endless, count, depth));
+function toSteps(maker: Maker, length: number, depth: number): readonly StepSketch[] {
+  return Array.from({ length }, () => toStep(maker, depth));
 }
 
-function toStep(random: Random, endless: boolean, count: { next: number }, depth: number): StepSketch {
-  const id = `s${count.next++}`;
-  const action = toAction(random, endless, count, depth);
+function toStep(maker: Maker, depth: number): StepSketch {
+  const { random } = maker;
+  const id = `s${maker.nextId++}`;
+  const action = pickKind(random, depth).make(maker, depth);
   const when = random.chance(0.08) ? "false" : undefined;
-  const undo = action.kind === "call" && random.chance(0.7) ? toUndo(random, id) : undefined;
-  return { id, when, undo, action };
+  if (action.kind !== "call" || !random.chance(0.7)) return { id, when, action };
+  return { id, when, action, undo: toUndo(maker, id) };
 }
 
-function toAction(random: Random, endless: boolean, count: { next: number }, depth: number): ActionSketch {
-  const kind = random.next();
-  if (kind < 0.62 || (depth === 0 && kind < 0.86)) return { kind: "call", ...toCall(random, endless) };
-  if (kind < 0.76) {
-    const branches = Array.from({ length: random.int(2, 3) }, () => toBlock(random, endless, count, depth - 1));
-    return { kind: "parallel", branches };
-  }
-  if (kind < 0.84) {
-    const cases = [{ when: random.pick(["true", "false"]), block: toBlock(random, endless, count, depth - 1) }];
-    return { kind: "switch", cases, otherwise: toBlock(random, endless, count, depth - 1) };
-  }
-  if (kind < 0.93) return { kind: "wait", forMs: random.int(1, 8_000) };
-  if (kind < 0.95) return { kind: "let", value: random.chance(0.2) ? "oops(no_such_key)" : "'x'" };
-  if (kind < 0.98) return { kind: "fail", code: "ABORTED", message: "'enough'" };
-  return { kind: "return", value: "'early'" };
+function pickKind(random: Random, depth: number): Kind {
+  const possible = kinds.filter(({ isBlock }) => depth > 0 || isBlock === undefined);
+  const total = possible.reduce((sum, { weight }) => sum + weight, 0);
+  let at = random.next() * total;
+  return possible.find(({ weight }) => (at -= weight) < 0) ?? random.pick(possible);
 }
 
-function toBlock(random: Random, endless: boolean, count: { next: number }, depth: number): BlockSketch {
-  return { steps: toSteps(random, endless, count, random.int(0, 2), depth) };
+function toBlock(maker: Maker, depth: number): BlockSketch {
+  return { steps: toSteps(maker, maker.random.int(0, 2), depth) };
 }
 
-function toCall(random: Random, endless: boolean): CallSketch {
+function toParallel(maker: Maker, depth: number): ActionSketch {
+  const { random } = maker;
+  const branches = Array.from({ length: random.int(2, 3) }, () => toBlock(maker, depth - 1));
+  return { kind: "parallel", branches };
+}
+
+function toSwitch(maker: Maker, depth: number): ActionSketch {
+  const cases = [{ when: maker.random.pick(["true", "false"]), block: toBlock(maker, depth - 1) }];
+  return { kind: "switch", cases, otherwise: toBlock(maker, depth - 1) };
+}
+
+function toCall({ random, endless }: Maker): CallSketch {
   return {
     method: `test.v1.Service/M${random.int(0, 3)}`,
     timeoutMs: random.int(200, 3_000),
@@ -75,7 +96,7 @@ function toCall(random: Random, endless: boolean): CallSketch {
   };
 }
 
-function toUndo(random: Random, id: string): CallSketch {
+function toUndo({ random }: Maker, id: string): CallSketch {
   return {
     method: "test.v1.Service/Undo",
     request: `'undo ${id}'`,

@@ -78,13 +78,6 @@ export const processorBugs: readonly PlantedBug[] = [
   },
   {
     kind: "source",
-    name: "§4 the end is appended without expectation",
-    file: `${processor}/execute.ts`,
-    find: ".appendAfter(run.runId, expected, event, { signal: owner.signal })",
-    replace: ".append(run.runId, `${run.runId}/end/${expected}`, event, { signal: owner.signal })",
-  },
-  {
-    kind: "source",
     name: "§5 a new owner carries nothing out",
     file: `${processor}/takeover.ts`,
     find: "      carryOut(owner, window, run, issued, part.hold);\n",
@@ -96,13 +89,6 @@ export const processorBugs: readonly PlantedBug[] = [
     file: `${processor}/takeover.ts`,
     find: "filter(({ sequence }) => sequence <= head)",
     replace: "filter(({ sequence }) => sequence < head - 3)",
-  },
-  {
-    kind: "source",
-    name: "§6 a closed attempt ends too soon",
-    file: `${processor}/execute.ts`,
-    find: "const dueMs = atMs + startSlackMs + timeoutMs + outcomeSlackMs;",
-    replace: "const dueMs = atMs;",
   },
   {
     kind: "source",
@@ -119,13 +105,6 @@ export const processorBugs: readonly PlantedBug[] = [
     find: "const facts: OutcomeFacts = { delivery: first.delivery, recheck, sidecar: this.#options.sidecar };",
     replace:
       "const facts: OutcomeFacts = { delivery: 1, recheck: recheck && first.delivery < 0, sidecar: this.#options.sidecar };",
-  },
-  {
-    kind: "source",
-    name: "§6 a reset is forgotten",
-    file: `${sidecar}/worker.ts`,
-    find: "    if (verdict !== AskReply_Verdict.CLOSED) return;\n    held.isReset = true;\n    held.call?.reset();\n",
-    replace: "    if (verdict === AskReply_Verdict.CLOSED) held.isReset = true;\n",
   },
   {
     kind: "source",
@@ -151,13 +130,6 @@ export const processorBugs: readonly PlantedBug[] = [
   },
   {
     kind: "source",
-    name: "§6 an old task from before the connection is taken as new",
-    file: `${sidecar}/core/admission.ts`,
-    find: 'reason === "recheck" || reason === "redelivered" || reason === "beforeConnection"',
-    replace: 'reason === "recheck" || reason === "redelivered"',
-  },
-  {
-    kind: "source",
     name: "§6 the claim is not waited for",
     file: `${sidecar}/worker.ts`,
     find: 'asked.kind === "run" && task.message.claim ? this.#claim',
@@ -169,41 +141,6 @@ export const processorBugs: readonly PlantedBug[] = [
     file: `${processor}/asks.ts`,
     find: "Math.max(positions.event, positions.outcome));",
     replace: "1);",
-  },
-  {
-    kind: "source",
-    name: "§7 a cancellation overtakes its arming",
-    file: `${processor}/execute.ts`,
-    find: "arming === undefined ? cancel() : arming.then(cancel)",
-    replace: "cancel()",
-  },
-  {
-    kind: "source",
-    name: "§7 a cancelled timer stays",
-    file: `${processor}/execute.ts`,
-    find: "  unschedule(owner, run, number, hold);\n}",
-    replace: "}",
-  },
-  {
-    kind: "source",
-    name: "§8 a doubled request counts twice",
-    file: `${processor}/requests.ts`,
-    find: 'const requestId = given === "" ? toHex(randomBytes(16)) : given;',
-    replace: "const requestId = given + toHex(randomBytes(16));",
-  },
-  {
-    kind: "source",
-    name: "§8 a front door asks once",
-    file: `${processor}/wait.ts`,
-    find: "const askAgainMs = 5000;",
-    replace: "const askAgainMs = 1e9;",
-  },
-  {
-    kind: "source",
-    name: "§8 who waits is not told when the partition is left",
-    file: `${processor}/waiters.ts`,
-    find: '      for (const runId of waiters.keys()) tellAll(runId, { $case: "notNow", value: {} });',
-    replace: "      waiters.clear();",
   },
   {
     kind: "source",

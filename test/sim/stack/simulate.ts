@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
 import { createRegistry } from "@bufbuild/protobuf";
-import { StringValueSchema } from "@bufbuild/protobuf/wkt";
+import { EmptySchema, StringValueSchema } from "@bufbuild/protobuf/wkt";
 import { toCredentials } from "../../../orchestrator/src/processor/credentials.ts";
 import { toFact } from "../../../orchestrator/src/processor/fact.ts";
 import { toLoadedPlan } from "../../../orchestrator/src/engine/loadPlan.ts";
@@ -172,7 +172,7 @@ function toStage(world: World, { plans, partitions, script }: Scenario): Stage {
   };
 }
 
-const registry = createRegistry(StringValueSchema);
+const registry = createRegistry(EmptySchema, StringValueSchema);
 
 function toPlan(sketch: PlanSketch): LoadedPlan {
   const stored = { ...makeStoredPlan(sketch), requestType: "google.protobuf.StringValue" };
