@@ -162,6 +162,7 @@ async function serveFront(
   await using server = await openFrontServer({
     ...door,
     address: settings.listen,
+    payloadBytesMax: settings.payloadBytesMax,
     requestBytesMax: Math.max(settings.requestBytesMax, settings.payloadBytesMax),
     // The image itself, and what an rpc adds to it.
     deployBytesMax: defaultCompileLimits.imageBytesMax + 1024,

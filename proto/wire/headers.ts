@@ -1,6 +1,10 @@
 /** Metadata of the calls that sidecars make to services, and of answers that the front door gives. Lower case, as gRPC wants it. */
 export const idempotencyKeyHeader = "idempotency-key";
 export const runIdHeader = "sidestep-run-id";
+/** Of a call of a streaming workflow: number of the first message that is wanted; of its answer: of the first that comes. */
+export const fromHeader = "sidestep-from";
+/** Trailer of a streaming workflow: number of the message that would come next. */
+export const nextHeader = "sidestep-next";
 export const stepHeader = "sidestep-step";
 export const attemptHeader = "sidestep-attempt";
 /** On a compensating call: the idempotency key of the call that it undoes. */

@@ -158,6 +158,7 @@ function toCall(loader: Loader, call: Call): CallPlan {
     stream: call.serverStreaming
       ? { messagesMax: call.messagesMax || streamMessagesMax, bytesMax: call.bytesMax || streamBytesMax }
       : undefined,
+    passesInput: call.passesInput,
   };
 }
 

@@ -99,6 +99,8 @@ export interface CallPlan {
   readonly resultType: string;
   /** Set when the rpc returns a stream. */
   readonly stream: StreamPlan | undefined;
+  /** The request is the run's own, byte for byte. */
+  readonly passesInput: boolean;
 }
 
 /** A header of a call: an expression, or the name of a secret that only the sidecar knows. */

@@ -68,7 +68,7 @@ function shortened(message: string): string {
 export function refusalFailure(refusal: Refusal): Failure {
   switch (refusal.kind) {
     case "invalid":
-      return { code: code.INVALID_ARGUMENT, message: refusal.message, reason: "INVALID_REQUEST" };
+      return invalid(refusal);
     case "tooLarge":
       return tooLarge(refusal.sizeBytes, refusal.limitBytes);
     case "conflict":
@@ -88,6 +88,12 @@ export function refusalFailure(refusal: Refusal): Failure {
     case "unavailable":
       return { code: code.UNAVAILABLE, message: refusal.message, reason: "LOG_UNAVAILABLE" };
   }
+}
+
+function invalid({ message, over }: Extract<Refusal, { readonly kind: "invalid" }>): Failure {
+  if (over === undefined) return { code: code.INVALID_ARGUMENT, message, reason: "INVALID_REQUEST" };
+  const metadata = { limit: over.limit, length: String(over.length), max: String(over.max) };
+  return { code: code.INVALID_ARGUMENT, message, reason: "TOO_LONG", metadata };
 }
 
 /** A request over the limit. */

@@ -1,56 +1,160 @@
 import { Metadata } from "@grpc/grpc-js";
-import type { sendUnaryData, Server, ServerUnaryCall } from "@grpc/grpc-js";
-import { runIdHeader } from "../../../proto/wire/headers.ts";
+import type { sendUnaryData, Server, ServerUnaryCall, ServerWritableStream } from "@grpc/grpc-js";
+import type { DefinitionEntry } from "../../../proto/gen/sidestep/internal/v1/record.ts";
+import { fromHeader, runIdHeader } from "../../../proto/wire/headers.ts";
+import type { RunId } from "../../../proto/wire/runId.ts";
 import { code } from "../../../proto/wire/status.ts";
 import { runNotFound, thrownFailure, toServiceError } from "./failure.ts";
 import type { Failure } from "./failure.ts";
+import { askRun } from "./queries.ts";
 import { toAnswer } from "./runEnd.ts";
-import { startRun } from "./starting.ts";
+import type { Signals } from "./signals.ts";
+import { header, startRun } from "./starting.ts";
 import type { IngressOptions } from "./starting.ts";
+import { follow, invalidOffset, parseFrom } from "./streaming.ts";
 
-/** Serves each active workflow rpc of the definitions on the server, and stops serving what was retired, while it runs. */
-export function serveWorkflows(server: Server, options: IngressOptions): () => void {
-  const served = new Set<string>();
-  const follow = (): void => {
-    const active = new Set(
-      options.definitions.list().flatMap((one) => (one.activeVersion === 0 ? [] : [one.workflow])),
+/** One rpc of the deployed contracts and what calling it does. */
+interface Served {
+  readonly kind: "run" | "stream" | "signal" | "query";
+  readonly method: string;
+  readonly workflow: string;
+}
+
+/**
+ * Serves each active workflow rpc of the definitions on the server, with the rpcs that signal and query its runs, and stops serving what
+ * was retired, while it runs.
+ */
+export function serveWorkflows(server: Server, options: IngressOptions, signals: Signals): () => void {
+  const served = new Map<string, string>();
+  const followDefinitions = (): void => {
+    const wanted = new Map(
+      options.definitions.list().flatMap((entry) => rpcsOf(entry).map((rpc) => [rpc.method, rpc])),
     );
-    for (const workflow of served) {
-      if (active.has(workflow)) continue;
-      server.unregister(`/${workflow}`);
-      served.delete(workflow);
-      options.log.info("a workflow is served no more", { workflow });
+    for (const [method, name] of served) {
+      const rpc = wanted.get(method);
+      if (rpc !== undefined && nameOf(rpc) === name) continue;
+      server.unregister(`/${method}`);
+      served.delete(method);
+      options.log.info("an rpc is served no more", { method });
     }
-    for (const workflow of active) {
-      if (served.has(workflow)) continue;
-      // Bytes stay bytes: what the caller sent is what the log gets.
-      server.register(`/${workflow}`, toUnary(workflow, options), same, same, "unary");
-      served.add(workflow);
-      options.log.info("a workflow is served", { workflow });
+    for (const rpc of wanted.values()) {
+      if (served.has(rpc.method)) continue;
+      register(server, rpc, options, signals);
+      served.set(rpc.method, nameOf(rpc));
+      options.log.info("an rpc is served", { method: rpc.method, workflow: rpc.workflow, kind: rpc.kind });
     }
   };
-  follow();
-  return options.definitions.onChange(follow);
+  followDefinitions();
+  return options.definitions.onChange(followDefinitions);
+}
+
+function rpcsOf({
+  workflow,
+  activeVersion,
+  streaming,
+  signalMethods,
+  queryMethods,
+}: DefinitionEntry): readonly Served[] {
+  if (activeVersion === 0) return [];
+  return [
+    { kind: streaming ? "stream" : "run", method: workflow, workflow },
+    ...signalMethods.map((method) => ({ kind: "signal" as const, method, workflow })),
+    ...queryMethods.map((method) => ({ kind: "query" as const, method, workflow })),
+  ];
+}
+
+function nameOf({ kind, workflow }: Served): string {
+  return `${kind} ${workflow}`;
+}
+
+/** Bytes stay bytes: what the caller sent is what the log gets. */
+function register(server: Server, rpc: Served, options: IngressOptions, signals: Signals): void {
+  const path = `/${rpc.method}`;
+  if (rpc.kind === "stream") {
+    server.register(path, (call: Streaming) => void streamRun(rpc.workflow, call, options), same, same, "serverStream");
+    return;
+  }
+  const work = (call: Call): Promise<Uint8Array | Failure | undefined> => {
+    switch (rpc.kind) {
+      case "signal":
+        return signalRun(rpc, call, signals);
+      case "query":
+        return queryRun(rpc, call, options);
+      case "run":
+      case "stream":
+        return runToEnd(rpc.workflow, call, options);
+    }
+  };
+  server.register(path, toUnary(rpc, work, options), same, same, "unary");
 }
 
 type Call = ServerUnaryCall<Buffer, Buffer>;
+type Streaming = ServerWritableStream<Buffer, Buffer>;
 
-function toUnary(workflow: string, options: IngressOptions): (call: Call, answer: sendUnaryData<Buffer>) => void {
+/** A grpc-js method from work that answers with bytes or a failure, or with nothing when nobody listens any more. */
+function toUnary(
+  { method }: Served,
+  work: (call: Call) => Promise<Uint8Array | Failure | undefined>,
+  options: IngressOptions,
+): (call: Call, answer: sendUnaryData<Buffer>) => void {
   return (call, answer) => {
-    runToEnd(workflow, call, options).then(
+    work(call).then(
       (end) =>
         end === undefined
           ? undefined
           : end instanceof Uint8Array
             ? answer(null, toBuffer(end))
             : answer(toServiceError(end)),
-      (error: unknown) => {
-        const failure = thrownFailure(error);
-        if (failure.code === code.INTERNAL) options.log.error("a call failed by a bug", { workflow, error });
-        answer(toServiceError(failure));
-      },
+      (error: unknown) => answer(toServiceError(told(error, method, options))),
     );
   };
+}
+
+function told(error: unknown, method: string, { log }: IngressOptions): Failure {
+  const failure = thrownFailure(error);
+  if (failure.code === code.INTERNAL) log.error("a call failed by a bug", { method, error });
+  return failure;
+}
+
+async function signalRun({ method, workflow }: Served, call: Call, signals: Signals): Promise<Uint8Array | Failure> {
+  const { request, metadata } = call;
+  const taken = await signals.call({ method, workflow, request, metadata, deadlineMs: Number(call.getDeadline()) });
+  if (taken.kind === "failure") return taken.failure;
+  if (!call.cancelled) call.sendMetadata(runIdMetadata(taken.answer));
+  // The response with all its fields at their defaults.
+  return new Uint8Array();
+}
+
+async function queryRun(
+  { method, workflow }: Served,
+  call: Call,
+  options: IngressOptions,
+): Promise<Uint8Array | Failure> {
+  const asked = await askRun(method, workflow, call.request, options);
+  if (asked.kind === "failure") return asked.failure;
+  if (!call.cancelled) call.sendMetadata(runIdMetadata(asked.answer.runId));
+  return asked.answer.response;
+}
+
+/** Starts or joins a run and streams what it yields. */
+async function streamRun(workflow: string, call: Streaming, options: IngressOptions): Promise<void> {
+  try {
+    const { request, metadata } = call;
+    const text = header(metadata, fromHeader);
+    const from = parseFrom(text);
+    if (from === undefined) return refuse(call, invalidOffset(text ?? ""));
+    const deadlineMs = Number(call.getDeadline());
+    const started = await startRun({ workflow, request, metadata, idempotencyKey: undefined, deadlineMs }, options);
+    if (started.kind === "failure") return refuse(call, started.failure);
+    if (call.cancelled) return;
+    await follow(call, { runId: started.runId, from, toMessage: (_number, bytes) => toBuffer(bytes) }, options);
+  } catch (error) {
+    refuse(call, told(error, workflow, options));
+  }
+}
+
+function refuse(call: Streaming, failure: Failure): void {
+  call.emit("error", toServiceError(failure));
 }
 
 /** The response, a failure, or undefined when nobody listens any more. */
@@ -66,12 +170,21 @@ async function runToEnd(
   const { runId } = started;
   if (call.cancelled) return undefined;
   call.sendMetadata(runIdMetadata(runId));
+  return endOfRun(runId, call, options);
+}
+
+/** How a run ends, for a caller that waits for it; undefined when nobody listens any more. */
+export async function endOfRun<Request, Response>(
+  runId: RunId,
+  call: ServerUnaryCall<Request, Response>,
+  { front, closing }: IngressOptions,
+): Promise<Uint8Array | Failure | undefined> {
   const gone = new AbortController();
   const leave = (): void => gone.abort();
   call.on("cancelled", leave);
-  const forget = options.closing.onClose(leave);
+  const forget = closing.onClose(leave);
   try {
-    const waited = await options.front.wait(runId, gone.signal);
+    const waited = await front.wait(runId, gone.signal);
     switch (waited.kind) {
       case "ended": {
         const end = toAnswer(runId, waited.ended);
@@ -98,7 +211,8 @@ function closingFailure(runId: string): Failure {
   };
 }
 
-function runIdMetadata(runId: string): Metadata {
+/** The header that names a caller's run. */
+export function runIdMetadata(runId: string): Metadata {
   const metadata = new Metadata();
   metadata.set(runIdHeader, runId);
   return metadata;

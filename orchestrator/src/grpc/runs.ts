@@ -2,49 +2,86 @@ import type { Metadata, ServerUnaryCall } from "@grpc/grpc-js";
 import { randomUUID } from "node:crypto";
 import type { Run } from "../../../proto/gen/sidestep/v1/run.ts";
 import type {
+  RunHistoryRequest,
+  RunHistoryResponse,
   RunsServer,
+  SignalRunRequest,
+  SignalRunResponse,
   StartRunRequest,
   StartRunResponse,
   TraceRunResponse,
   WaitRunRequest,
   WaitRunResponse,
 } from "../../../proto/gen/sidestep/v1/runs.ts";
-import type { RunHistoryRequest, RunHistoryResponse } from "../../../proto/gen/sidestep/v1/runs.ts";
 import { idempotencyKeyHeader } from "../../../proto/wire/headers.ts";
 import { parseRunId } from "../../../proto/wire/runId.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
 import { code } from "../../../proto/wire/status.ts";
 import type { LoadedPlan } from "../engine/plan.ts";
 import type { LogRecord } from "../engine/record.ts";
-import type { RunRequest } from "../processor/front.ts";
+import { decide } from "./approvals.ts";
 import { isWithoutSidecar } from "./catalog.ts";
 import type { Catalog } from "./catalog.ts";
-import { absenceFailure, toServiceError } from "./failure.ts";
+import { callDurably } from "./directCall.ts";
+import { absenceFailure, thrownFailure, toServiceError } from "./failure.ts";
 import type { Failure } from "./failure.ts";
+import { hold, listHolds, release } from "./heldTargets.ts";
+import { leaveIncident } from "./incidents.ts";
+import { tooLong } from "./lengths.ts";
+import type { Signals } from "./signals.ts";
 import { header, startRun } from "./starting.ts";
 import type { IngressOptions } from "./starting.ts";
+import { steer } from "./steering.ts";
+import { follow, invalidOffset } from "./streaming.ts";
 import { done, failed, unary } from "./unary.ts";
 import type { Answered } from "./unary.ts";
 
-const requestTimeoutMs = 10_000;
 const waitMsDefault = 30_000;
 const pageMax = 1000;
 
 /** A run's spans, from its records. */
 export type ShowTrace = (runId: RunId, plan: LoadedPlan, records: readonly LogRecord[]) => TraceRunResponse;
 
+/** What sidestep.v1.Runs needs besides what every ingress does. */
+export interface RunsOptions extends IngressOptions {
+  readonly catalog: Catalog;
+  readonly showTrace: ShowTrace;
+  readonly signals: Signals;
+}
+
 /** sidestep.v1.Runs over the front; Get tells besides whether a step waits for a sidecar that isn't there. */
-export function runsService(options: IngressOptions, catalog: Catalog, showTrace: ShowTrace): RunsServer {
-  const { front } = options;
+export function runsService(options: RunsOptions): RunsServer {
+  return { ...starts(options), ...shows(options), ...steering(options), ...incidents(options), ...people(options) };
+}
+
+function starts(options: RunsOptions): Pick<RunsServer, "start" | "wait" | "call" | "follow"> {
   return {
     start: unary((call) => start(call, options)),
+    wait: unary((call) => ofRun(call.request.runId, (runId) => wait(runId, call, options))),
+    call: unary((call) => callDurably(call, options)),
+    follow: (call) => {
+      const runId = parseRunId(call.request.runId);
+      const { from } = call.request;
+      if (runId === undefined) return void call.emit("error", toServiceError(invalidRunId(call.request.runId)));
+      if (from > BigInt(Number.MAX_SAFE_INTEGER))
+        return void call.emit("error", toServiceError(invalidOffset(String(from))));
+      const toMessage = (number: number, message: Uint8Array) => ({ number: BigInt(number), message });
+      follow(call, { runId, from: Number(from), toMessage }, options).catch((error: unknown) =>
+        call.emit("error", toServiceError(thrownFailure(error))),
+      );
+    },
+  };
+}
+
+function shows(options: RunsOptions): Pick<RunsServer, "get" | "history" | "trace" | "listApprovals"> {
+  const { front, catalog, showTrace } = options;
+  return {
     get: unary((call) =>
       ofRun(call.request.runId, async (runId) => {
         const got = await front.get(runId);
         return got.kind === "run" ? done({ run: withSidecars(got.run, catalog) }) : failed(absenceFailure(runId, got));
       }),
     ),
-    wait: unary((call) => ofRun(call.request.runId, (runId) => wait(runId, call, options))),
     history: unary((call) => ofRun(call.request.runId, (runId) => history(runId, call.request, options))),
     trace: unary((call) =>
       ofRun(call.request.runId, async (runId) => {
@@ -54,49 +91,86 @@ export function runsService(options: IngressOptions, catalog: Catalog, showTrace
           : failed(absenceFailure(runId, got));
       }),
     ),
-    cancel: unary(({ request: { runId, reason }, metadata }) =>
-      ofRun(runId, (id) =>
-        ask(id, { kind: "cancel", event: { reason, actor: "", requestId: requestId(metadata) } }, options),
-      ),
-    ),
-    terminate: unary(({ request: { runId, reason }, metadata }) =>
-      ofRun(runId, (id) =>
-        ask(id, { kind: "terminate", event: { reason, actor: "", requestId: requestId(metadata) } }, options),
-      ),
-    ),
-    retry: unary((call) =>
-      ofRun(call.request.runId, (id) => askIncident("retry", id, call.request, requestId(call.metadata), options)),
-    ),
-    skip: unary(() => later()),
-    patch: unary(() => later()),
-    compensate: unary(() => later()),
-    pause: unary(() => later()),
-    resume: unary(() => later()),
-    signal: unary(() => later()),
-    listApprovals: unary(() => later()),
-    decide: unary(() => later()),
-    call: unary(() => later()),
-    hold: unary(() => later()),
-    release: unary(() => later()),
-    listHolds: unary(() => later()),
-    follow: (call) => call.emit("error", toServiceError(notYet)),
-    fail: unary((call) =>
-      ofRun(call.request.runId, (id) => askIncident("fail", id, call.request, requestId(call.metadata), options)),
+    listApprovals: unary((call) =>
+      ofRun(call.request.runId, async (runId) => {
+        const got = await front.get(runId);
+        return got.kind === "run" ? done({ approvals: got.run.approvals }) : failed(absenceFailure(runId, got));
+      }),
     ),
   };
 }
 
-const notYet: Failure = { code: code.UNIMPLEMENTED, message: "this version does not answer it yet", reason: "NOT_YET" };
+function steering(options: RunsOptions): Pick<RunsServer, "cancel" | "terminate" | "pause" | "resume"> {
+  const asked = (
+    kind: "cancel" | "terminate" | "pause" | "resume",
+    { runId, reason }: { readonly runId: string; readonly reason: string },
+    metadata: Metadata,
+  ): Promise<Answered<object>> =>
+    ofRun(runId, (id) => {
+      const event = { reason, actor: "", requestId: requestId(metadata) };
+      const long = tooLong({ reason, key: event.requestId });
+      return long === undefined ? steer(id, { kind, event }, options) : Promise.resolve(failed(long));
+    });
+  return {
+    cancel: unary(({ request, metadata }) => asked("cancel", request, metadata)),
+    terminate: unary(({ request, metadata }) => asked("terminate", request, metadata)),
+    pause: unary(({ request, metadata }) => asked("pause", request, metadata)),
+    resume: unary(({ request, metadata }) => asked("resume", request, metadata)),
+  };
+}
 
-function later(): Promise<Answered<never>> {
-  return Promise.resolve(failed(notYet));
+function incidents(options: RunsOptions): Pick<RunsServer, "retry" | "fail" | "skip" | "patch" | "compensate"> {
+  const about = (
+    { step, reason }: { readonly step: string; readonly reason: string },
+    metadata: Metadata,
+  ): { readonly step: string; readonly reason: string; readonly requestId: string } => ({
+    step,
+    reason,
+    requestId: requestId(metadata),
+  });
+  return {
+    retry: unary(({ request, metadata }) =>
+      ofRun(request.runId, (id) => leaveIncident({ kind: "retry" }, id, about(request, metadata), options)),
+    ),
+    fail: unary(({ request, metadata }) =>
+      ofRun(request.runId, (id) => leaveIncident({ kind: "fail" }, id, about(request, metadata), options)),
+    ),
+    compensate: unary(({ request, metadata }) =>
+      ofRun(request.runId, (id) => leaveIncident({ kind: "compensate" }, id, about(request, metadata), options)),
+    ),
+    skip: unary(({ request, metadata }) =>
+      ofRun(request.runId, (id) =>
+        leaveIncident({ kind: "skip", result: request.result }, id, about(request, metadata), options),
+      ),
+    ),
+    patch: unary(({ request, metadata }) =>
+      ofRun(request.runId, (id) =>
+        leaveIncident({ kind: "patch", request: request.request }, id, about(request, metadata), options),
+      ),
+    ),
+  };
+}
+
+function people(options: RunsOptions): Pick<RunsServer, "signal" | "decide" | "hold" | "release" | "listHolds"> {
+  return {
+    signal: unary((call) => signal(call, options)),
+    decide: unary(({ request, metadata }) =>
+      ofRun(request.runId, (id) => decide(id, request, requestId(metadata), options)),
+    ),
+    hold: unary(({ request: { target, reason } }) => hold(target, reason, options, Date.now())),
+    release: unary(({ request: { target } }) => release(target, options)),
+    listHolds: unary(() => listHolds(options)),
+  };
 }
 
 async function ofRun<T>(text: string, work: (runId: RunId) => Promise<Answered<T>>): Promise<Answered<T>> {
   const runId = parseRunId(text);
-  if (runId !== undefined) return work(runId);
-  const message = `"${text}" is no run id: 32 hex digits in lower case were expected`;
-  return failed({ code: code.INVALID_ARGUMENT, message, reason: "INVALID_RUN_ID" });
+  return runId === undefined ? failed(invalidRunId(text)) : work(runId);
+}
+
+function invalidRunId(text: string): Failure {
+  const message = `${JSON.stringify(text.slice(0, 100))} is no run id: 32 hex digits in lower case were expected`;
+  return { code: code.INVALID_ARGUMENT, message, reason: "INVALID_RUN_ID" };
 }
 
 async function start(
@@ -116,6 +190,22 @@ async function start(
   );
   if (started.kind === "failure") return failed(started.failure);
   return done({ runId: started.runId, joined: started.joined });
+}
+
+async function signal(
+  { request, metadata }: ServerUnaryCall<SignalRunRequest, SignalRunResponse>,
+  { signals }: RunsOptions,
+): Promise<Answered<SignalRunResponse>> {
+  const { runId, workflow, key, name, payload } = request;
+  const id = request.signalId === "" ? (header(metadata, idempotencyKeyHeader) ?? "") : request.signalId;
+  const long = tooLong({ key, name }) ?? tooLong({ key: id });
+  if (long !== undefined) return failed(long);
+  const sent = { name, payload, type: undefined, id };
+  const taken =
+    runId === "" && workflow !== ""
+      ? await signals.toKey(workflow, key, sent)
+      : await ofRun(runId, (found) => signals.toRun(found, sent));
+  return taken.kind === "failure" ? taken : done({ runId: taken.answer });
 }
 
 async function wait(
@@ -163,39 +253,6 @@ async function history(
   return done({ events: got.events, nextPageToken: got.next === undefined ? "" : String(got.next) });
 }
 
-async function ask(runId: RunId, request: RunRequest, { front }: IngressOptions): Promise<Answered<object>> {
-  const result = await front.request(runId, request, AbortSignal.timeout(requestTimeoutMs));
-  if (result.kind !== "done") return failed(absenceFailure(runId, result));
-  if (!result.ignored) return done({});
-  if (request.kind === "retry" || request.kind === "fail") return failed(noIncident(runId));
-  // A run that is being undone already has what was asked for.
-  const got = await front.get(runId);
-  return got.kind === "run" && got.run.endedAt === undefined ? done({}) : failed(runEnded(runId));
-}
-
-async function askIncident(
-  kind: "retry" | "fail",
-  runId: RunId,
-  { step, reason }: { readonly step: string; readonly reason: string },
-  id: string,
-  options: IngressOptions,
-): Promise<Answered<object>> {
-  const got = await options.front.get(runId);
-  if (got.kind !== "run") return failed(absenceFailure(runId, got));
-  const incidents = got.run.incidents.filter((one) => step === "" || one.step === step);
-  const [incident, another] = incidents;
-  if (incident === undefined) return failed(noIncident(runId));
-  if (another !== undefined)
-    return failed(
-      severalIncidents(
-        runId,
-        incidents.map((one) => one.step),
-      ),
-    );
-  const event = { step: incident.step, compensation: incident.compensation, reason, actor: "", requestId: id };
-  return ask(runId, { kind, event }, options);
-}
-
 function withSidecars(run: Run, catalog: Catalog): Run {
   if (!run.steps.some((step) => isWithoutSidecar(step, catalog))) return run;
   return {
@@ -207,23 +264,4 @@ function withSidecars(run: Run, catalog: Catalog): Run {
 /** The same request again, told by the caller's idempotency-key header, is folded once. */
 function requestId(metadata: Metadata): string {
   return header(metadata, idempotencyKeyHeader) ?? randomUUID();
-}
-
-function runEnded(runId: string): Failure {
-  return {
-    code: code.FAILED_PRECONDITION,
-    message: `the run ${runId} has ended`,
-    reason: "RUN_ENDED",
-    metadata: { run_id: runId },
-  };
-}
-
-function noIncident(runId: string): Failure {
-  const message = `the run ${runId} has no such incident`;
-  return { code: code.FAILED_PRECONDITION, message, reason: "NO_INCIDENT", metadata: { run_id: runId } };
-}
-
-function severalIncidents(runId: string, steps: readonly string[]): Failure {
-  const message = `the run ${runId} has several incidents; name one step (--step): ${steps.join(", ")}`;
-  return { code: code.FAILED_PRECONDITION, message, reason: "SEVERAL_INCIDENTS", metadata: { run_id: runId } };
 }

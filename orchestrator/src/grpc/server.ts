@@ -16,6 +16,7 @@ import { serveWorkflows } from "./ingress.ts";
 import { serveReflection } from "./reflection.ts";
 import { runsService } from "./runs.ts";
 import type { ShowTrace } from "./runs.ts";
+import { openSignals } from "./signals.ts";
 import type { IngressOptions } from "./starting.ts";
 
 export interface FrontServerOptions extends Omit<IngressOptions, "closing"> {
@@ -49,6 +50,7 @@ export async function openFrontServer(options: FrontServerOptions): Promise<Fron
   const { definitions, log } = options;
   const closing = newClosing();
   const ingress: IngressOptions = { ...options, closing };
+  const signals = openSignals(ingress);
   const server = new Server({
     "grpc.max_receive_message_length": options.deployBytesMax,
     "grpc.max_send_message_length": -1,
@@ -59,11 +61,14 @@ export async function openFrontServer(options: FrontServerOptions): Promise<Fron
   const health = newHealth(closing);
   let described = describeServices([own]);
   let isServing = false;
-  server.addService(RunsService, runsService(ingress, options.catalog, options.showTrace));
+  server.addService(
+    RunsService,
+    runsService({ ...ingress, catalog: options.catalog, showTrace: options.showTrace, signals }),
+  );
   server.addService(DefinitionsService, definitionsService(definitions));
   server.addService(HealthService, health.service);
   serveReflection(server, () => described, closing);
-  const stopWorkflows = serveWorkflows(server, ingress);
+  const stopWorkflows = serveWorkflows(server, ingress, signals);
   const stopDescribing = keepDescribed(options, (next) => {
     described = next;
     health.update(isServing, described.services);

@@ -4,10 +4,11 @@ import { idempotencyKeyHeader, traceparentHeader, tracestateHeader } from "../..
 import type { RunId } from "../../../proto/wire/runId.ts";
 import type { Log } from "../../../runtime/src/log.ts";
 import type { Definitions } from "../processor/definitions.ts";
-import type { Front, StartResult } from "../processor/front.ts";
+import type { ActiveWorkflow, Front, StartResult } from "../processor/front.ts";
 import type { Closing } from "./closing.ts";
 import { refusalFailure, tooLarge, workflowNotFound } from "./failure.ts";
 import type { Failure } from "./failure.ts";
+import { lengthFailure } from "./lengths.ts";
 
 /** What an ingress needs. */
 export interface IngressOptions {
@@ -15,6 +16,8 @@ export interface IngressOptions {
   readonly definitions: Definitions;
   /** Larger requests are refused before anything is written. */
   readonly requestBytesMax: number;
+  /** The same of what a run keeps itself: signals, forms, given results. */
+  readonly payloadBytesMax: number;
   /** Which trace shows a run of that id, for a caller with these headers. */
   readonly traceOf: (runId: RunId, caller: CallerTrace) => TraceStart;
   /** When waiting callers have to be sent away; their runs go on. */
@@ -37,6 +40,10 @@ export interface Starting {
   readonly metadata: Metadata;
   /** Wins over the caller's idempotency-key header. */
   readonly idempotencyKey: string | undefined;
+  /** What it is pinned to; undefined: what is active of the workflow. */
+  readonly active?: () => Promise<ActiveWorkflow>;
+  /** What equal starts of one key have in common; undefined: the request itself. */
+  readonly sameAs?: Uint8Array;
   /** When the answer is due, in milliseconds since 1970; Infinity: whenever. */
   readonly deadlineMs: number;
 }
@@ -50,22 +57,26 @@ const startTimeoutMs = 10_000;
 
 /** Makes a run durable or says, before the caller's deadline, why it did not. */
 export async function startRun(starting: Starting, options: IngressOptions): Promise<Started> {
-  const { request, workflow, metadata } = starting;
+  const { request, workflow, metadata, sameAs } = starting;
   if (request.length > options.requestBytesMax) return refused(tooLarge(request.length, options.requestBytesMax));
   const late = new AbortController();
   const timer = setTimeout(() => late.abort(), budgetMs(starting.deadlineMs));
-  const start = async (): Promise<StartResult | undefined> => {
-    const active = await options.definitions.active(workflow);
+  const start = async (): Promise<StartResult | Failure | undefined> => {
+    const active = await (starting.active ?? (() => options.definitions.active(workflow)))();
     if (active === undefined) return undefined;
+    const named = namedHeaders(metadata, active.plan.plan.metadata);
+    const long = lengthFailure("metadata", sizeOf(named));
+    if (long !== undefined) return long;
     const idempotencyKey = starting.idempotencyKey ?? header(metadata, idempotencyKeyHeader);
     const trace = (runId: RunId) => options.traceOf(runId, callerTrace(metadata));
-    const named = namedHeaders(metadata, active.plan.plan.metadata);
-    return options.front.start({ active, request, metadata: named, idempotencyKey, trace, actor: "" }, late.signal);
+    const asked = { active, request, metadata: named, idempotencyKey, trace, actor: "" };
+    return options.front.start(sameAs === undefined ? asked : { ...asked, sameAs }, late.signal);
   };
   try {
     // Whatever still waits for NATS then is not waited for: what it stores later is void, or joined by the next try.
     const result = await Promise.race([start(), aborted(late.signal)]);
     if (result === undefined) return refused(workflowNotFound(workflow));
+    if ("code" in result) return refused(result);
     if (result.kind === "started" || result.kind === "joined") {
       return { kind: "started", runId: result.runId, joined: result.kind === "joined" };
     }
@@ -101,6 +112,12 @@ function aborted(signal: AbortSignal): Promise<StartResult> {
 
 function callerTrace(metadata: Metadata): CallerTrace {
   return { traceparent: header(metadata, traceparentHeader), tracestate: header(metadata, tracestateHeader) };
+}
+
+function sizeOf(headers: ReadonlyMap<string, string>): number {
+  let bytes = 0;
+  for (const [name, value] of headers) bytes += name.length + Buffer.byteLength(value);
+  return bytes;
 }
 
 function namedHeaders(metadata: Metadata, names: readonly string[]): ReadonlyMap<string, string> {

@@ -113,14 +113,19 @@ export function makePlan(over: Partial<Plan> = {}): LoadedPlan {
 
 /** Definitions with entries that a test sets, over one contract. */
 export interface FakeDefinitions extends Definitions {
+  /** Of all that is active. */
+  plan: LoadedPlan;
+  /** Plans that were made at the front door. */
+  readonly kept: Plan[];
   set(entries: readonly DefinitionEntry[]): void;
 }
 
 export function fakeDefinitions(contract: Uint8Array): FakeDefinitions {
   let entries: readonly DefinitionEntry[] = [];
   const listeners = new Set<() => void>();
-  const plan = { plan: { metadata: ["x-tenant"] } };
-  return {
+  const definitions: FakeDefinitions = {
+    plan: makePlan(),
+    kept: [],
     set: (next) => {
       entries = next;
       listeners.forEach((listener) => listener());
@@ -131,12 +136,19 @@ export function fakeDefinitions(contract: Uint8Array): FakeDefinitions {
     active: (workflow) =>
       Promise.resolve(
         entries.some((one) => one.workflow === workflow && one.activeVersion > 0)
-          ? { workflow, version: 1, planHash: new Uint8Array(32), plan: plan as never }
+          ? { workflow, version: 1, planHash: new Uint8Array(32), plan: definitions.plan }
           : undefined,
       ),
     load: () => Promise.resolve(undefined),
-    keep: ({ workflow }) =>
-      Promise.resolve({ workflow, version: 0, planHash: new Uint8Array(32), plan: plan as never }),
+    keep: (plan) => {
+      definitions.kept.push(plan);
+      return Promise.resolve({
+        workflow: plan.workflow,
+        version: 0,
+        planHash: new Uint8Array(32),
+        plan: definitions.plan,
+      });
+    },
     contract: () => Promise.resolve(contract),
     refresh: () => Promise.resolve(),
     onChange: (listener) => {
@@ -145,9 +157,10 @@ export function fakeDefinitions(contract: Uint8Array): FakeDefinitions {
     },
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
+  return definitions;
 }
 
-export function makeEntry(workflow: string, activeVersion = 1): DefinitionEntry {
+export function makeEntry(workflow: string, activeVersion = 1, more: Partial<DefinitionEntry> = {}): DefinitionEntry {
   const version = {
     number: 1,
     contentHash: new Uint8Array(32),
@@ -165,6 +178,7 @@ export function makeEntry(workflow: string, activeVersion = 1): DefinitionEntry 
     signalMethods: [],
     queryMethods: [],
     streaming: false,
+    ...more,
   };
 }
 
@@ -187,6 +201,7 @@ export function openTestServer(
     catalog: { isServed: () => true },
     address: "127.0.0.1:0",
     requestBytesMax: 1000,
+    payloadBytesMax: 1000,
     deployBytesMax: 32 << 20,
     traceOf,
     log: silentLog,

@@ -7,13 +7,16 @@ export type Answered<T> =
   | { readonly kind: "answer"; readonly answer: T }
   | { readonly kind: "failure"; readonly failure: Failure };
 
-/** A grpc-js method from a function that answers or says why not. */
+/** A grpc-js method from a function that answers or says why not, or does neither because nobody listens any more. */
 export function unary<Request, Response>(
-  work: (call: ServerUnaryCall<Request, Response>) => Promise<Answered<Response>>,
+  work: (call: ServerUnaryCall<Request, Response>) => Promise<Answered<Response> | undefined>,
 ): handleUnaryCall<Request, Response> {
   return (call, answer) => {
     work(call).then(
-      (result) => (result.kind === "answer" ? answer(null, result.answer) : answer(toServiceError(result.failure))),
+      (result) => {
+        if (result?.kind === "answer") answer(null, result.answer);
+        else if (result?.kind === "failure") answer(toServiceError(result.failure));
+      },
       (error: unknown) => answer(toServiceError(thrownFailure(error))),
     );
   };

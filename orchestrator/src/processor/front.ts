@@ -48,7 +48,12 @@ export interface StartRequest {
 /** Why something was not done; nothing was written, except that an `unavailable` start may turn out void or stored. */
 export type Refusal =
   /** The request can't be decoded, its key is empty or its key's expression fails. */
-  | { readonly kind: "invalid"; readonly message: string }
+  | {
+      readonly kind: "invalid";
+      readonly message: string;
+      /** Set when it is a length over a limit. */
+      readonly over?: { readonly limit: string; readonly length: number; readonly max: number };
+    }
   | { readonly kind: "tooLarge"; readonly sizeBytes: number; readonly limitBytes: number }
   /** The key is held by a run with another request. */
   | { readonly kind: "conflict"; readonly runId: RunId }

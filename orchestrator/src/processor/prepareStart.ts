@@ -8,6 +8,9 @@ import type { CanonicalRequest } from "../engine/request.ts";
 import { engineRevision } from "../engine/revision.ts";
 import type { Refusal, StartRequest } from "./front.ts";
 
+/** A key is kept with its run for ever. */
+export const keyBytesMax = 1024;
+
 /** A start that may be written: its request can be decoded, and its key is known. */
 export interface Prepared {
   readonly request: StartRequest;
@@ -40,6 +43,11 @@ export function prepareStart(
   const key = givenKey ?? keyOf(request);
   if (typeof key === "object") return key;
   if (key === "") return { kind: "invalid", message: "The key is empty." };
+  const length = Buffer.byteLength(key ?? "");
+  if (length > keyBytesMax) {
+    const message = `the key has ${length} bytes, at most ${keyBytesMax} are taken`;
+    return { kind: "invalid", message, over: { limit: "key", length, max: keyBytesMax } };
+  }
   const requestHash = digest("sha256", canonical.bytes, "buffer");
   return { request, key: key ?? "", requestHash, issuedMs, limits };
 }

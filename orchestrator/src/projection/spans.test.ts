@@ -38,6 +38,7 @@ const callPlan = makePlan({
     responseType: "",
     resultType: "",
     stream: undefined,
+    passesInput: false,
     headers: [],
     timeoutMs: 0,
     stepTimeoutMs: undefined,

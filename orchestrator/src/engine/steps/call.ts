@@ -76,7 +76,7 @@ const empty: Uint8Array = new Uint8Array();
 function prepareCall(draft: Draft, step: LiveStep, plan: CallPlan): Evaluation<PreparedCall> {
   const { state } = draft;
   const place: Place = { state, scope: step.frame.scope, step: step.path };
-  let request: Uint8Array = empty;
+  let request: Uint8Array = plan.passesInput ? (state.started?.request ?? empty) : empty;
   let payload: PayloadRef | undefined;
   if (plan.request !== undefined) {
     const evaluated = evaluatePassing(place, plan.request);

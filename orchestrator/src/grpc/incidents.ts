@@ -1,0 +1,62 @@
+import type { Incident } from "../../../proto/gen/sidestep/v1/run.ts";
+import type { RunId } from "../../../proto/wire/runId.ts";
+import { callTypesAt } from "../engine/callTypes.ts";
+import type { LoadedPlan } from "../engine/plan.ts";
+import { misfitOf } from "../engine/request.ts";
+import { absenceFailure, tooLarge } from "./failure.ts";
+import { tooLong } from "./lengths.ts";
+import { noIncident, severalIncidents, wrongType } from "./runFailure.ts";
+import { steer } from "./steering.ts";
+import type { IngressOptions } from "./starting.ts";
+import { failed } from "./unary.ts";
+import type { Answered } from "./unary.ts";
+
+/** How an incident is left. */
+export type Leaving =
+  | { readonly kind: "retry" | "fail" | "compensate" }
+  | { readonly kind: "skip"; readonly result: Uint8Array }
+  | { readonly kind: "patch"; readonly request: Uint8Array };
+
+/** Leaves an incident as a person asks; what is given for the call is checked before anything is written. */
+export async function leaveIncident(
+  leaving: Leaving,
+  runId: RunId,
+  { step, reason, requestId }: { readonly step: string; readonly reason: string; readonly requestId: string },
+  options: IngressOptions,
+): Promise<Answered<object>> {
+  const long = tooLong({ "step path": step, reason, key: requestId });
+  if (long !== undefined) return failed(long);
+  const got = await options.front.get(runId);
+  if (got.kind !== "run") return failed(absenceFailure(runId, got));
+  const incidents = got.run.incidents.filter((one) => step === "" || one.step === step);
+  const [incident, another] = incidents;
+  if (incident === undefined) return failed(noIncident(runId));
+  const steps = incidents.map((one) => one.step);
+  if (another !== undefined) return failed(severalIncidents(runId, steps));
+  const about = { step: incident.step, compensation: incident.compensation, reason, actor: "", requestId };
+  const given = leaving.kind === "skip" ? leaving.result : leaving.kind === "patch" ? leaving.request : undefined;
+  if (given !== undefined) {
+    if (given.length > options.payloadBytesMax) return failed(tooLarge(given.length, options.payloadBytesMax));
+    const misfit = misfitAt(got.plan, incident, leaving.kind, given);
+    if (misfit !== undefined) return failed(wrongType(misfit));
+  }
+  switch (leaving.kind) {
+    case "retry":
+    case "fail":
+    case "compensate":
+      return steer(runId, { kind: leaving.kind, event: about }, options);
+    case "skip":
+      return steer(runId, { kind: "skip", event: { ...about, result: leaving.result } }, options);
+    case "patch":
+      return steer(runId, { kind: "patch", event: { ...about, request: leaving.request } }, options);
+  }
+}
+
+/** Why what is given is not of the call's type; undefined: it is. */
+function misfitAt(plan: LoadedPlan, incident: Incident, kind: Leaving["kind"], given: Uint8Array): string | undefined {
+  if (kind === "skip" && incident.compensation)
+    return given.length === 0 ? undefined : `the compensation of ${incident.step} has no result: leave it empty`;
+  const types = callTypesAt(plan, incident.step, incident.compensation);
+  const type = kind === "skip" ? types?.response : types?.request;
+  return type === undefined || type === "" ? undefined : misfitOf(plan, type, given);
+}

@@ -1,0 +1,156 @@
+import { status } from "@grpc/grpc-js";
+import { afterAll, expect, test } from "vitest";
+import { Incident_Reason } from "../../../proto/gen/sidestep/v1/run.ts";
+import type { Incident, PendingApproval } from "../../../proto/gen/sidestep/v1/run.ts";
+import { CallRequest, DecideRequest, SignalRunRequest } from "../../../proto/gen/sidestep/v1/runs.ts";
+import { lengthsMax } from "./lengths.ts";
+import { makePlan, someRun } from "./testing.ts";
+import { ask, openTalk, text } from "./testingTalk.ts";
+import type { Open } from "./testingTalk.ts";
+
+const closing = new AsyncDisposableStack();
+afterAll(() => closing.disposeAsync());
+const open = (streaming = false): Promise<Open> => openTalk(closing, streaming);
+
+const incident: Incident = {
+  step: "charge",
+  compensation: false,
+  reason: Incident_Reason.EXHAUSTED,
+  error: undefined,
+  since: undefined,
+  attempts: 1,
+};
+
+test("a skip or a patch that is not of the call's type is refused before anything is written", async () => {
+  const { front, runs } = await open();
+  front.run = { incidents: [incident] };
+  front.plan = withCall();
+  const asked = { runId: someRun, step: "", reason: "r" };
+  const wrong = Buffer.of(0x0a, 0xff);
+  expect(await ask(runs.skip.bind(runs), { ...asked, result: wrong })).toMatchObject({ reason: "WRONG_TYPE" });
+  expect(front.requests).toEqual([]);
+  expect(await ask(runs.skip.bind(runs), { ...asked, result: text("ok") })).toMatchObject({ code: status.OK });
+  expect(await ask(runs.patch.bind(runs), { ...asked, request: text("ok") })).toMatchObject({ code: status.OK });
+  expect(await ask(runs.compensate.bind(runs), asked)).toMatchObject({ code: status.OK });
+  front.run = { incidents: [{ ...incident, compensation: true }] };
+  expect(await ask(runs.skip.bind(runs), { ...asked, result: text("ok") })).toMatchObject({ reason: "WRONG_TYPE" });
+  expect(front.requests.map(({ kind }) => kind)).toEqual(["skip", "patch", "compensate"]);
+});
+
+function withCall() {
+  const { plan: found } = makePlan();
+  const retry = { attemptsMax: 1, backoffMs: 1, backoffMaxMs: 1, multiplier: 1, on: [] };
+  const value = { ...blankCall, method: "a.B/C", responseType: "google.protobuf.StringValue", retry };
+  return makePlan({ ...found, body: { steps: [{ ...blankStep, kind: { $case: "call", value } }], result: undefined } });
+}
+
+const blankCall = {
+  request: undefined,
+  headers: [],
+  timeoutMs: 1,
+  stepTimeoutMs: undefined,
+  queueNoticeMs: 1,
+  onDoubt: 0,
+  onExhausted: 0,
+  idempotent: false,
+  verify: undefined,
+  serverStreaming: false,
+  messagesMax: 0,
+  bytesMax: 0,
+  passesInput: false,
+} as const;
+const blankStep = {
+  index: 0,
+  name: "charge",
+  id: "charge",
+  title: "",
+  when: undefined,
+  result: undefined,
+  compensate: undefined,
+  lock: undefined,
+} as const;
+
+const approval: PendingApproval = {
+  step: "review",
+  title: "t",
+  detail: "",
+  approvers: ["ann"],
+  type: "google.protobuf.StringValue",
+  since: undefined,
+  due: undefined,
+};
+
+test("who may not decide, and a form of another type, are refused before anything is written", async () => {
+  const { front, runs } = await open();
+  const decide = (more: Partial<DecideRequest>) =>
+    ask(runs.decide.bind(runs), DecideRequest.fromPartial({ runId: someRun, approved: true, by: "ann", ...more }));
+  front.run = { approvals: [] };
+  expect(await decide({})).toMatchObject({ code: status.FAILED_PRECONDITION, reason: "NO_APPROVAL" });
+  front.run = { approvals: [approval] };
+  expect(await decide({ by: "bob" })).toMatchObject({ code: status.PERMISSION_DENIED, reason: "NOT_AN_APPROVER" });
+  expect(await decide({ by: "" })).toMatchObject({ reason: "NOT_AN_APPROVER" });
+  expect(await decide({ form: Buffer.of(0x0a) })).toMatchObject({
+    code: status.INVALID_ARGUMENT,
+    reason: "WRONG_TYPE",
+  });
+  front.run = { approvals: [approval, { ...approval, step: "second" }] };
+  expect(await decide({})).toMatchObject({ reason: "SEVERAL_APPROVALS" });
+  expect(front.requests).toEqual([]);
+  expect(await decide({ step: "review", form: text("fine") })).toMatchObject({ code: status.OK });
+  expect(front.requests).toMatchObject([{ kind: "decide", event: { step: "review", by: "ann", approved: true } }]);
+  const listed = await ask(runs.listApprovals.bind(runs), { runId: someRun });
+  expect(listed.response).toMatchObject({ approvals: [{ step: "review" }, { step: "second" }] });
+});
+
+test("what is held is listed until it is released, and what is no target is refused", async () => {
+  const { front, runs } = await open();
+  const target = { kind: { $case: "service", value: "shop.v1.Orders" } } as const;
+  expect(await ask(runs.hold.bind(runs), { target, reason: "broken" })).toMatchObject({ code: status.OK });
+  expect(await ask(runs.hold.bind(runs), { target, reason: "again" })).toMatchObject({ code: status.OK });
+  const { response } = await ask(runs.listHolds.bind(runs), {});
+  expect(response).toMatchObject({ held: [{ target, reason: "broken" }] });
+  expect(await ask(runs.release.bind(runs), { target })).toMatchObject({ code: status.OK });
+  expect(await ask(runs.release.bind(runs), { target })).toMatchObject({ code: status.NOT_FOUND, reason: "NOT_HELD" });
+  const wrong = { kind: { $case: "method", value: "nothing" } } as const;
+  expect(await ask(runs.hold.bind(runs), { target: wrong, reason: "" })).toMatchObject({ reason: "INVALID_TARGET" });
+  front.held = Array.from({ length: 1_000 }, (_, i) => ({
+    target: { $case: "service" as const, value: `a.S${i}` },
+    reason: "",
+    actor: "",
+    sinceMs: 0,
+  }));
+  expect(await ask(runs.hold.bind(runs), { target, reason: "" })).toMatchObject({ reason: "HOLD_LIMIT" });
+});
+
+test("one durable call is a run of a plan made for it; the same key joins, and its bytes pass as they are", async () => {
+  const { front, definitions, runs } = await open();
+  front.end({ response: text("answer") });
+  const call = (more: Partial<CallRequest>) =>
+    ask(runs.call.bind(runs), CallRequest.fromPartial({ method: "a.v1.B/C", request: Buffer.of(1, 255), ...more }));
+  expect(await call({ idempotencyKey: "k" })).toMatchObject({ response: { runId: someRun, response: text("answer") } });
+  expect(await call({ detach: true })).toMatchObject({ response: { runId: someRun, response: new Uint8Array() } });
+  expect(front.starts.map(({ idempotencyKey }) => idempotencyKey)).toEqual(["k", undefined]);
+  expect([...(front.starts[0]?.request ?? [])]).toEqual([1, 255]);
+  expect(definitions.kept[0]).toMatchObject({ workflow: "sidestep.v1.Runs/Call", methods: ["a.v1.B/C"] });
+  expect(await call({ method: "nothing" })).toMatchObject({ code: status.INVALID_ARGUMENT, reason: "INVALID_METHOD" });
+  expect(await call({ maxAttempts: 1_001 })).toMatchObject({ reason: "INVALID_NUMBER" });
+});
+
+test("texts of callers are taken at their limit, and refused one byte over it, with the limit's name", async () => {
+  const { front, runs } = await open();
+  front.run = {};
+  const cancel = (length: number) => ask(runs.cancel.bind(runs), { runId: someRun, reason: "r".repeat(length) });
+  expect(await cancel(lengthsMax.reason)).toMatchObject({ code: status.OK });
+  expect(await cancel(lengthsMax.reason + 1)).toMatchObject({
+    code: status.INVALID_ARGUMENT,
+    reason: "TOO_LONG",
+    metadata: { limit: "reason", length: "4097", max: "4096" },
+  });
+  const signal = (length: number) =>
+    ask(runs.signal.bind(runs), {
+      ...SignalRunRequest.fromPartial({ runId: someRun, name: "told", payload: text("x") }),
+      signalId: "i".repeat(length),
+    });
+  expect(await signal(lengthsMax.key)).toMatchObject({ code: status.OK });
+  expect(await signal(lengthsMax.key + 1)).toMatchObject({ reason: "TOO_LONG", metadata: { limit: "key" } });
+});
