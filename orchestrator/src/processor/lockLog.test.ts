@@ -1,0 +1,125 @@
+import assert from "node:assert/strict";
+import { expect, test } from "vitest";
+import { Event } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import { lockId } from "../../../proto/wire/lockId.ts";
+import { bucketOf, fromHex, parseRunId } from "../../../proto/wire/runId.ts";
+import type { RunId } from "../../../proto/wire/runId.ts";
+import { startNats } from "../../../test/support/nats.ts";
+import { makePlan, makeWait, openOrchestrator } from "../../../test/support/orchestrators.ts";
+import type { Orchestrator } from "../../../test/support/orchestrators.ts";
+
+const partitions = 2;
+const lock = "stock 7";
+const step = { step: "long", generation: 0 };
+const plan = makePlan([makeWait("long", 3_600_000)]);
+const within = (): AbortSignal => AbortSignal.timeout(25_000);
+const placeOf = (id: RunId): number => bucketOf(id) % partitions;
+
+/** What steps of runs write into the lock's log, and what comes back into theirs. */
+function toLock({ ports, layouts }: Orchestrator) {
+  const id = lockId(layouts, lock);
+  let written = 0;
+  const tell = async ($case: "lockRequested" | "lockReleased", runId: RunId): Promise<void> => {
+    const value = { lock, holder: { runId: fromHex(runId), step } };
+    const event = Event.encode({ kind: { $case, value } }).finish();
+    await ports.logOf(placeOf(id)).append(id, `${$case} ${++written}`, event, { signal: within() });
+  };
+  const eventsOf = async (runId: RunId): Promise<readonly (string | undefined)[]> =>
+    (await ports.logOf(placeOf(runId)).load(runId)).map(({ data }) => Event.decode(data).kind?.$case);
+  return {
+    id,
+    request: (runId: RunId) => tell("lockRequested", runId),
+    release: (runId: RunId) => tell("lockReleased", runId),
+    eventsOf,
+    hasIt: async (runId: RunId) => (await eventsOf(runId)).includes("lockGranted"),
+  };
+}
+
+/** Runs in both partitions. */
+async function beginSome(orchestrator: Orchestrator, count: number): Promise<readonly RunId[]> {
+  for (;;) {
+    const runs = await Promise.all(Array.from({ length: count }, () => orchestrator.begin(plan)));
+    if (new Set(runs.map(placeOf)).size === partitions) return runs;
+  }
+}
+
+test("a lock is granted in the holders' logs, one after the other, and is no run to those who ask", async () => {
+  await using server = await startNats();
+  await using orchestrator = await openOrchestrator(server.url, plan, { partitions });
+  const { id, request, release, hasIt } = toLock(orchestrator);
+  const [a, b, c] = await beginSome(orchestrator, 3);
+  assert(a !== undefined && b !== undefined && c !== undefined);
+  for (const runId of [a, b, c]) await request(runId);
+  await expect.poll(() => hasIt(a), { timeout: 5000 }).toBe(true);
+  await release(b);
+  await release(a);
+  await expect.poll(() => hasIt(c), { timeout: 5000 }).toBe(true);
+  expect(await hasIt(b)).toBe(false);
+  const { front } = orchestrator.processor;
+  expect(await front.get(id)).toEqual({ kind: "unknown" });
+  expect(await front.wait(id, within())).toEqual({ kind: "unknown" });
+});
+
+test("a lock that is dropped from memory remembers who wants it", async () => {
+  await using server = await startNats();
+  await using orchestrator = await openOrchestrator(server.url, plan, {
+    partitions,
+    over: { bounds: { idleMs: 0, sweepEveryMs: 50 } },
+  });
+  const { request, release, hasIt } = toLock(orchestrator);
+  const [a, b] = await beginSome(orchestrator, 2);
+  assert(a !== undefined && b !== undefined);
+  await request(a);
+  await request(b);
+  const { counts } = orchestrator.processor;
+  await expect.poll(() => hasIt(a), { timeout: 5000 }).toBe(true);
+  const before = counts.evictions;
+  await expect.poll(() => counts.evictions, { timeout: 5000 }).toBeGreaterThan(before);
+  await release(a);
+  await expect.poll(() => hasIt(b), { timeout: 5000 }).toBe(true);
+});
+
+test.each(["lock", "holder"] as const)(
+  "the death of the owner of the %s's partition delays a grant, and makes no other",
+  async (whose) => {
+    await using server = await startNats();
+    const over = { bounds: { silenceMs: 1000 } };
+    await using door = await openOrchestrator(server.url, plan, { partitions, over: { ownsPartitions: false } });
+    const owners = [
+      await openOrchestrator(server.url, plan, { partitions, owns: [0], over }),
+      await openOrchestrator(server.url, plan, { partitions, owns: [1], over }),
+    ];
+    const { id, request, release, hasIt, eventsOf } = toLock(door);
+    const [a, b, c] = (await beginSome(door, 8)).toSorted(
+      (one, other) => Number(placeOf(other) !== placeOf(id)) - Number(placeOf(one) !== placeOf(id)),
+    );
+    assert(a !== undefined && b !== undefined && c !== undefined);
+    for (const runId of [a, b, c]) await request(runId);
+    await expect.poll(() => hasIt(a), { timeout: 5000 }).toBe(true);
+    const killed = whose === "lock" ? placeOf(id) : placeOf(a);
+    await owners[killed]?.kill();
+    await release(a);
+    await using _successor = await openOrchestrator(server.url, plan, { partitions, owns: [killed], over });
+    await expect.poll(() => hasIt(b), { timeout: 15_000 }).toBe(true);
+    expect(await hasIt(c)).toBe(false);
+    await release(b);
+    await expect.poll(() => hasIt(c), { timeout: 5000 }).toBe(true);
+    for (const runId of [a, b, c])
+      expect((await eventsOf(runId)).filter((kind) => kind === "lockGranted").length).toBe(1);
+    for (const owner of owners) await owner[Symbol.asyncDispose]();
+  },
+);
+
+test("a lock that comes to a run that is gone goes to the next, now and at a takeover", async () => {
+  await using server = await startNats();
+  const gone = ["01a1fd89a9fb00000000000000000001", "01a1fd89a9fb00010000000000000002"].map((text) => parseRunId(text));
+  await using door = await openOrchestrator(server.url, plan, { partitions, over: { ownsPartitions: false } });
+  const { request, hasIt } = toLock(door);
+  const last = await door.begin(plan);
+  for (const runId of [...gone, last]) {
+    assert(runId !== undefined);
+    await request(runId);
+  }
+  await using _owner = await openOrchestrator(server.url, plan, { partitions });
+  await expect.poll(() => hasIt(last), { timeout: 5000 }).toBe(true);
+});
