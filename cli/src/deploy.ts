@@ -3,6 +3,7 @@ import { DeployDiagnostics, Diagnostic_Severity } from "../../proto/gen/sidestep
 import type { ServiceError } from "@grpc/grpc-js";
 import type { Diagnostic } from "../../proto/gen/sidestep/v1/diagnostic.ts";
 import { printDiagnostics } from "./check.ts";
+import { toGithub, toSarif } from "./checkFormat.ts";
 import { CliFailure, errorDetails, exit } from "./failure.ts";
 import { openFrontClient } from "./frontClient.ts";
 import { bytesToJson, toRegistry } from "./messageJson.ts";
@@ -49,14 +50,26 @@ export async function deploy(options: DeployOptions, terminal: Terminal): Promis
   if (rows.length > 0) terminal.out(tableText(["WORKFLOW", "VERSION", options.isDryRun ? "WOULD BE" : "IS"], rows));
 }
 
-/** What `check` finds as a sidestep.v1.DeployDiagnostics; true when there is an error in it. */
-export async function checkAsJson(
+/** What `check` finds, for programs; true when there is an error in it. JSON is a sidestep.v1.DeployDiagnostics. */
+export async function checkFor(
+  format: "json" | "sarif" | "github",
   folder: string,
   descriptorSet: string | undefined,
   terminal: Terminal,
 ): Promise<boolean> {
-  const { diagnostics } = await readSource(folder, descriptorSet);
-  printJson(diagnostics, terminal);
+  const { diagnostics, sources } = await readSource(folder, descriptorSet);
+  const showFile = sources?.showFile ?? ((file: string) => file);
+  switch (format) {
+    case "json":
+      printJson(diagnostics, terminal);
+      break;
+    case "sarif":
+      terminal.out(`${toSarif(diagnostics, showFile)}\n`);
+      break;
+    case "github":
+      if (diagnostics.length > 0) terminal.out(`${toGithub(diagnostics, showFile)}\n`);
+      break;
+  }
   return hasError(diagnostics);
 }
 

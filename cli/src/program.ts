@@ -51,6 +51,11 @@ export function toProgram(terminal: Terminal, programs: Programs, end: (code: nu
   return program;
 }
 
+interface CheckForm {
+  readonly descriptorSet?: string;
+  readonly format: "text" | "json" | "sarif" | "github";
+}
+
 interface Shown {
   readonly address: string;
   readonly output: "table" | "json";
@@ -74,22 +79,26 @@ function addDefinitions(
     .description("check the workflows of a folder; exit code 10 when something is wrong")
     .argument("[folder]", "folder of .proto files", ".")
     .option("--descriptor-set <file>", "check a google.protobuf.FileDescriptorSet instead")
+    .addOption(
+      new Option(
+        "--format <form>",
+        "for people, as protobuf JSON, for code scanning, or to mark lines of a pull request",
+      )
+        .choices(["text", "json", "sarif", "github"])
+        .default("text"),
+    )
     .addOption(outputOption())
     .addHelpText("after", example("sidestep check examples/order/proto"))
-    .action(
-      async (
-        folder: string,
-        { descriptorSet, output }: Pick<Shown, "output"> & { readonly descriptorSet?: string },
-      ) => {
-        // The compiler takes longer to load than most commands take to run.
-        if (output === "json") {
-          const { checkAsJson } = await import("./deploy.ts");
-          return end((await checkAsJson(folder, descriptorSet, terminal)) ? exit.findings : exit.ok);
-        }
-        const { check } = await import("./check.ts");
-        return end(await check(folder, { descriptorSet, color: terminal.colors.out, out: line }));
-      },
-    );
+    .action(async (folder: string, { descriptorSet, format, output }: Pick<Shown, "output"> & CheckForm) => {
+      // The compiler takes longer to load than most commands take to run.
+      const wanted = format === "text" && output === "json" ? "json" : format;
+      if (wanted !== "text") {
+        const { checkFor } = await import("./deploy.ts");
+        return end((await checkFor(wanted, folder, descriptorSet, terminal)) ? exit.findings : exit.ok);
+      }
+      const { check } = await import("./check.ts");
+      return end(await check(folder, { descriptorSet, color: terminal.colors.out, out: line }));
+    });
   withAddress(program.command("deploy"))
     .description("check and deploy the workflows of a folder, all or none")
     .argument("[folder]", "folder of .proto files", ".")
