@@ -73,7 +73,9 @@ class Walk {
     if (step.id === "") return;
     if (result !== undefined) this.#values.set(step.id, result);
     this.#ended.add(step.id);
-    if (step.compensate !== undefined) this.#call(step.compensate.call);
+    const undo = step.compensate?.undo;
+    if (undo?.kind === "call") this.#call(undo.call);
+    if (undo?.kind === "block") this.#block(undo.block);
   }
 
   #act(step: StepPlan): Uint8Array | undefined {
@@ -102,6 +104,10 @@ class Walk {
         return undefined;
       case "return":
       case "wait":
+      case "forEach":
+      case "loop":
+      case "try":
+      case "compensateNow":
         return undefined;
     }
   }

@@ -7,8 +7,9 @@ import { withdraw } from "./draft.ts";
 import type { Draft } from "./draft.ts";
 import { reissueAfterMs } from "./limits.ts";
 import { attemptName } from "./state.ts";
-import type { LiveAttempt, LiveCall, LiveStep, PreparedCall } from "./state.ts";
+import type { LiveAttempt, LiveCall, LiveStep, PreparedCall } from "./live.ts";
 import { armTimer, cancelTimer, watchOverdue } from "./timers.ts";
+import { countAttempt, settleCount } from "./undo.ts";
 
 /** Asks for the next attempt of a call; the step is running then. */
 export function publishAttempt(
@@ -49,7 +50,10 @@ export function publishAttempt(
     deferred: undefined,
   };
   state.attempts.set(attemptName(id), attempt);
-  if (step.phase === Phase.FORWARD) state.forwardAttempts += 1;
+  if (step.phase === Phase.FORWARD) {
+    state.forwardAttempts += 1;
+    countAttempt(step.frame);
+  }
   step.state = { kind: "running", attempt };
   draft.commands.push(publish);
   draft.transitions.push({ kind: "attemptBegan", attempt: id, method: plan.method, atMs: state.nowMs });
@@ -81,7 +85,10 @@ export function closeAttempt(draft: Draft, attempt: LiveAttempt): void {
 function settleAttempt(draft: Draft, attempt: LiveAttempt): void {
   const { state } = draft;
   if (!state.attempts.delete(attemptName(attempt.id))) return;
-  if (attempt.id.phase === Phase.FORWARD) state.forwardAttempts -= 1;
+  if (attempt.id.phase === Phase.FORWARD) {
+    state.forwardAttempts -= 1;
+    settleCount(draft, attempt.step.frame);
+  }
   dropReissue(draft, attempt);
 }
 

@@ -9,8 +9,11 @@ export interface CallTypes {
 /** Types of the call that stands at a path of a run; undefined: no call stands there. */
 export function callTypesAt(loaded: LoadedPlan, path: string, isCompensation: boolean): CallTypes | undefined {
   const name = path.slice(path.lastIndexOf("/") + 1);
-  const step = loaded.steps.find((one) => one.name === name);
-  const call = step === undefined ? undefined : callOf(step, isCompensation);
+  // Steps of compensating blocks come after all others, and call for themselves.
+  const isInside = path.includes("~undo/");
+  const isNamed = (one: StepPlan): boolean => one.name === name;
+  const step = isInside ? loaded.steps.findLast(isNamed) : loaded.steps.find(isNamed);
+  const call = step === undefined ? undefined : callOf(step, isCompensation && !isInside);
   if (call === undefined) return undefined;
   return {
     request: call.passesInput ? loaded.plan.requestType : (call.request?.expression.type ?? ""),
@@ -19,6 +22,6 @@ export function callTypesAt(loaded: LoadedPlan, path: string, isCompensation: bo
 }
 
 function callOf({ action, compensate }: StepPlan, isCompensation: boolean): CallPlan | undefined {
-  if (isCompensation) return compensate?.call;
+  if (isCompensation) return compensate?.undo.kind === "call" ? compensate.undo.call : undefined;
   return action.kind === "call" ? action.call : undefined;
 }

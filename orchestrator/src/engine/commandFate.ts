@@ -5,7 +5,7 @@ import { closeAttempt, deferAttempt } from "./attempts.ts";
 import type { Draft } from "./draft.ts";
 import { toFailure } from "./failure.ts";
 import { attemptName } from "./state.ts";
-import type { Failure, LiveAttempt, LiveStep, LiveTimer } from "./state.ts";
+import type { Failure, LiveAttempt, LiveStep, LiveTimer } from "./live.ts";
 import { failStep } from "./step.ts";
 import { exhaustCall } from "./steps/callEnd.ts";
 import { failRun } from "./stop.ts";
@@ -77,6 +77,7 @@ function rejectTimer(draft: Draft, timer: LiveTimer | undefined, reason: string)
       exhaustRejected(draft, purpose.step, message);
       return true;
     case "wait":
+    case "pass":
       failStep(draft, purpose.step, rejection(draft, purpose.step.path, message));
       return true;
     case "stepDeadline":

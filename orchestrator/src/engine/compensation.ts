@@ -3,41 +3,57 @@ import type { AttemptId } from "../../../proto/gen/sidestep/internal/v1/event.ts
 import { Plan_Order as Order } from "../../../proto/gen/sidestep/internal/v1/plan.ts";
 import type { Draft } from "./draft.ts";
 import { evaluateCondition } from "./evaluate.ts";
-import type { LiveStep } from "./state.ts";
+import type { LiveStep, Scope, Undoing } from "./live.ts";
+import { openUndoScope } from "./live.ts";
 import { addressOf, failStep, makeStep, parentOf, skipStep } from "./step.ts";
 import { beginCall, makeCall } from "./steps/call.ts";
+import { enterBlock, makeInner } from "./steps/inner.ts";
+import { noteUndo, takeUndo } from "./undo.ts";
 
-/** Begins what may be undone now, in the plan's order. Nothing forward is in flight any more. */
-export function compensate(draft: Draft): void {
+/** Undoes at the run's end what is left, late successes included. Nothing forward is in flight any more. Answers whether all is over. */
+export function compensate(draft: Draft): boolean {
   const { state } = draft;
-  const { undo } = state;
-  switch (draft.plan.plan.saga) {
-    case Order.REVERSE:
-    case Order.UNRECOGNIZED:
-      while (state.compensating === 0) {
-        const step = undo.pop();
-        if (step === undefined) return;
-        beginCompensation(draft, step);
-      }
-      return;
-    case Order.PARALLEL:
-      for (let step = undo.pop(); step !== undefined; step = undo.pop()) beginCompensation(draft, step);
-      return;
-    case Order.MANUAL:
-      undo.length = 0;
-      return;
+  const left = takeUndo(state.undo);
+  state.undoing ??= {
+    waiting: [],
+    open: 0,
+    owner: undefined,
+    hasBegun: true,
+    isStopping: false,
+    failure: undefined,
+  };
+  if (draft.plan.plan.saga !== Order.MANUAL) for (const step of left) state.undoing.waiting.push(step);
+  continueUndoing(draft, state.undoing);
+  return state.undoing.open === 0;
+}
+
+/** Begins what may be undone now, in the plan's order. */
+export function continueUndoing(draft: Draft, undoing: Undoing): void {
+  const isParallel = draft.plan.plan.saga === Order.PARALLEL;
+  while (isParallel || undoing.open === 0) {
+    const step = undoing.waiting.pop();
+    if (step === undefined) return;
+    beginCompensation(draft, step, undoing);
   }
 }
 
+/** What the undoing has not begun is left to whoever undoes next. */
+export function giveBackUndo(draft: Draft, undoing: Undoing): void {
+  for (const step of undoing.waiting) noteUndo(draft, step);
+  undoing.waiting.length = 0;
+}
+
 /** A compensation is a step of its own: retries, incidents and attempts like any call, in the place of the step that it undoes. */
-function beginCompensation(draft: Draft, undone: LiveStep): void {
+function beginCompensation(draft: Draft, undone: LiveStep, undoing: Undoing): void {
   const { state } = draft;
   const { compensate: plan } = undone.plan;
   if (plan === undefined) return;
-  const call = makeCall(plan.call, forwardAttempt(undone));
-  const step = makeStep(draft, undone.frame, undone.plan, Phase.COMPENSATE, { call, inner: undefined });
+  const { undo } = plan;
+  const call = undo.kind === "call" ? makeCall(undo.call, forwardAttempt(undone)) : undefined;
+  const inner = undo.kind === "block" ? makeInner(openUndoScope(undefined, undone.path, true)) : undefined;
+  const step = makeStep(draft, undone.frame, undone.plan, Phase.COMPENSATE, { call, inner, undoing });
   state.compensations.set(step.path, step);
-  state.compensating += 1;
+  undoing.open += 1;
   if (plan.when !== undefined) {
     const place = { state, scope: undone.frame.scope, step: undone.path };
     const evaluated = evaluateCondition(place, plan.when);
@@ -58,7 +74,23 @@ function beginCompensation(draft: Draft, undone: LiveStep): void {
     parent: parentOf(step),
     atMs: step.startedMs,
   });
-  beginCall(draft, step, call);
+  if (call !== undefined) beginCall(draft, step, call);
+  else if (inner !== undefined && undo.kind === "block") {
+    enterBlock(draft, step, inner, undo.block, makeUndoScope(undone), forwardAttempt(undone));
+  }
+}
+
+/** Steps of a compensating block see what the undone step saw, and its result; their paths begin with the undone one's: "ship~undo/recall". */
+function makeUndoScope({ frame, path }: LiveStep): Scope {
+  return {
+    parent: frame.scope,
+    prefix: `${path}~undo/`,
+    variables: new Map(),
+    steps: new Map(),
+    sharesSteps: false,
+    caught: undefined,
+    begun: undefined,
+  };
 }
 
 function forwardAttempt(undone: LiveStep): AttemptId | undefined {

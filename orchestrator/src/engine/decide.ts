@@ -4,10 +4,15 @@ import type { Draft } from "./draft.ts";
 import { toRunEnded } from "./end.ts";
 import { evaluatePassing } from "./evaluate.ts";
 import { runFrame } from "./frame.ts";
-import type { Frame, LiveStep } from "./state.ts";
+import type { Frame, Inner, LiveStep } from "./live.ts";
+import type { Action } from "./plan.ts";
 import { tryCall } from "./steps/call.ts";
+import { continueCompensateNow } from "./steps/compensateNow.ts";
+import { continueForEach } from "./steps/forEach.ts";
+import { continueBlock } from "./steps/inner.ts";
+import { continueLoop, resumeLoop } from "./steps/loop.ts";
 import { continueParallel } from "./steps/parallel.ts";
-import { continueSwitch } from "./steps/switch.ts";
+import { continueTry } from "./steps/try.ts";
 import { failRun } from "./stop.ts";
 import { completeRun } from "./verdict.ts";
 
@@ -19,18 +24,55 @@ export function decide(draft: Draft): void {
       const next = worklist[i];
       if (next?.kind === "frame") runFrame(draft, next);
       else if (next !== undefined) continueStep(draft, next);
+      if (i < worklistMax) continue;
+      worklist.splice(0, i + 1);
+      i = -1;
     }
     worklist.length = 0;
     settle(draft);
   } while (worklist.length > 0);
 }
 
+/** So much of the worklist is worked off before it is forgotten. */
+const worklistMax = 1_000;
+
 function continueStep(draft: Draft, step: LiveStep): void {
-  const { action } = step.plan;
-  if (step.state.kind === "ready" && step.call !== undefined) tryCall(draft, step, step.call);
-  if (step.state.kind !== "inside" || step.inner === undefined) return;
-  if (action.kind === "switch") continueSwitch(draft, step, step.inner);
-  else if (action.kind === "parallel") continueParallel(draft, step, step.inner);
+  const { state, call, inner } = step;
+  if (state.kind === "undoing") continueCompensateNow(draft, step, state.undoing);
+  else if (state.kind === "ready" && call !== undefined) tryCall(draft, step, call);
+  else if (inner !== undefined && state.kind === "inside") {
+    if (step.undoing === undefined) continueInside(draft, step, inner, step.plan.action);
+    else continueBlock(draft, step, inner);
+  } else if (inner !== undefined && state.kind === "ready" && step.plan.action.kind === "loop")
+    resumeLoop(draft, step, inner, step.plan.action.loop);
+}
+
+function continueInside(draft: Draft, step: LiveStep, inner: Inner, action: Action): void {
+  switch (action.kind) {
+    case "switch":
+      continueBlock(draft, step, inner);
+      return;
+    case "parallel":
+      continueParallel(draft, step, inner, action);
+      return;
+    case "forEach":
+      continueForEach(draft, step, inner, action.forEach);
+      return;
+    case "loop":
+      continueLoop(draft, step, inner, action.loop);
+      return;
+    case "try":
+      continueTry(draft, step, inner, action.try);
+      return;
+    case "call":
+    case "wait":
+    case "waitUntil":
+    case "let":
+    case "fail":
+    case "return":
+    case "compensateNow":
+      return;
+  }
 }
 
 /** Takes the run from phase to phase as far as it can go. */
@@ -51,8 +93,7 @@ function settle(draft: Draft): void {
         leaveStopping(draft);
         break;
       case "compensating":
-        compensate(draft);
-        if (state.compensating > 0 || state.worklist.length > 0) return;
+        if (!compensate(draft) || state.worklist.length > 0) return;
         state.phase = "ending";
         break;
       case "ending":
@@ -97,8 +138,8 @@ function hasStopped({ state }: Draft): boolean {
 function leaveStopping({ plan, state, transitions }: Draft): void {
   const isUndone = state.verdict?.kind === "failed" || state.verdict?.kind === "cancelled";
   state.phase = isUndone ? "compensating" : "ending";
-  if (!isUndone || state.undo.length === 0 || plan.plan.saga === Plan_Order.MANUAL) return;
-  transitions.push({ kind: "compensationBegan", steps: state.undo.length, atMs: state.nowMs });
+  if (!isUndone || state.undo.steps.length === 0 || plan.plan.saga === Plan_Order.MANUAL) return;
+  transitions.push({ kind: "compensationBegan", steps: state.undo.steps.length, atMs: state.nowMs });
 }
 
 /** Asks for RunEnded, again when another event has come since. */

@@ -7,8 +7,9 @@ import { toHex } from "../../../proto/wire/runId.ts";
 import { code } from "../../../proto/wire/status.ts";
 import { evaluateValue } from "./evaluate.ts";
 import { toJsonText } from "./keptJson.ts";
-import type { LoadedPlan, StepPlan } from "./plan.ts";
-import type { LiveStep, RunState } from "./state.ts";
+import type { LoadedPlan } from "./plan.ts";
+import type { LiveStep } from "./live.ts";
+import type { RunState } from "./state.ts";
 import { toTimestamp } from "./time.ts";
 
 /** The run as the public API shows it. `no_sidecar` says that an attempt is overdue; who knows the catalog knows better. */
@@ -72,13 +73,13 @@ function toPublicStatus(status: InternalStatus | undefined): RpcStatus | undefin
 }
 
 function describeStep({ ended }: RunState, step: LiveStep): StepStatus {
-  const { state, plan, call } = step;
+  const { state, call } = step;
   const isCompensation = step.phase === Phase.COMPENSATE;
   const attempt = state.kind === "running" || state.kind === "closing" ? state.attempt : undefined;
   const timer = state.kind === "waiting" || state.kind === "backingOff" ? state.timer : undefined;
   return {
     path: step.path,
-    kind: isCompensation ? "call" : kindOf(plan),
+    kind: kindOf(step),
     state: stepState(step, ended !== undefined),
     attempt: call?.attempt ?? 0,
     startedAt: toTimestamp(step.startedMs),
@@ -97,8 +98,27 @@ function describeStep({ ended }: RunState, step: LiveStep): StepStatus {
   };
 }
 
-function kindOf({ action }: StepPlan): string {
-  return action.kind === "waitUntil" ? "wait" : action.kind;
+/** As the field of sidestep.v1.Step is called; of a compensation as a whole "call" or "block". */
+function kindOf({ undoing, call, plan: { action } }: LiveStep): string {
+  if (undoing !== undefined) return call === undefined ? "block" : "call";
+  switch (action.kind) {
+    case "waitUntil":
+      return "wait";
+    case "forEach":
+      return "for_each";
+    case "compensateNow":
+      return "compensate_now";
+    case "call":
+    case "switch":
+    case "parallel":
+    case "loop":
+    case "wait":
+    case "let":
+    case "fail":
+    case "return":
+    case "try":
+      return action.kind;
+  }
 }
 
 function stepState({ state }: LiveStep, isOver: boolean): StepStatus_State {
@@ -107,6 +127,7 @@ function stepState({ state }: LiveStep, isOver: boolean): StepStatus_State {
     case "running":
     case "closing":
     case "inside":
+    case "undoing":
       return isOver ? StepStatus_State.CANCELLED : StepStatus_State.RUNNING;
     case "backingOff":
       return isOver ? StepStatus_State.CANCELLED : StepStatus_State.BACKING_OFF;

@@ -4,8 +4,9 @@ import type { Evaluated, KeptValue } from "./expression/result.ts";
 import type { RunRecord, StepRecord } from "../../../proto/gen/sidestep/v1/workflow.ts";
 import { expressionFailure } from "./failure.ts";
 import type { PlannedExpression } from "./plan.ts";
-import type { Failure, LiveStep, RunState, Scope } from "./state.ts";
 import { loadedBytesMax, unloaded } from "./payload.ts";
+import type { Failure, LiveStep, Scope } from "./live.ts";
+import type { RunState } from "./state.ts";
 import { toMs, toTimestamp } from "./time.ts";
 
 /** Where and for which step an expression is evaluated. */

@@ -2,7 +2,7 @@ import type { Any } from "../../../proto/gen/google/protobuf/any.ts";
 import { ErrorInfo, RpcStatus } from "../../../proto/gen/sidestep/internal/v1/rpc.ts";
 import { errorDomain } from "../../../proto/wire/headers.ts";
 import { code } from "../../../proto/wire/status.ts";
-import type { Failure } from "./state.ts";
+import type { Failure } from "./live.ts";
 
 /** Reasons of failures that the engine itself finds; `reason` of their google.rpc.ErrorInfo, each with an entry in docs/errors.md. */
 export type Reason =
@@ -11,6 +11,8 @@ export type Reason =
   | "TOO_MANY_STEPS"
   | "STEP_TIMEOUT"
   | "RUN_TIMEOUT"
+  | "ITEMS_LIMIT"
+  | "LOOP_LIMIT"
   | "COMMAND_REJECTED"
   | "IN_DOUBT"
   | "NO_OUTCOME";

@@ -1,6 +1,6 @@
 import { closeAttempt, reissueAttempt } from "./attempts.ts";
 import type { Draft } from "./draft.ts";
-import type { LiveStep } from "./state.ts";
+import type { LiveStep } from "./live.ts";
 import { completeStep } from "./step.ts";
 import { runTimeout } from "./steps/call.ts";
 import { timeOutCall } from "./steps/callEnd.ts";
@@ -20,6 +20,7 @@ export function fireTimer(draft: Draft, number: number): boolean {
   const { purpose } = timer;
   switch (purpose.kind) {
     case "backoff":
+    case "pass":
       purpose.step.state = { kind: "ready" };
       state.worklist.push(purpose.step);
       return true;

@@ -8,7 +8,8 @@ import type { LogRecord } from "./record.ts";
 import { failIncident, retryIncident } from "./incident.ts";
 import { unloaded } from "./payload.ts";
 import { attemptName } from "./state.ts";
-import type { LiveAttempt, LiveStep, RunState } from "./state.ts";
+import type { LiveAttempt, LiveStep } from "./live.ts";
+import type { RunState } from "./state.ts";
 import { doubtAttempt, expireAttempt, failCall, succeedCall } from "./steps/outcome.ts";
 import { fireTimer } from "./fireTimer.ts";
 import { armTimer, cancelTimer } from "./timers.ts";
@@ -89,11 +90,23 @@ function foldStart(draft: Draft, started: RunStarted, storedMs: number): boolean
     block: plan.body,
     owner: undefined,
     slot: 0,
-    scope: { parent: undefined, prefix: "", variables: new Map(), steps: new Map() },
+    scope: {
+      parent: undefined,
+      prefix: "",
+      variables: new Map(),
+      steps: new Map(),
+      sharesSteps: false,
+      caught: undefined,
+      begun: undefined,
+    },
+    phase: Phase.FORWARD,
+    undo: state.undo,
+    compensates: undefined,
     position: 0,
     current: undefined,
     state: "going",
     result: undefined,
+    failure: undefined,
   };
   state.worklist.push(state.body);
   return true;

@@ -1,16 +1,20 @@
-import { AttemptId_Phase as Phase } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { Draft } from "./draft.ts";
 import { evaluateCondition, evaluateValue } from "./evaluate.ts";
 import type { Action, StepPlan } from "./plan.ts";
-import type { Failure, Frame, FrameState, Inner, LiveCall, LiveStep } from "./state.ts";
-import { addressOf, failStep, isOpen, makeStep, parentOf, skipStep } from "./step.ts";
+import type { Failure, Frame, FrameState, Inner, LiveCall, LiveStep } from "./live.ts";
+import { openUndoScope } from "./live.ts";
+import { addressOf, failStep, isOpen, makeStep, parentOf, registerOf, skipStep } from "./step.ts";
 import { beginCall, makeCall } from "./steps/call.ts";
+import { beginCompensateNow } from "./steps/compensateNow.ts";
 import { beginFail } from "./steps/fail.ts";
-import { makeInner } from "./steps/inner.ts";
+import { beginForEach } from "./steps/forEach.ts";
+import { makeInner, noteEnd } from "./steps/inner.ts";
 import { beginLet } from "./steps/let.ts";
+import { beginLoop } from "./steps/loop.ts";
 import { beginParallel } from "./steps/parallel.ts";
 import { beginReturn } from "./steps/return.ts";
 import { beginSwitch } from "./steps/switch.ts";
+import { beginTry } from "./steps/try.ts";
 import { beginWait, beginWaitUntil } from "./steps/wait.ts";
 
 /** Moves a frame on from where it stands until a step is open, or the frame is over. */
@@ -56,22 +60,19 @@ function finishFrame(draft: Draft, frame: Frame): void {
 
 function endFrame(draft: Draft, frame: Frame, end: FrameState, failure: Failure | undefined): void {
   frame.state = end;
+  frame.failure = failure;
   const { owner } = frame;
-  if (owner?.inner === undefined) {
-    draft.state.bodyFailure = failure;
-    return;
-  }
-  owner.inner.open -= 1;
-  owner.inner.failure ??= failure;
-  draft.state.worklist.push(owner);
+  if (owner?.inner === undefined) draft.state.bodyFailure = failure;
+  else noteEnd(draft, owner, owner.inner, frame);
 }
 
 function beginStep(draft: Draft, frame: Frame, plan: StepPlan): void {
   const { state } = draft;
   const { action } = plan;
-  const step = makeStep(draft, frame, plan, Phase.FORWARD, { call: callOf(action), inner: innerOf(action) });
+  const step = makeStep(draft, frame, plan, frame.phase, { call: callOf(frame, action), inner: innerOf(frame, plan) });
   frame.current = step;
-  state.steps.set(step.path, step);
+  registerOf(state, frame.phase).set(step.path, step);
+  frame.scope.begun?.push(step);
   if (plan.id !== "") frame.scope.steps.set(plan.id, step);
   if (plan.when !== undefined) {
     const evaluated = evaluateCondition({ state, scope: frame.scope, step: step.path }, plan.when);
@@ -98,12 +99,29 @@ function tellBegan(draft: Draft, step: LiveStep): void {
   });
 }
 
-function callOf(action: Action): LiveCall | undefined {
-  return action.kind === "call" ? makeCall(action.call, undefined) : undefined;
+function callOf({ compensates }: Frame, action: Action): LiveCall | undefined {
+  return action.kind === "call" ? makeCall(action.call, compensates) : undefined;
 }
 
-function innerOf(action: Action): Inner | undefined {
-  return action.kind === "switch" || action.kind === "parallel" ? makeInner() : undefined;
+/** A try, and a step with a compensation of its own, keep by themselves what is to be undone inside. */
+function innerOf({ undo, scope }: Frame, { action, compensate, name }: StepPlan): Inner | undefined {
+  switch (action.kind) {
+    case "try":
+      return makeInner(openUndoScope(undo, scope.prefix + name, true));
+    case "switch":
+    case "parallel":
+    case "forEach":
+    case "loop":
+      return makeInner(compensate === undefined ? undo : openUndoScope(undo, scope.prefix + name, false));
+    case "call":
+    case "wait":
+    case "waitUntil":
+    case "let":
+    case "fail":
+    case "return":
+    case "compensateNow":
+      return undefined;
+  }
 }
 
 function act(draft: Draft, step: LiveStep, action: Action): void {
@@ -115,7 +133,19 @@ function act(draft: Draft, step: LiveStep, action: Action): void {
       if (step.inner !== undefined) beginSwitch(draft, step, step.inner, action.cases, action.otherwise);
       return;
     case "parallel":
-      if (step.inner !== undefined) beginParallel(draft, step, step.inner, action.branches);
+      if (step.inner !== undefined) beginParallel(draft, step, step.inner, action);
+      return;
+    case "forEach":
+      if (step.inner !== undefined) beginForEach(draft, step, step.inner, action.forEach);
+      return;
+    case "loop":
+      if (step.inner !== undefined) beginLoop(draft, step, step.inner, action.loop);
+      return;
+    case "try":
+      if (step.inner !== undefined) beginTry(draft, step, step.inner, action.try);
+      return;
+    case "compensateNow":
+      beginCompensateNow(draft, step);
       return;
     case "wait":
       beginWait(draft, step, action.forMs);

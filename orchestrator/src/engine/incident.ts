@@ -1,7 +1,8 @@
 import { AttemptId_Phase as Phase } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { Draft } from "./draft.ts";
 import { requestsMax } from "./limits.ts";
-import type { LiveStep, RunState } from "./state.ts";
+import type { LiveStep } from "./live.ts";
+import type { RunState } from "./state.ts";
 import { failStep, leaveIncident } from "./step.ts";
 
 /** A person's request to leave an incident. */

@@ -1,8 +1,8 @@
 import { ScalarType } from "@bufbuild/protobuf";
 import type { Registry } from "@bufbuild/protobuf";
-import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import type { KeptValue } from "./expression/result.ts";
-import { parseValueType } from "./expression/value.ts";
+import { formatValueType, parseValueType } from "./expression/value.ts";
 import type { ElementType } from "./expression/value.ts";
 
 /**
@@ -50,4 +50,69 @@ function zeroOf(element: ElementType): Uint8Array {
     case ScalarType.SINT64:
       return Uint8Array.of(0x08, 0);
   }
+}
+
+/** A list of kept values that is read element by element. */
+export interface KeptList {
+  /** The whole. */
+  readonly value: KeptValue;
+  readonly size: number;
+  readonly element: ElementType;
+  /** Where the content of each element begins and ends. */
+  readonly starts: readonly number[];
+  readonly ends: readonly number[];
+}
+
+/** Splits the kept form of a list, packed or not, in one pass over its bytes. Throws when its type is not a list. */
+export function openKeptList(value: KeptValue, registry: Registry): KeptList {
+  const { type, bytes } = value;
+  const parsed = parseValueType(type, registry, "");
+  if (parsed.kind !== "list") throw new Error(`${type} is no list of what the plan knows`);
+  const { element } = parsed;
+  const tag = tagOf(element);
+  const isPackable = (tag & 7) !== WireType.LengthDelimited;
+  const starts: number[] = [];
+  const ends: number[] = [];
+  const reader = new BinaryReader(bytes);
+  while (reader.pos < reader.len) {
+    const [number, wire] = reader.tag();
+    const end = wire === WireType.LengthDelimited ? reader.uint32() + reader.pos : undefined;
+    if (isPackable && end !== undefined) {
+      while (reader.pos < end) {
+        starts.push(reader.pos);
+        reader.skip(tag & 7, 1);
+        ends.push(reader.pos);
+      }
+      continue;
+    }
+    starts.push(reader.pos);
+    if (end === undefined) reader.skip(wire, number);
+    else reader.pos = end;
+    ends.push(reader.pos);
+  }
+  return { value, size: starts.length, element, starts, ends };
+}
+
+/** The kept form of one element, 0 ≤ index < size; a message's is a view of the list's bytes. */
+export function elementAt({ value, element, starts, ends }: KeptList, index: number): KeptValue {
+  const content = value.bytes.subarray(starts[index], ends[index]);
+  const bytes = element.kind === "message" ? content : withTag(tagOf(element), content);
+  return { type: formatValueType(element), bytes };
+}
+
+/** What stands before an element of the kind that is not packed. */
+function tagOf(element: ElementType): number {
+  return element.kind === "message" ? messageTag : (zeroOf(element)[0] ?? messageTag);
+}
+
+/** Of field 1, with a length. */
+const messageTag = 0x0a;
+
+/** One value of field 1. */
+function withTag(tag: number, content: Uint8Array): Uint8Array {
+  const writer = new BinaryWriter();
+  writer.uint32(tag);
+  if ((tag & 7) === WireType.LengthDelimited) writer.bytes(content);
+  else writer.raw(content);
+  return writer.finish();
 }

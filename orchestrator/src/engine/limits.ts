@@ -1,5 +1,9 @@
+import { AttemptId_Phase as Phase } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { RunStarted } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { KeptValue } from "./expression/result.ts";
+import { code } from "../../../proto/wire/status.ts";
+import { toFailure } from "./failure.ts";
+import type { Failure, LiveStep } from "./live.ts";
 import type { RunState } from "./state.ts";
 
 /** Cancellations of timers that a run remembers: a lost one only lets its timer fire in vain. */
@@ -19,6 +23,9 @@ export const streamMessagesMax = 10_000;
 
 /** Bytes of them, unless the call says how many; the limit of payloads holds as well. */
 export const streamBytesMax = 16 * 1024 * 1024;
+
+/** Finished passes of a for_each over more elements than this are not shown any more. */
+export const passesShownMax = 1_000;
 
 /** A start that the log stored later than this after its issue is void. */
 export const startValidMs = 30_000;
@@ -47,8 +54,21 @@ export function fitsResult(state: RunState, { bytes, payload }: KeptValue): bool
   return max === 0 || payload.sizeBytes <= max;
 }
 
-/** May the run open one more call or wait? */
-export function mayOpenStep(state: RunState): boolean {
+/** What is kept of the run is too large; undefined: it fits. */
+export function tooLarge(state: RunState, step: string, what: string, sizeBytes: number): Failure | undefined {
+  if (fitsPayload(state, sizeBytes)) return undefined;
+  const message = `${what} has ${sizeBytes} bytes, ${state.started?.limits?.payloadBytesMax ?? 0} are allowed`;
+  return toFailure(state.runId, step, code.RESOURCE_EXHAUSTED, "PAYLOAD_TOO_LARGE", message);
+}
+
+/** The failure of a step that finds no place among the open ones. */
+export function tooManySteps({ pendingSteps, runId }: RunState, step: string): Failure {
+  const message = `more than ${pendingSteps} steps are open at one time`;
+  return toFailure(runId, step, code.RESOURCE_EXHAUSTED, "TOO_MANY_STEPS", message);
+}
+
+/** May the run open one more call or wait? What undoes a step always may. */
+export function mayOpenStep(state: RunState, { phase }: LiveStep): boolean {
   const max = state.started?.limits?.pendingStepsMax ?? 0;
-  return max === 0 || state.pendingSteps < max;
+  return max === 0 || state.pendingSteps < max || phase === Phase.COMPENSATE;
 }

@@ -8,21 +8,29 @@ import type {
   Compensation,
   Expression as StoredExpression,
   Fail,
+  ForEach,
+  Loop,
+  Parallel,
   Step,
+  Try,
   Wait,
 } from "../../../proto/gen/sidestep/internal/v1/plan.ts";
 import { loadExpression } from "./expression/load.ts";
 import type { Expression } from "./expression/load.ts";
 import { streamBytesMax, streamMessagesMax } from "./limits.ts";
 import type {
-  Action,
-  BlockPlan,
-  CallPlan,
-  CompensationPlan,
-  FailPlan,
   LoadedPlan,
   PlannedExpression,
+  BlockPlan,
   StepPlan,
+  Action,
+  CallPlan,
+  ParallelPlan,
+  ForEachPlan,
+  LoopPlan,
+  TryPlan,
+  FailPlan,
+  CompensationPlan,
 } from "./plan.ts";
 
 /** Loads a plan's stored bytes. Throws when they are not a plan that the compiler made. */
@@ -38,7 +46,13 @@ export function toLoadedPlan(
   registry: Registry,
   load: (stored: StoredExpression) => Expression,
 ): LoadedPlan {
-  const loader: Loader = { steps: [], read: new Set(), load };
+  const loader: Loader = {
+    steps: [],
+    read: new Set(),
+    load,
+    undoing: { next: plan.stepCount },
+    isUndoing: false,
+  };
   const body = toBlock(loader, required(plan.body, "body"));
   return {
     plan,
@@ -70,6 +84,10 @@ interface Loader {
   readonly steps: StepPlan[];
   readonly read: Set<string>;
   readonly load: (stored: StoredExpression) => Expression;
+  /** Index of the next step of a compensating block. */
+  readonly undoing: { next: number };
+  /** It loads such a block. */
+  readonly isUndoing: boolean;
 }
 
 function toBlock(loader: Loader, block: Block): BlockPlan {
@@ -80,8 +98,9 @@ function toBlock(loader: Loader, block: Block): BlockPlan {
 }
 
 function toStep(loader: Loader, step: Step): StepPlan {
+  const index = loader.isUndoing ? loader.undoing.next++ : step.index;
   const loaded: StepPlan = {
-    index: step.index,
+    index,
     name: step.name,
     id: step.id,
     title: step.title,
@@ -90,7 +109,7 @@ function toStep(loader: Loader, step: Step): StepPlan {
     action: toAction(loader, step),
     compensate: step.compensate === undefined ? undefined : toCompensation(loader, step.compensate),
   };
-  loader.steps[step.index] = loaded;
+  loader.steps[index] = loaded;
   return loaded;
 }
 
@@ -109,7 +128,7 @@ function toAction(loader: Loader, step: Step): Action {
         otherwise: kind.value.default === undefined ? undefined : toBlock(loader, kind.value.default),
       };
     case "parallel":
-      return { kind: "parallel", branches: kind.value.branches.map((branch) => toBlock(loader, branch)) };
+      return { kind: "parallel", ...toParallel(loader, kind.value) };
     case "wait":
       return toWait(loader, kind.value);
     case "let":
@@ -118,15 +137,19 @@ function toAction(loader: Loader, step: Step): Action {
       return { kind: "fail", fail: toFail(loader, kind.value) };
     case "return":
       return { kind: "return", value: required(toPassing(loader, kind.value), step.name) };
-    case "run":
     case "forEach":
+      return { kind: "forEach", forEach: toForEach(loader, kind.value, step.name) };
     case "loop":
+      return { kind: "loop", loop: toLoop(loader, kind.value, step.name) };
+    case "try":
+      return { kind: "try", try: toTry(loader, kind.value, step.name) };
+    case "compensateNow":
+      return { kind: "compensateNow" };
+    case "run":
     case "signal":
     case "approve":
-    case "try":
     case "emit":
     case "yield":
-    case "compensateNow":
       throw new Error(`this engine does not know the kind ${kind.$case}`);
   }
 }
@@ -162,6 +185,55 @@ function toCall(loader: Loader, call: Call): CallPlan {
   };
 }
 
+function toParallel(loader: Loader, { branches, need }: Parallel): ParallelPlan {
+  return {
+    branches: branches.map((branch) => toBlock(loader, branch)),
+    need: need === 0 ? branches.length : need,
+    takesFirst: need === 1,
+  };
+}
+
+function toForEach(loader: Loader, stored: ForEach, name: string): ForEachPlan {
+  return {
+    in: toRequired(loader, stored.in, name),
+    as: stored.as,
+    indexAs: stored.indexAs,
+    parallelMax: stored.maxParallel,
+    body: toBlock(loader, required(stored.body, name)),
+  };
+}
+
+function toLoop(loader: Loader, stored: Loop, name: string): LoopPlan {
+  return {
+    while: toExpression(loader, stored.while),
+    until: toExpression(loader, stored.until),
+    iterationsMax: stored.maxIterations,
+    pauseMs: stored.pauseMs,
+    carries: stored.carries.map((carry) => ({
+      name: carry.name,
+      type: carry.type?.name ?? "",
+      init: toRequired(loader, carry.init, carry.name),
+      next: toRequired(loader, carry.next, carry.name),
+    })),
+    body: toBlock(loader, required(stored.body, name)),
+  };
+}
+
+function toTry(loader: Loader, stored: Try, name: string): TryPlan {
+  return {
+    body: toBlock(loader, required(stored.body, name)),
+    catches: stored.catches.map(({ codes, reason, domain, detailType, when, block }) => ({
+      codes: new Set(codes),
+      reason,
+      domain,
+      detailType,
+      when: toExpression(loader, when),
+      block: toBlock(loader, required(block, name)),
+    })),
+    finally: stored.finally === undefined ? undefined : toBlock(loader, stored.finally),
+  };
+}
+
 function toWait(loader: Loader, wait: Wait): Action {
   const kind = required(wait.kind, "kind of wait");
   switch (kind.$case) {
@@ -174,14 +246,21 @@ function toWait(loader: Loader, wait: Wait): Action {
 
 function toFail(loader: Loader, fail: Fail): FailPlan {
   return {
+    rethrows: fail.rethrows,
     code: fail.code,
     message: toExpression(loader, fail.message),
     details: fail.details.map(({ type, value }) => ({ type, value: toRequired(loader, value, type) })),
   };
 }
 
-function toCompensation(loader: Loader, { when, call }: Compensation): CompensationPlan {
-  return { when: toExpression(loader, when), call: toCall(loader, required(call, "compensating call")) };
+function toCompensation(loader: Loader, { when, call, block }: Compensation): CompensationPlan {
+  return {
+    when: toExpression(loader, when),
+    undo:
+      block === undefined
+        ? { kind: "call", call: toCall(loader, required(call, "compensating call")) }
+        : { kind: "block", block: toBlock({ ...loader, isUndoing: true }, block) },
+  };
 }
 
 function toExpression(loader: Loader, stored: StoredExpression | undefined): PlannedExpression | undefined {

@@ -8,7 +8,7 @@ export interface LoadedPlan {
   readonly plan: Plan;
   readonly registry: Registry;
   readonly body: BlockPlan;
-  /** By StepPlan.index. */
+  /** By StepPlan.index; steps of compensating blocks come after all others. */
   readonly steps: readonly StepPlan[];
   readonly key: PlannedExpression | undefined;
   readonly output: PlannedExpression | undefined;
@@ -73,7 +73,11 @@ export interface StepPlan {
 export type Action =
   | { readonly kind: "call"; readonly call: CallPlan }
   | { readonly kind: "switch"; readonly cases: readonly CasePlan[]; readonly otherwise: BlockPlan | undefined }
-  | { readonly kind: "parallel"; readonly branches: readonly BlockPlan[] }
+  | ({ readonly kind: "parallel" } & ParallelPlan)
+  | { readonly kind: "forEach"; readonly forEach: ForEachPlan }
+  | { readonly kind: "loop"; readonly loop: LoopPlan }
+  | { readonly kind: "try"; readonly try: TryPlan }
+  | { readonly kind: "compensateNow" }
   | { readonly kind: "wait"; readonly forMs: number }
   | { readonly kind: "waitUntil"; readonly until: PlannedExpression }
   | { readonly kind: "let"; readonly value: PlannedExpression }
@@ -128,7 +132,63 @@ export interface CasePlan {
   readonly block: BlockPlan;
 }
 
+export interface ParallelPlan {
+  readonly branches: readonly BlockPlan[];
+  /** How many must succeed; the others are given up then. */
+  readonly need: number;
+  /** Only one has to: its value is the step's result. Else the list of them is. */
+  readonly takesFirst: boolean;
+}
+
+export interface ForEachPlan {
+  /** Yields a list. */
+  readonly in: PlannedExpression;
+  /** Name of the element. */
+  readonly as: string;
+  /** Name of its position. */
+  readonly indexAs: string;
+  /** Passes at one time; 0: as many as the run's limits allow. */
+  readonly parallelMax: number;
+  readonly body: BlockPlan;
+}
+
+export interface LoopPlan {
+  readonly while: PlannedExpression | undefined;
+  readonly until: PlannedExpression | undefined;
+  readonly iterationsMax: number;
+  /** Between passes. */
+  readonly pauseMs: number;
+  readonly carries: readonly CarryPlan[];
+  readonly body: BlockPlan;
+}
+
+export interface CarryPlan {
+  readonly name: string;
+  /** Spelling of its type. */
+  readonly type: string;
+  readonly init: PlannedExpression;
+  readonly next: PlannedExpression;
+}
+
+export interface TryPlan {
+  readonly body: BlockPlan;
+  readonly catches: readonly CatchPlan[];
+  readonly finally: BlockPlan | undefined;
+}
+
+/** What is empty matches all. */
+export interface CatchPlan {
+  readonly codes: ReadonlySet<number>;
+  readonly reason: string;
+  readonly domain: string;
+  readonly detailType: string;
+  readonly when: PlannedExpression | undefined;
+  readonly block: BlockPlan;
+}
+
 export interface FailPlan {
+  /** The caught error goes on; nothing else is set. */
+  readonly rethrows: boolean;
   readonly code: number;
   readonly message: PlannedExpression | undefined;
   readonly details: readonly { readonly type: string; readonly value: PlannedExpression }[];
@@ -136,5 +196,7 @@ export interface FailPlan {
 
 export interface CompensationPlan {
   readonly when: PlannedExpression | undefined;
-  readonly call: CallPlan;
+  readonly undo:
+    | { readonly kind: "call"; readonly call: CallPlan }
+    | { readonly kind: "block"; readonly block: BlockPlan };
 }

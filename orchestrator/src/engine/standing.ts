@@ -1,7 +1,8 @@
 import type { AttemptId } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { Command } from "./command.ts";
 import { attemptName } from "./state.ts";
-import type { Claim, RunState } from "./state.ts";
+import type { Claim } from "./live.ts";
+import type { RunState } from "./state.ts";
 
 /**
  * What a sidecar that asks about an attempt is told. "open": run it, or go on. "claimed": it must not be repeated, and somebody has

@@ -1,15 +1,7 @@
-import type {
-  AttemptId,
-  AttemptId_Phase,
-  PayloadRef,
-  RunEnded,
-  RunStarted,
-} from "../../../proto/gen/sidestep/internal/v1/event.ts";
-import type { RpcStatus } from "../../../proto/gen/sidestep/internal/v1/rpc.ts";
-import type { Incident_Reason } from "../../../proto/gen/sidestep/v1/run.ts";
-import type { ArmTimer, CallHeader, CancelTimer, CloseAttempt, EndRun, PublishTask } from "./command.ts";
-import type { KeptValue } from "./expression/result.ts";
-import type { BlockPlan, CallPlan, StepPlan } from "./plan.ts";
+import type { AttemptId, PayloadRef, RunEnded, RunStarted } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import type { CancelTimer, EndRun } from "./command.ts";
+import type { Failure, Frame, LiveAttempt, LiveStep, LiveTimer, Undoing, UndoScope } from "./live.ts";
+import { openUndoScope } from "./live.ts";
 import type { Yields } from "./yields.ts";
 
 /**
@@ -45,11 +37,13 @@ export interface RunState {
   readonly steps: Map<string, LiveStep>;
   /** Compensations, by the path of the step that each undoes, in the order in which they began. */
   readonly compensations: Map<string, LiveStep>;
-  /** What is left to undo: ended steps with a compensation, in the order in which they ended. */
-  readonly undo: LiveStep[];
-  /** Compensations not over yet. */
-  compensating: number;
-  /** Compensating calls asked for. */
+  /** What is left to undo of the whole run. */
+  readonly undo: UndoScope;
+  /** Steps that have ever been noted for undoing. */
+  undoNoted: number;
+  /** The undoing at the run's end. */
+  undoing: Undoing | undefined;
+  /** Compensations that have begun. */
   compensated: number;
   compensationFailed: boolean;
 
@@ -102,181 +96,6 @@ export type Verdict =
   | { readonly kind: "cancelled"; readonly failure: Failure }
   | { readonly kind: "terminated"; readonly failure: Failure };
 
-/** Why a step or a run fails. */
-export interface Failure {
-  readonly status: RpcStatus;
-  /** Path of the step; empty: the run itself. */
-  readonly step: string;
-}
-
-/** One pass over a block: the body, an arm, a branch, later an iteration. Its steps go one after the other. */
-export interface Frame {
-  readonly kind: "frame";
-  readonly block: BlockPlan;
-  /** The step whose block it is; undefined: the body. */
-  readonly owner: LiveStep | undefined;
-  /** Which of the owner's frames. */
-  readonly slot: number;
-  readonly scope: Scope;
-  /** Index of the next step to begin. */
-  position: number;
-  /** The step that is open. */
-  current: LiveStep | undefined;
-  state: FrameState;
-  result: KeptValue | undefined;
-}
-
-export type FrameState =
-  | "going"
-  /** Begins nothing more; its open step is awaited. */
-  | "stopping"
-  | "done"
-  | "failed"
-  | "stopped";
-
-/** What expressions of a block see: its own iteration's values, then those around it. Blocks that are not iterated share one. */
-export interface Scope {
-  readonly parent: Scope | undefined;
-  /** Before the names of its steps in paths: "labels[3]/". */
-  readonly prefix: string;
-  /** Loop variables. */
-  readonly variables: Map<string, Uint8Array>;
-  /** Steps with an id that have begun, by id. */
-  readonly steps: Map<string, LiveStep>;
-}
-
-/** A step of the run, or the compensation of one. */
-export interface LiveStep {
-  readonly kind: "step";
-  readonly plan: StepPlan;
-  readonly phase: AttemptId_Phase;
-  readonly path: string;
-  /** Grows when the step is run anew, with a new idempotency key; tries of one logical call share it. */
-  generation: number;
-  readonly frame: Frame;
-  state: StepState;
-  startedMs: number;
-  /** 0: it is open. */
-  endedMs: number;
-  result: KeptValue | undefined;
-  /** A call may have been carried out although no success is known. Stays. */
-  maybeExecuted: boolean;
-  /** Of its last attempt or of its end. */
-  lastStatus: RpcStatus | undefined;
-  /** It counts among RunState.pendingSteps. */
-  isPending: boolean;
-  /** Set for calls and compensations. */
-  readonly call: LiveCall | undefined;
-  /** Set for steps with blocks. */
-  readonly inner: Inner | undefined;
-}
-
-/** Kind of a step's state; every kind meets every event (stateTable.test.ts). */
-export type StepStateKind = StepState["kind"];
-
-export type StepState =
-  /** On the worklist: its next attempt is to be asked for. Never between turns. */
-  | { readonly kind: "ready" }
-  /** A task is out. */
-  | { readonly kind: "running"; readonly attempt: LiveAttempt }
-  /** Its last attempt is wanted no more; its outcome or its end is awaited. */
-  | { readonly kind: "closing"; readonly attempt: LiveAttempt; readonly reason: "stop" | "timeout" }
-  /** A timer is out, then the next attempt. */
-  | { readonly kind: "backingOff"; readonly timer: LiveTimer }
-  /** A wait step: its timer is out. */
-  | { readonly kind: "waiting"; readonly timer: LiveTimer }
-  /** Its blocks run. */
-  | { readonly kind: "inside" }
-  /** An incident: a person decides. */
-  | { readonly kind: "paused"; readonly incident: OpenIncident }
-  | { readonly kind: "completed" }
-  | { readonly kind: "failed"; readonly failure: Failure }
-  | { readonly kind: "skipped" }
-  /** Given up because the run stops. */
-  | { readonly kind: "cancelled" };
-
-export interface OpenIncident {
-  readonly reason: Incident_Reason;
-  readonly status: RpcStatus;
-  readonly sinceMs: number;
-}
-
-/** What a call needs over its attempts. */
-export interface LiveCall {
-  readonly plan: CallPlan;
-  /** Evaluated once: all attempts send the same bytes. Released at the end. */
-  prepared: PreparedCall | undefined;
-  /** Number of the last attempt. */
-  attempt: number;
-  /** Attempts made when a person last asked for a retry. */
-  attemptsBefore: number;
-  /** When step_timeout is over. */
-  deadlineMs: number | undefined;
-  deadlineTimer: LiveTimer | undefined;
-  /** The forward call that this compensating one undoes. */
-  readonly compensates: AttemptId | undefined;
-}
-
-/** What a call sends. */
-export interface PreparedCall {
-  readonly request: Uint8Array;
-  /** Set: the request is kept apart, and `request` is empty. */
-  readonly payload: PayloadRef | undefined;
-  readonly headers: readonly CallHeader[];
-}
-
-/** The blocks of a step. */
-export interface Inner {
-  readonly frames: Frame[];
-  /** Frames that are not over. */
-  open: number;
-  /** The first failure among them. */
-  failure: Failure | undefined;
-  /** They are being given up. */
-  isStopping: boolean;
-}
-
-/** An attempt that may be under way. */
-export interface LiveAttempt {
-  readonly id: AttemptId;
-  readonly step: LiveStep;
-  /** Open until an outcome or AttemptExpired settles it. */
-  publish: PublishTask;
-  /** Set when it is wanted no more. */
-  close: CloseAttempt | undefined;
-  /** Its end has been told, but another delivery of it may still be under way. */
-  isTold: boolean;
-  /** Who claimed it first. */
-  claim: Claim | undefined;
-  /** When it counts as overdue, by queue_notice; Infinity: never, or it has been told. */
-  overdueMs: number;
-  isOverdue: boolean;
-  /** The task could not be written for long: this timer asks again. */
-  deferred: LiveTimer | undefined;
-}
-
-export interface Claim {
-  readonly sidecarId: string;
-  readonly delivery: number;
-}
-
-/** A timer that is out. */
-export interface LiveTimer {
-  readonly number: number;
-  readonly dueMs: number;
-  readonly purpose: TimerPurpose;
-  /** Open until it fires or is cancelled. */
-  arm: ArmTimer;
-}
-
-export type TimerPurpose =
-  | { readonly kind: "backoff"; readonly step: LiveStep }
-  | { readonly kind: "wait"; readonly step: LiveStep }
-  | { readonly kind: "stepDeadline"; readonly step: LiveStep }
-  | { readonly kind: "runDeadline" }
-  | { readonly kind: "overdue" }
-  | { readonly kind: "reissue"; readonly attempt: LiveAttempt };
-
 /** A run of which nothing is known yet. */
 export function newRun(runId: string): RunState {
   return {
@@ -297,8 +116,9 @@ export function newRun(runId: string): RunState {
     bodyFailure: undefined,
     steps: new Map(),
     compensations: new Map(),
-    undo: [],
-    compensating: 0,
+    undo: openUndoScope(undefined, "", true),
+    undoNoted: 0,
+    undoing: undefined,
     compensated: 0,
     compensationFailed: false,
     attempts: new Map(),

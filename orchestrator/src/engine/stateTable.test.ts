@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { Event } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { Outcome } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import { advance } from "./advance.ts";
-import type { StepStateKind } from "./state.ts";
+import type { StepStateKind } from "./live.ts";
 import { makePlan } from "./testing/plan.ts";
 import { newRun } from "./state.ts";
 import type { RunState } from "./state.ts";
@@ -74,6 +74,7 @@ const table: Readonly<Record<Exclude<StepStateKind, "ready">, Row>> = {
     commandDeferred: "waiting",
   }),
   inside: row({ cancelRequested: "cancelled", terminateRequested: "cancelled" }),
+  undoing: row({ cancelRequested: "undoing", terminateRequested: "undoing" }),
   paused: row({
     completed: "completed",
     claimed: "completed",
@@ -124,6 +125,12 @@ const skipPlan = makePlan({
     { id: "t", action: { kind: "wait", forMs: 1_000 } },
   ],
 });
+const undoPlan = makePlan({
+  steps: [
+    { id: "a", undo: { method: "x.X/UndoA" }, action: { kind: "call", method: "x.X/A" } },
+    { id: "s", action: { kind: "compensateNow" } },
+  ],
+});
 const failPlan = makePlan({ steps: [{ id: "s", action: { kind: "fail", code: "ABORTED" } }] });
 
 const attempt = { step: "s", generation: 0, phase: 0, attempt: 1 } as const;
@@ -146,6 +153,7 @@ const scenes: Readonly<Record<keyof typeof table, Scene>> = {
   backingOff: { plan: callPlan, before: [(n) => outcomeAt(n, 1, attempt, failed)], timer: 2 },
   waiting: { plan: waitPlan, before: [], timer: 1 },
   inside: { plan: innerPlan, before: [], timer: 9 },
+  undoing: { plan: undoPlan, before: [(n) => outcomeAt(n, 1, { ...attempt, step: "a" }, completed)], timer: 9 },
   paused: { plan: oncePlan, before: [(n) => outcomeAt(n, 1, attempt, failed)], timer: 9 },
   completed: { plan: callPlan, before: [(n) => outcomeAt(n, 1, attempt, completed)], timer: 9 },
   failed: { plan: failPlan, before: [], timer: 9 },

@@ -5,9 +5,11 @@ import type { Incident_Reason } from "../../../proto/gen/sidestep/v1/run.ts";
 import type { Draft } from "./draft.ts";
 import type { KeptValue } from "./expression/result.ts";
 import type { StepPlan } from "./plan.ts";
-import type { Failure, Frame, Inner, LiveCall, LiveStep, StepState } from "./state.ts";
+import type { Failure, Frame, Inner, LiveCall, LiveStep, StepState, Undoing } from "./live.ts";
+import type { RunState } from "./state.ts";
 import { cancelTimer } from "./timers.ts";
 import type { StepAddress } from "./transition.ts";
+import { closeUndoScope, noteUndo } from "./undo.ts";
 
 /** A step that begins now in a frame, in the state "ready". */
 export function makeStep(
@@ -15,7 +17,12 @@ export function makeStep(
   frame: Frame,
   plan: StepPlan,
   phase: AttemptId_Phase,
-  parts: { readonly call: LiveCall | undefined; readonly inner: Inner | undefined },
+  parts: {
+    readonly call: LiveCall | undefined;
+    readonly inner: Inner | undefined;
+    /** Set for the compensation of a step as a whole. */
+    readonly undoing?: Undoing;
+  },
 ): LiveStep {
   const { nowMs } = draft.state;
   return {
@@ -34,6 +41,8 @@ export function makeStep(
     isPending: false,
     call: parts.call,
     inner: parts.inner,
+    undoing: parts.undoing,
+    undoOrder: 0,
   };
 }
 
@@ -51,6 +60,7 @@ export function isOpen(step: LiveStep): boolean {
     case "backingOff":
     case "waiting":
     case "inside":
+    case "undoing":
     case "paused":
       return true;
     case "completed":
@@ -65,6 +75,17 @@ export function isOpen(step: LiveStep): boolean {
 export function holdPlace(draft: Draft, step: LiveStep): void {
   step.isPending = true;
   draft.state.pendingSteps += 1;
+}
+
+/** The step goes on without waiting for anything. */
+export function releasePlace(draft: Draft, step: LiveStep): void {
+  if (step.isPending) draft.state.pendingSteps -= 1;
+  step.isPending = false;
+}
+
+/** Where steps of a phase stand by path. */
+export function registerOf({ steps, compensations }: RunState, phase: AttemptId_Phase): Map<string, LiveStep> {
+  return phase === Phase.COMPENSATE ? compensations : steps;
 }
 
 /** How transitions and ids name the step. */
@@ -100,7 +121,7 @@ export function cancelStep(draft: Draft, step: LiveStep): void {
   endStep(draft, step, cancelled, "cancelled");
 }
 
-/** The one place where a step ends: leaves its incident and its deadline, is noted for undoing, and lets its frame go on. */
+/** The one place where a step ends: leaves its incident and its deadline, is noted for undoing, and lets go on what it stands in. */
 function endStep(
   draft: Draft,
   step: LiveStep,
@@ -111,8 +132,7 @@ function endStep(
   leaveIncident(draft, step);
   step.state = end;
   step.endedMs = state.nowMs;
-  if (step.isPending) state.pendingSteps -= 1;
-  step.isPending = false;
+  releasePlace(draft, step);
   releaseDeadline(draft, step);
   if (step.call !== undefined) step.call.prepared = undefined;
   draft.transitions.push({
@@ -127,13 +147,26 @@ function endStep(
     status: result === "failed" ? step.lastStatus : undefined,
     maybeExecuted: result !== "completed" && step.maybeExecuted,
   });
-  if (step.phase === Phase.COMPENSATE) {
-    state.compensating -= 1;
-    if (result === "failed") state.compensationFailed = true;
-  } else {
-    if (step.plan.compensate !== undefined && (result === "completed" || step.maybeExecuted)) state.undo.push(step);
-    state.worklist.push(step.frame);
+  if (step.undoing === undefined) leaveFrame(draft, step, result === "completed");
+  else leaveUndoing(draft, step, step.undoing);
+}
+
+function leaveFrame(draft: Draft, step: LiveStep, isCompleted: boolean): void {
+  const { frame, inner, plan } = step;
+  const isUndoable = step.phase === Phase.FORWARD && plan.compensate !== undefined;
+  if (inner !== undefined && inner.undo !== frame.undo) closeUndoScope(inner.undo, isUndoable && isCompleted);
+  if (isUndoable && (isCompleted || step.maybeExecuted)) noteUndo(draft, step);
+  draft.state.worklist.push(frame);
+}
+
+function leaveUndoing(draft: Draft, step: LiveStep, undoing: Undoing): void {
+  const { state } = draft;
+  undoing.open -= 1;
+  if (step.state.kind === "failed") {
+    state.compensationFailed = true;
+    undoing.failure ??= step.state.failure;
   }
+  if (undoing.owner !== undefined) state.worklist.push(undoing.owner);
 }
 
 /** Stops the step until a person decides. */

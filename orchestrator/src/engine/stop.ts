@@ -1,6 +1,6 @@
 import { closeAttempt, withdrawAttempt } from "./attempts.ts";
 import type { Draft } from "./draft.ts";
-import type { Failure, Frame, LiveStep } from "./state.ts";
+import type { Failure, Frame, LiveStep } from "./live.ts";
 import { cancelStep } from "./step.ts";
 import { cancelTimer } from "./timers.ts";
 
@@ -37,7 +37,14 @@ export function stopStep(draft: Draft, step: LiveStep): void {
       cancelStep(draft, step);
       return;
     case "inside":
-      for (const frame of step.inner?.frames ?? []) stopFrame(draft, frame);
+      if (step.inner === undefined || step.inner.isStopping) return;
+      step.inner.isStopping = true;
+      for (const frame of step.inner.frames.values()) stopFrame(draft, frame);
+      return;
+    case "undoing":
+      // What is being undone goes on: it would be undone at the end all the same.
+      state.undoing.isStopping = true;
+      draft.state.worklist.push(step);
       return;
     case "completed":
     case "failed":

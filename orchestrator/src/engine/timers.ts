@@ -1,7 +1,7 @@
 import { withdraw } from "./draft.ts";
 import type { Draft } from "./draft.ts";
 import { cancelledTimersMax, overduePauseMs } from "./limits.ts";
-import type { LiveAttempt, LiveTimer, TimerPurpose } from "./state.ts";
+import type { LiveAttempt, LiveTimer, TimerPurpose } from "./live.ts";
 
 /** Asks for a timer under the run's next number. */
 export function armTimer(draft: Draft, atMs: number, purpose: TimerPurpose): LiveTimer {

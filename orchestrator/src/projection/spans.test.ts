@@ -162,7 +162,8 @@ test("a step stands below the run, or below the step whose block it is in", () =
   const parent: StepAddress = { step: "pay_and_quote", generation: 0, phase: 0 };
   expect(spanOf(makeStep({ parent })).parentSpanId).toBe(stepSpanId(runId, parent, sha256));
   expect(
-    spanOf(makeStep({ plan: makePlan({ kind: "parallel", branches: [] }), attempts: 0 })).attributes,
+    spanOf(makeStep({ plan: makePlan({ kind: "parallel", branches: [], need: 0, takesFirst: false }), attempts: 0 }))
+      .attributes,
   ).toMatchObject({
     "sidestep.step.kind": "parallel",
   });

@@ -12,7 +12,8 @@ import type {
   StepEnded,
   Transition,
 } from "../engine/transition.ts";
-import type { LiveAttempt, RunState } from "../engine/state.ts";
+import type { LiveAttempt } from "../engine/live.ts";
+import type { RunState } from "../engine/state.ts";
 import { addressOf, isOpen, parentOf } from "../engine/step.ts";
 import type { Attributes, Span, SpanEvent, SpanStatus } from "./span.ts";
 import { attemptSpanId, incidentSpanId, runSpanId, startedSpanId, stepSpanId } from "./spanId.ts";

@@ -1,8 +1,9 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Turn } from "../../../orchestrator/src/engine/advance.ts";
 import type { PublishTask } from "../../../orchestrator/src/engine/command.ts";
-import type { LoadedPlan } from "../../../orchestrator/src/engine/plan.ts";
-import type { LiveStep, RunState } from "../../../orchestrator/src/engine/state.ts";
+import type { CallPlan, LoadedPlan, StepPlan } from "../../../orchestrator/src/engine/plan.ts";
+import type { LiveStep } from "../../../orchestrator/src/engine/live.ts";
+import type { RunState } from "../../../orchestrator/src/engine/state.ts";
 import type { Transition } from "../../../orchestrator/src/engine/transition.ts";
 import { AttemptId_Phase as Phase } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import { Run_State } from "../../../proto/gen/sidestep/v1/run.ts";
@@ -161,7 +162,7 @@ function checkAttempts({ transitions }: Refolded, tell: (rule: string) => void):
     const plan = plans.get(key);
     const call =
       it.attempt.phase === Phase.COMPENSATE
-        ? plan?.compensate?.call
+        ? compensatingCall(plan)
         : plan?.action.kind === "call"
           ? plan.action.call
           : undefined;
@@ -171,6 +172,12 @@ function checkAttempts({ transitions }: Refolded, tell: (rule: string) => void):
     if (it.attempt.attempt !== (last.get(key) ?? 0) + 1) tell(`6: attempts of ${key} are not counted on`);
     last.set(key, it.attempt.attempt);
   }
+}
+
+/** A step undone by a block has no compensating call of its own. */
+function compensatingCall(plan: StepPlan | undefined): CallPlan | undefined {
+  const undo = plan?.compensate?.undo;
+  return undo?.kind === "call" ? undo.call : undefined;
 }
 
 /** Whoever said that doubt or exhaustion is a person's affair is asked. */

@@ -10,12 +10,19 @@ export function blocksOf({ action }: StepPlan): readonly (BlockPlan | undefined)
       return [action.otherwise, ...action.cases.map(({ block }) => block)];
     case "parallel":
       return action.branches;
+    case "forEach":
+      return [action.forEach.body];
+    case "loop":
+      return [action.loop.body];
+    case "try":
+      return [action.try.body, action.try.finally, ...action.try.catches.map(({ block }) => block)];
     case "call":
     case "wait":
     case "waitUntil":
     case "let":
     case "fail":
     case "return":
+    case "compensateNow":
       return [];
   }
 }

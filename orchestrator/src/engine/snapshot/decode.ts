@@ -3,9 +3,11 @@ import { RunSnapshot } from "../../../../proto/gen/sidestep/internal/v1/snapshot
 import type { RunSnapshot_Verdict as StoredVerdict } from "../../../../proto/gen/sidestep/internal/v1/snapshot.ts";
 import type { LoadedPlan } from "../plan.ts";
 import { attemptName } from "../state.ts";
-import type { LiveStep, RunState, Verdict } from "../state.ts";
+import type { LiveStep } from "../live.ts";
+import type { RunState, Verdict } from "../state.ts";
 import { phases } from "./codes.ts";
 import { finishAttempt, finishFrame, finishScope, finishStep } from "./finish.ts";
+import { finishUndoing, finishUndoScope } from "./finishUndo.ts";
 import { openParts, toFailure } from "./rebuild.ts";
 import type { Parts } from "./rebuild.ts";
 import { broken, required } from "./broken.ts";
@@ -20,6 +22,8 @@ export function decodeRun(plan: LoadedPlan, runId: string, started: RunStarted, 
   stored.frames.forEach((frame, i) => finishFrame(parts, frame, i + 1));
   stored.attempts.forEach((attempt, i) => finishAttempt(parts, attempt, i + 1));
   stored.steps.forEach((step, i) => finishStep(parts, step, i + 1));
+  stored.undoScopes.forEach((scope, i) => finishUndoScope(parts, scope, i + 1));
+  stored.undoings.forEach((undoing, i) => finishUndoing(parts, undoing, i + 1));
   const { ending } = stored;
   return {
     runId,
@@ -47,8 +51,9 @@ export function decodeRun(plan: LoadedPlan, runId: string, started: RunStarted, 
     bodyFailure: toFailure(stored.bodyFailure),
     steps: byPath(parts, 0, stored.begun),
     compensations: byPath(parts, stored.begun, stored.compensations),
-    undo: stored.undo.map((place) => stepAt(parts, place)),
-    compensating: stored.compensating,
+    undo: required(parts.undoScope(stored.undo), "what is left to undo"),
+    undoing: parts.undoing(stored.undoing),
+    undoNoted: stored.undoNoted,
     compensated: stored.compensated,
     compensationFailed: stored.compensationFailed,
     attempts: new Map(

@@ -6,9 +6,11 @@ import type {
   RunSnapshot_Verdict as StoredVerdict,
 } from "../../../../proto/gen/sidestep/internal/v1/snapshot.ts";
 import type { BlockPlan, StepPlan } from "../plan.ts";
-import type { Frame, LiveTimer, RunState, Scope, Verdict } from "../state.ts";
+import type { Frame, LiveTimer, Scope } from "../live.ts";
+import type { RunState, Verdict } from "../state.ts";
 import { blocksOf } from "./blocks.ts";
 import { frameCodes, phaseCodes } from "./codes.ts";
+import { toUndoScope, toUndoing } from "./encodeUndo.ts";
 import { toAttempt, toStep } from "./encodeStep.ts";
 import { toFailure, toStoredFailure, toValue } from "./parts.ts";
 import type { Whole } from "./parts.ts";
@@ -27,6 +29,8 @@ export function encodeRun(state: RunState): Uint8Array {
   const steps: RunSnapshot["steps"][number][] = [];
   const attempts: RunSnapshot["attempts"][number][] = [];
   const timers: StoredTimer[] = [];
+  const undoScopes: RunSnapshot["undoScopes"][number][] = [];
+  const undoings: RunSnapshot["undoings"][number][] = [];
   // Each part that is written may name others that have not been met.
   for (let more = true; more;) {
     more = [
@@ -35,9 +39,12 @@ export function encodeRun(state: RunState): Uint8Array {
       drain(places.scopes, scopes, (scope) => toScope(scope, places)),
       drain(places.attempts, attempts, (attempt) => toAttempt(attempt, places)),
       drain(places.timers, timers, (timer) => toTimer(timer, places)),
+      drain(places.undoScopes, undoScopes, (scope) => toUndoScope(scope, places)),
+      drain(places.undoings, undoings, (undoing) => toUndoing(undoing, places)),
     ].includes(true);
   }
-  return RunSnapshot.encode({ ...head, scopes, frames, steps, attempts, timers, types: places.types.parts }).finish();
+  const parts = { scopes, frames, steps, attempts, timers, undoScopes, undoings, types: places.types.parts };
+  return RunSnapshot.encode({ ...head, ...parts }).finish();
 }
 
 function drain<T, S>(places: Places<T>, written: S[], write: (part: T) => S): boolean {
@@ -47,7 +54,8 @@ function drain<T, S>(places: Places<T>, written: S[], write: (part: T) => S): bo
   return written.length > before;
 }
 
-type Head = Omit<Whole<RunSnapshot>, "scopes" | "frames" | "steps" | "attempts" | "timers" | "types">;
+type Head = Omit<Whole<RunSnapshot>, PartName>;
+type PartName = "scopes" | "frames" | "steps" | "attempts" | "timers" | "undoScopes" | "undoings" | "types";
 
 /** The run itself. What its maps hold is met first, in their order. */
 function toHead(state: RunState, places: AllPlaces): Head {
@@ -78,8 +86,9 @@ function toHead(state: RunState, places: AllPlaces): Head {
         : { issuedAt: ending.issuedAt, expectedEvent: ending.expectedEvent, ended: ending.ended },
     body: places.frames.of(state.body),
     bodyFailure: toFailure(state.bodyFailure),
-    undo: state.undo.map((step) => steps.of(step)),
-    compensating: state.compensating,
+    undo: places.undoScopes.of(state.undo),
+    undoing: places.undoings.of(state.undoing),
+    undoNoted: state.undoNoted,
     compensated: state.compensated,
     compensationFailed: state.compensationFailed,
     forwardAttempts: state.forwardAttempts,
@@ -110,7 +119,13 @@ function toScope(scope: Scope, places: AllPlaces): StoredScope {
     parent: places.scopes.of(scope.parent),
     prefix: scope.prefix,
     variables: [...scope.variables].map(([name, value]) => ({ name, value })),
-    steps: [...scope.steps].map(([id, step]) => ({ id: id === step.plan.id ? "" : id, step: places.steps.of(step) })),
+    steps: scope.sharesSteps
+      ? []
+      : [...scope.steps].map(([id, step]) => ({ id: id === step.plan.id ? "" : id, step: places.steps.of(step) })),
+    sharesSteps: scope.sharesSteps,
+    caught: toFailure(scope.caught),
+    isPass: scope.begun !== undefined,
+    begun: scope.sharesSteps ? [] : (scope.begun ?? []).map((step) => places.steps.of(step)),
   } satisfies Whole<StoredScope>;
 }
 
@@ -118,13 +133,17 @@ function toFrame(frame: Frame, places: AllPlaces): StoredFrame {
   const { owner } = frame;
   return {
     owner: places.steps.of(owner),
-    block: owner === undefined ? 0 : placeOf(frame.block, owner.plan),
+    block: owner === undefined || owner.undoing !== undefined ? 0 : placeOf(frame.block, owner.plan),
     slot: frame.slot,
     scope: places.scopes.of(frame.scope),
     position: frame.position,
     current: places.steps.of(frame.current),
     state: frameCodes[frame.state],
     result: toValue(frame.result, places),
+    phase: frame.phase,
+    undo: places.undoScopes.of(frame.undo),
+    compensates: frame.compensates,
+    failure: toFailure(frame.failure),
   } satisfies Whole<StoredFrame>;
 }
 
@@ -148,6 +167,7 @@ function toPurpose({ purpose }: LiveTimer, { steps, attempts }: AllPlaces): Stor
   switch (purpose.kind) {
     case "backoff":
     case "wait":
+    case "pass":
     case "stepDeadline":
       return { $case: purpose.kind, value: steps.of(purpose.step) };
     case "runDeadline":

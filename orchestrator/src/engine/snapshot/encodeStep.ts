@@ -1,14 +1,14 @@
-import type { CallHeader } from "../command.ts";
 import type {
   RunSnapshot_Attempt as StoredAttempt,
   RunSnapshot_Call as StoredCall,
   RunSnapshot_Header as StoredHeader,
-  RunSnapshot_Inner as StoredInner,
   RunSnapshot_Prepared as StoredPrepared,
   RunSnapshot_Step as StoredStep,
 } from "../../../../proto/gen/sidestep/internal/v1/snapshot.ts";
-import type { Inner, LiveAttempt, LiveCall, LiveStep, PreparedCall, StepState } from "../state.ts";
-import { toFailure, toStoredFailure, toValue } from "./parts.ts";
+import type { CallHeader } from "../command.ts";
+import type { LiveAttempt, LiveCall, LiveStep, PreparedCall, StepState } from "../live.ts";
+import { toInner } from "./encodeInner.ts";
+import { toStoredFailure, toValue } from "./parts.ts";
 import type { Whole } from "./parts.ts";
 import type { AllPlaces } from "./places.ts";
 
@@ -30,10 +30,12 @@ export function toStep(step: LiveStep, places: AllPlaces): StoredStep {
     isPending: step.isPending,
     call: call === undefined ? undefined : toCall(call, places),
     inner: inner === undefined ? undefined : toInner(inner, places),
+    partOf: places.undoings.of(step.undoing),
+    undoOrder: step.undoOrder,
   } satisfies Whole<StoredStep>;
 }
 
-function toState(state: StepState, { attempts, timers }: AllPlaces): StoredStep["state"] {
+function toState(state: StepState, { attempts, timers, undoings }: AllPlaces): StoredStep["state"] {
   switch (state.kind) {
     case "ready":
     case "inside":
@@ -55,6 +57,8 @@ function toState(state: StepState, { attempts, timers }: AllPlaces): StoredStep[
       const { reason, status, sinceMs } = state.incident;
       return { $case: "paused", value: { reason, status, sinceMs } };
     }
+    case "undoing":
+      return { $case: "undoing", value: undoings.of(state.undoing) };
     case "failed":
       return { $case: "failed", value: toStoredFailure(state.failure) };
   }
@@ -80,15 +84,6 @@ function toHeader(header: CallHeader): StoredHeader {
   return "secret" in header
     ? { key, text: { $case: "secret", value: header.secret } }
     : { key, text: { $case: "value", value: header.value } };
-}
-
-function toInner(inner: Inner, { frames }: AllPlaces): StoredInner {
-  return {
-    frames: inner.frames.map((frame) => frames.of(frame)),
-    open: inner.open,
-    failure: toFailure(inner.failure),
-    isStopping: inner.isStopping,
-  } satisfies Whole<StoredInner>;
 }
 
 /** An attempt, with the task that was asked for. */

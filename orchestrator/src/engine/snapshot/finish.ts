@@ -2,8 +2,9 @@ import type {
   RunSnapshot,
   RunSnapshot_Step as StoredStep,
 } from "../../../../proto/gen/sidestep/internal/v1/snapshot.ts";
-import type { StepState } from "../state.ts";
+import type { StepState } from "../live.ts";
 import { broken, required } from "./broken.ts";
+import { finishInner } from "./finishInner.ts";
 import { toFailure } from "./rebuild.ts";
 import type { Parts } from "./rebuild.ts";
 
@@ -14,6 +15,7 @@ export function finishScope(parts: Parts, stored: RunSnapshot["scopes"][number],
     const step = required(parts.step(named.step), "a step of a scope");
     scope.steps.set(named.id === "" ? step.plan.id : named.id, step);
   }
+  for (const begun of stored.begun) scope.begun?.push(required(parts.step(begun), "a step of a pass"));
 }
 
 /** Gives a frame the step that is open in it. */
@@ -31,7 +33,7 @@ export function finishStep(parts: Parts, stored: StoredStep, place: number): voi
   const step = required(parts.step(place), "a step");
   step.state = toState(parts, stored.state);
   if (step.call !== undefined) step.call.deadlineTimer = parts.timer(stored.call?.deadlineTimer ?? 0);
-  for (const frame of stored.inner?.frames ?? []) step.inner?.frames.push(required(parts.frame(frame), "a block"));
+  if (step.inner !== undefined && stored.inner !== undefined) finishInner(parts, step.inner, stored.inner);
 }
 
 function toState(parts: Parts, stored: StoredStep["state"]): StepState {
@@ -56,6 +58,8 @@ function toState(parts: Parts, stored: StoredStep["state"]): StepState {
       const { reason, status, sinceMs } = stored.value;
       return { kind: "paused", incident: { reason, status: required(status, "why a step is paused"), sinceMs } };
     }
+    case "undoing":
+      return { kind: "undoing", undoing: required(parts.undoing(stored.value), "what a step undoes") };
     case "failed":
       return { kind: "failed", failure: required(toFailure(stored.value), "why a step failed") };
     case undefined:

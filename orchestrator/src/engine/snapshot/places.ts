@@ -1,4 +1,4 @@
-import type { Frame, LiveAttempt, LiveStep, LiveTimer, Scope } from "../state.ts";
+import type { Frame, LiveAttempt, LiveStep, LiveTimer, Scope, Undoing, UndoScope } from "../live.ts";
 
 /** Numbers the parts of one kind in the order in which they are met. */
 export interface Places<T> {
@@ -14,6 +14,8 @@ export interface AllPlaces {
   readonly steps: Places<LiveStep>;
   readonly attempts: Places<LiveAttempt>;
   readonly timers: Places<LiveTimer>;
+  readonly undoScopes: Places<UndoScope>;
+  readonly undoings: Places<Undoing>;
   /** Spellings of types of kept values. */
   readonly types: Places<string>;
 }
@@ -26,6 +28,8 @@ export function newPlaces(): AllPlaces {
     steps: toPlaces(),
     attempts: toPlaces(),
     timers: toPlaces(),
+    undoScopes: toPlaces(),
+    undoings: toPlaces(),
     types: toPlaces(),
   };
 }

@@ -9,7 +9,6 @@ import type {
   RunSnapshot_Timer as StoredTimer,
   RunSnapshot_Value as StoredValue,
 } from "../../../../proto/gen/sidestep/internal/v1/snapshot.ts";
-import { AttemptId_Phase as Phase } from "../../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { CallHeader } from "../command.ts";
 import type { KeptValue } from "../expression/result.ts";
 import { unloaded } from "../payload.ts";
@@ -24,10 +23,13 @@ import type {
   PreparedCall,
   Scope,
   TimerPurpose,
-} from "../state.ts";
+  Undoing,
+  UndoScope,
+} from "../live.ts";
+import { makeInner } from "../steps/inner.ts";
 import { blocksOf } from "./blocks.ts";
 import { broken, required } from "./broken.ts";
-import { frameStates } from "./codes.ts";
+import { frameStates, undoStates } from "./codes.ts";
 
 /**
  * The parts of a snapshot by their places, from 1. Each is made when it is first asked for, with all that it must have from its beginning; what it
@@ -40,6 +42,8 @@ export interface Parts {
   step(place: number): LiveStep | undefined;
   attempt(place: number): LiveAttempt | undefined;
   timer(place: number): LiveTimer | undefined;
+  undoScope(place: number): UndoScope | undefined;
+  undoing(place: number): Undoing | undefined;
   value(stored: StoredValue | undefined): KeptValue | undefined;
 }
 
@@ -47,16 +51,13 @@ export interface Parts {
 export function openParts(plan: LoadedPlan, stored: RunSnapshot): Parts {
   const parts: Parts = {
     plan,
-    scope: lazily(stored.scopes, "a scope", ({ parent, prefix, variables }) => ({
-      parent: parts.scope(parent),
-      prefix,
-      variables: new Map(variables.map(({ name, value }) => [name, value])),
-      steps: new Map(),
-    })),
+    scope: lazily(stored.scopes, "a scope", (scope) => toScope(parts, scope)),
     frame: lazily(stored.frames, "a frame", (frame) => toFrame(parts, frame)),
     step: lazily(stored.steps, "a step", (step) => toStep(parts, step)),
     attempt: lazily(stored.attempts, "an attempt", (attempt) => toAttempt(parts, attempt)),
     timer: lazily(stored.timers, "a timer", (timer) => toTimer(parts, timer)),
+    undoScope: lazily(stored.undoScopes, "an undo scope", (scope) => toUndoScope(parts, scope)),
+    undoing: lazily(stored.undoings, "an undoing", (undoing) => toUndoing(parts, undoing)),
     value: (value) =>
       value === undefined ? undefined : toKept(required(stored.types[value.type], "the type of a value"), value),
   };
@@ -79,11 +80,49 @@ function lazily<S, T>(stored: readonly S[], what: string, make: (stored: S) => T
   };
 }
 
+function toScope(parts: Parts, stored: RunSnapshot["scopes"][number]): Scope {
+  const { prefix, variables, sharesSteps, isPass } = stored;
+  const parent = parts.scope(stored.parent);
+  return {
+    parent,
+    prefix,
+    variables: new Map(variables.map(({ name, value }) => [name, value])),
+    steps: sharesSteps ? required(parent, "the scope around another one").steps : new Map(),
+    sharesSteps,
+    caught: toFailure(stored.caught),
+    begun: sharesSteps ? parent?.begun : isPass ? [] : undefined,
+  };
+}
+
+function toUndoScope(parts: Parts, stored: RunSnapshot["undoScopes"][number]): UndoScope {
+  return {
+    parent: parts.undoScope(stored.parent),
+    step: stored.step,
+    isTry: stored.isTry,
+    steps: [],
+    open: new Map(),
+    state: undoStates.get(stored.state) ?? broken(`the state ${stored.state} of an undo scope is unknown`),
+    attempts: stored.attempts,
+    waiting: new Set(),
+  };
+}
+
+function toUndoing(parts: Parts, stored: RunSnapshot["undoings"][number]): Undoing {
+  return {
+    waiting: [],
+    open: stored.open,
+    owner: parts.step(stored.owner),
+    hasBegun: stored.hasBegun,
+    isStopping: stored.isStopping,
+    failure: toFailure(stored.failure),
+  };
+}
+
 function toFrame(parts: Parts, stored: RunSnapshot["frames"][number]): Frame {
   const owner = parts.step(stored.owner);
   return {
     kind: "frame",
-    block: owner === undefined ? parts.plan.body : blockOf(owner.plan, stored.block),
+    block: owner === undefined ? parts.plan.body : blockOf(owner, stored.block),
     owner,
     slot: stored.slot,
     scope: required(parts.scope(stored.scope), "the scope of a frame"),
@@ -91,11 +130,17 @@ function toFrame(parts: Parts, stored: RunSnapshot["frames"][number]): Frame {
     current: undefined,
     state: frameStates.get(stored.state) ?? broken(`the state ${stored.state} of a frame is unknown`),
     result: parts.value(stored.result),
+    phase: stored.phase,
+    undo: required(parts.undoScope(stored.undo), "the undo scope of a frame"),
+    compensates: stored.compensates,
+    failure: toFailure(stored.failure),
   };
 }
 
-function blockOf(step: StepPlan, place: number): BlockPlan {
-  return required(blocksOf(step)[place], `block ${place} of ${step.name}`);
+function blockOf({ plan, undoing }: LiveStep, place: number): BlockPlan {
+  const undo = plan.compensate?.undo;
+  const block = undoing === undefined ? blocksOf(plan)[place] : undo?.kind === "block" ? undo.block : undefined;
+  return required(block, `block ${place} of ${plan.name}`);
 }
 
 function toStep(parts: Parts, stored: StoredStep): LiveStep {
@@ -116,17 +161,20 @@ function toStep(parts: Parts, stored: StoredStep): LiveStep {
     maybeExecuted: stored.maybeExecuted,
     lastStatus: stored.lastStatus,
     isPending: stored.isPending,
-    call: stored.call === undefined ? undefined : toCall(callPlanOf(plan, stored.phase), stored.call),
+    call: stored.call === undefined ? undefined : toCall(callPlanOf(plan, stored.partOf !== 0), stored.call),
     inner:
       inner === undefined
         ? undefined
-        : { frames: [], open: inner.open, failure: toFailure(inner.failure), isStopping: inner.isStopping },
+        : makeInner(required(parts.undoScope(inner.undo), `what is left to undo in ${plan.name}`)),
+    undoing: parts.undoing(stored.partOf),
+    undoOrder: stored.undoOrder,
   };
 }
 
-function callPlanOf({ name, action, compensate }: StepPlan, phase: StoredStep["phase"]): CallPlan {
-  const forward = action.kind === "call" ? action.call : undefined;
-  return required(phase === Phase.COMPENSATE ? compensate?.call : forward, `the call of ${name}`);
+function callPlanOf({ name, action, compensate }: StepPlan, isUndone: boolean): CallPlan {
+  const own = action.kind === "call" ? action.call : undefined;
+  const undo = compensate?.undo.kind === "call" ? compensate.undo.call : undefined;
+  return required(isUndone ? undo : own, `the call of ${name}`);
 }
 
 function toCall(plan: CallPlan, stored: StoredCall): LiveCall {
@@ -198,6 +246,7 @@ function toPurpose(parts: Parts, { purpose }: StoredTimer): TimerPurpose {
   switch (purpose?.$case) {
     case "backoff":
     case "wait":
+    case "pass":
     case "stepDeadline":
       return { kind: purpose.$case, step: required(parts.step(purpose.value), "the step of a timer") };
     case "runDeadline":

@@ -7,9 +7,9 @@ import type { Draft } from "../draft.ts";
 import { evaluatePassing, evaluateText } from "../evaluate.ts";
 import type { Evaluation, Place } from "../evaluate.ts";
 import { toFailure } from "../failure.ts";
-import { callTimeoutMsMax, fitsPayload, mayOpenStep } from "../limits.ts";
+import { callTimeoutMsMax, fitsPayload, mayOpenStep, tooManySteps } from "../limits.ts";
 import type { CallPlan } from "../plan.ts";
-import type { Failure, LiveCall, LiveStep, PreparedCall } from "../state.ts";
+import type { Failure, LiveCall, LiveStep, PreparedCall } from "../live.ts";
 import { failStep, holdPlace } from "../step.ts";
 import { failRun } from "../stop.ts";
 import { armTimer } from "../timers.ts";
@@ -31,9 +31,8 @@ export function makeCall(plan: CallPlan, compensates: AttemptId | undefined): Li
 /** A call begins: evaluates what it sends and asks for the first attempt. */
 export function beginCall(draft: Draft, step: LiveStep, call: LiveCall): void {
   const { state } = draft;
-  if (step.phase === Phase.FORWARD && !mayOpenStep(state)) {
-    const message = `more than ${state.pendingSteps} steps are open at one time`;
-    failStep(draft, step, toFailure(state.runId, step.path, code.RESOURCE_EXHAUSTED, "TOO_MANY_STEPS", message));
+  if (!mayOpenStep(state, step)) {
+    failStep(draft, step, tooManySteps(state, step.path));
     return;
   }
   holdPlace(draft, step);

@@ -9,7 +9,7 @@ import { codeName, code } from "../../../../proto/wire/status.ts";
 import type { Draft } from "../draft.ts";
 import { toFailure } from "../failure.ts";
 import { attemptName } from "../state.ts";
-import type { Failure, LiveCall, LiveStep } from "../state.ts";
+import type { Failure, LiveCall, LiveStep } from "../live.ts";
 import { addressOf, failStep, openIncident } from "../step.ts";
 import { armTimer } from "../timers.ts";
 import { backoffMs } from "../retry.ts";

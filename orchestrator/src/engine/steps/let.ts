@@ -4,7 +4,7 @@ import { code } from "../../../../proto/wire/status.ts";
 import { toFailure } from "../failure.ts";
 import { fitsPayload } from "../limits.ts";
 import type { PlannedExpression } from "../plan.ts";
-import type { LiveStep } from "../state.ts";
+import type { LiveStep } from "../live.ts";
 import { completeStep, failStep } from "../step.ts";
 
 /** Keeps a value. */

@@ -8,9 +8,10 @@ import { parseDetails, toErrorInfo, toFailure } from "../failure.ts";
 import type { KeptValue } from "../expression/result.ts";
 import { fitsResult } from "../limits.ts";
 import { judge } from "../retry.ts";
-import type { LiveAttempt, LiveCall, LiveStep } from "../state.ts";
+import type { LiveAttempt, LiveCall, LiveStep } from "../live.ts";
 import { cancelStep, completeStep, isOpen } from "../step.ts";
 import { cancelTimer } from "../timers.ts";
+import { noteUndo } from "../undo.ts";
 import { doubtCall, giveUpCall, timeOutCall, tryAgain } from "./callEnd.ts";
 
 /**
@@ -62,11 +63,12 @@ function leaveAttempts(draft: Draft, step: LiveStep, succeeded: LiveAttempt | un
 }
 
 /** A step that had failed was carried out after all: it is undone like the others, unless it is too late for that. */
-function undoLateSuccess({ state }: Draft, step: LiveStep): boolean {
+function undoLateSuccess(draft: Draft, step: LiveStep): boolean {
+  const { state } = draft;
   if (step.phase !== Phase.FORWARD || step.plan.compensate === undefined || step.maybeExecuted) return false;
   if (step.state.kind === "completed" || state.phase === "ending" || state.phase === "ended") return false;
   step.maybeExecuted = true;
-  state.undo.push(step);
+  noteUndo(draft, step);
   return true;
 }
 

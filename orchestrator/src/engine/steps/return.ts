@@ -1,7 +1,7 @@
 import type { Draft } from "../draft.ts";
 import { evaluatePassing } from "../evaluate.ts";
 import type { PlannedExpression } from "../plan.ts";
-import type { LiveStep } from "../state.ts";
+import type { LiveStep } from "../live.ts";
 import { completeStep, failStep } from "../step.ts";
 import { completeRun } from "../verdict.ts";
 

@@ -1,9 +1,9 @@
 import type { Draft } from "../draft.ts";
 import { evaluateCondition } from "../evaluate.ts";
+import type { Inner, LiveStep } from "../live.ts";
 import type { BlockPlan, CasePlan } from "../plan.ts";
-import type { Inner, LiveStep } from "../state.ts";
 import { completeStep, failStep } from "../step.ts";
-import { endInner, enterBlocks } from "./inner.ts";
+import { enterBlock } from "./inner.ts";
 
 /** Runs the first case that is true, else `otherwise`, else nothing. */
 export function beginSwitch(
@@ -21,15 +21,9 @@ export function beginSwitch(
       return;
     }
     if (!evaluated.value) continue;
-    enterBlocks(draft, step, inner, [block]);
+    enterBlock(draft, step, inner, block);
     return;
   }
   if (otherwise === undefined) completeStep(draft, step, undefined);
-  else enterBlocks(draft, step, inner, [otherwise]);
-}
-
-/** The arm is over. */
-export function continueSwitch(draft: Draft, step: LiveStep, inner: Inner): void {
-  if (inner.open > 0) return;
-  endInner(draft, step, inner, inner.frames[0]?.result);
+  else enterBlock(draft, step, inner, otherwise);
 }

@@ -1,10 +1,8 @@
-import { code } from "../../../../proto/wire/status.ts";
 import type { Draft } from "../draft.ts";
 import { evaluateTime } from "../evaluate.ts";
-import { toFailure } from "../failure.ts";
-import { mayOpenStep } from "../limits.ts";
+import { mayOpenStep, tooManySteps } from "../limits.ts";
 import type { PlannedExpression } from "../plan.ts";
-import type { LiveStep } from "../state.ts";
+import type { LiveStep } from "../live.ts";
 import { completeStep, failStep, holdPlace } from "../step.ts";
 import { armTimer } from "../timers.ts";
 
@@ -26,9 +24,8 @@ function waitUntil(draft: Draft, step: LiveStep, dueMs: number): void {
     completeStep(draft, step, undefined);
     return;
   }
-  if (!mayOpenStep(state)) {
-    const message = `more than ${state.pendingSteps} steps are open at one time`;
-    failStep(draft, step, toFailure(state.runId, step.path, code.RESOURCE_EXHAUSTED, "TOO_MANY_STEPS", message));
+  if (!mayOpenStep(state, step)) {
+    failStep(draft, step, tooManySteps(state, step.path));
     return;
   }
   holdPlace(draft, step);

@@ -1,15 +1,22 @@
 import { createRegistry } from "@bufbuild/protobuf";
+import { EmptySchema } from "@bufbuild/protobuf/wkt";
 import {
   Call_OnDoubt as OnDoubt,
   Call_OnExhausted as OnExhausted,
   Plan_Order as Order,
 } from "../../../../proto/gen/sidestep/internal/v1/plan.ts";
-import type { Block, Call, Plan, Step } from "../../../../proto/gen/sidestep/internal/v1/plan.ts";
+import type {
+  Block,
+  Call,
+  Expression as StoredExpression,
+  Plan,
+  Step,
+} from "../../../../proto/gen/sidestep/internal/v1/plan.ts";
 import { code } from "../../../../proto/wire/status.ts";
 import type { CodeName } from "../../../../proto/wire/status.ts";
 import { toLoadedPlan } from "../loadPlan.ts";
 import type { LoadedPlan } from "../plan.ts";
-import { loadTestExpression, makeExpression } from "./expression.ts";
+import { loadTestExpression, makeExpression, testType } from "./expression.ts";
 
 /** A step of a test's plan; expressions are in the language of expression.ts. */
 export interface StepSketch {
@@ -17,6 +24,7 @@ export interface StepSketch {
   readonly id?: string | undefined;
   readonly when?: string | undefined;
   readonly undo?: (CallSketch & { readonly when?: string | undefined }) | undefined;
+  readonly undoBlock?: (BlockSketch & { readonly when?: string | undefined }) | undefined;
   readonly action: ActionSketch;
 }
 
@@ -27,17 +35,50 @@ export type ActionSketch =
       readonly cases: readonly { readonly when: string; readonly block: BlockSketch }[];
       readonly otherwise?: BlockSketch | undefined;
     }
-  | { readonly kind: "parallel"; readonly branches: readonly BlockSketch[] }
+  | { readonly kind: "parallel"; readonly branches: readonly BlockSketch[]; readonly need?: number | undefined }
+  | {
+      readonly kind: "forEach";
+      readonly in: string;
+      readonly as?: string | undefined;
+      readonly atOnce?: number | undefined;
+      readonly body: BlockSketch;
+    }
+  | {
+      readonly kind: "loop";
+      readonly while?: string | undefined;
+      readonly until?: string | undefined;
+      readonly max: number;
+      readonly pauseMs?: number | undefined;
+      readonly carries?: readonly { readonly name: string; readonly init: string; readonly next: string }[] | undefined;
+      readonly body: BlockSketch;
+    }
+  | {
+      readonly kind: "try";
+      readonly body: BlockSketch;
+      readonly catches?: readonly CatchSketch[] | undefined;
+      readonly finally?: BlockSketch | undefined;
+    }
+  | { readonly kind: "compensateNow" }
   | { readonly kind: "wait"; readonly forMs: number }
   | { readonly kind: "until"; readonly until: string }
   | { readonly kind: "let"; readonly value: string }
   | {
       readonly kind: "fail";
-      readonly code: CodeName;
+      /** Undefined: the caught error goes on. */
+      readonly code?: CodeName | undefined;
       readonly message?: string | undefined;
       readonly detail?: string | undefined;
     }
   | { readonly kind: "return"; readonly value: string };
+
+export interface CatchSketch {
+  readonly codes?: readonly CodeName[] | undefined;
+  readonly reason?: string | undefined;
+  readonly domain?: string | undefined;
+  readonly detailType?: string | undefined;
+  readonly when?: string | undefined;
+  readonly block: BlockSketch;
+}
 
 export interface BlockSketch {
   readonly steps: readonly StepSketch[];
@@ -73,7 +114,7 @@ export interface PlanSketch {
 
 /** A plan of a test, loaded without the compiler. */
 export function makePlan(sketch: PlanSketch): LoadedPlan {
-  return toLoadedPlan(makeStoredPlan(sketch), createRegistry(), loadTestExpression);
+  return toLoadedPlan(makeStoredPlan(sketch), createRegistry(EmptySchema), loadTestExpression);
 }
 
 /** The stored form of it. */
@@ -125,21 +166,41 @@ function toStep(sketch: StepSketch, place: string, count: { next: number }): Ste
     id: sketch.id ?? "",
     title: "",
     when: sketch.when === undefined ? undefined : makeExpression("bool", sketch.when, `${place}.when`),
-    result: { name: "" },
+    result: { name: resultTypeOf(sketch.action) },
     kind: toKind(sketch.action, place, count),
-    compensate:
-      sketch.undo === undefined
-        ? undefined
-        : {
-            when:
-              sketch.undo.when === undefined
-                ? undefined
-                : makeExpression("bool", sketch.undo.when, `${place}.compensate.when`),
-            call: toCall(sketch.undo, `${place}.compensate.call`),
-            block: undefined,
-          },
+    compensate: toCompensation(sketch, place),
     lock: undefined,
   };
+}
+
+/** The compiler says it where the definition has a value for each block. */
+function resultTypeOf(action: ActionSketch): string {
+  switch (action.kind) {
+    case "parallel":
+      if (action.branches.some(({ result }) => result === undefined)) return "";
+      return action.need === 1 ? testType : `list(${testType})`;
+    case "forEach":
+      return action.body.result === undefined ? "" : `list(${testType})`;
+    case "loop":
+      if (action.body.result !== undefined) return `list(${testType})`;
+      return action.carries === undefined ? "" : testType;
+    default:
+      return "";
+  }
+}
+
+function toCompensation({ undo, undoBlock }: StepSketch, place: string): Step["compensate"] {
+  const when = undo?.when ?? undoBlock?.when;
+  if (undo === undefined && undoBlock === undefined) return undefined;
+  return {
+    when: boolOf(when, `${place}.compensate.when`),
+    call: undo === undefined ? undefined : toCall(undo, `${place}.compensate.call`),
+    block: undoBlock === undefined ? undefined : toBlock(undoBlock, "", { next: 0 }),
+  };
+}
+
+function boolOf(source: string | undefined, place: string): StoredExpression | undefined {
+  return source === undefined ? undefined : makeExpression("bool", source, place);
 }
 
 function toKind(action: ActionSketch, place: string, count: { next: number }): Step["kind"] {
@@ -162,9 +223,56 @@ function toKind(action: ActionSketch, place: string, count: { next: number }): S
         $case: "parallel",
         value: {
           branches: action.branches.map((branch, i) => toBlock(branch, `${place}.branch[${i}].`, count)),
-          need: 0,
+          need: action.need ?? 0,
         },
       };
+    case "forEach":
+      return {
+        $case: "forEach",
+        value: {
+          in: makeExpression("kept", action.in, `${place}.for_each.in`),
+          as: action.as ?? "it",
+          type: { name: testType },
+          indexAs: "index",
+          maxParallel: action.atOnce ?? 0,
+          body: toBlock(action.body, `${place}.`, count),
+        },
+      };
+    case "loop":
+      return {
+        $case: "loop",
+        value: {
+          while: boolOf(action.while, `${place}.loop.while`),
+          until: boolOf(action.until, `${place}.loop.until`),
+          maxIterations: action.max,
+          pauseMs: action.pauseMs ?? 0,
+          carries: (action.carries ?? []).map(({ name, init, next }) => ({
+            name,
+            type: { name: testType },
+            init: makeExpression("kept", init, `${place}.loop.carry.init`),
+            next: makeExpression("kept", next, `${place}.loop.carry.next`),
+          })),
+          body: toBlock(action.body, `${place}.`, count),
+        },
+      };
+    case "try":
+      return {
+        $case: "try",
+        value: {
+          body: toBlock(action.body, `${place}.`, count),
+          catches: (action.catches ?? []).map(({ codes, reason, domain, detailType, when, block }, i) => ({
+            codes: (codes ?? []).map((name) => code[name]),
+            reason: reason ?? "",
+            domain: domain ?? "",
+            detailType: detailType ?? "",
+            when: boolOf(when, `${place}.catch[${i}].when`),
+            block: toBlock(block, `${place}.catch[${i}].`, count),
+          })),
+          finally: action.finally === undefined ? undefined : toBlock(action.finally, `${place}.finally.`, count),
+        },
+      };
+    case "compensateNow":
+      return { $case: "compensateNow", value: {} };
     case "wait":
       return { $case: "wait", value: { kind: { $case: "forMs", value: action.forMs } } };
     case "until":
@@ -178,7 +286,7 @@ function toKind(action: ActionSketch, place: string, count: { next: number }): S
       return {
         $case: "fail",
         value: {
-          code: code[action.code],
+          code: action.code === undefined ? 0 : code[action.code],
           message:
             action.message === undefined
               ? undefined
@@ -187,7 +295,7 @@ function toKind(action: ActionSketch, place: string, count: { next: number }): S
             action.detail === undefined
               ? []
               : [{ type: "test.v1.Detail", value: makeExpression("kept", action.detail, `${place}.fail.detail[0]`) }],
-          rethrows: false,
+          rethrows: action.code === undefined,
         },
       };
     case "return":

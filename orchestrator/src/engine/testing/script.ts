@@ -1,6 +1,6 @@
 import type { CodeName } from "../../../../proto/wire/status.ts";
 import { parseMs } from "./expression.ts";
-import type { ActionSketch, BlockSketch, CallSketch, PlanSketch, StepSketch } from "./plan.ts";
+import type { ActionSketch, BlockSketch, CallSketch, CatchSketch, PlanSketch, StepSketch } from "./plan.ts";
 
 /**
  * The plan of a transcript:
@@ -12,6 +12,21 @@ import type { ActionSketch, BlockSketch, CallSketch, PlanSketch, StepSketch } fr
  *         step a call x.X/A
  *       branch
  *         step - wait for=10s
+ *     step each for_each in=['a','b'] as=line atOnce=1 collect=label
+ *       step label call x.X/Label request=line
+ *     step poll loop max=3 until=done=='yes' pause=5s
+ *       carry cursor init='' next=page
+ *       step page call x.X/Page request=cursor
+ *     step guard try
+ *       body
+ *         step risky call x.X/Risky
+ *       catch NOT_FOUND,ABORTED reason=GONE when=error.step=='risky'
+ *         step - fail
+ *       finally
+ *         step - compensate_now
+ *     step ship call x.X/Ship
+ *       undo when=true
+ *         step recall call x.X/Recall
  *     step choose switch
  *       case has(steps.charge)
  *         step - fail NOT_FOUND message='no'
@@ -62,6 +77,7 @@ function parseStep(cursor: Cursor, { depth, words }: Row): StepSketch {
   if (keyword !== "step" || id === undefined) throw new Error(`not a step: '${words.join(" ")}'`);
   const options = toOptions(rest);
   const undone = subOptions(options, "undo");
+  const undoBlock = parseBlocksWhere(cursor, depth, "undo")[0];
   return {
     id: id === "-" ? undefined : id,
     when: options.get("when"),
@@ -69,6 +85,7 @@ function parseStep(cursor: Cursor, { depth, words }: Row): StepSketch {
       options.get("undo") === undefined
         ? undefined
         : { ...toCallSketch(options.get("undo") ?? "", undone), when: undone.get("when") },
+    undoBlock: undoBlock === undefined ? undefined : { ...undoBlock.block, when: undoBlock.options.get("when") },
     action: toAction(cursor, depth, kind ?? "", rest, options),
   };
 }
@@ -93,9 +110,48 @@ function toAction(
     case "return":
       return { kind, value: first };
     case "fail":
-      return { kind, code: first as CodeName, message: options.get("message"), detail: options.get("detail") };
+      return {
+        kind,
+        code: first === "" ? undefined : (first as CodeName),
+        message: options.get("message"),
+        detail: options.get("detail"),
+      };
     case "parallel":
-      return { kind, branches: parseBlocks(cursor, depth, "branch").map(({ block }) => block) };
+      return {
+        kind,
+        branches: parseBlocks(cursor, depth, "branch").map(({ block }) => block),
+        need: numberOf(options, "need"),
+      };
+    case "for_each":
+      return {
+        kind: "forEach",
+        in: options.get("in") ?? "",
+        as: options.get("as"),
+        atOnce: numberOf(options, "atOnce"),
+        body: parseBody(cursor, depth, options),
+      };
+    case "loop":
+      return {
+        kind,
+        while: options.get("while"),
+        until: options.get("until"),
+        max: numberOf(options, "max") ?? 0,
+        pauseMs: msOf(options, "pause"),
+        carries: parseCarries(cursor, depth),
+        body: parseBody(cursor, depth, options),
+      };
+    case "try": {
+      const [body, ...blocks] = parseBlocks(cursor, depth, "body", "catch", "finally");
+      if (body === undefined) throw new Error("a try has a body");
+      return {
+        kind,
+        body: body.block,
+        catches: blocks.filter(({ word }) => word === "catch").map(toCatch),
+        finally: blocks.find(({ word }) => word === "finally")?.block,
+      };
+    }
+    case "compensate_now":
+      return { kind: "compensateNow" };
     case "switch": {
       const blocks = parseBlocks(cursor, depth, "case", "default");
       return {
@@ -109,20 +165,70 @@ function toAction(
   }
 }
 
-function parseBlocks(
-  cursor: Cursor,
-  depth: number,
-  ...words: readonly string[]
-): readonly { readonly word: string; readonly when: string; readonly block: BlockSketch }[] {
-  const blocks: { word: string; when: string; block: BlockSketch }[] = [];
+/** A block in a transcript: its word, what comes after it, and the steps below. */
+interface BlockRow {
+  readonly word: string;
+  readonly when: string;
+  readonly options: ReadonlyMap<string, string>;
+  readonly block: BlockSketch;
+}
+
+function parseBlocks(cursor: Cursor, depth: number, ...words: readonly string[]): readonly BlockRow[] {
+  const blocks = parseBlocksWhere(cursor, depth, ...words);
+  const row = cursor.rows[cursor.at];
+  if (row !== undefined && row.depth > depth) throw new Error(`'${row.words.join(" ")}' can't stand here`);
+  return blocks;
+}
+
+/** As far as they go. */
+function parseBlocksWhere(cursor: Cursor, depth: number, ...words: readonly string[]): readonly BlockRow[] {
+  const blocks: BlockRow[] = [];
   for (let row = cursor.rows[cursor.at]; row !== undefined && row.depth > depth; row = cursor.rows[cursor.at]) {
     const [word = "", ...rest] = row.words;
-    if (!words.includes(word)) throw new Error(`'${word}' can't stand here`);
+    if (!words.includes(word)) break;
     cursor.at += 1;
-    const result = toOptions(rest).get("result");
-    blocks.push({ word, when: rest[0] ?? "", block: { steps: parseSteps(cursor, row.depth + 1), result } });
+    const options = toOptions(rest);
+    const block = { steps: parseSteps(cursor, row.depth + 1), result: options.get("result") };
+    blocks.push({ word, when: rest[0] ?? "", options, block });
   }
   return blocks;
+}
+
+/** The steps below a for_each or a loop; `collect` stands on its own line. */
+function parseBody(cursor: Cursor, depth: number, options: ReadonlyMap<string, string>): BlockSketch {
+  return { steps: parseSteps(cursor, depth + 1), result: options.get("collect") };
+}
+
+/** "carry NAME init=… next=…", before a loop's steps. */
+function parseCarries(
+  cursor: Cursor,
+  depth: number,
+): readonly { readonly name: string; readonly init: string; readonly next: string }[] | undefined {
+  const carries: { name: string; init: string; next: string }[] = [];
+  for (let row = cursor.rows[cursor.at]; row !== undefined && row.depth > depth; row = cursor.rows[cursor.at]) {
+    const [word, name = "", ...rest] = row.words;
+    if (word !== "carry") break;
+    cursor.at += 1;
+    const options = toOptions(rest);
+    carries.push({ name, init: options.get("init") ?? "", next: options.get("next") ?? "" });
+  }
+  return carries.length === 0 ? undefined : carries;
+}
+
+function toCatch({ when, options, block }: BlockRow): CatchSketch {
+  return {
+    codes: /^[A-Z_,]+$/.test(when) ? (when.split(",") as CodeName[]) : undefined,
+    reason: options.get("reason"),
+    domain: options.get("domain"),
+    detailType: options.get("detail"),
+    when: options.get("when"),
+    block,
+  };
+}
+
+function numberOf(options: ReadonlyMap<string, string>, name: string): number | undefined {
+  const text = options.get(name);
+  return text === undefined ? undefined : Number(text);
 }
 
 function toCallSketch(method: string, options: ReadonlyMap<string, string>): CallSketch {

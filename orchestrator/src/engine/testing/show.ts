@@ -6,8 +6,10 @@ import { incident_ReasonToJSON, run_StateToJSON } from "../../../../proto/gen/si
 import { codeName } from "../../../../proto/wire/status.ts";
 import type { Command, StepName } from "../command.ts";
 import { lockHolderName } from "../lock.ts";
-import type { LiveStep, RunState } from "../state.ts";
+import type { LiveStep } from "../live.ts";
+import type { RunState } from "../state.ts";
 import { isOpen } from "../step.ts";
+import { listUndo } from "../undo.ts";
 import { epochMs } from "./expression.ts";
 
 /** A command as a transcript shows it. */
@@ -56,7 +58,7 @@ function showStepName({ step, generation }: StepName): string {
 /** The run's phase, what is open in it, and what is to be undone. */
 export function showState(state: RunState): string {
   const open = [...state.steps.values(), ...state.compensations.values()].filter(isOpen);
-  const undo = state.undo.map((step) => step.path);
+  const undo = [...listUndo(state.undo), ...(state.undoing?.waiting ?? [])].map((step) => step.path);
   return [
     `= ${state.phase}`,
     state.ended === undefined ? "" : ` ${showEnd(state.ended)}`,
@@ -86,6 +88,7 @@ function showStep(step: LiveStep): string {
     case "backingOff":
     case "waiting":
     case "inside":
+    case "undoing":
     case "completed":
     case "failed":
     case "skipped":

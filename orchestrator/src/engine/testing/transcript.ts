@@ -64,6 +64,8 @@ function parseEvent(state: RunState, verb: string, words: readonly string[]): Ev
       const bounds = {
         pendingStepsMax: Number(options.get("steps") ?? 0),
         payloadBytesMax: Number(options.get("payload") ?? 0),
+        itemsMax: Number(options.get("items") ?? 0),
+        parallelMax: Number(options.get("atOnce") ?? 0),
       };
       return { $case: "runStarted", value: makeStarted({ issuedMs, bounds, metadata: { tenant: "acme" } }) };
     }
