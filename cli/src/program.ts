@@ -1,19 +1,19 @@
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command, Option } from "commander";
 import { StartRunResponse } from "../../proto/gen/sidestep/v1/runs.ts";
 import { version } from "../../runtime/src/version.ts";
 import { exit } from "./failure.ts";
 import type { ExitCode } from "./failure.ts";
+import { addressOption, example, outputOption, timeout, workflowName } from "./flags.ts";
 import { openFrontClient } from "./frontClient.ts";
 import { init } from "./init.ts";
 import { bytesToJson, toRegistry } from "./messageJson.ts";
+import { addApprovals, addCall, addHolds, addTalk } from "./programTalk.ts";
 import { execRun, startRun } from "./runExec.ts";
 import { describeRun, showHistory, showTrace } from "./runShow.ts";
-import { steerRun } from "./runSteer.ts";
+import { giveToRun, steerRun } from "./runSteer.ts";
 import type { Steering } from "./runSteer.ts";
 import type { Terminal } from "./terminal.ts";
-import { parseDuration } from "./time.ts";
 import { listWorkflows } from "./workflowList.ts";
-import { parseWorkflowName } from "./workflowRpc.ts";
 
 /** The long-running programs, started in place; each reads its own flags and sets the exit code. */
 export interface Programs {
@@ -43,6 +43,11 @@ export function toProgram(terminal: Terminal, programs: Programs, end: (code: nu
   addStarts(run, terminal, withAddress);
   addShows(run, terminal, withAddress);
   addSteering(run, terminal, withAddress);
+  addGivings(run, terminal, withAddress);
+  addTalk(run, terminal, withAddress);
+  addCall(program, terminal, withAddress);
+  addApprovals(program, terminal, withAddress);
+  addHolds(program, terminal, withAddress);
   program
     .command("version")
     .description("print the version")
@@ -133,7 +138,7 @@ function addPrograms(program: Command, programs: Programs): void {
 function addStarts(run: Command, terminal: Terminal, withAddress: (command: Command) => Command): void {
   const starting = (name: string): Command =>
     withAddress(run.command(name))
-      .argument("<workflow>", "package.Service/Method", named)
+      .argument("<workflow>", "package.Service/Method", workflowName)
       .option("-d, --request <json>", "the request as JSON, @file, or - for stdin")
       .option("--idempotency-key <key>", "used when the workflow declares no key");
   starting("start")
@@ -207,6 +212,9 @@ function addSteering(run: Command, terminal: Terminal, withAddress: (command: Co
     ["terminate", "end a run at once; nothing is undone", false],
     ["retry", "leave an incident by trying its step again", true],
     ["fail", "leave an incident by failing its step", true],
+    ["compensate", "leave an incident by failing the run: what was done is undone", true],
+    ["pause", "begin nothing new in a run until it is resumed", false],
+    ["resume", "let a paused run go on", false],
   ];
   for (const [name, does, hasStep] of steering) {
     const command = withAddress(run.command(name))
@@ -224,31 +232,36 @@ function addSteering(run: Command, terminal: Terminal, withAddress: (command: Co
   }
 }
 
-function addressOption(): Option {
-  return new Option("--address <host:port>", "the orchestrator").env("SIDESTEP_ADDRESS").default("127.0.0.1:7420");
-}
-
-function outputOption(): Option {
-  return new Option("-o, --output <form>", "for people, or protobuf JSON for programs")
-    .choices(["table", "json"])
-    .default("table");
-}
-
-function named(text: string): string {
-  const name = parseWorkflowName(text);
-  if (name === undefined)
-    throw new InvalidArgumentError("Give it as package.Service/Method; `sidestep workflow list` shows them.");
-  return name;
-}
-
-function timeout(text: string): number {
-  const ms = parseDuration(text);
-  if (ms === undefined) throw new InvalidArgumentError("Expected a duration such as 500ms, 30s or 5m.");
-  return ms;
-}
-
-function example(line: string): string {
-  return `\nExample:\n  $ ${line}\n`;
+function addGivings(run: Command, terminal: Terminal, withAddress: (command: Command) => Command): void {
+  const giving: readonly (readonly ["skip" | "patch", string, string])[] = [
+    ["skip", "leave an incident with a result given here instead of the call's own", '{"charge_id": "c-1"}'],
+    ["patch", "leave an incident by calling again with another request", '{"amount": 100}'],
+  ];
+  for (const [name, does, json] of giving) {
+    withAddress(run.command(name))
+      .description(does)
+      .argument("<run id>")
+      .option("-d, --request <json>", `the ${name === "skip" ? "result" : "request"} as JSON, @file, or - for stdin`)
+      .option("--proto <folder>", "folder of the .proto files that have the step's method")
+      .option("--step <path>", "which step, when there are several incidents", "")
+      .option("--reason <text>", "kept in the history", "")
+      .addHelpText(
+        "after",
+        example(`sidestep run ${name} 0198c0ffee0010008000000000000001 --proto examples/order/proto -d '${json}'`),
+      )
+      .action(
+        (
+          runId: string,
+          given: {
+            readonly address: string;
+            readonly request?: string;
+            readonly proto?: string;
+            readonly step: string;
+            readonly reason: string;
+          },
+        ) => giveToRun(name, { ...given, runId, request: given.request, protoFolder: given.proto }, terminal),
+      );
+  }
 }
 
 /** The exit code of a usage error of commander's; its help and version end with 0. */

@@ -29,6 +29,12 @@ export function openProgress(terminal: Terminal): Progress {
         const text = `  ${step} needs a decision: sidestep run retry ${run.runId} --step ${step}, or run fail`;
         tell(`incident ${step}`, text, "waiting");
       }
+      for (const { step, approvers } of run.approvals) {
+        const who = approvers.length === 0 ? "anybody" : approvers.join(", ");
+        const text = `  ${step} waits for a decision of ${who}: sidestep approval decide ${run.runId} --step ${step} --approve`;
+        tell(`approval ${step}`, text, "waiting");
+      }
+      if (run.held) tell("held", `  held: nothing new begins until sidestep run resume ${run.runId}`, "waiting");
       if (run.state === Run_State.COMPENSATING)
         tell("state", `  ${stateName(run.state).toLowerCase()}: what was done is undone`, "waiting");
     },

@@ -1,4 +1,8 @@
 import { openFrontClient } from "./frontClient.ts";
+import { CliFailure, exit } from "./failure.ts";
+import { jsonToBytes } from "./messageJson.ts";
+import { methodTypes } from "./methodTypes.ts";
+import { readRequestText } from "./requestText.ts";
 import type { Terminal } from "./terminal.ts";
 
 export interface SteerOptions {
@@ -9,7 +13,7 @@ export interface SteerOptions {
   readonly step: string;
 }
 
-export type Steering = "cancel" | "terminate" | "retry" | "fail";
+export type Steering = "cancel" | "terminate" | "retry" | "fail" | "compensate" | "pause" | "resume";
 
 /** Asks for a change of course and says what happens now. */
 export async function steerRun(steering: Steering, options: SteerOptions, terminal: Terminal): Promise<void> {
@@ -29,5 +33,52 @@ export async function steerRun(steering: Steering, options: SteerOptions, termin
     case "fail":
       await client.call(runs.fail.bind(runs), { runId, reason, step });
       return terminal.err(`run ${runId} goes on with the step failed\n`);
+    case "compensate":
+      await client.call(runs.compensate.bind(runs), { runId, reason, step });
+      return terminal.err(`run ${runId} fails: what was done is undone\n`);
+    case "pause":
+      await client.call(runs.pause.bind(runs), { runId, reason });
+      return terminal.err(`run ${runId} begins nothing new until it is resumed\n`);
+    case "resume":
+      await client.call(runs.resume.bind(runs), { runId, reason });
+      return terminal.err(`run ${runId} goes on\n`);
+  }
+}
+
+export interface GiveOptions extends SteerOptions {
+  /** JSON, @file or -; undefined: an empty message. */
+  readonly request: string | undefined;
+  /** Folder with the .proto files of the step's method; undefined: the orchestrator describes it. */
+  readonly protoFolder: string | undefined;
+}
+
+/** Leaves an incident with a result or a request given here, typed by the step's method. */
+export async function giveToRun(giving: "skip" | "patch", options: GiveOptions, terminal: Terminal): Promise<void> {
+  using client = openFrontClient(options.address);
+  const { runs } = client;
+  const { runId, reason } = options;
+  const { run } = await client.call(runs.get.bind(runs), { runId });
+  const incident = run?.incidents.find((one) => options.step === "" || one.step === options.step);
+  const step = run?.steps.find(
+    (one) => one.path === incident?.step && one.compensation === (incident?.compensation ?? false),
+  );
+  if (step === undefined) {
+    const what = `the run ${runId} has no such incident`;
+    throw new CliFailure(exit.error, what, `the orchestrator at ${options.address}`, `sidestep run describe ${runId}`);
+  }
+  if (giving === "skip") {
+    // A compensation has no result.
+    const result = step.compensation ? Buffer.alloc(0) : await given(step.method, "responseType");
+    await client.call(runs.skip.bind(runs), { runId, step: step.path, reason, result });
+    return terminal.err(`run ${runId} goes on with the result that was given\n`);
+  }
+  const request = await given(step.method, "requestType");
+  await client.call(runs.patch.bind(runs), { runId, step: step.path, reason, request });
+  return terminal.err(`run ${runId} calls again with the request that was given\n`);
+
+  async function given(method: string, of: "requestType" | "responseType"): Promise<Buffer> {
+    const json = await readRequestText(options.request, terminal);
+    const types = await methodTypes(client, method, options.protoFolder);
+    return Buffer.from(jsonToBytes(types.registry, types[of], json));
   }
 }

@@ -5,7 +5,14 @@ import {
   run_StateToJSON,
   stepStatus_StateToJSON,
 } from "../../proto/gen/sidestep/v1/run.ts";
-import type { Incident, Run, RpcStatus, StepStatus, StepStatus_State } from "../../proto/gen/sidestep/v1/run.ts";
+import type {
+  Incident,
+  PendingApproval,
+  Run,
+  RpcStatus,
+  StepStatus,
+  StepStatus_State,
+} from "../../proto/gen/sidestep/v1/run.ts";
 import { codeName } from "../../proto/wire/status.ts";
 import { splitMethod } from "../../proto/wire/subjects.ts";
 import { anyToLine, bytesToJson } from "./messageJson.ts";
@@ -29,16 +36,25 @@ export function runText(
       ["started", timeText(run.startedAt)],
       ["ended", endText(run)],
       ["deadline", timeText(run.deadline)],
+      ["held", run.held ? `nothing new begins until \`sidestep run resume ${run.runId}\`` : ""],
+      ["parent", run.parentRunId === "" ? "" : `${run.parentRunId} (step ${run.parentStep})`],
+      ["signals", run.signalsWaiting === 0 ? "" : `${run.signalsWaiting} wait to be taken`],
+      ["yielded", run.yielded === 0n ? "" : `${run.yielded} messages`],
       ["trace", show.traceLink ?? run.traceId],
       ...Object.entries(run.attributes).map(([name, value]) => [name, value] as const),
     ]),
   ];
+  if (run.requestType === "" && run.request.length > 0) parts.push(`request\n${run.request.length} bytes\n`);
   if (run.requestType !== "") parts.push(`request\n${bytesToJson(registry, run.requestType, run.request)}\n`);
   if (run.steps.length > 0) parts.push(stepsText(run.steps));
   for (const incident of run.incidents) parts.push(incidentText(run.runId, incident));
+  for (const approval of run.approvals) parts.push(approvalText(run.runId, approval));
   if (run.status !== undefined && run.state !== Run_State.COMPLETED) parts.push(failureLines(run.status, registry));
-  if (run.state === Run_State.COMPLETED)
-    parts.push(`answer\n${bytesToJson(registry, run.responseType, run.response)}\n`);
+  if (run.state === Run_State.COMPLETED) {
+    const isTyped = run.responseType !== "";
+    const answer = isTyped ? bytesToJson(registry, run.responseType, run.response) : `${run.response.length} bytes`;
+    parts.push(`answer\n${answer}\n`);
+  }
   return parts.join("\n");
 }
 
@@ -58,6 +74,8 @@ export function stepsText(steps: readonly StepStatus[]): string {
 /** What a person wants to know of a step besides its state. */
 export function remarkText(step: StepStatus): string {
   const remarks = [step.method];
+  if (step.childRunId !== "") remarks.push(`run ${step.childRunId}`);
+  if (step.lock !== "") remarks.push(`lock ${step.lock}`);
   if (step.noSidecar) remarks.push(noSidecarText(step.method));
   if (step.nextAt !== undefined) remarks.push(`goes on at ${timeText(step.nextAt)}`);
   if (step.maybeExecuted) remarks.push("may have been carried out");
@@ -120,6 +138,18 @@ function incidentText(runId: string, incident: Incident): string {
     `incident: ${step} ${reasonText(incident)}${error}`,
     `  try it again:  sidestep run retry ${runId} --step ${incident.step}`,
     `  let it fail:   sidestep run fail ${runId} --step ${incident.step}`,
+    `  give a result: sidestep run skip ${runId} --step ${incident.step} -d '…'`,
+    `  undo all:      sidestep run compensate ${runId} --step ${incident.step}`,
+    "",
+  ].join("\n");
+}
+
+function approvalText(runId: string, { step, title, detail, approvers, due }: PendingApproval): string {
+  const who = approvers.length === 0 ? "anybody" : approvers.join(", ");
+  return [
+    `approval: ${step} waits for ${who}${due === undefined ? "" : `, until ${timeText(due)}`}: ${title}`,
+    ...(detail === "" ? [] : [`  ${detail}`]),
+    `  decide:        sidestep approval decide ${runId} --step ${step} --approve --by <name>`,
     "",
   ].join("\n");
 }

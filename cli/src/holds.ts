@@ -1,0 +1,71 @@
+import { ListHoldsResponse } from "../../proto/gen/sidestep/v1/runs.ts";
+import type { Target } from "../../proto/gen/sidestep/v1/runs.ts";
+import { CliFailure, exit } from "./failure.ts";
+import { openFrontClient } from "./frontClient.ts";
+import { bytesToJson, toRegistry } from "./messageJson.ts";
+import { tableText } from "./table.ts";
+import type { Terminal } from "./terminal.ts";
+import { timeText } from "./time.ts";
+
+/** What is to be held or released: exactly one of them. */
+export interface TargetOptions {
+  readonly address: string;
+  readonly workflow?: string;
+  readonly method?: string;
+  readonly service?: string;
+}
+
+/** Holds the calls of a target back. */
+export async function addHold(options: TargetOptions & { readonly reason: string }, terminal: Terminal): Promise<void> {
+  using client = openFrontClient(options.address);
+  const target = toTarget(options);
+  await client.call(client.runs.hold.bind(client.runs), { target, reason: options.reason });
+  terminal.err(`the ${nameOf(target)} is held: its calls wait until \`sidestep hold remove\`\n`);
+}
+
+/** Lets them go on. */
+export async function removeHold(options: TargetOptions, terminal: Terminal): Promise<void> {
+  using client = openFrontClient(options.address);
+  const target = toTarget(options);
+  await client.call(client.runs.release.bind(client.runs), { target });
+  terminal.err(`the ${nameOf(target)} is held no more\n`);
+}
+
+/** Prints what is held. */
+export async function listHolds(
+  options: { readonly address: string; readonly output: "table" | "json" },
+  terminal: Terminal,
+): Promise<void> {
+  using client = openFrontClient(options.address);
+  const answer = await client.call(client.runs.listHolds.bind(client.runs), {});
+  if (options.output === "json") {
+    const bytes = ListHoldsResponse.encode(answer).finish();
+    return terminal.out(`${bytesToJson(toRegistry(), "sidestep.v1.ListHoldsResponse", bytes)}\n`);
+  }
+  const rows = answer.held.map(({ target, reason, since }) => [
+    target?.kind?.$case ?? "",
+    target?.kind?.value ?? "",
+    timeText(since),
+    reason,
+  ]);
+  terminal.out(tableText(["KIND", "NAME", "SINCE", "REASON"], rows));
+}
+
+function toTarget({ workflow, method, service }: TargetOptions): Target {
+  const given: NonNullable<Target["kind"]>[] = [];
+  if (workflow !== undefined) given.push({ $case: "workflow", value: workflow });
+  if (method !== undefined) given.push({ $case: "method", value: method });
+  if (service !== undefined) given.push({ $case: "service", value: service });
+  const [kind] = given;
+  if (kind !== undefined && given.length === 1) return { kind };
+  throw new CliFailure(
+    exit.usage,
+    "one target is wanted",
+    "the options",
+    "give one of --workflow, --method and --service",
+  );
+}
+
+function nameOf({ kind }: Target): string {
+  return kind === undefined ? "" : `${kind.$case} ${kind.value}`;
+}

@@ -1,0 +1,161 @@
+import type { Command } from "commander";
+import { decideApproval, listApprovals } from "./approvals.ts";
+import { callOnce } from "./callOnce.ts";
+import { example, methodName, outputOption, timeout, wholeNumber } from "./flags.ts";
+import { addHold, listHolds, removeHold } from "./holds.ts";
+import { followRun, queryRun, signalRun } from "./runTalk.ts";
+import type { Terminal } from "./terminal.ts";
+
+type WithAddress = (command: Command) => Command;
+
+const someRun = "0198c0ffee0010008000000000000001";
+
+/** `run signal`, `run query` and `run follow`. */
+export function addTalk(run: Command, terminal: Terminal, withAddress: WithAddress): void {
+  withAddress(run.command("signal"))
+    .description("give a signal to a run, for the wait that is or will be there for it")
+    .argument("<run id>")
+    .argument("<name>", "what the workflow waits for")
+    .option("-d, --request <json>", "the signal as JSON, @file, or - for stdin")
+    .option("--type <message>", "its full type, where no rpc of that name stands beside the workflow")
+    .option("--id <id>", "the same id again is dropped", "")
+    .addHelpText("after", example(`sidestep run signal ${someRun} Approve -d '{"by": "ann"}'`))
+    .action(
+      (
+        runId: string,
+        name: string,
+        given: { readonly address: string; readonly request?: string; readonly type?: string; readonly id: string },
+      ) => signalRun({ ...given, runId, name, request: given.request, type: given.type }, terminal),
+    );
+  withAddress(run.command("query"))
+    .description("ask a query rpc about a run; the answer as JSON")
+    .argument("<rpc>", "package.Service/Method of the query", methodName)
+    .option("-d, --request <json>", "the question as JSON, @file, or - for stdin")
+    .addHelpText("after", example(`sidestep run query shop.v1.OrderWorkflow/Status -d '{"order_id": "o-1"}'`))
+    .action((method: string, given: { readonly address: string; readonly request?: string }) =>
+      queryRun({ ...given, method, request: given.request }, terminal),
+    );
+  withAddress(run.command("follow"))
+    .description("print what a streaming run yields, a JSON line each, until it has ended")
+    .argument("<run id>")
+    .option("--from <number>", "the first message wanted, counted from 0", wholeNumber, 0)
+    .addHelpText("after", example(`sidestep run follow ${someRun} --from 12`))
+    .action((runId: string, given: { readonly address: string; readonly from: number }) =>
+      followRun({ ...given, runId }, terminal),
+    );
+}
+
+/** `call`. */
+export function addCall(program: Command, terminal: Terminal, withAddress: WithAddress): void {
+  withAddress(program.command("call"))
+    .description("make one durable call of a service, without a workflow; the answer as JSON")
+    .argument("<method>", "package.Service/Method", methodName)
+    .option("-d, --request <json>", "the request as JSON, @file, or - for stdin")
+    .option("--proto <folder>", "folder of the .proto files that have the method")
+    .option("--idempotency-key <key>", "the same key joins the call there is", "")
+    .option("--timeout <duration>", "of one attempt, as in 30s", timeout)
+    .option("--attempts <number>", "at most so many", wholeNumber, 0)
+    .option("--detach", "print the run's id as soon as the call is durable", false)
+    .addHelpText(
+      "after",
+      example(`sidestep call payment.v1.PaymentService/Refund --proto examples/order/proto -d '{"charge_id": "c-1"}'`),
+    )
+    .action(
+      (
+        method: string,
+        given: {
+          readonly address: string;
+          readonly request?: string;
+          readonly proto?: string;
+          readonly idempotencyKey: string;
+          readonly timeout?: number;
+          readonly attempts: number;
+          readonly detach: boolean;
+        },
+      ) =>
+        callOnce(
+          {
+            ...given,
+            method,
+            request: given.request,
+            protoFolder: given.proto,
+            timeoutMs: given.timeout,
+            isDetached: given.detach,
+          },
+          terminal,
+        ),
+    );
+}
+
+/** `approval list` and `approval decide`. */
+export function addApprovals(program: Command, terminal: Terminal, withAddress: WithAddress): void {
+  const approval = program.command("approval").description("what people have to approve");
+  withAddress(approval.command("list"))
+    .description("list the approvals of a run that wait for a decision")
+    .argument("<run id>")
+    .addOption(outputOption())
+    .addHelpText("after", example(`sidestep approval list ${someRun}`))
+    .action((runId: string, given: { readonly address: string; readonly output: "table" | "json" }) =>
+      listApprovals({ ...given, runId }, terminal),
+    );
+  const decide = withAddress(approval.command("decide"))
+    .description("approve or reject")
+    .argument("<run id>")
+    .option("--approve", "let the run go on", false)
+    .option("--reject", "refuse it", false)
+    .option("--step <path>", "which approval, when there are several", "")
+    .option("--by <name>", "who decides", "")
+    .option("--comment <text>", "kept in the history", "")
+    .option("-d, --form <json>", "what is to be filled in, as JSON, @file, or - for stdin")
+    .addHelpText("after", example(`sidestep approval decide ${someRun} --approve --by ann -d '{"limit": 100}'`));
+  decide.action(
+    (
+      runId: string,
+      given: {
+        readonly address: string;
+        readonly approve: boolean;
+        readonly reject: boolean;
+        readonly step: string;
+        readonly by: string;
+        readonly comment: string;
+        readonly form?: string;
+      },
+    ) => {
+      if (given.approve === given.reject) decide.error("error: give one of --approve and --reject");
+      return decideApproval(
+        { ...given, runId, form: given.form, decision: given.approve ? "approve" : "reject" },
+        terminal,
+      );
+    },
+  );
+}
+
+/** `hold add`, `hold remove` and `hold list`. */
+export function addHolds(program: Command, terminal: Terminal, withAddress: WithAddress): void {
+  const hold = program.command("hold").description("calls that are held back, in all runs");
+  const target = (name: string): Command =>
+    withAddress(hold.command(name))
+      .option("--workflow <name>", "of the runs of a workflow: package.Service/Method", methodName)
+      .option("--method <name>", "of a method: package.Service/Method", methodName)
+      .option("--service <name>", "of a service: package.Service");
+  interface Given {
+    readonly address: string;
+    readonly workflow?: string;
+    readonly method?: string;
+    readonly service?: string;
+  }
+  target("add")
+    .description("hold the calls of a workflow, a method or a service back")
+    .option("--reason <text>", "shown in the list", "")
+    .addHelpText("after", example(`sidestep hold add --service payment.v1.PaymentService --reason "the bank is down"`))
+    .action((given: Given & { readonly reason: string }) => addHold(given, terminal));
+  target("remove")
+    .description("let them go on")
+    .addHelpText("after", example("sidestep hold remove --service payment.v1.PaymentService"))
+    .action((given: Given) => removeHold(given, terminal));
+  withAddress(hold.command("list"))
+    .description("list what is held")
+    .addOption(outputOption())
+    .addHelpText("after", example("sidestep hold list"))
+    .action((given: { readonly address: string; readonly output: "table" | "json" }) => listHolds(given, terminal));
+}
