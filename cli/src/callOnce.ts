@@ -1,6 +1,6 @@
 import { openFrontClient } from "./frontClient.ts";
 import { bytesToJson, jsonToBytes } from "./messageJson.ts";
-import { methodTypes } from "./methodTypes.ts";
+import { methodTypes } from "./methodRpc.ts";
 import { readRequestText } from "./requestText.ts";
 import type { Terminal } from "./terminal.ts";
 

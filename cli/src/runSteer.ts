@@ -1,7 +1,7 @@
 import { openFrontClient } from "./frontClient.ts";
 import { CliFailure, exit } from "./failure.ts";
 import { jsonToBytes } from "./messageJson.ts";
-import { methodTypes } from "./methodTypes.ts";
+import { methodTypes } from "./methodRpc.ts";
 import { readRequestText } from "./requestText.ts";
 import type { Terminal } from "./terminal.ts";
 

@@ -6,7 +6,7 @@ import { CliFailure, exit, toCliFailure } from "./failure.ts";
 import { openFrontClient } from "./frontClient.ts";
 import type { FrontClient } from "./frontClient.ts";
 import { bytesToJson, bytesToLine, jsonToBytes } from "./messageJson.ts";
-import { methodTypes } from "./methodTypes.ts";
+import { methodTypes } from "./methodRpc.ts";
 import { readRequestText } from "./requestText.ts";
 import type { Terminal } from "./terminal.ts";
 import { registryFor } from "./workflowRpc.ts";

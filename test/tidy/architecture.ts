@@ -24,6 +24,8 @@ const runtime = "runtime/src";
 const forLoops = ["type:runtime/src", "runtime/src/log.ts", "runtime/src/pause.ts"];
 // A port with an error class of its own: who fulfils it throws that.
 const definitionStore = "orchestrator/src/processor/definitionStore.ts";
+/** What an ingress checks before anything is written. */
+const inbound = "orchestrator/src/processor/inbound.ts";
 const closest = "orchestrator/src/compile/closest.ts";
 const orchestratorAdapters = [
   "orchestrator/src/nats",
@@ -73,12 +75,20 @@ export const architecture: readonly Part[] = [
   },
   {
     folder: "orchestrator/src/nats",
-    imports: [...contracts, `type:${processor}`, definitionStore, `type:${engine}`, runtime],
+    imports: [...contracts, `type:${processor}`, definitionStore, inbound, `type:${engine}`, runtime],
     packages: [...protobuf, ...nats],
   },
   {
     folder: "orchestrator/src/grpc",
-    imports: [...contracts, `type:${processor}`, definitionStore, `type:${engine}`, `type:${compile}`, runtime],
+    imports: [
+      ...contracts,
+      `type:${processor}`,
+      definitionStore,
+      inbound,
+      `type:${engine}`,
+      `type:${compile}`,
+      runtime,
+    ],
     packages: [...protobuf, "@grpc/grpc-js"],
   },
   {

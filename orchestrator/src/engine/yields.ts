@@ -1,5 +1,3 @@
-import type { RunState } from "./state.ts";
-
 /** What a streaming run has yielded and still keeps, counted from 0. */
 export interface Yields {
   /** Number of the oldest message that is kept; those before are gone. */
@@ -9,7 +7,7 @@ export interface Yields {
 
 /** Messages from a number on, at least one and, beyond it, at most so many bytes; older ones may be gone. Undefined: there are none. */
 export function yieldedFrom(
-  { yields }: RunState,
+  yields: Yields,
   from: number,
   bytesMax: number,
 ): { readonly first: number; readonly messages: Uint8Array[] } | undefined {

@@ -2,7 +2,7 @@ import type { PendingApproval } from "../../../proto/gen/sidestep/v1/run.ts";
 import type { DecideRequest } from "../../../proto/gen/sidestep/v1/runs.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
 import type { LoadedPlan } from "../engine/plan.ts";
-import { misfitOf } from "../engine/request.ts";
+import { misfitOf } from "../processor/inbound.ts";
 import { absenceFailure, tooLarge } from "./failure.ts";
 import { tooLong } from "./lengths.ts";
 import { noApproval, notAnApprover, severalApprovals, wrongType } from "./runFailure.ts";

@@ -7,7 +7,7 @@ import {
 } from "../../../proto/gen/sidestep/internal/v1/plan.ts";
 import type { Call } from "../../../proto/gen/sidestep/internal/v1/plan.ts";
 import type { CallRequest, CallResponse } from "../../../proto/gen/sidestep/v1/runs.ts";
-import { engineRevision } from "../engine/revision.ts";
+import { engineRevision } from "../processor/inbound.ts";
 import { endOfRun, runIdMetadata } from "./ingress.ts";
 import { parseMethod } from "./methodName.ts";
 import { invalidNumber, notAMethod } from "./runFailure.ts";

@@ -1,8 +1,7 @@
 import type { Incident } from "../../../proto/gen/sidestep/v1/run.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
-import { callTypesAt } from "../engine/callTypes.ts";
+import { callTypesAt, misfitOf } from "../processor/inbound.ts";
 import type { LoadedPlan } from "../engine/plan.ts";
-import { misfitOf } from "../engine/request.ts";
 import { absenceFailure, tooLarge } from "./failure.ts";
 import { tooLong } from "./lengths.ts";
 import { noIncident, severalIncidents, wrongType } from "./runFailure.ts";

@@ -1,5 +1,5 @@
 import { code } from "../../../proto/wire/status.ts";
-import { keyBytesMax } from "../processor/prepareStart.ts";
+import { keyBytesMax } from "../processor/inbound.ts";
 import type { Failure } from "./failure.ts";
 
 /** Bytes that texts of callers may have at the front door; docs/limits.md lists them. Fixed: a log keeps them for ever. */

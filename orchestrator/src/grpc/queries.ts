@@ -1,7 +1,6 @@
 import { code } from "../../../proto/wire/status.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
-import { evaluateInboundKey } from "../engine/key.ts";
-import { misfitOf } from "../engine/request.ts";
+import { evaluateInboundKey, misfitOf } from "../processor/inbound.ts";
 import { absenceFailure, refusalFailure, tooLarge, workflowNotFound } from "./failure.ts";
 import { tooLong } from "./lengths.ts";
 import { keyNotFound, notInVersion, wrongType } from "./runFailure.ts";

@@ -1,11 +1,9 @@
 import type { Metadata } from "@grpc/grpc-js";
 import { idempotencyKeyHeader } from "../../../proto/wire/headers.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
-import { evaluateInboundKey, evaluateStart } from "../engine/key.ts";
+import { evaluateInboundKey, evaluateStart, misfitOf, openLanes } from "../processor/inbound.ts";
 import type { LoadedPlan, SignalPlan } from "../engine/plan.ts";
-import { misfitOf } from "../engine/request.ts";
-import { openLanes } from "../processor/lanes.ts";
-import type { Lanes } from "../processor/lanes.ts";
+import type { Lanes } from "../processor/inbound.ts";
 import { absenceFailure, refusalFailure, tooLarge, workflowNotFound } from "./failure.ts";
 import { tooLong } from "./lengths.ts";
 import { keyNotFound, notInVersion, refusedFailure, wrongType } from "./runFailure.ts";

@@ -5,8 +5,8 @@ import type { Incident, PendingApproval } from "../../../proto/gen/sidestep/v1/r
 import { CallRequest, DecideRequest, SignalRunRequest } from "../../../proto/gen/sidestep/v1/runs.ts";
 import { lengthsMax } from "./lengths.ts";
 import { makePlan, someRun } from "./testing.ts";
-import { ask, openTalk, text } from "./testingTalk.ts";
-import type { Open } from "./testingTalk.ts";
+import { ask, openTalk, text } from "./testing/talk.ts";
+import type { Open } from "./testing/talk.ts";
 
 const closing = new AsyncDisposableStack();
 afterAll(() => closing.disposeAsync());

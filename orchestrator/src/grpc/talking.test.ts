@@ -4,8 +4,8 @@ import { afterAll, expect, test } from "vitest";
 import { SignalRunRequest } from "../../../proto/gen/sidestep/v1/runs.ts";
 import { makeExpression } from "../engine/testing/expression.ts";
 import { makePlan, someRun } from "./testing.ts";
-import { approve, ask, detailsOf, flow, key, openTalk, status1, text } from "./testingTalk.ts";
-import type { Open } from "./testingTalk.ts";
+import { approve, ask, detailsOf, flow, key, openTalk, status1, text } from "./testing/talk.ts";
+import type { Open } from "./testing/talk.ts";
 
 const closing = new AsyncDisposableStack();
 afterAll(() => closing.disposeAsync());

@@ -82,7 +82,7 @@ export function answerOf(run: ResidentRun, waitedFor: WaitedFor): NonNullable<Wa
   if (waitedFor.foldedSequence > 0) return foldedAnswer(run, waitedFor.foldedSequence);
   if (state.phase === "void") return { $case: "unknown", value: {} };
   if (waitedFor.yields) {
-    const value = yieldedFrom(state, waitedFor.yieldsFrom, yieldsBytesMax);
+    const value = yieldedFrom(state.yields, waitedFor.yieldsFrom, yieldsBytesMax);
     if (value !== undefined) return { $case: "yields", value };
   }
   return state.ended === undefined ? undefined : { $case: "ended", value: state.ended };

@@ -1,10 +1,10 @@
 import { Client, credentials, Metadata, status } from "@grpc/grpc-js";
 import type { ServiceError } from "@grpc/grpc-js";
-import { ErrorInfo, RpcStatus } from "../../../proto/gen/sidestep/internal/v1/rpc.ts";
-import { RunsClient } from "../../../proto/gen/sidestep/v1/runs.ts";
-import { makeExpression } from "../engine/testing/expression.ts";
-import { fakeDefinitions, fakeFront, makeEntry, makePlan, openTestServer } from "./testing.ts";
-import type { FakeDefinitions, FakeFront } from "./testing.ts";
+import { ErrorInfo, RpcStatus } from "../../../../proto/gen/sidestep/internal/v1/rpc.ts";
+import { RunsClient } from "../../../../proto/gen/sidestep/v1/runs.ts";
+import { makeExpression } from "../../engine/testing/expression.ts";
+import { fakeDefinitions, fakeFront, makeEntry, makePlan, openTestServer } from "../testing.ts";
+import type { FakeDefinitions, FakeFront } from "../testing.ts";
 
 export const flow = "test.v1.Flows/Flow";
 export const approve = "test.v1.Flows/Approve";
@@ -48,6 +48,7 @@ export interface Told {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
+/** A front door with a signal, a query and what a test tells it; closed with the scope. */
 export async function openTalk(closing: AsyncDisposableStack, streaming = false): Promise<Open> {
   const front = fakeFront();
   front.plan = plan;
@@ -73,6 +74,7 @@ export async function openTalk(closing: AsyncDisposableStack, streaming = false)
   return { front, definitions, runs, send, client };
 }
 
+/** Code, reason and metadata of an error. */
 export function detailsOf(error: ServiceError | null): Pick<Told, "code" | "reason" | "metadata"> {
   const trailer = error?.metadata.get("grpc-status-details-bin")[0];
   const details = trailer instanceof Uint8Array ? RpcStatus.decode(trailer).details : [];
