@@ -14,7 +14,13 @@ import { inShort, toReport, toTable } from "./report.ts";
 import { measureRound, startDriver, warmUp } from "./rounds.ts";
 import type { RoundFigures, Side } from "./rounds.ts";
 
+if (process.argv[2] === "check") {
+  await import("./check.ts");
+  process.exit(0);
+}
+
 const help = `npm run bench [-- options]
+       npm run bench -- check          a tree of 100 workflows through the checker
 
 Runs chains of 1 and 10 calls through the product and through the floor beside it, round by round in turn, and prints medians. It takes
 about two minutes, and means something only on a machine that does nothing else. docs/performance.md says what each figure is.
