@@ -61,3 +61,13 @@ for (const count of [10, 1_000, 10_000]) {
     names(count),
   );
 }
+for (const count of [100, 1_000, 10_000]) {
+  const plan = makePlan({
+    steps: [{ id: "each", action: { kind: "forEach", in: `items(${count})`, body: { steps: [call("do")] } } }],
+  });
+  measure(
+    `for_each of ${count}`,
+    plan,
+    names(count).map((_, i) => `each[${i}]/do`),
+  );
+}
