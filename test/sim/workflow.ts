@@ -26,6 +26,10 @@ const kinds: readonly Kind[] = [
   { weight: 52, make: (maker) => ({ kind: "call", ...toCall(maker) }) },
   { weight: 9, isBlock: true, make: toParallel },
   { weight: 6, isBlock: true, make: toSwitch },
+  { weight: 6, isBlock: true, make: toForEach },
+  { weight: 5, isBlock: true, make: toLoop },
+  { weight: 7, isBlock: true, make: toTry },
+  { weight: 1, make: () => ({ kind: "compensateNow" }) },
   { weight: 7, make: ({ random }) => ({ kind: "wait", forMs: random.int(1, 8_000) }) },
   { weight: 2, make: ({ random }) => ({ kind: "let", value: random.chance(0.2) ? "oops(no_such_key)" : "'x'" }) },
   { weight: 3, make: () => ({ kind: "fail", code: "ABORTED", message: "'enough'" }) },
@@ -56,7 +60,9 @@ function toStep(maker: Maker, depth: number): StepSketch {
   const action = pickKind(random, depth).make(maker, depth);
   const when = random.chance(0.08) ? "false" : undefined;
   if (action.kind !== "call" || !random.chance(0.7)) return { id, when, action };
-  return { id, when, action, undo: toUndo(maker, id) };
+  if (!random.chance(0.1)) return { id, when, action, undo: toUndo(maker, id) };
+  const undone: StepSketch = { id: `u${maker.nextId++}`, action: { kind: "call", ...toUndo(maker, id) } };
+  return { id, when, action, undoBlock: { steps: [undone] } };
 }
 
 function pickKind(random: Random, depth: number): Kind {
@@ -73,12 +79,41 @@ function toBlock(maker: Maker, depth: number): BlockSketch {
 function toParallel(maker: Maker, depth: number): ActionSketch {
   const { random } = maker;
   const branches = Array.from({ length: random.int(2, 3) }, () => toBlock(maker, depth - 1));
-  return { kind: "parallel", branches };
+  return { kind: "parallel", branches, need: random.chance(0.3) ? random.int(1, branches.length) : undefined };
 }
 
 function toSwitch(maker: Maker, depth: number): ActionSketch {
   const cases = [{ when: maker.random.pick(["true", "false"]), block: toBlock(maker, depth - 1) }];
   return { kind: "switch", cases, otherwise: toBlock(maker, depth - 1) };
+}
+
+function toForEach(maker: Maker, depth: number): ActionSketch {
+  const { random } = maker;
+  return {
+    kind: "forEach",
+    in: `items(${random.int(0, 3)})`,
+    atOnce: random.int(1, 3),
+    body: toBlock(maker, depth - 1),
+  };
+}
+
+function toLoop(maker: Maker, depth: number): ActionSketch {
+  const { random } = maker;
+  const pauseMs = random.chance(0.3) ? random.int(1, 3_000) : undefined;
+  return { kind: "loop", max: random.int(1, 3), pauseMs, body: toBlock(maker, depth - 1) };
+}
+
+function toTry(maker: Maker, depth: number): ActionSketch {
+  const { random } = maker;
+  const caught = toBlock(maker, depth - 1);
+  const undoes: StepSketch = { id: `s${maker.nextId++}`, action: { kind: "compensateNow" } };
+  const block = random.chance(0.4) ? { steps: [undoes, ...caught.steps] } : caught;
+  return {
+    kind: "try",
+    body: toBlock(maker, depth - 1),
+    catches: random.chance(0.8) ? [{ codes: random.chance(0.5) ? ["NOT_FOUND"] : undefined, block }] : undefined,
+    finally: random.chance(0.4) ? toBlock(maker, depth - 1) : undefined,
+  };
 }
 
 function toCall({ random, endless }: Maker): CallSketch {

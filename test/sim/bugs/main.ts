@@ -6,10 +6,11 @@ import { simulate as simulateModel } from "../model/simulate.ts";
 import type { simulate as simulateStack } from "../stack/simulate.ts";
 import { plantedBugs as engineBugs } from "./plantedBugs.ts";
 import type { PlantedBug } from "./plantedBugs.ts";
+import { blockBugs } from "./blockBugs.ts";
 import { processorBugs } from "./processorBugs.ts";
 
 /** All of them. */
-export const plantedBugs: readonly PlantedBug[] = [...engineBugs, ...processorBugs];
+export const plantedBugs: readonly PlantedBug[] = [...engineBugs, ...blockBugs, ...processorBugs];
 
 const root = new URL("../../../", import.meta.url).href;
 /** Code of ours of which every bug gets copies: what may have a bug, and what stands on it. */

@@ -153,7 +153,21 @@ export const processorBugs: readonly PlantedBug[] = [
     kind: "source",
     name: "§10 a load forgets the mailbox",
     file: `${processor}/residents.ts`,
-    find: "    for (const record of records) {\n      this.#take(run, record);",
-    replace: "    for (const record of records.slice(1)) {\n      this.#take(run, record);",
+    find: '    for (const record of records) {\n      if (run.phase === "loading") {',
+    replace: '    for (const record of records.slice(1)) {\n      if (run.phase === "loading") {',
+  },
+  {
+    kind: "source",
+    name: "§4 the end is appended without expectation",
+    file: `${processor}/execute.ts`,
+    find: ".appendAfter(run.runId, expected, event, { signal: owner.signal })",
+    replace: ".append(run.runId, `${run.runId}/end/${expected}`, event, { signal: owner.signal })",
+  },
+  {
+    kind: "source",
+    name: "§5 garbage in the window of a takeover is forgotten",
+    file: `${processor}/partition.ts`,
+    find: "for (const { runId, sequence, isEvent } of garbage) this.#residents.deliverGarbage(runId, sequence, isEvent);",
+    replace: "garbage.length = 0;",
   },
 ];

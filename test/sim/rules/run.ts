@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from "node:util";
 import type { Turn } from "../../../orchestrator/src/engine/advance.ts";
 import type { PublishTask } from "../../../orchestrator/src/engine/command.ts";
 import type { CallPlan, LoadedPlan, StepPlan } from "../../../orchestrator/src/engine/plan.ts";
@@ -11,6 +10,7 @@ import type { Engine } from "../engine.ts";
 import type { Execution } from "../execution.ts";
 import type { StoredRecord } from "../story.ts";
 import type { Judge } from "./judge.ts";
+import { isSameState } from "./same.ts";
 
 /** After each turn: an ignored record asks for nothing new, and an ended run for nothing but the end of its timers. */
 export function checkTurn(judge: Judge, state: RunState, turn: Turn, wasEnded: boolean): void {
@@ -62,7 +62,7 @@ export function refold(engine: Engine, plan: LoadedPlan, records: readonly Store
 
 /** PROTOCOL §12.4: live state = refold. */
 export function checkSame(judge: Judge, live: RunState, again: Refolded): void {
-  if (!isDeepStrictEqual(live, again.state))
+  if (!isSameState(live, again.state))
     judge.violations.push(`4: the live state of ${again.runId} is not what its log adds up to`);
 }
 
@@ -106,10 +106,14 @@ export function checkClosed(
 
 /** PROTOCOL §12.2: nothing forward happens once anything has been undone; no step begins before the one before it is over. */
 function checkOrder({ plan }: Refolded, own: readonly Execution[], tell: (rule: string) => void): void {
-  const firstUndo = Math.min(...own.filter((it) => it.phase === Phase.COMPENSATE).map((it) => it.startedAt));
+  const undoes = own.filter((it) => it.phase === Phase.COMPENSATE);
+  const first = (of: readonly Execution[]): number => Math.min(...of.map((it) => it.startedAt));
+  const firstOfAll = first(undoes);
   for (const it of own) {
-    if (it.phase === Phase.FORWARD && Math.max(it.startedAt, it.effectAt ?? 0) > firstUndo)
-      tell(`2: ${it.step} happened after something was undone`);
+    if (it.phase !== Phase.FORWARD) continue;
+    // Where parts are undone by themselves others go on; the undone step itself never does.
+    const undoneAt = hasScopes(plan) ? first(undoes.filter(({ step }) => isUndoOf(step, it.step))) : firstOfAll;
+    if (Math.max(it.startedAt, it.effectAt ?? 0) > undoneAt) tell(`2: ${it.step} happened after something was undone`);
   }
   const inOrder = plan.body.steps.filter((step) => step.action.kind === "call").map((step) => step.name);
   let before = -Infinity;
@@ -121,14 +125,31 @@ function checkOrder({ plan }: Refolded, own: readonly Execution[], tell: (rule: 
   }
 }
 
+/** Something in the plan may be undone before the run fails, or by more than one call. */
+function hasScopes({ steps }: LoadedPlan): boolean {
+  return steps.some(
+    ({ action, compensate }) =>
+      compensate?.undo.kind === "block" ||
+      action.kind === "compensateNow" ||
+      action.kind === "try" ||
+      (action.kind === "parallel" && action.need < action.branches.length),
+  );
+}
+
+/** A compensating call has the path of its step, one of a compensating block begins with it. */
+function isUndoOf(undo: string, step: string): boolean {
+  return undo === step || undo.startsWith(`${step}~undo/`);
+}
+
 /** PROTOCOL §12.7: undone = completed ∪ maybe executed, last one first, and nothing that happened is left. */
 function checkUndone(
   { state, plan, transitions }: Refolded,
   forward: readonly Execution[],
   tell: (rule: string) => void,
 ): void {
-  const undone = [...state.compensations.keys()];
-  if (state.ended?.state === Run_State.COMPLETED && undone.length > 0) tell("a completed run was undone");
+  const undone = [...state.compensations.keys()].filter((path) => !path.includes("~undo/"));
+  const isScoped = hasScopes(plan);
+  if (state.ended?.state === Run_State.COMPLETED && undone.length > 0 && !isScoped) tell("a completed run was undone");
   const isUndone = state.verdict?.kind === "failed" || state.verdict?.kind === "cancelled";
   if (!isUndone) return;
   const wanted: string[] = [];
@@ -139,8 +160,9 @@ function checkUndone(
   const late = undone.filter((path) => !wanted.includes(path));
   if (late.some((path) => state.steps.get(path)?.maybeExecuted !== true))
     tell("7: something was undone that was not done");
-  const inOrder = plan.plan.saga === 0 ? undone.filter((path) => wanted.includes(path)) : [...undone].toSorted();
-  const expected = plan.plan.saga === 0 ? wanted.toReversed() : [...wanted, ...late].toSorted();
+  const isOrdered = plan.plan.saga === 0 && !isScoped;
+  const inOrder = isOrdered ? undone.filter((path) => wanted.includes(path)) : [...undone].toSorted();
+  const expected = isOrdered ? wanted.toReversed() : [...wanted, ...late].toSorted();
   if (inOrder.join() !== expected.join()) tell(`7: undone ${inOrder.join()}, not ${expected.join()}`);
   for (const it of forward) {
     const hasUndo = state.steps.get(it.step)?.plan.compensate !== undefined;
