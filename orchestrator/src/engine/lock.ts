@@ -1,8 +1,10 @@
 import type { LockHolder } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import { LockSnapshot } from "../../../proto/gen/sidestep/internal/v1/snapshot.ts";
 import { toHex } from "../../../proto/wire/runId.ts";
 import type { Turn } from "./advance.ts";
 import type { GrantLock } from "./command.ts";
 import type { LogRecord } from "./record.ts";
+import { snapshotIn } from "./snapshot/resume.ts";
 
 /**
  * What the log of a lock adds up to: those who want it, by lockHolderName, in the order in which they asked. The first has it. Changed in place.
@@ -17,6 +19,42 @@ export interface LockState {
 /** A lock that nobody wants. */
 export function newLock(): LockState {
   return { lastSequence: 0, queue: new Map(), grant: undefined };
+}
+
+/** A lock, and what is to be folded on it, of all the records that its log has: from its last Snapshot stored up to `upTo`, or from the start. */
+export function resumeLock(
+  records: readonly LogRecord[],
+  upTo: number,
+): { readonly state: LockState; readonly records: readonly LogRecord[] } {
+  const snapshots = records.flatMap((record) => snapshotIn(record) ?? []);
+  const behind = records.findLast((record) => record.sequence <= upTo && snapshotIn(record) !== undefined);
+  // Without one so early, the first is all that there is to begin with where what it sums up has been cut.
+  const isCut = records[0] !== undefined && snapshotIn(records[0]) !== undefined;
+  const snapshot = behind === undefined ? (isCut ? snapshots[0] : undefined) : snapshotIn(behind);
+  if (snapshot === undefined) return { state: newLock(), records };
+  return {
+    state: decodeLock(snapshot.state, snapshot.sequence),
+    records: records.filter(({ sequence }) => sequence > snapshot.sequence),
+  };
+}
+
+/** A lock's state as a Snapshot has it. */
+export function encodeLock(state: LockState): Uint8Array {
+  const holders = [...state.queue.values()];
+  return LockSnapshot.encode({
+    holders,
+    lock: state.grant?.lock ?? "",
+    grantedAt: state.grant?.issuedAt ?? 0,
+  }).finish();
+}
+
+function decodeLock(bytes: Uint8Array, sequence: number): LockState {
+  const { holders, lock, grantedAt } = LockSnapshot.decode(bytes);
+  const [first] = holders;
+  const queue = new Map(holders.map((holder) => [lockHolderName(holder), holder]));
+  const granted: GrantLock | undefined =
+    first === undefined ? undefined : { kind: "grantLock", issuedAt: grantedAt, lock, holder: first };
+  return { lastSequence: sequence, queue, grant: granted };
 }
 
 /** One turn of a lock: a request queues, a release lets the next have it. Both are harmless when doubled, and a release undoes a request. */

@@ -19,10 +19,11 @@ const placeOf = (id: RunId): number => bucketOf(id) % partitions;
 function toLock({ ports, layouts }: Orchestrator) {
   const id = lockId(layouts, lock);
   let written = 0;
+  const writer = Math.random();
   const tell = async ($case: "lockRequested" | "lockReleased", runId: RunId): Promise<void> => {
     const value = { lock, holder: { runId: fromHex(runId), step } };
     const event = Event.encode({ kind: { $case, value } }).finish();
-    await ports.logOf(placeOf(id)).append(id, `${$case} ${++written}`, event, { signal: within() });
+    await ports.logOf(placeOf(id)).append(id, `${$case} ${writer} ${++written}`, event, { signal: within() });
   };
   const eventsOf = async (runId: RunId): Promise<readonly (string | undefined)[]> =>
     (await ports.logOf(placeOf(runId)).load(runId)).map(({ data }) => Event.decode(data).kind?.$case);
@@ -122,4 +123,27 @@ test("a lock that comes to a run that is gone goes to the next, now and at a tak
   }
   await using _owner = await openOrchestrator(server.url, plan, { partitions });
   await expect.poll(() => hasIt(last), { timeout: 5000 }).toBe(true);
+});
+
+test("a lock's log is cut while it goes from one to the next, and who wants it is kept", async () => {
+  await using server = await startNats();
+  const over = { bounds: { snapshotEvery: 10, sweepEveryMs: 50 } };
+  const orchestrator = await openOrchestrator(server.url, plan, { partitions, over });
+  const { id, request, release, eventsOf } = toLock(orchestrator);
+  const [a, b, c] = await beginSome(orchestrator, 3);
+  assert(a !== undefined && b !== undefined && c !== undefined);
+  await request(a);
+  await request(c);
+  const askOnceMore = async () => {
+    await request(b);
+    await release(b);
+    return (await eventsOf(id))[0];
+  };
+  await expect.poll(askOnceMore, { timeout: 15_000, interval: 20 }).toBe("snapshot");
+  await orchestrator[Symbol.asyncDispose]();
+  await using successor = await openOrchestrator(server.url, plan, { partitions, over });
+  const again = toLock(successor);
+  await again.release(a);
+  await expect.poll(() => again.hasIt(c), { timeout: 5000 }).toBe(true);
+  expect(await again.hasIt(b)).toBe(false);
 });

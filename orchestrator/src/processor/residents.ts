@@ -4,7 +4,7 @@ import { isLockId } from "../../../proto/wire/lockId.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
 import { payloadToLoad } from "../engine/payload.ts";
 import type { LoadedPlan } from "../engine/plan.ts";
-import { newLock } from "../engine/lock.ts";
+import { resumeLock } from "../engine/lock.ts";
 import type { LogRecord } from "../engine/record.ts";
 import { isStart, resume, startIn } from "../engine/snapshot/resume.ts";
 import { toFact } from "./fact.ts";
@@ -224,8 +224,7 @@ export class Residents {
     const started = startIn(records) ?? startIn(run.mailbox);
     const plan = started === undefined ? undefined : await this.planOf(started);
     if (isLockId(run.runId)) {
-      beginLock(run);
-      for (const record of records) takeTurn(owner, run, record, replay);
+      for (const record of beginLock(run, records)) takeTurn(owner, run, record, replay);
     } else if (started === undefined) {
       run.phase = "orphan";
     } else if (plan === undefined) {
@@ -263,10 +262,13 @@ export function begin(
   }
 }
 
-/** Makes a lock ready for its first record. */
-export function beginLock(run: ResidentRun): void {
-  run.lock = newLock();
+/** Makes a lock ready, on its last Snapshot as a run is, and answers what is to be folded then. */
+export function beginLock(run: ResidentRun, records: readonly LogRecord[], upTo = Infinity): readonly LogRecord[] {
+  const resumed = resumeLock(records, upTo);
+  run.lock = resumed.state;
   run.phase = "ready";
+  run.cutThrough = (records[0]?.sequence ?? 1) - 1;
+  return resumed.records;
 }
 
 /** Remembers that a message of the run has come. */

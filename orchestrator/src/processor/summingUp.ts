@@ -1,4 +1,7 @@
 import { Event } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import type { Snapshot } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import { encodeLock } from "../engine/lock.ts";
+import type { LockState } from "../engine/lock.ts";
 import type { LogRecord } from "../engine/record.ts";
 import { encodeRun } from "../engine/snapshot/encode.ts";
 import { snapshotIn } from "../engine/snapshot/resume.ts";
@@ -18,8 +21,17 @@ export function sumUp(owner: Ownership, run: ResidentRun): void {
   const { state } = run;
   if (run.isSummingUp || state?.started === undefined || !isDue(run, state, owner.bounds.snapshotEvery)) return;
   const snapshot = { sequence: state.lastSequence, started: state.started, state: encodeRun(state) };
+  append(owner, run, snapshot, Math.max(state.lastEvent, run.seenEvent));
+}
+
+/** The same of a lock, which nothing else would ever shorten. */
+export function sumUpLock(owner: Ownership, run: ResidentRun, lock: LockState): void {
+  if (run.isSummingUp || run.folded < owner.bounds.snapshotEvery + lock.queue.size) return;
+  append(owner, run, { sequence: lock.lastSequence, started: undefined, state: encodeLock(lock) }, run.seenEvent);
+}
+
+function append(owner: Ownership, run: ResidentRun, snapshot: Snapshot, expected: number): void {
   const event = Event.encode({ kind: { $case: "snapshot", value: snapshot } }).finish();
-  const expected = Math.max(state.lastEvent, run.seenEvent);
   run.isSummingUp = true;
   owner.log
     .appendAfter(run.runId, expected, event, { signal: owner.signal, giveUpAtMs: owner.now() + giveUpAfterMs })

@@ -82,7 +82,7 @@ async function fold(
   const isNew = run.phase === "loading";
   const rest = isNew ? await prepare(owner, residents, run, records, checkpoint) : records;
   // Where the log lost its end, the window may reach into what a snapshot has summed up.
-  for (const command of isNew && run.state !== undefined ? openCommands(run.state) : []) {
+  for (const command of isNew ? openCommandsOf(run) : []) {
     if (command.issuedAt > checkpoint)
       issued.set(commandName(run.runId, command), { command, atMs: run.state?.nowMs ?? 0 });
   }
@@ -105,10 +105,7 @@ async function prepare(
   records: readonly LogRecord[],
   checkpoint: number,
 ): Promise<readonly LogRecord[]> {
-  if (isLockId(run.runId)) {
-    beginLock(run);
-    return records;
-  }
+  if (isLockId(run.runId)) return beginLock(run, records, checkpoint);
   const started = startIn(records);
   if (started === undefined) {
     run.phase = "orphan";

@@ -11,7 +11,7 @@ import type { RunState } from "../engine/state.ts";
 import { cancelExpiry, execute } from "./execute.ts";
 import type { Ownership } from "./ownership.ts";
 import type { ResidentRun } from "./residentRun.ts";
-import { noteSnapshot, sumUp } from "./summingUp.ts";
+import { noteSnapshot, sumUp, sumUpLock } from "./summingUp.ts";
 
 /** What a record is folded for. */
 export interface Purpose {
@@ -78,8 +78,12 @@ function takeLockTurn(
 ): Turn | undefined {
   if (record.sequence <= lock.lastSequence) return undefined;
   const turn = advanceLock(lock, record);
+  noteSnapshot(owner, run, record);
   if (purpose.isNews) owner.counts.turns++;
-  if (purpose.commands === "execute") executeAll(owner, run, record, turn);
+  if (purpose.commands === "execute") {
+    executeAll(owner, run, record, turn);
+    sumUpLock(owner, run, lock);
+  }
   return turn;
 }
 
