@@ -1,0 +1,89 @@
+import { execFile } from "node:child_process";
+import path from "node:path";
+import { promisify } from "node:util";
+import type { ServiceError } from "@grpc/grpc-js";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { CallRequest, RunsClient } from "../../proto/gen/sidestep/v1/runs.ts";
+import type { CallResponse } from "../../proto/gen/sidestep/v1/runs.ts";
+import { credentials, status } from "@grpc/grpc-js";
+import { startOrderStack } from "../support/orderStack.ts";
+import type { OrderStack } from "../support/orderStack.ts";
+import { repositoryRoot } from "../support/program.ts";
+
+const reserve = "inventory.v1.InventoryService/Reserve";
+let stack: OrderStack;
+let address = "";
+
+beforeAll(async () => {
+  stack = await startOrderStack();
+  address = stack.orchestrators[0]?.address ?? "";
+});
+afterAll(() => stack[Symbol.asyncDispose]());
+
+interface Told {
+  readonly error: ServiceError | null;
+  readonly response: CallResponse;
+}
+
+/** One durable call by a plain client of sidestep.v1.Runs. */
+function call(more: Partial<CallRequest>): Promise<Told> {
+  const runs = new RunsClient(address, credentials.createInsecure());
+  return new Promise((resolve) => {
+    runs.call(CallRequest.fromPartial({ method: reserve, ...more }), (error, response) => {
+      runs.close();
+      resolve({ error, response });
+    });
+  });
+}
+
+/** inventory.v1.ReserveRequest with an order_id alone. */
+function order(id: string): Buffer {
+  return Buffer.from([0x0a, id.length, ...Buffer.from(id)]);
+}
+
+async function cli(...args: readonly string[]): Promise<string> {
+  const launcher = path.join(repositoryRoot, "bin/sidestep.js");
+  return (await promisify(execFile)(process.execPath, [launcher, ...args, "--address", address])).stdout;
+}
+
+const carriedOut = (id: string): number =>
+  stack.services.inventory.journal().filter((entry) => JSON.stringify(entry).includes(id)).length;
+
+test("one durable call is answered with the service's own bytes; the same key joins it and calls nothing again", async () => {
+  const asked = { request: order("direct-1"), idempotencyKey: "k-1" };
+  const first = await call(asked);
+  expect(first.error).toBeNull();
+  expect(first.response.response[0]).toBe(0x0a);
+  const calls = carriedOut("direct-1");
+  expect(calls).toBeGreaterThan(0);
+  expect((await call(asked)).response).toEqual(first.response);
+  expect(carriedOut("direct-1")).toBe(calls);
+  const other = await call({ ...asked, request: order("direct-2") });
+  expect(other.error?.code).toBe(status.ALREADY_EXISTS);
+});
+
+test("a detached call outlives the orchestrator that took it", async () => {
+  await stack.sidecars.inventory.program().stop();
+  const { error, response } = await call({ request: order("direct-3"), detach: true });
+  expect([error, response.response.length]).toEqual([null, 0]);
+  await stack.orchestrators[0]?.crash();
+  await stack.sidecars.inventory.restart();
+  await expect.poll(() => cli("run", "describe", response.runId), { timeout: 30_000 }).toMatch(/state +COMPLETED/);
+  expect(carriedOut("direct-3")).toBeGreaterThan(0);
+});
+
+test("the command makes a call from JSON, with the types of a folder", async () => {
+  const protos = path.join(repositoryRoot, "examples/order/proto");
+  const said = await cli("call", reserve, "--proto", protos, "-d", '{"order_id": "direct-4"}');
+  expect(JSON.parse(said)).toMatchObject({ reservationId: expect.any(String) });
+});
+
+test("what is held waits, and goes on when it is released", async () => {
+  await cli("hold", "add", "--method", reserve, "--reason", "stock-taking");
+  expect(await cli("hold", "list")).toMatch(/method +inventory\.v1\.InventoryService\/Reserve .*stock-taking/);
+  const { response } = await call({ request: order("direct-5"), detach: true });
+  expect(carriedOut("direct-5")).toBe(0);
+  await cli("hold", "remove", "--method", reserve);
+  expect(await cli("hold", "list")).not.toContain("Reserve");
+  await expect.poll(() => cli("run", "describe", response.runId), { timeout: 30_000 }).toMatch(/state +COMPLETED/);
+});
