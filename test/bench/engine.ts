@@ -3,7 +3,7 @@ import type { LoadedPlan } from "../../orchestrator/src/engine/plan.ts";
 import type { LogRecord } from "../../orchestrator/src/engine/record.ts";
 import { newRun } from "../../orchestrator/src/engine/state.ts";
 import { makePlan } from "../../orchestrator/src/engine/testing/plan.ts";
-import type { StepSketch } from "../../orchestrator/src/engine/testing/plan.ts";
+import type { StepSketch } from "../../orchestrator/src/engine/testing/sketch.ts";
 import { eventAt, makeStarted, outcomeAt, testRunId } from "../../orchestrator/src/engine/testing/records.ts";
 
 // node test/bench/engine.ts [seconds]: turns per second of the engine alone, expressions left out. The time of a turn must not grow with the run.

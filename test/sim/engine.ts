@@ -3,7 +3,7 @@ import type { LoadedPlan } from "../../orchestrator/src/engine/plan.ts";
 import { attemptStanding, claimOf, openCommands } from "../../orchestrator/src/engine/standing.ts";
 import { newRun } from "../../orchestrator/src/engine/state.ts";
 import { makePlan } from "../../orchestrator/src/engine/testing/plan.ts";
-import type { PlanSketch } from "../../orchestrator/src/engine/testing/plan.ts";
+import type { PlanSketch } from "../../orchestrator/src/engine/testing/sketch.ts";
 
 /** What the simulation calls of the engine: the real one, or one with a planted bug. */
 export interface Engine {

@@ -4,7 +4,7 @@ import type {
   CallSketch,
   PlanSketch,
   StepSketch,
-} from "../../orchestrator/src/engine/testing/plan.ts";
+} from "../../orchestrator/src/engine/testing/sketch.ts";
 import type { Random } from "./random.ts";
 
 /** What a workflow is made with. */

@@ -108,6 +108,11 @@ class Walk {
       case "loop":
       case "try":
       case "compensateNow":
+      case "signal":
+      case "approve":
+      case "run":
+      case "emit":
+      case "yield":
         return undefined;
     }
   }

@@ -4,6 +4,7 @@ import type { Draft } from "./draft.ts";
 import { fold } from "./fold.ts";
 import type { LoadedPlan } from "./plan.ts";
 import type { LogRecord } from "./record.ts";
+import type { Refusal } from "./refusal.ts";
 import type { RunState } from "./state.ts";
 import type { Transition } from "./transition.ts";
 
@@ -14,7 +15,7 @@ export interface Turn {
   /** The record came late, twice, too early or without a valid token, and changed nothing. */
   readonly ignored: boolean;
   /** Why a caller's request changed nothing, where there is more to say: a reason of google.rpc.ErrorInfo; empty otherwise. */
-  readonly refusal: string;
+  readonly refusal: Refusal | "";
   /** What became of the run, in order. */
   readonly transitions: readonly Transition[];
 }

@@ -6,6 +6,7 @@ import type { PublishTask } from "./command.ts";
 import { withdraw } from "./draft.ts";
 import type { Draft } from "./draft.ts";
 import { reissueAfterMs } from "./limits.ts";
+import { leaveLock } from "./releaseLock.ts";
 import { attemptName } from "./state.ts";
 import type { LiveAttempt, LiveCall, LiveStep, PreparedCall } from "./live.ts";
 import { armTimer, cancelTimer, watchOverdue } from "./timers.ts";
@@ -50,7 +51,8 @@ export function publishAttempt(
     deferred: undefined,
   };
   state.attempts.set(attemptName(id), attempt);
-  if (step.phase === Phase.FORWARD) {
+  call.inFlight += 1;
+  if (step.phase !== Phase.COMPENSATE) {
     state.forwardAttempts += 1;
     countAttempt(step.frame);
   }
@@ -85,11 +87,21 @@ export function closeAttempt(draft: Draft, attempt: LiveAttempt): void {
 function settleAttempt(draft: Draft, attempt: LiveAttempt): void {
   const { state } = draft;
   if (!state.attempts.delete(attemptName(attempt.id))) return;
-  if (attempt.id.phase === Phase.FORWARD) {
+  leaveCall(draft, attempt.step);
+  if (attempt.id.phase !== Phase.COMPENSATE) {
     state.forwardAttempts -= 1;
     settleCount(draft, attempt.step.frame);
   }
   dropReissue(draft, attempt);
+}
+
+/** What waits until nothing of a call is under way goes on: its verification, and whoever has the lock after it. */
+function leaveCall(draft: Draft, step: LiveStep): void {
+  if (step.call === undefined) return;
+  step.call.inFlight -= 1;
+  if (step.call.inFlight > 0) return;
+  if (step.state.kind === "verifying") draft.state.worklist.push(step);
+  if (step.endedMs !== 0) leaveLock(draft, step);
 }
 
 /** The task could not be written for long; it is asked for again after a pause. */

@@ -6,7 +6,10 @@ import type { Draft } from "./draft.ts";
 import { toFailure } from "./failure.ts";
 import { attemptName } from "./state.ts";
 import type { Failure, LiveAttempt, LiveStep, LiveTimer } from "./live.ts";
-import { failStep } from "./step.ts";
+import { queuedStep, requestAgain } from "./lockStep.ts";
+import { cancelStep, failStep, openIncident } from "./step.ts";
+import { emitAgain, emittingStep } from "./steps/emit.ts";
+import { followingStep, startAgain } from "./steps/run.ts";
 import { exhaustCall } from "./steps/callEnd.ts";
 import { failRun } from "./stop.ts";
 
@@ -18,8 +21,11 @@ export function rejectCommand(draft: Draft, command: CommandRejected["command"],
     case "timer":
       return rejectTimer(draft, draft.state.timers.get(command.value), reason);
     case "emit":
+      return rejectStep(draft, emittingStep(draft, command.value), `its message can't be stored: ${reason}`);
     case "child":
+      return rejectStep(draft, followingStep(draft, command.value), `its run can't be started: ${reason}`);
     case "lock":
+      return rejectStep(draft, queuedStep(draft, command.value), `its lock can't be asked for: ${reason}`);
     case undefined:
       return false;
   }
@@ -42,12 +48,36 @@ export function deferCommand(draft: Draft, command: CommandDeferred["command"]):
       draft.commands.push(timer.arm);
       return true;
     }
-    case "emit":
-    case "child":
-    case "lock":
+    case "emit": {
+      const step = emittingStep(draft, command.value);
+      if (step?.state.kind !== "emitting" || step.outside?.emit === undefined) return false;
+      emitAgain(draft, step, step.outside.emit);
+      return true;
+    }
+    case "child": {
+      const step = followingStep(draft, command.value);
+      if (step?.state.kind !== "following" || step.outside?.child === undefined) return false;
+      startAgain(draft, step, step.outside.child);
+      return true;
+    }
+    case "lock": {
+      const step = queuedStep(draft, command.value);
+      if (step?.outside?.lock === undefined || step.outside.lock.isGranted) return false;
+      requestAgain(draft, step, step.outside.lock);
+      return true;
+    }
     case undefined:
       return false;
   }
+}
+
+/** A step waits for what can't be written: a person decides, unless it is given up anyway. */
+function rejectStep(draft: Draft, step: LiveStep | undefined, message: string): boolean {
+  if (step === undefined || step.state.kind === "paused") return false;
+  const { kind } = step.state;
+  if ((kind === "following" || kind === "emitting") && step.state.isStopping) cancelStep(draft, step);
+  else openIncident(draft, step, Reason.COMMAND_REJECTED, rejection(draft, step.path, message).status);
+  return true;
 }
 
 function attemptOf(draft: Draft, id: AttemptId): LiveAttempt | undefined {
@@ -78,6 +108,7 @@ function rejectTimer(draft: Draft, timer: LiveTimer | undefined, reason: string)
       return true;
     case "wait":
     case "pass":
+    case "due":
       failStep(draft, purpose.step, rejection(draft, purpose.step.path, message));
       return true;
     case "stepDeadline":

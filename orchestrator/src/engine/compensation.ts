@@ -24,13 +24,17 @@ export function compensate(draft: Draft): boolean {
   };
   if (draft.plan.plan.saga !== Order.MANUAL) for (const step of left) state.undoing.waiting.push(step);
   continueUndoing(draft, state.undoing);
-  return state.undoing.open === 0;
+  return state.undoing.open === 0 && state.undoing.waiting.length === 0;
 }
 
 /** Begins what may be undone now, in the plan's order. */
 export function continueUndoing(draft: Draft, undoing: Undoing): void {
   const isParallel = draft.plan.plan.saga === Order.PARALLEL;
   while (isParallel || undoing.open === 0) {
+    if (draft.state.isHeld) {
+      if (undoing.owner !== undefined) draft.state.parked.add(undoing.owner);
+      return;
+    }
     const step = undoing.waiting.pop();
     if (step === undefined) return;
     beginCompensation(draft, step, undoing);

@@ -3,16 +3,20 @@ import { compensate } from "./compensation.ts";
 import type { Draft } from "./draft.ts";
 import { toRunEnded } from "./end.ts";
 import { evaluatePassing } from "./evaluate.ts";
-import { runFrame } from "./frame.ts";
+import { act, runFrame } from "./frame.ts";
 import type { Frame, Inner, LiveStep } from "./live.ts";
 import type { Action } from "./plan.ts";
-import { tryCall } from "./steps/call.ts";
+import { requestAgain } from "./lockStep.ts";
+import { beginCall } from "./steps/call.ts";
 import { continueCompensateNow } from "./steps/compensateNow.ts";
 import { continueForEach } from "./steps/forEach.ts";
 import { continueBlock } from "./steps/inner.ts";
 import { continueLoop, resumeLoop } from "./steps/loop.ts";
 import { continueParallel } from "./steps/parallel.ts";
 import { continueTry } from "./steps/try.ts";
+import { emitAgain } from "./steps/emit.ts";
+import { startAgain } from "./steps/run.ts";
+import { continueVerification } from "./steps/verify.ts";
 import { failRun } from "./stop.ts";
 import { completeRun } from "./verdict.ts";
 
@@ -38,18 +42,34 @@ const worklistMax = 1_000;
 
 function continueStep(draft: Draft, step: LiveStep): void {
   const { state, call, inner } = step;
-  if (state.kind === "undoing") continueCompensateNow(draft, step, state.undoing);
-  else if (state.kind === "ready" && call !== undefined) tryCall(draft, step, call);
+  if (state.kind === "ready") continueReady(draft, step);
+  else if (state.kind === "undoing") continueCompensateNow(draft, step, state.undoing);
+  else if (state.kind === "verifying" && call !== undefined)
+    continueVerification(draft, step, call, state.status, state.by);
   else if (inner !== undefined && state.kind === "inside") {
     if (step.undoing === undefined) continueInside(draft, step, inner, step.plan.action);
     else continueBlock(draft, step, inner);
-  } else if (inner !== undefined && state.kind === "ready" && step.plan.action.kind === "loop")
-    resumeLoop(draft, step, inner, step.plan.action.loop);
+  }
+}
+
+/** A step that may begin, or go on after a pause, an incident or a grant: unless the run is held. */
+function continueReady(draft: Draft, step: LiveStep): void {
+  const { call, inner, outside } = step;
+  const { action } = step.plan;
+  if (draft.state.isHeld) draft.state.parked.add(step);
+  else if (outside?.lock?.isGranted === false) requestAgain(draft, step, outside.lock);
+  else if (call !== undefined) beginCall(draft, step, call);
+  else if (outside?.child !== undefined) startAgain(draft, step, outside.child);
+  else if (outside?.emit !== undefined) emitAgain(draft, step, outside.emit);
+  else if (action.kind === "loop" && inner?.progress !== undefined) resumeLoop(draft, step, inner, action.loop);
+  else act(draft, step, action);
 }
 
 function continueInside(draft: Draft, step: LiveStep, inner: Inner, action: Action): void {
   switch (action.kind) {
     case "switch":
+    case "signal":
+    case "approve":
       continueBlock(draft, step, inner);
       return;
     case "parallel":
@@ -71,6 +91,9 @@ function continueInside(draft: Draft, step: LiveStep, inner: Inner, action: Acti
     case "fail":
     case "return":
     case "compensateNow":
+    case "run":
+    case "emit":
+    case "yield":
       return;
   }
 }

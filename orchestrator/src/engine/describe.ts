@@ -2,19 +2,21 @@ import { status_CodeFromJSON } from "../../../proto/gen/sidestep/v1/workflow.ts"
 import type { RpcStatus as InternalStatus } from "../../../proto/gen/sidestep/internal/v1/rpc.ts";
 import { AttemptId_Phase as Phase } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import { Run_State, StepStatus_State } from "../../../proto/gen/sidestep/v1/run.ts";
-import type { Incident, RpcStatus, Run, StepStatus } from "../../../proto/gen/sidestep/v1/run.ts";
-import { toHex } from "../../../proto/wire/runId.ts";
+import type { Incident, PendingApproval, RpcStatus, Run, StepStatus } from "../../../proto/gen/sidestep/v1/run.ts";
+import { childRunId } from "../../../proto/wire/childRunId.ts";
+import { parseRunId, toHex } from "../../../proto/wire/runId.ts";
 import { code } from "../../../proto/wire/status.ts";
 import { evaluateValue } from "./evaluate.ts";
 import { toJsonText } from "./keptJson.ts";
 import type { LoadedPlan } from "./plan.ts";
-import type { LiveStep } from "./live.ts";
+import type { LiveAttempt, LiveStep, LiveTimer } from "./live.ts";
 import type { RunState } from "./state.ts";
 import { toTimestamp } from "./time.ts";
 
 /** The run as the public API shows it. `no_sidecar` says that an attempt is overdue; who knows the catalog knows better. */
 export function describeRun(plan: LoadedPlan, state: RunState): Run {
   const { started, ended } = state;
+  const parent = started?.parent;
   return {
     runId: state.runId,
     workflow: started?.workflow ?? plan.plan.workflow,
@@ -33,12 +35,12 @@ export function describeRun(plan: LoadedPlan, state: RunState): Run {
     traceId: started?.trace?.traceId.length === 16 ? toHex(started.trace.traceId) : state.runId,
     attributes: attributesOf(plan, state),
     incidents: [...state.incidents].flatMap((step) => describeIncident(step)),
-    approvals: [],
-    held: false,
-    parentRunId: "",
-    parentStep: "",
-    signalsWaiting: 0,
-    yielded: 0n,
+    approvals: [...state.approvals].flatMap(describeApproval),
+    held: state.isHeld,
+    parentRunId: parent === undefined ? "" : toHex(parent.runId),
+    parentStep: parent?.step ?? "",
+    signalsWaiting: state.signals.length,
+    yielded: BigInt(state.yields.first + state.yields.messages.length),
   };
 }
 
@@ -72,11 +74,11 @@ function toPublicStatus(status: InternalStatus | undefined): RpcStatus | undefin
   return { code: status_CodeFromJSON(status.code), message: status.message, details: status.details };
 }
 
-function describeStep({ ended }: RunState, step: LiveStep): StepStatus {
+function describeStep({ ended, runId }: RunState, step: LiveStep): StepStatus {
   const { state, call } = step;
   const isCompensation = step.phase === Phase.COMPENSATE;
-  const attempt = state.kind === "running" || state.kind === "closing" ? state.attempt : undefined;
-  const timer = state.kind === "waiting" || state.kind === "backingOff" ? state.timer : undefined;
+  const attempt = attemptOf(step) ?? (state.kind === "verifying" ? attemptOf(state.by) : undefined);
+  const timer = timerOf(step);
   return {
     path: step.path,
     kind: kindOf(step),
@@ -92,10 +94,63 @@ function describeStep({ ended }: RunState, step: LiveStep): StepStatus {
     result: step.result?.payload === undefined ? (step.result?.bytes ?? empty) : empty,
     resultType: step.result?.type ?? "",
     noSidecar: ended === undefined && (attempt?.isOverdue ?? false),
-    childRunId: "",
-    lock: "",
+    childRunId: childOf(runId, step),
+    lock: step.outside?.lock?.name ?? "",
     resultBytes: BigInt(step.result?.payload?.sizeBytes ?? 0),
   };
+}
+
+function attemptOf(step: LiveStep | undefined): LiveAttempt | undefined {
+  return step?.state.kind === "running" || step?.state.kind === "closing" ? step.state.attempt : undefined;
+}
+
+function timerOf({ state }: LiveStep): LiveTimer | undefined {
+  switch (state.kind) {
+    case "waiting":
+    case "backingOff":
+    case "listening":
+    case "asking":
+      return state.timer;
+    case "verifying":
+      return state.by === undefined ? undefined : timerOf(state.by);
+    case "ready":
+    case "queued":
+    case "running":
+    case "closing":
+    case "following":
+    case "emitting":
+    case "inside":
+    case "undoing":
+    case "paused":
+    case "completed":
+    case "failed":
+    case "skipped":
+    case "cancelled":
+      return undefined;
+  }
+}
+
+function childOf(runId: string, { outside }: LiveStep): string {
+  const parent = parseRunId(runId);
+  if (outside?.childAt === undefined || parent === undefined) return "";
+  return childRunId(parent, outside.childAt.step, outside.childAt.generation);
+}
+
+function describeApproval(step: LiveStep): readonly PendingApproval[] {
+  if (step.state.kind !== "asking" || step.plan.action.kind !== "approve") return [];
+  const { approval, timer } = step.state;
+  const { title, detail, approvers, sinceMs } = approval;
+  return [
+    {
+      step: step.path,
+      title,
+      detail,
+      approvers: approvers ?? [],
+      type: step.plan.action.approval.type,
+      since: toTimestamp(sinceMs),
+      due: timer === undefined ? undefined : toTimestamp(timer.dueMs),
+    },
+  ];
 }
 
 /** As the field of sidestep.v1.Step is called; of a compensation as a whole "call" or "block". */
@@ -117,6 +172,11 @@ function kindOf({ undoing, call, plan: { action } }: LiveStep): string {
     case "fail":
     case "return":
     case "try":
+    case "signal":
+    case "approve":
+    case "run":
+    case "emit":
+    case "yield":
       return action.kind;
   }
 }
@@ -128,10 +188,17 @@ function stepState({ state }: LiveStep, isOver: boolean): StepStatus_State {
     case "closing":
     case "inside":
     case "undoing":
+    case "emitting":
+    case "verifying":
       return isOver ? StepStatus_State.CANCELLED : StepStatus_State.RUNNING;
     case "backingOff":
       return isOver ? StepStatus_State.CANCELLED : StepStatus_State.BACKING_OFF;
+    case "queued":
+      return isOver ? StepStatus_State.CANCELLED : StepStatus_State.QUEUED;
     case "waiting":
+    case "listening":
+    case "asking":
+    case "following":
       return isOver ? StepStatus_State.CANCELLED : StepStatus_State.WAITING;
     case "paused":
       return isOver ? StepStatus_State.CANCELLED : StepStatus_State.PAUSED;

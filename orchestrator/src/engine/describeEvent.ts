@@ -5,6 +5,8 @@ import { HistoryEvent_Kind as Kind } from "../../../proto/gen/sidestep/v1/run.ts
 import type { HistoryEvent, RpcStatus } from "../../../proto/gen/sidestep/v1/run.ts";
 import { status_CodeFromJSON } from "../../../proto/gen/sidestep/v1/workflow.ts";
 import type { Turn } from "./advance.ts";
+import { showMessage } from "./describeMessage.ts";
+import type { Shown } from "./describeMessage.ts";
 import { parseDetails } from "./failure.ts";
 import type { LoadedPlan } from "./plan.ts";
 import type { LogRecord } from "./record.ts";
@@ -46,9 +48,8 @@ const blank: HistoryEvent = {
   ignored: false,
 };
 
-type Shown = Partial<HistoryEvent>;
-
-function showEvent({ plan }: LoadedPlan, { kind }: Event, turn: Turn | undefined): Shown {
+function showEvent(loaded: LoadedPlan, { kind }: Event, turn: Turn | undefined): Shown {
+  const { plan } = loaded;
   switch (kind?.$case) {
     case undefined:
       return {};
@@ -102,7 +103,7 @@ function showEvent({ plan }: LoadedPlan, { kind }: Event, turn: Turn | undefined
     case "childEnded":
     case "lockGranted":
     case "emitted":
-      return {};
+      return showMessage(loaded, kind);
     case "snapshot":
       return { kind: Kind.SNAPSHOT, text: `events up to ${kind.value.sequence} are summed up here and may be gone` };
     case "lockRequested":
@@ -196,6 +197,7 @@ function showTimer(turn: Turn | undefined): Shown {
       case "backoffBegan":
       case "incidentClosed":
       case "compensationBegan":
+      case "yielded":
       case "runEnded":
         break;
     }

@@ -1,5 +1,6 @@
 import type { Command } from "./command.ts";
 import type { LoadedPlan } from "./plan.ts";
+import type { Refusal } from "./refusal.ts";
 import type { RunState } from "./state.ts";
 import type { Transition } from "./transition.ts";
 
@@ -13,8 +14,14 @@ export interface Draft {
   /** Commands of this turn that the turn itself has made needless: nobody will ever see them. */
   withdrawn: Set<Command> | undefined;
   /** Why the record, a caller's request, changes nothing; empty: it does, or there is no more to say. */
-  refusal: string;
+  refusal: Refusal | "";
   readonly transitions: Transition[];
+}
+
+/** The record changes nothing, and its sender is told why. */
+export function refuse(draft: Draft, refusal: Refusal): false {
+  draft.refusal = refusal;
+  return false;
 }
 
 /** Takes a command back that was asked for in this very turn; answers false when it is older. */

@@ -6,6 +6,7 @@ import { expressionFailure } from "./failure.ts";
 import type { PlannedExpression } from "./plan.ts";
 import { loadedBytesMax, unloaded } from "./payload.ts";
 import type { Failure, LiveStep, Scope } from "./live.ts";
+import { toTexts } from "./keptList.ts";
 import type { RunState } from "./state.ts";
 import { toMs, toTimestamp } from "./time.ts";
 
@@ -55,6 +56,12 @@ function claimedAt({ state, scope }: Place, name: string, type: string): KeptVal
   }
   const { result } = stepIn(scope, name) ?? {};
   return result?.payload === undefined ? undefined : result;
+}
+
+/** A list of texts. */
+export function evaluateTexts(place: Place, planned: PlannedExpression): Evaluation<readonly string[]> {
+  const evaluated = evaluateValue(place, planned);
+  return evaluated.kind === "failed" ? evaluated : { kind: "value", value: toTexts(evaluated.value.bytes) };
 }
 
 /** A point in time in milliseconds since 1970. */
@@ -126,7 +133,7 @@ function toStepRecord(step: LiveStep): StepRecord {
     attempts: step.call?.attempt ?? 0,
     startedAt: toTimestamp(step.startedMs),
     endedAt: toTimestamp(step.endedMs),
-    decision: undefined,
+    decision: step.outside?.decision,
   };
 }
 

@@ -15,7 +15,14 @@ export type Reason =
   | "LOOP_LIMIT"
   | "COMMAND_REJECTED"
   | "IN_DOUBT"
-  | "NO_OUTCOME";
+  | "NO_OUTCOME"
+  | "SIGNAL_TIMEOUT"
+  | "APPROVAL_TIMEOUT"
+  | "REJECTED"
+  | "NO_APPROVERS"
+  | "SUBJECT"
+  | "LOCK_NAME"
+  | "EMPTY_KEY";
 
 /** A status without details. */
 export function toStatus(number: number, message: string): RpcStatus {

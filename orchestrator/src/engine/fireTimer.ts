@@ -3,6 +3,7 @@ import type { Draft } from "./draft.ts";
 import type { LiveStep } from "./live.ts";
 import { completeStep } from "./step.ts";
 import { runTimeout } from "./steps/call.ts";
+import { passDue } from "./steps/due.ts";
 import { timeOutCall } from "./steps/callEnd.ts";
 import { failRun } from "./stop.ts";
 import { cancelTimer, tellOverdue } from "./timers.ts";
@@ -26,6 +27,9 @@ export function fireTimer(draft: Draft, number: number): boolean {
       return true;
     case "wait":
       completeStep(draft, purpose.step, undefined);
+      return true;
+    case "due":
+      passDue(draft, purpose.step);
       return true;
     case "stepDeadline":
       passStepDeadline(draft, purpose.step);

@@ -5,12 +5,19 @@ import type { Draft } from "./draft.ts";
 import { deferCommand, rejectCommand } from "./commandFate.ts";
 import { isVoidStart } from "./limits.ts";
 import type { LogRecord } from "./record.ts";
-import { failIncident, retryIncident } from "./incident.ts";
+import { holdRun, resumeRun } from "./hold.ts";
+import { compensateIncident, failIncident, patchIncident, retryIncident, skipIncident } from "./incident.ts";
+import { grantLock } from "./lockStep.ts";
+import { releaseLocks } from "./releaseLock.ts";
+import { decideApproval } from "./steps/approve.ts";
+import { noteEmitted } from "./steps/emit.ts";
+import { endChild, noteChild, refuseChild } from "./steps/run.ts";
+import { receiveSignal } from "./steps/signal.ts";
 import { unloaded } from "./payload.ts";
 import { attemptName } from "./state.ts";
 import type { LiveAttempt, LiveStep } from "./live.ts";
 import type { RunState } from "./state.ts";
-import { doubtAttempt, expireAttempt, failCall, succeedCall } from "./steps/outcome.ts";
+import { doubtAttempt, expireAttempt, failCall, succeedCall, succeedEarlier } from "./steps/outcome.ts";
 import { fireTimer } from "./fireTimer.ts";
 import { armTimer, cancelTimer } from "./timers.ts";
 import { cancelRun, terminateRun } from "./verdict.ts";
@@ -21,10 +28,17 @@ import { cancelRun, terminateRun } from "./verdict.ts";
  */
 export function fold(draft: Draft, { fact, storedMs }: LogRecord): boolean {
   const { phase } = draft.state;
-  if (phase === "void" || phase === "ended") return false;
+  if (phase === "ended") return foldAfterEnd(draft, fact);
+  if (phase === "void") return false;
   if (fact.kind === "event") return foldEvent(draft, fact.event, storedMs);
   if (phase === "unstarted") return false;
   return fact.authentic && foldOutcome(draft, fact.outcome, fact.payload);
+}
+
+/** A run that has ended takes nothing any more; a lock that comes to it goes back. */
+function foldAfterEnd(draft: Draft, fact: LogRecord["fact"]): boolean {
+  if (fact.kind === "outcome" || fact.event.kind?.$case !== "lockGranted") return false;
+  return grantLock(draft, fact.event.kind.value);
 }
 
 function foldEvent(draft: Draft, event: Event, storedMs: number): boolean {
@@ -51,17 +65,29 @@ function foldEvent(draft: Draft, event: Event, storedMs: number): boolean {
     case "runEnded":
       return foldEnd(draft, kind.value);
     case "signalReceived":
+      return receiveSignal(draft, kind.value);
     case "decisionMade":
+      return decideApproval(draft, kind.value);
     case "skipRequested":
+      return skipIncident(draft, kind.value);
     case "patchRequested":
+      return patchIncident(draft, kind.value);
     case "compensateRequested":
+      return compensateIncident(draft, kind.value);
     case "pauseRequested":
+      return holdRun(draft, kind.value.requestId);
     case "resumeRequested":
+      return resumeRun(draft, kind.value.requestId);
     case "childStarted":
+      return noteChild(draft, kind.value);
     case "childRefused":
+      return refuseChild(draft, kind.value);
     case "childEnded":
+      return endChild(draft, kind.value);
     case "lockGranted":
+      return grantLock(draft, kind.value);
     case "emitted":
+      return noteEmitted(draft, kind.value);
     case "snapshot":
     case "lockRequested":
     case "lockReleased":
@@ -112,7 +138,7 @@ function foldStart(draft: Draft, started: RunStarted, storedMs: number): boolean
   return true;
 }
 
-/** The end, as the log has it: it stands whatever this engine would have decided. Leaves no timer behind. */
+/** The end, as the log has it: it stands whatever this engine would have decided. Leaves no timer and no lock behind, and tells the parent. */
 function foldEnd(draft: Draft, ended: RunEnded): boolean {
   const { state } = draft;
   state.ended = ended;
@@ -126,8 +152,23 @@ function foldEnd(draft: Draft, ended: RunEnded): boolean {
   state.forwardAttempts = 0;
   state.incidents.clear();
   state.worklist.length = 0;
+  state.parked.clear();
+  state.isHeld = false;
+  state.signals.length = 0;
+  state.listeners.clear();
+  state.approvals.clear();
+  state.awaiting.clear();
+  releaseLocks(draft);
+  tellParent(draft, ended);
   draft.transitions.push({ kind: "runEnded", ended, startedMs: state.startedMs, endedMs: state.endedMs });
   return true;
+}
+
+function tellParent({ state, sequence, commands }: Draft, ended: RunEnded): void {
+  const parent = state.started?.parent;
+  if (parent === undefined) return;
+  state.telling = { kind: "tellParent", issuedAt: sequence, parent, ended };
+  commands.push(state.telling);
 }
 
 function foldOutcome(draft: Draft, outcome: Outcome, payload: Uint8Array | undefined): boolean {
@@ -139,7 +180,8 @@ function foldOutcome(draft: Draft, outcome: Outcome, payload: Uint8Array | undef
   if (step === undefined || call === undefined) return false;
   if (kind.$case === "completed" || kind.$case === "claimed") {
     // An attempt that was never asked for can't have succeeded, whatever its token says.
-    if (id.generation !== step.generation || id.attempt > call.attempt) return false;
+    if (id.attempt > call.attempt) return false;
+    if (id.generation !== step.generation) return succeedEarlier(draft, step, attempt, outcome);
     const type = call.plan.resultType;
     const response =
       kind.$case === "completed"
@@ -184,6 +226,7 @@ function stepOf(state: RunState, { step, phase }: AttemptId): LiveStep | undefin
     case Phase.COMPENSATE:
       return state.compensations.get(step);
     case Phase.VERIFY:
+      return state.verifications.get(step);
     case Phase.UNRECOGNIZED:
       return undefined;
   }

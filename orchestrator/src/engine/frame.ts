@@ -14,6 +14,12 @@ import { beginLoop } from "./steps/loop.ts";
 import { beginParallel } from "./steps/parallel.ts";
 import { beginReturn } from "./steps/return.ts";
 import { beginSwitch } from "./steps/switch.ts";
+import { beginApproval } from "./steps/approve.ts";
+import { beginEmit } from "./steps/emit.ts";
+import { beginChild } from "./steps/run.ts";
+import { beginSignal } from "./steps/signal.ts";
+import { beginYield } from "./steps/yield.ts";
+import { queueStep } from "./lockStep.ts";
 import { beginTry } from "./steps/try.ts";
 import { beginWait, beginWaitUntil } from "./steps/wait.ts";
 
@@ -36,6 +42,10 @@ export function runFrame(draft: Draft, frame: Frame): void {
     const plan = frame.block.steps[frame.position];
     if (plan === undefined) {
       finishFrame(draft, frame);
+      return;
+    }
+    if (draft.state.isHeld) {
+      draft.state.parked.add(frame);
       return;
     }
     frame.position += 1;
@@ -86,7 +96,8 @@ function beginStep(draft: Draft, frame: Frame, plan: StepPlan): void {
       return;
     }
   } else tellBegan(draft, step);
-  act(draft, step, action);
+  if (plan.lock === undefined) act(draft, step, action);
+  else queueStep(draft, step, plan.lock);
 }
 
 function tellBegan(draft: Draft, step: LiveStep): void {
@@ -112,6 +123,8 @@ function innerOf({ undo, scope }: Frame, { action, compensate, name }: StepPlan)
     case "parallel":
     case "forEach":
     case "loop":
+    case "signal":
+    case "approve":
       return makeInner(compensate === undefined ? undo : openUndoScope(undo, scope.prefix + name, false));
     case "call":
     case "wait":
@@ -120,11 +133,15 @@ function innerOf({ undo, scope }: Frame, { action, compensate, name }: StepPlan)
     case "fail":
     case "return":
     case "compensateNow":
+    case "run":
+    case "emit":
+    case "yield":
       return undefined;
   }
 }
 
-function act(draft: Draft, step: LiveStep, action: Action): void {
+/** The step does what its kind does. */
+export function act(draft: Draft, step: LiveStep, action: Action): void {
   switch (action.kind) {
     case "call":
       if (step.call !== undefined) beginCall(draft, step, step.call);
@@ -161,6 +178,21 @@ function act(draft: Draft, step: LiveStep, action: Action): void {
       return;
     case "return":
       beginReturn(draft, step, action.value);
+      return;
+    case "signal":
+      beginSignal(draft, step, action.signal);
+      return;
+    case "approve":
+      beginApproval(draft, step, action.approval);
+      return;
+    case "run":
+      beginChild(draft, step, action.run);
+      return;
+    case "emit":
+      beginEmit(draft, step, action.emit);
+      return;
+    case "yield":
+      beginYield(draft, step, action.value);
       return;
   }
 }

@@ -116,3 +116,15 @@ function withTag(tag: number, content: Uint8Array): Uint8Array {
   else writer.raw(content);
   return writer.finish();
 }
+
+/** The texts of a kept list of strings. */
+export function toTexts(bytes: Uint8Array): readonly string[] {
+  const reader = new BinaryReader(bytes);
+  const texts: string[] = [];
+  while (reader.pos < reader.len) {
+    const [field, type] = reader.tag();
+    if (field === 1) texts.push(reader.string());
+    else reader.skip(type);
+  }
+  return texts;
+}

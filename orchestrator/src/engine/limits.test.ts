@@ -5,7 +5,7 @@ import type { LoadedPlan } from "./plan.ts";
 import { newRun } from "./state.ts";
 import type { RunState } from "./state.ts";
 import { makePlan } from "./testing/plan.ts";
-import type { StepSketch } from "./testing/plan.ts";
+import type { StepSketch } from "./testing/sketch.ts";
 import { eventAt, makeFailure, makeStarted, outcomeAt, testRunId } from "./testing/records.ts";
 
 function begin(

@@ -67,8 +67,20 @@ export function tooManySteps({ pendingSteps, runId }: RunState, step: string): F
   return toFailure(runId, step, code.RESOURCE_EXHAUSTED, "TOO_MANY_STEPS", message);
 }
 
-/** May the run open one more call or wait? What undoes a step always may. */
+/** Ids of signals that a run remembers, to tell a doubled one. */
+export const signalIdsMax = 10_000;
+
+/** Characters of a lock's name. */
+export const lockNameMax = 256;
+
+/** May the run keep one more signal that no step has taken? */
+export function mayKeepSignal(state: RunState): boolean {
+  const max = state.started?.limits?.signalsMax ?? 0;
+  return max === 0 || state.signals.length < max;
+}
+
+/** May the run open one more call or wait? What undoes a step, or verifies it, always may. */
 export function mayOpenStep(state: RunState, { phase }: LiveStep): boolean {
   const max = state.started?.limits?.pendingStepsMax ?? 0;
-  return max === 0 || state.pendingSteps < max || phase === Phase.COMPENSATE;
+  return max === 0 || state.pendingSteps < max || phase !== Phase.FORWARD;
 }

@@ -4,6 +4,7 @@ import type { Incident_Reason } from "../../../proto/gen/sidestep/v1/run.ts";
 import type { ArmTimer, CallHeader, CloseAttempt, PublishTask } from "./command.ts";
 import type { KeptValue } from "./expression/result.ts";
 import type { KeptList } from "./keptList.ts";
+import type { OpenApproval, Outside } from "./outside.ts";
 import type { BlockPlan, CallPlan, StepPlan } from "./plan.ts";
 
 /** Why a step or a run fails. */
@@ -126,14 +127,20 @@ export interface LiveStep {
   readonly undoing: Undoing | undefined;
   /** Its place among what is to be undone; 0: it has never been noted. */
   undoOrder: number;
+  /** What it has asked of the world besides calls; undefined: nothing. */
+  outside: Outside | undefined;
+  /** Set for what asks whether a call was carried out: the call's step. */
+  readonly verifies: LiveStep | undefined;
 }
 
 /** Kind of a step's state; every kind meets every event (stateTable.test.ts). */
 export type StepStateKind = StepState["kind"];
 
 export type StepState =
-  /** On the worklist: its next attempt or pass is to be begun. Never between turns. */
+  /** On the worklist: what it does is to begin, or its next attempt or pass is. Between turns only while the run is held. */
   | { readonly kind: "ready" }
+  /** Its lock has been asked for. */
+  | { readonly kind: "queued" }
   /** A task is out. */
   | { readonly kind: "running"; readonly attempt: LiveAttempt }
   /** Its last attempt is wanted no more; its outcome or its end is awaited. */
@@ -142,6 +149,16 @@ export type StepState =
   | { readonly kind: "backingOff"; readonly timer: LiveTimer }
   /** A wait step, or a loop between two passes: its timer is out. */
   | { readonly kind: "waiting"; readonly timer: LiveTimer }
+  /** A signal step: none that it takes has come. Without a timer it waits for ever. */
+  | { readonly kind: "listening"; readonly timer: LiveTimer | undefined }
+  /** An approve step: nobody has decided. */
+  | { readonly kind: "asking"; readonly approval: OpenApproval; readonly timer: LiveTimer | undefined }
+  /** A run step: its child's end is awaited; a detached one's start. */
+  | { readonly kind: "following"; readonly isStopping: boolean }
+  /** An emit step: its message is being stored. */
+  | { readonly kind: "emitting"; readonly isStopping: boolean }
+  /** The call's outcome is unknown: `by` asks whether it was carried out; undefined: an attempt may still be under way. */
+  | { readonly kind: "verifying"; readonly status: RpcStatus; readonly by: LiveStep | undefined }
   /** Its blocks run. */
   | { readonly kind: "inside" }
   /** A compensate_now step: others are undone. */
@@ -169,6 +186,10 @@ export interface LiveCall {
   attempt: number;
   /** Attempts made when a person last asked for a retry. */
   attemptsBefore: number;
+  /** Attempts that may be under way. */
+  inFlight: number;
+  /** The request that a person gave; undefined: the plan's. */
+  patch: Uint8Array | undefined;
   /** When step_timeout is over. */
   deadlineMs: number | undefined;
   deadlineTimer: LiveTimer | undefined;
@@ -277,6 +298,8 @@ export type TimerPurpose =
   | { readonly kind: "wait"; readonly step: LiveStep }
   /** A loop's pause between passes. */
   | { readonly kind: "pass"; readonly step: LiveStep }
+  /** A signal or a decision is awaited no longer. */
+  | { readonly kind: "due"; readonly step: LiveStep }
   | { readonly kind: "stepDeadline"; readonly step: LiveStep }
   | { readonly kind: "runDeadline" }
   | { readonly kind: "overdue" }

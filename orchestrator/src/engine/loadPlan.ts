@@ -1,7 +1,7 @@
 import { createFileRegistry, fromBinary } from "@bufbuild/protobuf";
 import type { Registry } from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
-import { Call_OnDoubt, Plan } from "../../../proto/gen/sidestep/internal/v1/plan.ts";
+import { Call_OnDoubt, Call_OnExhausted, Plan } from "../../../proto/gen/sidestep/internal/v1/plan.ts";
 import type {
   Block,
   Call,
@@ -13,14 +13,17 @@ import type {
   Parallel,
   Step,
   Try,
+  Verify,
   Wait,
 } from "../../../proto/gen/sidestep/internal/v1/plan.ts";
 import { loadExpression } from "./expression/load.ts";
 import type { Expression } from "./expression/load.ts";
+import { required, toExpression, toPassing, toRequired } from "./loader.ts";
+import type { Loader } from "./loader.ts";
+import { toApproval, toChildRun, toEmit, toWaitSignal } from "./loadOutside.ts";
 import { streamBytesMax, streamMessagesMax } from "./limits.ts";
 import type {
   LoadedPlan,
-  PlannedExpression,
   BlockPlan,
   StepPlan,
   Action,
@@ -29,6 +32,7 @@ import type {
   ForEachPlan,
   LoopPlan,
   TryPlan,
+  VerifyPlan,
   FailPlan,
   CompensationPlan,
 } from "./plan.ts";
@@ -52,6 +56,7 @@ export function toLoadedPlan(
     load,
     undoing: { next: plan.stepCount },
     isUndoing: false,
+    block: toBlock,
   };
   const body = toBlock(loader, required(plan.body, "body"));
   return {
@@ -80,16 +85,6 @@ export function toLoadedPlan(
   };
 }
 
-interface Loader {
-  readonly steps: StepPlan[];
-  readonly read: Set<string>;
-  readonly load: (stored: StoredExpression) => Expression;
-  /** Index of the next step of a compensating block. */
-  readonly undoing: { next: number };
-  /** It loads such a block. */
-  readonly isUndoing: boolean;
-}
-
 function toBlock(loader: Loader, block: Block): BlockPlan {
   return {
     steps: block.steps.map((step) => toStep(loader, step)),
@@ -108,6 +103,7 @@ function toStep(loader: Loader, step: Step): StepPlan {
     resultType: step.result?.name ?? "",
     action: toAction(loader, step),
     compensate: step.compensate === undefined ? undefined : toCompensation(loader, step.compensate),
+    lock: toExpression(loader, step.lock),
   };
   loader.steps[index] = loaded;
   return loaded;
@@ -145,12 +141,16 @@ function toAction(loader: Loader, step: Step): Action {
       return { kind: "try", try: toTry(loader, kind.value, step.name) };
     case "compensateNow":
       return { kind: "compensateNow" };
-    case "run":
     case "signal":
+      return { kind: "signal", signal: toWaitSignal(loader, kind.value) };
     case "approve":
+      return { kind: "approve", approval: toApproval(loader, kind.value) };
+    case "run":
+      return { kind: "run", run: toChildRun(loader, kind.value) };
     case "emit":
+      return { kind: "emit", emit: toEmit(loader, kind.value) };
     case "yield":
-      throw new Error(`this engine does not know the kind ${kind.$case}`);
+      return { kind: "yield", value: toRequired(loader, kind.value, step.name) };
   }
 }
 
@@ -181,7 +181,30 @@ function toCall(loader: Loader, call: Call): CallPlan {
     stream: call.serverStreaming
       ? { messagesMax: call.messagesMax || streamMessagesMax, bytesMax: call.bytesMax || streamBytesMax }
       : undefined,
+    verify: call.verify === undefined ? undefined : toVerify(loader, call, call.verify),
     passesInput: call.passesInput,
+  };
+}
+
+/** Asking is harmless: it is tried again whatever came of it, and what it comes to is the doubtful call's affair. */
+function toVerify(loader: Loader, call: Call, verify: Verify): VerifyPlan {
+  const asking: Call = {
+    ...call,
+    method: verify.method,
+    request: verify.request,
+    responseType: verify.responseType,
+    stepTimeoutMs: undefined,
+    onDoubt: Call_OnDoubt.RETRY,
+    onExhausted: Call_OnExhausted.ON_EXHAUSTED_FAIL,
+    idempotent: true,
+    verify: undefined,
+    serverStreaming: false,
+    passesInput: false,
+  };
+  return {
+    call: toCall(loader, asking),
+    done: toRequired(loader, verify.done, verify.method),
+    result: toExpression(loader, verify.result),
   };
 }
 
@@ -261,28 +284,4 @@ function toCompensation(loader: Loader, { when, call, block }: Compensation): Co
         ? { kind: "call", call: toCall(loader, required(call, "compensating call")) }
         : { kind: "block", block: toBlock({ ...loader, isUndoing: true }, block) },
   };
-}
-
-function toExpression(loader: Loader, stored: StoredExpression | undefined): PlannedExpression | undefined {
-  if (stored === undefined) return undefined;
-  const expression = loader.load(stored);
-  for (const name of expression.reads) loader.read.add(name);
-  return { expression, place: stored.path };
-}
-
-/** One whose value may go on without being looked at. */
-function toPassing(loader: Loader, stored: StoredExpression | undefined): PlannedExpression | undefined {
-  if (stored === undefined) return undefined;
-  const expression = loader.load(stored);
-  if (expression.passes === undefined) for (const name of expression.reads) loader.read.add(name);
-  return { expression, place: stored.path };
-}
-
-function toRequired(loader: Loader, stored: StoredExpression | undefined, name: string): PlannedExpression {
-  return required(toExpression(loader, stored), name);
-}
-
-function required<T>(value: T | undefined, name: string): T {
-  if (value === undefined) throw new Error(`the plan is not the compiler's: ${name} is missing`);
-  return value;
 }

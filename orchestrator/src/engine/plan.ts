@@ -67,6 +67,8 @@ export interface StepPlan {
   readonly resultType: string;
   readonly action: Action;
   readonly compensate: CompensationPlan | undefined;
+  /** Yields the name of the lock that it holds while it runs. */
+  readonly lock: PlannedExpression | undefined;
 }
 
 /** What a step does. */
@@ -82,7 +84,12 @@ export type Action =
   | { readonly kind: "waitUntil"; readonly until: PlannedExpression }
   | { readonly kind: "let"; readonly value: PlannedExpression }
   | { readonly kind: "fail"; readonly fail: FailPlan }
-  | { readonly kind: "return"; readonly value: PlannedExpression };
+  | { readonly kind: "return"; readonly value: PlannedExpression }
+  | { readonly kind: "signal"; readonly signal: WaitSignalPlan }
+  | { readonly kind: "approve"; readonly approval: ApprovalPlan }
+  | { readonly kind: "run"; readonly run: ChildRunPlan }
+  | { readonly kind: "emit"; readonly emit: EmitPlan }
+  | { readonly kind: "yield"; readonly value: PlannedExpression };
 
 export interface CallPlan {
   readonly method: string;
@@ -103,8 +110,60 @@ export interface CallPlan {
   readonly resultType: string;
   /** Set when the rpc returns a stream. */
   readonly stream: StreamPlan | undefined;
+  /** Set when onDoubt is VERIFY. */
+  readonly verify: VerifyPlan | undefined;
   /** The request is the run's own, byte for byte. */
   readonly passesInput: boolean;
+}
+
+/** Asks whether a call of unknown outcome was carried out. */
+export interface VerifyPlan {
+  /** The call that asks: tried again like the call itself, and harmless. */
+  readonly call: CallPlan;
+  /** Over `answer`. */
+  readonly done: PlannedExpression;
+  /** Over `answer`; undefined: an empty message. */
+  readonly result: PlannedExpression | undefined;
+}
+
+/** How long a step waits for somebody. */
+export interface DuePlan {
+  readonly timeoutMs: number | undefined;
+  readonly deadline: PlannedExpression | undefined;
+  /** Undefined: the step fails then. */
+  readonly onTimeout: BlockPlan | undefined;
+}
+
+export interface WaitSignalPlan extends DuePlan {
+  readonly name: string;
+  readonly type: string;
+  /** Over `event`. */
+  readonly when: PlannedExpression | undefined;
+}
+
+export interface ApprovalPlan extends DuePlan {
+  readonly title: PlannedExpression | undefined;
+  readonly detail: PlannedExpression | undefined;
+  /** Yields a list of strings; undefined: anybody may decide. */
+  readonly approvers: PlannedExpression | undefined;
+  /** Empty: the decision is the result. */
+  readonly type: string;
+  /** Sees `decision`; undefined: the step fails then. */
+  readonly onReject: BlockPlan | undefined;
+}
+
+export interface ChildRunPlan {
+  readonly method: string;
+  readonly request: PlannedExpression | undefined;
+  readonly key: PlannedExpression | undefined;
+  readonly detach: boolean;
+  readonly responseType: string;
+}
+
+export interface EmitPlan {
+  readonly subject: PlannedExpression;
+  readonly type: string;
+  readonly message: PlannedExpression | undefined;
 }
 
 /** A header of a call: an expression, or the name of a secret that only the sidecar knows. */

@@ -6,7 +6,7 @@ import type { CallPlan } from "./plan.ts";
 import { backoffMs, fractionOf, judge } from "./retry.ts";
 import type { FailedTry, Judgement } from "./retry.ts";
 import { makePlan } from "./testing/plan.ts";
-import type { CallSketch } from "./testing/plan.ts";
+import type { CallSketch } from "./testing/sketch.ts";
 import { makeFailure } from "./testing/records.ts";
 
 function call(sketch: Partial<CallSketch>): CallPlan {

@@ -32,7 +32,15 @@ export function openCommands(state: RunState): readonly Command[] {
       else open.push(close);
     }
     for (const { arm } of state.timers.values()) open.push(arm);
+    for (const { outside } of state.awaiting) {
+      if (outside?.child !== undefined) open.push(outside.child);
+      if (outside?.stop !== undefined) open.push(outside.stop);
+      if (outside?.emit !== undefined) open.push(outside.emit);
+    }
+    for (const { outside } of state.locks) {
+      if (outside?.lock?.isGranted === false) open.push(outside.lock.request);
+    }
     if (state.ending !== undefined) open.push(state.ending);
-  }
+  } else if (state.telling !== undefined) open.push(state.telling);
   return open.toSorted((a, b) => a.issuedAt - b.issuedAt);
 }

@@ -1,7 +1,8 @@
 import type { AttemptId, PayloadRef, RunEnded, RunStarted } from "../../../proto/gen/sidestep/internal/v1/event.ts";
-import type { CancelTimer, EndRun } from "./command.ts";
+import type { CancelTimer, EndRun, TellParent } from "./command.ts";
 import type { Failure, Frame, LiveAttempt, LiveStep, LiveTimer, Undoing, UndoScope } from "./live.ts";
 import { openUndoScope } from "./live.ts";
+import type { KeptSignal } from "./outside.ts";
 import type { Yields } from "./yields.ts";
 
 /**
@@ -27,6 +28,8 @@ export interface RunState {
   endedMs: number;
   /** How the run will end, once it is known. */
   verdict: Verdict | undefined;
+  /** What the parent is told, once the run has ended. */
+  telling: TellParent | undefined;
   /** The append that is to end it; open until RunEnded or another event comes. */
   ending: EndRun | undefined;
 
@@ -49,7 +52,7 @@ export interface RunState {
 
   /** Attempts that may be under way, by attemptName. */
   readonly attempts: Map<string, LiveAttempt>;
-  /** Those of forward steps. */
+  /** Those of forward steps, and of what verifies them. */
   forwardAttempts: number;
   /** Timers that are out, by number. */
   readonly timers: Map<number, LiveTimer>;
@@ -66,6 +69,25 @@ export interface RunState {
   readonly yields: Yields;
   /** Calls and waits that are open; bounded by the run's limits. */
   pendingSteps: number;
+
+  /** Signals that no step has taken, in the order in which they came; bounded by the run's limits. */
+  readonly signals: KeptSignal[];
+  /** Ids of the signals that came, oldest first; bounded. */
+  readonly signalIds: Set<string>;
+  /** Steps that wait for a signal, by its name, in the order in which they began to. */
+  readonly listeners: Map<string, Set<LiveStep>>;
+  /** Steps that wait for a decision. */
+  readonly approvals: Set<LiveStep>;
+  /** Steps whose child or message is awaited. */
+  readonly awaiting: Set<LiveStep>;
+  /** Steps that have asked for a lock and not given it back. */
+  readonly locks: Set<LiveStep>;
+  /** The latest verification of a step's call, or of its compensation's, by the step's path. */
+  readonly verifications: Map<string, LiveStep>;
+  /** Nothing new begins. */
+  isHeld: boolean;
+  /** What would have gone on, had the run not been held. */
+  readonly parked: Set<Frame | LiveStep>;
 
   /** What the turn at hand still has to move on; empty between turns. */
   readonly worklist: (Frame | LiveStep)[];
@@ -111,6 +133,7 @@ export function newRun(runId: string): RunState {
     ended: undefined,
     endedMs: 0,
     verdict: undefined,
+    telling: undefined,
     ending: undefined,
     body: undefined,
     bodyFailure: undefined,
@@ -131,6 +154,15 @@ export function newRun(runId: string): RunState {
     requests: new Set(),
     yields: { first: 0, messages: [] },
     pendingSteps: 0,
+    signals: [],
+    signalIds: new Set(),
+    listeners: new Map(),
+    approvals: new Set(),
+    awaiting: new Set(),
+    locks: new Set(),
+    verifications: new Map(),
+    isHeld: false,
+    parked: new Set(),
     worklist: [],
   };
 }
@@ -138,4 +170,9 @@ export function newRun(runId: string): RunState {
 /** Key of an attempt within its run. */
 export function attemptName(id: AttemptId): string {
   return `${id.step}/${id.generation}/${id.phase}/${id.attempt}`;
+}
+
+/** The step at a path, of the workflow or of a block that undoes. */
+export function stepAt({ steps, compensations }: RunState, path: string): LiveStep | undefined {
+  return steps.get(path) ?? compensations.get(path);
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { Event } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import type { CommandRejected, Event } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import { Run_State } from "../../../proto/gen/sidestep/v1/run.ts";
 import type { Outcome } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import { advance } from "./advance.ts";
 import type { StepStateKind } from "./live.ts";
@@ -10,32 +11,74 @@ import { eventAt, makeFailure, makeStarted, outcomeAt, testRunId } from "./testi
 import type { LoadedPlan } from "./plan.ts";
 import type { LogRecord } from "./record.ts";
 
-/** Kinds of events that no step takes yet. */
-type Later =
-  | "signalReceived"
-  | "decisionMade"
-  | "skipRequested"
-  | "patchRequested"
-  | "compensateRequested"
-  | "pauseRequested"
-  | "resumeRequested"
-  | "childStarted"
-  | "childRefused"
-  | "childEnded"
-  | "lockGranted"
-  | "emitted"
-  | "snapshot"
-  | "lockRequested"
-  | "lockReleased";
+/** Kinds of events that no step of a run takes. */
+type Other = "snapshot" | "lockRequested" | "lockReleased";
 
 /** Every kind of fact that can meet a step. */
-type FactKind = Exclude<NonNullable<Event["kind"]>["$case"], Later> | NonNullable<Outcome["kind"]>["$case"] | "forged";
+type FactKind = Exclude<NonNullable<Event["kind"]>["$case"], Other> | NonNullable<Outcome["kind"]>["$case"] | "forged";
 
-/** What became of the step: its new state, "same" when the fact was ignored. */
-type Row = Readonly<Record<FactKind, StepStateKind | "same">>;
+/** What became of the step: its new state; "same": the fact was ignored; "kept": it mattered, and left the step as it was. */
+type Row = Readonly<Record<FactKind, StepStateKind | "same" | "kept">>;
 
-// "ready" is a state within a turn only: it is followed to where the turn leaves it.
-const table: Readonly<Record<Exclude<StepStateKind, "ready">, Row>> = {
+// "ready" stays between turns only while the run is held.
+const table: Readonly<Record<StepStateKind, Row>> = {
+  ready: row({
+    completed: "completed",
+    claimed: "completed",
+    cancelRequested: "cancelled",
+    terminateRequested: "cancelled",
+    resumeRequested: "running",
+  }),
+  queued: row({
+    lockGranted: "running",
+    cancelRequested: "cancelled",
+    terminateRequested: "cancelled",
+    commandRejected: "paused",
+    commandDeferred: "queued",
+    pauseRequested: "kept",
+  }),
+  listening: row({
+    signalReceived: "completed",
+    timerFired: "failed",
+    cancelRequested: "cancelled",
+    terminateRequested: "cancelled",
+    commandRejected: "failed",
+    commandDeferred: "listening",
+    pauseRequested: "kept",
+  }),
+  asking: row({
+    decisionMade: "completed",
+    timerFired: "failed",
+    cancelRequested: "cancelled",
+    terminateRequested: "cancelled",
+    commandRejected: "failed",
+    commandDeferred: "asking",
+    pauseRequested: "kept",
+  }),
+  following: row({
+    childRefused: "failed",
+    childEnded: "completed",
+    cancelRequested: "following",
+    terminateRequested: "following",
+    commandRejected: "paused",
+    commandDeferred: "following",
+    pauseRequested: "kept",
+  }),
+  emitting: row({
+    emitted: "completed",
+    cancelRequested: "emitting",
+    terminateRequested: "emitting",
+    commandRejected: "paused",
+    commandDeferred: "emitting",
+    pauseRequested: "kept",
+  }),
+  verifying: row({
+    completed: "completed",
+    claimed: "completed",
+    cancelRequested: "cancelled",
+    terminateRequested: "cancelled",
+    pauseRequested: "kept",
+  }),
   running: row({
     completed: "completed",
     claimed: "completed",
@@ -48,6 +91,7 @@ const table: Readonly<Record<Exclude<StepStateKind, "ready">, Row>> = {
     terminateRequested: "closing",
     commandRejected: "paused",
     commandDeferred: "running",
+    pauseRequested: "kept",
   }),
   closing: row({
     completed: "completed",
@@ -56,6 +100,7 @@ const table: Readonly<Record<Exclude<StepStateKind, "ready">, Row>> = {
     inDoubt: "cancelled",
     attemptExpired: "cancelled",
     terminateRequested: "closing",
+    pauseRequested: "kept",
   }),
   backingOff: row({
     completed: "completed",
@@ -65,6 +110,7 @@ const table: Readonly<Record<Exclude<StepStateKind, "ready">, Row>> = {
     terminateRequested: "cancelled",
     commandRejected: "paused",
     commandDeferred: "backingOff",
+    pauseRequested: "kept",
   }),
   waiting: row({
     timerFired: "completed",
@@ -72,9 +118,10 @@ const table: Readonly<Record<Exclude<StepStateKind, "ready">, Row>> = {
     terminateRequested: "cancelled",
     commandRejected: "failed",
     commandDeferred: "waiting",
+    pauseRequested: "kept",
   }),
-  inside: row({ cancelRequested: "cancelled", terminateRequested: "cancelled" }),
-  undoing: row({ cancelRequested: "undoing", terminateRequested: "undoing" }),
+  inside: row({ cancelRequested: "cancelled", terminateRequested: "cancelled", pauseRequested: "kept" }),
+  undoing: row({ cancelRequested: "undoing", terminateRequested: "undoing", pauseRequested: "kept" }),
   paused: row({
     completed: "completed",
     claimed: "completed",
@@ -82,10 +129,14 @@ const table: Readonly<Record<Exclude<StepStateKind, "ready">, Row>> = {
     terminateRequested: "cancelled",
     retryRequested: "running",
     failRequested: "failed",
+    skipRequested: "completed",
+    patchRequested: "running",
+    compensateRequested: "failed",
+    pauseRequested: "kept",
   }),
   completed: row({ cancelRequested: "completed", terminateRequested: "completed" }),
   failed: row({}),
-  skipped: row({ cancelRequested: "skipped", terminateRequested: "skipped" }),
+  skipped: row({ cancelRequested: "skipped", terminateRequested: "skipped", pauseRequested: "kept" }),
   cancelled: row({}),
 };
 
@@ -100,6 +151,19 @@ function row(changes: Partial<Row>): Row {
     failRequested: "same",
     commandRejected: "same",
     commandDeferred: "same",
+    signalReceived: "same",
+    decisionMade: "same",
+    skipRequested: "same",
+    patchRequested: "same",
+    compensateRequested: "same",
+    pauseRequested: "same",
+    resumeRequested: "same",
+    childStarted: "same",
+    childRefused: "same",
+    childEnded: "same",
+    // Whoever does not want it gives it back.
+    lockGranted: "kept",
+    emitted: "same",
     runEnded: "same",
     completed: "same",
     claimed: "same",
@@ -131,6 +195,18 @@ const undoPlan = makePlan({
     { id: "s", action: { kind: "compensateNow" } },
   ],
 });
+const lockPlan = makePlan({ steps: [{ id: "s", lock: "'l'", action: { kind: "call", method: "x.X/S" } }] });
+const signalPlan = makePlan({
+  signals: ["go"],
+  steps: [{ id: "s", action: { kind: "signal", name: "go", timeoutMs: 1_000 } }],
+});
+const approvePlan = makePlan({ steps: [{ id: "s", action: { kind: "approve", timeoutMs: 1_000 } }] });
+const childPlan = makePlan({ steps: [{ id: "s", action: { kind: "run", workflow: "x.X/Sub" } }] });
+const emitPlan = makePlan({ steps: [{ id: "s", action: { kind: "emit", subject: "'shop.x'" } }] });
+const verify = { method: "x.X/Find", done: "true" };
+const verifyPlan = makePlan({
+  steps: [{ id: "s", action: { kind: "call", method: "x.X/S", doubt: "VERIFY", verify } }],
+});
 const failPlan = makePlan({ steps: [{ id: "s", action: { kind: "fail", code: "ABORTED" } }] });
 
 const attempt = { step: "s", generation: 0, phase: 0, attempt: 1 } as const;
@@ -138,6 +214,8 @@ const request = { reason: "", actor: "", requestId: "" };
 const failed: Outcome["kind"] = { $case: "failed", value: makeFailure("ABORTED", "busy") };
 const completed: Outcome["kind"] = { $case: "completed", value: new Uint8Array() };
 const claimed = { runId: testRunId, service: "x.X", id: "00", chunks: 1, sizeBytes: 300_000 };
+const doubtful: Outcome["kind"] = { $case: "failed", value: makeFailure("UNAVAILABLE", "dropped") };
+const stepId = { step: "s", generation: 0 };
 const cancel: Event["kind"] = { $case: "cancelRequested", value: request };
 
 interface Scene {
@@ -145,9 +223,26 @@ interface Scene {
   readonly before: readonly ((sequence: number) => LogRecord)[];
   /** Number of the timer that a timer's fact is about. */
   readonly timer: number;
+  /** What a command's fact is about, unless that is the attempt or the timer. */
+  readonly command?: CommandRejected["command"];
 }
 
 const scenes: Readonly<Record<keyof typeof table, Scene>> = {
+  ready: {
+    plan: callPlan,
+    before: [
+      (n) => outcomeAt(n, 1, attempt, failed),
+      (n) => eventAt(n, 1, { $case: "pauseRequested", value: request }),
+      (n) => eventAt(n, 1, { $case: "timerFired", value: { number: 2, dueMs: 0 } }),
+    ],
+    timer: 2,
+  },
+  queued: { plan: lockPlan, before: [], timer: 9, command: { $case: "lock", value: stepId } },
+  listening: { plan: signalPlan, before: [], timer: 1 },
+  asking: { plan: approvePlan, before: [], timer: 1 },
+  following: { plan: childPlan, before: [], timer: 9, command: { $case: "child", value: stepId } },
+  emitting: { plan: emitPlan, before: [], timer: 9, command: { $case: "emit", value: stepId } },
+  verifying: { plan: verifyPlan, before: [(n) => outcomeAt(n, 1, attempt, doubtful)], timer: 9 },
   running: { plan: callPlan, before: [], timer: 1 },
   closing: { plan: callPlan, before: [(n) => eventAt(n, 1, cancel)], timer: 9 },
   backingOff: { plan: callPlan, before: [(n) => outcomeAt(n, 1, attempt, failed)], timer: 2 },
@@ -163,10 +258,11 @@ const scenes: Readonly<Record<keyof typeof table, Scene>> = {
 
 function factOf(kind: FactKind, sequence: number, scene: Scene): LogRecord {
   const event = (value: Event["kind"]): LogRecord => eventAt(sequence, 2, value);
-  const command: { $case: "task"; value: typeof attempt } | { $case: "timer"; value: number } =
-    scene.plan === callPlan && scene.timer !== 2
+  const command: CommandRejected["command"] =
+    scene.command ??
+    (scene.plan === callPlan && scene.timer !== 2
       ? { $case: "task", value: attempt }
-      : { $case: "timer", value: scene.timer };
+      : { $case: "timer", value: scene.timer });
   const target = { step: "s", compensation: false, ...request };
   switch (kind) {
     case "runStarted":
@@ -187,6 +283,32 @@ function factOf(kind: FactKind, sequence: number, scene: Scene): LogRecord {
       return event({ $case: "commandRejected", value: { command, reason: "" } });
     case "commandDeferred":
       return event({ $case: "commandDeferred", value: { command, reason: "" } });
+    case "signalReceived":
+      return event({ $case: "signalReceived", value: { name: "go", payload: new Uint8Array(), id: "", actor: "" } });
+    case "decisionMade":
+      return event({
+        $case: "decisionMade",
+        value: { step: "s", approved: true, form: new Uint8Array(), by: "ann", comment: "", requestId: "" },
+      });
+    case "skipRequested":
+      return event({ $case: "skipRequested", value: { ...target, result: new Uint8Array() } });
+    case "patchRequested":
+      return event({ $case: "patchRequested", value: { ...target, request: new Uint8Array() } });
+    case "compensateRequested":
+      return event({ $case: "compensateRequested", value: target });
+    case "pauseRequested":
+    case "resumeRequested":
+      return event({ $case: kind, value: request });
+    case "childStarted":
+      return event({ $case: "childStarted", value: { step: stepId, runId: new Uint8Array(16) } });
+    case "childRefused":
+      return event({ $case: "childRefused", value: { step: stepId, status: undefined } });
+    case "childEnded":
+      return event({ $case: "childEnded", value: { step: stepId, runId: new Uint8Array(16), ended: completedChild } });
+    case "lockGranted":
+      return event({ $case: "lockGranted", value: { step: stepId, lock: "l" } });
+    case "emitted":
+      return event({ $case: "emitted", value: { step: stepId } });
     case "runEnded":
       return event({
         $case: "runEnded",
@@ -207,6 +329,14 @@ function factOf(kind: FactKind, sequence: number, scene: Scene): LogRecord {
   }
 }
 
+const completedChild = {
+  state: Run_State.COMPLETED,
+  response: new Uint8Array(),
+  status: undefined,
+  step: "",
+  responsePayload: undefined,
+};
+
 function stage(scene: Scene): RunState {
   const state = newRun(testRunId);
   const records = [eventAt(1, 0, { $case: "runStarted", value: makeStarted() })];
@@ -222,11 +352,14 @@ describe.each(Object.keys(table) as (keyof typeof table)[])("a step that is %s",
     expect(stage(scene).steps.get("s")?.state.kind).toBe(from);
   });
 
-  test.each(Object.entries(table[from]) as [FactKind, StepStateKind | "same"][])("meets %s: %s", (kind, to) => {
-    const state = stage(scene);
-    const turn = advance(scene.plan, state, factOf(kind, 9, scene));
-    expect(state.steps.get("s")?.state.kind).toBe(to === "same" ? from : to);
-    // The end is taken as the log has it, in any state; it leaves steps as they are.
-    expect(turn.ignored).toBe(to === "same" && kind !== "runEnded");
-  });
+  test.each(Object.entries(table[from]) as [FactKind, StepStateKind | "same" | "kept"][])(
+    "meets %s: %s",
+    (kind, to) => {
+      const state = stage(scene);
+      const turn = advance(scene.plan, state, factOf(kind, 9, scene));
+      expect(state.steps.get("s")?.state.kind).toBe(to === "same" || to === "kept" ? from : to);
+      // The end is taken as the log has it, in any state; it leaves steps as they are.
+      expect(turn.ignored).toBe(to === "same" && kind !== "runEnded");
+    },
+  );
 });

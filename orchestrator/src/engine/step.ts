@@ -6,6 +6,8 @@ import type { Draft } from "./draft.ts";
 import type { KeptValue } from "./expression/result.ts";
 import type { StepPlan } from "./plan.ts";
 import type { Failure, Frame, Inner, LiveCall, LiveStep, StepState, Undoing } from "./live.ts";
+import { stopWaiting } from "./listeners.ts";
+import { leaveLock } from "./releaseLock.ts";
 import type { RunState } from "./state.ts";
 import { cancelTimer } from "./timers.ts";
 import type { StepAddress } from "./transition.ts";
@@ -22,6 +24,8 @@ export function makeStep(
     readonly inner: Inner | undefined;
     /** Set for the compensation of a step as a whole. */
     readonly undoing?: Undoing;
+    /** Set for what asks whether a step's call was carried out. */
+    readonly verifies?: LiveStep;
   },
 ): LiveStep {
   const { nowMs } = draft.state;
@@ -43,6 +47,8 @@ export function makeStep(
     inner: parts.inner,
     undoing: parts.undoing,
     undoOrder: 0,
+    outside: undefined,
+    verifies: parts.verifies,
   };
 }
 
@@ -55,10 +61,16 @@ const cancelled: StepState = { kind: "cancelled" };
 export function isOpen(step: LiveStep): boolean {
   switch (step.state.kind) {
     case "ready":
+    case "queued":
     case "running":
     case "closing":
     case "backingOff":
     case "waiting":
+    case "listening":
+    case "asking":
+    case "following":
+    case "emitting":
+    case "verifying":
     case "inside":
     case "undoing":
     case "paused":
@@ -73,6 +85,7 @@ export function isOpen(step: LiveStep): boolean {
 
 /** Counts the step among the open ones until it ends. */
 export function holdPlace(draft: Draft, step: LiveStep): void {
+  if (step.isPending) return;
   step.isPending = true;
   draft.state.pendingSteps += 1;
 }
@@ -93,8 +106,9 @@ export function addressOf(step: LiveStep): StepAddress {
   return { step: step.path, generation: step.generation, phase: step.phase };
 }
 
-/** The step whose block this one stands in. */
+/** The step whose block this one stands in, or whose call it verifies. */
 export function parentOf(step: LiveStep): StepAddress | undefined {
+  if (step.verifies !== undefined) return addressOf(step.verifies);
   const { owner } = step.frame;
   return owner === undefined ? undefined : addressOf(owner);
 }
@@ -130,6 +144,8 @@ function endStep(
 ): void {
   const { state } = draft;
   leaveIncident(draft, step);
+  stopWaiting(draft, step);
+  state.awaiting.delete(step);
   step.state = end;
   step.endedMs = state.nowMs;
   releasePlace(draft, step);
@@ -147,7 +163,9 @@ function endStep(
     status: result === "failed" ? step.lastStatus : undefined,
     maybeExecuted: result !== "completed" && step.maybeExecuted,
   });
-  if (step.undoing === undefined) leaveFrame(draft, step, result === "completed");
+  leaveLock(draft, step);
+  if (step.verifies !== undefined) state.worklist.push(step.verifies);
+  else if (step.undoing === undefined) leaveFrame(draft, step, result === "completed");
   else leaveUndoing(draft, step, step.undoing);
 }
 

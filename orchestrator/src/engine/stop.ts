@@ -2,6 +2,8 @@ import { closeAttempt, withdrawAttempt } from "./attempts.ts";
 import type { Draft } from "./draft.ts";
 import type { Failure, Frame, LiveStep } from "./live.ts";
 import { cancelStep } from "./step.ts";
+import { stopEmit } from "./steps/emit.ts";
+import { stopChild } from "./steps/run.ts";
 import { cancelTimer } from "./timers.ts";
 
 /** Nothing more begins in the frame; what is open in it is given up, and calls under way are reset and awaited. */
@@ -32,7 +34,20 @@ export function stopStep(draft: Draft, step: LiveStep): void {
       cancelTimer(draft, state.timer);
       cancelStep(draft, step);
       return;
+    case "verifying":
+      if (state.by !== undefined) stopStep(draft, state.by);
+      cancelStep(draft, step);
+      return;
+    case "following":
+      stopChild(draft, step);
+      return;
+    case "emitting":
+      stopEmit(draft, step);
+      return;
     case "ready":
+    case "queued":
+    case "listening":
+    case "asking":
     case "paused":
       cancelStep(draft, step);
       return;

@@ -29,6 +29,7 @@ export type Transition =
   /** No outcome came within queue_notice and the attempt's own time: probably no sidecar takes the task. */
   | { readonly kind: "attemptOverdue"; readonly attempt: AttemptId; readonly method: string; readonly atMs: number }
   | { readonly kind: "compensationBegan"; readonly steps: number; readonly atMs: number }
+  | Yielded
   | RunEndedTransition;
 
 /** A step began: its `when` was true, or it has none. */
@@ -107,6 +108,17 @@ export interface IncidentOpened {
   readonly reason: Incident_Reason;
   readonly status: RpcStatus;
   readonly attempts: number;
+  readonly atMs: number;
+}
+
+/** One more message for the callers of a streaming workflow. */
+export interface Yielded {
+  readonly kind: "yielded";
+  /** Path of the step. */
+  readonly step: string;
+  /** Counts from 0 over the run. */
+  readonly number: number;
+  readonly message: Uint8Array;
   readonly atMs: number;
 }
 

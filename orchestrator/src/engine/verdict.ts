@@ -2,9 +2,11 @@ import { code } from "../../../proto/wire/status.ts";
 import type { Draft } from "./draft.ts";
 import { toFailure, toStatus } from "./failure.ts";
 import type { KeptValue } from "./expression/result.ts";
+import { liftHold } from "./hold.ts";
 import { fitsPayload } from "./limits.ts";
 import { loadedBytesMax, unloaded } from "./payload.ts";
 import type { RunState } from "./state.ts";
+import { terminateChildren } from "./steps/run.ts";
 import { failRun, stopForward, stopStep } from "./stop.ts";
 
 /** The run will complete with this response, unless a person's request comes before its end. */
@@ -32,6 +34,7 @@ export function completeRun(
 export function cancelRun(draft: Draft, reason: string): boolean {
   const { state } = draft;
   if (!isForward(state)) return false;
+  liftHold(draft);
   const message = reason === "" ? "the run was cancelled" : `the run was cancelled: ${reason}`;
   state.verdict = { kind: "cancelled", failure: { status: toStatus(code.CANCELLED, message), step: "" } };
   stopForward(draft);
@@ -61,7 +64,9 @@ export function terminateRun(draft: Draft, reason: string): boolean {
   if (isDecided || state.phase === "unstarted" || state.phase === "void" || state.phase === "ended") return false;
   const message = reason === "" ? "the run was terminated" : `the run was terminated: ${reason}`;
   state.verdict = { kind: "terminated", failure: { status: toStatus(code.ABORTED, message), step: "" } };
+  liftHold(draft);
   stopForward(draft);
+  terminateChildren(draft);
   for (const step of state.compensations.values()) stopStep(draft, step);
   return true;
 }

@@ -27,7 +27,8 @@ const charge: AttemptId = { step: "charge", generation: 0, phase: 0, attempt: 2 
 const unavailable = RpcStatus.fromPartial({ code: 14, message: "no route" });
 
 function makePlan(action: Action): StepPlan {
-  return { index: 0, name: "", id: "", title: "", when: undefined, resultType: "", action, compensate: undefined };
+  const names = { name: "", id: "", title: "", resultType: "" };
+  return { index: 0, ...names, when: undefined, action, compensate: undefined, lock: undefined };
 }
 
 const callPlan = makePlan({
@@ -48,6 +49,7 @@ const callPlan = makePlan({
     onExhausted: 0,
     isIdempotent: false,
     isClaimed: false,
+    verify: undefined,
   },
 });
 

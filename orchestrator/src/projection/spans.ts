@@ -45,6 +45,7 @@ export function spansOfTurn(run: TracedRun, transitions: readonly Transition[], 
       case "runEnded":
         return [...leftSpans(draft, run, transition.endedMs), runSpan(draft, transition)];
       case "stepBegan":
+      case "yielded":
       case "attemptBegan":
       case "backoffBegan":
       case "incidentClosed":

@@ -1,4 +1,4 @@
-import type { CallSketch, PlanSketch, StepSketch } from "../../../orchestrator/src/engine/testing/plan.ts";
+import type { CallSketch, PlanSketch, StepSketch } from "../../../orchestrator/src/engine/testing/sketch.ts";
 import type { CodeName } from "../../../proto/wire/status.ts";
 
 /** A definition whose crash-free run is known, with what its services answer. */

@@ -3,7 +3,7 @@ import type {
   BlockSketch,
   PlanSketch,
   StepSketch,
-} from "../../../orchestrator/src/engine/testing/plan.ts";
+} from "../../../orchestrator/src/engine/testing/sketch.ts";
 import { Run_State } from "../../../proto/gen/sidestep/v1/run.ts";
 import { code } from "../../../proto/wire/status.ts";
 import type { CodeName } from "../../../proto/wire/status.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { PlanSketch } from "../../../orchestrator/src/engine/testing/plan.ts";
+import type { PlanSketch } from "../../../orchestrator/src/engine/testing/sketch.ts";
 import { AttemptId_Phase as Phase } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { CodeName } from "../../../proto/wire/status.ts";
 import type { Execution } from "../execution.ts";

@@ -7,7 +7,7 @@ import { toLoadedPlan } from "../../../orchestrator/src/engine/loadPlan.ts";
 import type { LoadedPlan } from "../../../orchestrator/src/engine/plan.ts";
 import { loadTestExpression } from "../../../orchestrator/src/engine/testing/expression.ts";
 import { makeStoredPlan } from "../../../orchestrator/src/engine/testing/plan.ts";
-import type { PlanSketch } from "../../../orchestrator/src/engine/testing/plan.ts";
+import type { PlanSketch } from "../../../orchestrator/src/engine/testing/sketch.ts";
 import type { RunEnded } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { Execution } from "../execution.ts";
 import { toRandom } from "../random.ts";

@@ -16,6 +16,13 @@ export function blocksOf({ action }: StepPlan): readonly (BlockPlan | undefined)
       return [action.loop.body];
     case "try":
       return [action.try.body, action.try.finally, ...action.try.catches.map(({ block }) => block)];
+    case "signal":
+      return [action.signal.onTimeout];
+    case "approve":
+      return [action.approval.onTimeout, action.approval.onReject];
+    case "run":
+    case "emit":
+    case "yield":
     case "call":
     case "wait":
     case "waitUntil":

@@ -8,6 +8,7 @@ import type { RunState, Verdict } from "../state.ts";
 import { phases } from "./codes.ts";
 import { finishAttempt, finishFrame, finishScope, finishStep } from "./finish.ts";
 import { finishUndoing, finishUndoScope } from "./finishUndo.ts";
+import { toOutsideState } from "./outside.ts";
 import { openParts, toFailure } from "./rebuild.ts";
 import type { Parts } from "./rebuild.ts";
 import { broken, required } from "./broken.ts";
@@ -78,6 +79,7 @@ export function decodeRun(plan: LoadedPlan, runId: string, started: RunStarted, 
     requests: new Set(stored.requests),
     pendingSteps: stored.pendingSteps,
     yields: { first: stored.yieldsFirst, messages: [...stored.yields] },
+    ...toOutsideState(parts, stored, started),
     worklist: [],
   };
 }

@@ -12,6 +12,7 @@ import { blocksOf } from "./blocks.ts";
 import { frameCodes, phaseCodes } from "./codes.ts";
 import { toUndoScope, toUndoing } from "./encodeUndo.ts";
 import { toAttempt, toStep } from "./encodeStep.ts";
+import { toOutsideHead } from "./encodeOutside.ts";
 import { toFailure, toStoredFailure, toValue } from "./parts.ts";
 import type { Whole } from "./parts.ts";
 import { newPlaces } from "./places.ts";
@@ -100,6 +101,7 @@ function toHead(state: RunState, places: AllPlaces): Head {
     pendingSteps: state.pendingSteps,
     yieldsFirst: state.yields.first,
     yields: state.yields.messages,
+    ...toOutsideHead(state, places),
   };
 }
 
@@ -169,6 +171,7 @@ function toPurpose({ purpose }: LiveTimer, { steps, attempts }: AllPlaces): Stor
     case "wait":
     case "pass":
     case "stepDeadline":
+    case "due":
       return { $case: purpose.kind, value: steps.of(purpose.step) };
     case "runDeadline":
     case "overdue":

@@ -8,6 +8,7 @@ import type {
 import type { CallHeader } from "../command.ts";
 import type { LiveAttempt, LiveCall, LiveStep, PreparedCall, StepState } from "../live.ts";
 import { toInner } from "./encodeInner.ts";
+import { toStoredOutside } from "./encodeOutside.ts";
 import { toStoredFailure, toValue } from "./parts.ts";
 import type { Whole } from "./parts.ts";
 import type { AllPlaces } from "./places.ts";
@@ -32,12 +33,15 @@ export function toStep(step: LiveStep, places: AllPlaces): StoredStep {
     inner: inner === undefined ? undefined : toInner(inner, places),
     partOf: places.undoings.of(step.undoing),
     undoOrder: step.undoOrder,
+    outside: step.outside === undefined ? undefined : toStoredOutside(step.outside),
+    verifies: places.steps.of(step.verifies),
   } satisfies Whole<StoredStep>;
 }
 
-function toState(state: StepState, { attempts, timers, undoings }: AllPlaces): StoredStep["state"] {
+function toState(state: StepState, { attempts, timers, undoings, steps }: AllPlaces): StoredStep["state"] {
   switch (state.kind) {
     case "ready":
+    case "queued":
     case "inside":
     case "completed":
     case "skipped":
@@ -53,6 +57,19 @@ function toState(state: StepState, { attempts, timers, undoings }: AllPlaces): S
     case "backingOff":
     case "waiting":
       return { $case: state.kind, value: timers.of(state.timer) };
+    case "listening":
+      return { $case: "listening", value: timers.of(state.timer) };
+    case "asking": {
+      const { title, detail, approvers, sinceMs } = state.approval;
+      const byAnybody = approvers === undefined;
+      const value = { title, detail, byAnybody, approvers: approvers ?? [], sinceMs, timer: timers.of(state.timer) };
+      return { $case: "asking", value };
+    }
+    case "following":
+    case "emitting":
+      return { $case: state.kind, value: { isStopping: state.isStopping } };
+    case "verifying":
+      return { $case: "verifying", value: { status: state.status, by: steps.of(state.by) } };
     case "paused": {
       const { reason, status, sinceMs } = state.incident;
       return { $case: "paused", value: { reason, status, sinceMs } };
@@ -72,6 +89,8 @@ function toCall(call: LiveCall, { timers }: AllPlaces): StoredCall {
     deadlineMs: call.deadlineMs,
     deadlineTimer: timers.of(call.deadlineTimer),
     compensates: call.compensates,
+    inFlight: call.inFlight,
+    patch: call.patch,
   } satisfies Whole<StoredCall>;
 }
 

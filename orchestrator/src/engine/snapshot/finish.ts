@@ -39,6 +39,7 @@ export function finishStep(parts: Parts, stored: StoredStep, place: number): voi
 function toState(parts: Parts, stored: StoredStep["state"]): StepState {
   switch (stored?.$case) {
     case "ready":
+    case "queued":
     case "inside":
     case "completed":
     case "skipped":
@@ -54,6 +55,20 @@ function toState(parts: Parts, stored: StoredStep["state"]): StepState {
     case "backingOff":
     case "waiting":
       return { kind: stored.$case, timer: required(parts.timer(stored.value), "the timer of a step") };
+    case "listening":
+      return { kind: "listening", timer: parts.timer(stored.value) };
+    case "asking": {
+      const { title, detail, byAnybody, approvers, sinceMs, timer } = stored.value;
+      const approval = { title, detail, approvers: byAnybody ? undefined : approvers, sinceMs };
+      return { kind: "asking", approval, timer: parts.timer(timer) };
+    }
+    case "following":
+    case "emitting":
+      return { kind: stored.$case, isStopping: stored.value.isStopping };
+    case "verifying": {
+      const status = required(stored.value.status, "what is in doubt");
+      return { kind: "verifying", status, by: parts.step(stored.value.by) };
+    }
     case "paused": {
       const { reason, status, sinceMs } = stored.value;
       return { kind: "paused", incident: { reason, status: required(status, "why a step is paused"), sinceMs } };

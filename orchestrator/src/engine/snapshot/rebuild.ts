@@ -30,6 +30,7 @@ import { makeInner } from "../steps/inner.ts";
 import { blocksOf } from "./blocks.ts";
 import { broken, required } from "./broken.ts";
 import { frameStates, undoStates } from "./codes.ts";
+import { toOutside } from "./outside.ts";
 
 /**
  * The parts of a snapshot by their places, from 1. Each is made when it is first asked for, with all that it must have from its beginning; what it
@@ -147,6 +148,7 @@ function toStep(parts: Parts, stored: StoredStep): LiveStep {
   const plan = required(parts.plan.steps[stored.plan], `step ${stored.plan} of the plan`);
   const frame = required(parts.frame(stored.frame), `the frame of ${plan.name}`);
   const { inner } = stored;
+  const verifies = parts.step(stored.verifies);
   return {
     kind: "step",
     plan,
@@ -161,17 +163,24 @@ function toStep(parts: Parts, stored: StoredStep): LiveStep {
     maybeExecuted: stored.maybeExecuted,
     lastStatus: stored.lastStatus,
     isPending: stored.isPending,
-    call: stored.call === undefined ? undefined : toCall(callPlanOf(plan, stored.partOf !== 0), stored.call),
+    call: stored.call === undefined ? undefined : toCall(callPlanOf(plan, stored.partOf !== 0, verifies), stored.call),
     inner:
       inner === undefined
         ? undefined
         : makeInner(required(parts.undoScope(inner.undo), `what is left to undo in ${plan.name}`)),
     undoing: parts.undoing(stored.partOf),
     undoOrder: stored.undoOrder,
+    outside: stored.outside === undefined ? undefined : toOutside(stored.outside),
+    verifies,
   };
 }
 
-function callPlanOf({ name, action, compensate }: StepPlan, isUndone: boolean): CallPlan {
+function callPlanOf(
+  { name, action, compensate }: StepPlan,
+  isUndone: boolean,
+  verifies: LiveStep | undefined,
+): CallPlan {
+  if (verifies !== undefined) return required(verifies.call?.plan.verify?.call, `what verifies ${name}`);
   const own = action.kind === "call" ? action.call : undefined;
   const undo = compensate?.undo.kind === "call" ? compensate.undo.call : undefined;
   return required(isUndone ? undo : own, `the call of ${name}`);
@@ -186,6 +195,8 @@ function toCall(plan: CallPlan, stored: StoredCall): LiveCall {
     deadlineMs: stored.deadlineMs,
     deadlineTimer: undefined,
     compensates: stored.compensates,
+    inFlight: stored.inFlight,
+    patch: stored.patch,
   };
 }
 
@@ -248,6 +259,7 @@ function toPurpose(parts: Parts, { purpose }: StoredTimer): TimerPurpose {
     case "wait":
     case "pass":
     case "stepDeadline":
+    case "due":
       return { kind: purpose.$case, step: required(parts.step(purpose.value), "the step of a timer") };
     case "runDeadline":
     case "overdue":

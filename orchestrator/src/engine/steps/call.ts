@@ -1,11 +1,12 @@
 import { AttemptId_Phase as Phase } from "../../../../proto/gen/sidestep/internal/v1/event.ts";
-import type { AttemptId, PayloadRef } from "../../../../proto/gen/sidestep/internal/v1/event.ts";
+import type { AttemptId } from "../../../../proto/gen/sidestep/internal/v1/event.ts";
 import { code } from "../../../../proto/wire/status.ts";
 import { publishAttempt } from "../attempts.ts";
 import type { CallHeader } from "../command.ts";
 import type { Draft } from "../draft.ts";
 import { evaluatePassing, evaluateText } from "../evaluate.ts";
 import type { Evaluation, Place } from "../evaluate.ts";
+import type { KeptValue } from "../expression/result.ts";
 import { toFailure } from "../failure.ts";
 import { callTimeoutMsMax, fitsPayload, mayOpenStep, tooManySteps } from "../limits.ts";
 import type { CallPlan } from "../plan.ts";
@@ -22,6 +23,8 @@ export function makeCall(plan: CallPlan, compensates: AttemptId | undefined): Li
     prepared: undefined,
     attempt: 0,
     attemptsBefore: 0,
+    inFlight: 0,
+    patch: undefined,
     deadlineMs: undefined,
     deadlineTimer: undefined,
     compensates,
@@ -43,7 +46,7 @@ export function beginCall(draft: Draft, step: LiveStep, call: LiveCall): void {
 export function tryCall(draft: Draft, step: LiveStep, call: LiveCall): void {
   const { state } = draft;
   if (call.prepared === undefined) {
-    const prepared = prepareCall(draft, step, call.plan);
+    const prepared = prepareCall(draft, step, call);
     if (prepared.kind === "failed") {
       giveUpCall(draft, step, call, prepared.failure);
       return;
@@ -72,17 +75,24 @@ export function runTimeout({ plan, state }: Draft): Failure {
 
 const empty: Uint8Array = new Uint8Array();
 
-function prepareCall(draft: Draft, step: LiveStep, plan: CallPlan): Evaluation<PreparedCall> {
-  const { state } = draft;
-  const place: Place = { state, scope: step.frame.scope, step: step.path };
-  let request: Uint8Array = plan.passesInput ? (state.started?.request ?? empty) : empty;
-  let payload: PayloadRef | undefined;
-  if (plan.request !== undefined) {
-    const evaluated = evaluatePassing(place, plan.request);
-    if (evaluated.kind === "failed") return evaluated;
-    ({ payload } = evaluated.value);
-    if (payload === undefined) request = evaluated.value.bytes;
+/** What a person gave in place of it; else the run's own request, or what the plan builds. */
+function requestOf(place: Place, { plan, patch }: LiveCall): Evaluation<Omit<KeptValue, "type">> {
+  if (patch !== undefined) return { kind: "value", value: { bytes: patch } };
+  if (plan.passesInput) {
+    const { request, requestPayload } = place.state.started ?? {};
+    return { kind: "value", value: { bytes: request ?? empty, payload: requestPayload } };
   }
+  return plan.request === undefined ? { kind: "value", value: { bytes: empty } } : evaluatePassing(place, plan.request);
+}
+
+function prepareCall(draft: Draft, step: LiveStep, call: LiveCall): Evaluation<PreparedCall> {
+  const { state } = draft;
+  const { plan } = call;
+  const place: Place = { state, scope: step.frame.scope, step: step.path };
+  const found = requestOf(place, call);
+  if (found.kind === "failed") return found;
+  const { payload } = found.value;
+  const request = payload === undefined ? found.value.bytes : empty;
   if (!fitsPayload(state, request.length)) {
     const message = `the request of ${plan.method} has ${request.length} bytes, ${state.started?.limits?.payloadBytesMax ?? 0} are allowed`;
     return {

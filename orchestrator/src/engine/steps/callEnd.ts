@@ -53,8 +53,11 @@ export function doubtCall(draft: Draft, step: LiveStep, call: LiveCall, status: 
     case OnDoubt.FAIL:
       giveUpCall(draft, step, call, { status, step: step.path });
       return;
-    case OnDoubt.RETRY:
     case OnDoubt.VERIFY:
+      step.state = { kind: "verifying", status, by: undefined };
+      draft.state.worklist.push(step);
+      return;
+    case OnDoubt.RETRY:
     case OnDoubt.PAUSE:
     case OnDoubt.UNRECOGNIZED:
       openIncident(draft, step, Reason.IN_DOUBT, status);

@@ -10,6 +10,7 @@ import { fitsResult } from "../limits.ts";
 import { judge } from "../retry.ts";
 import type { LiveAttempt, LiveCall, LiveStep } from "../live.ts";
 import { cancelStep, completeStep, isOpen } from "../step.ts";
+import { stopStep } from "../stop.ts";
 import { cancelTimer } from "../timers.ts";
 import { noteUndo } from "../undo.ts";
 import { doubtCall, giveUpCall, timeOutCall, tryAgain } from "./callEnd.ts";
@@ -53,10 +54,31 @@ export function succeedCall(
   return true;
 }
 
+/**
+ * A call answered OK that was made with a request which a person has replaced since. Its result is not the step's, and yet it was carried
+ * out. Answers whether anything changed.
+ */
+export function succeedEarlier(
+  draft: Draft,
+  step: LiveStep,
+  attempt: LiveAttempt | undefined,
+  outcome: Outcome,
+): boolean {
+  if (step.verifies !== undefined) return false;
+  if (attempt !== undefined) {
+    endAttempt(draft, attempt, outcome, { result: "completed", status: undefined, counted: false, mayLinger: false });
+  }
+  if (!isOpen(step)) return undoLateSuccess(draft, step) || attempt !== undefined;
+  const isNews = attempt !== undefined || !step.maybeExecuted;
+  step.maybeExecuted = true;
+  return isNews;
+}
+
 /** What a success finds when it ends a step: another attempt is overtaken, a backoff is needed no more. */
 function leaveAttempts(draft: Draft, step: LiveStep, succeeded: LiveAttempt | undefined): void {
   const { state } = step;
   if (state.kind === "backingOff") cancelTimer(draft, state.timer);
+  if (state.kind === "verifying" && state.by !== undefined) stopStep(draft, state.by);
   if ((state.kind === "running" || state.kind === "closing") && state.attempt !== succeeded) {
     closeAttempt(draft, state.attempt);
   }

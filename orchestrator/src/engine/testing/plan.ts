@@ -11,106 +11,14 @@ import type {
   Expression as StoredExpression,
   Plan,
   Step,
+  WaitSignal,
 } from "../../../../proto/gen/sidestep/internal/v1/plan.ts";
 import { code } from "../../../../proto/wire/status.ts";
-import type { CodeName } from "../../../../proto/wire/status.ts";
 import { toLoadedPlan } from "../loadPlan.ts";
 import type { LoadedPlan } from "../plan.ts";
 import { loadTestExpression, makeExpression, testType } from "./expression.ts";
-
-/** A step of a test's plan; expressions are in the language of expression.ts. */
-export interface StepSketch {
-  /** Undefined: the step has no id, and its place is its name. */
-  readonly id?: string | undefined;
-  readonly when?: string | undefined;
-  readonly undo?: (CallSketch & { readonly when?: string | undefined }) | undefined;
-  readonly undoBlock?: (BlockSketch & { readonly when?: string | undefined }) | undefined;
-  readonly action: ActionSketch;
-}
-
-export type ActionSketch =
-  | ({ readonly kind: "call" } & CallSketch)
-  | {
-      readonly kind: "switch";
-      readonly cases: readonly { readonly when: string; readonly block: BlockSketch }[];
-      readonly otherwise?: BlockSketch | undefined;
-    }
-  | { readonly kind: "parallel"; readonly branches: readonly BlockSketch[]; readonly need?: number | undefined }
-  | {
-      readonly kind: "forEach";
-      readonly in: string;
-      readonly as?: string | undefined;
-      readonly atOnce?: number | undefined;
-      readonly body: BlockSketch;
-    }
-  | {
-      readonly kind: "loop";
-      readonly while?: string | undefined;
-      readonly until?: string | undefined;
-      readonly max: number;
-      readonly pauseMs?: number | undefined;
-      readonly carries?: readonly { readonly name: string; readonly init: string; readonly next: string }[] | undefined;
-      readonly body: BlockSketch;
-    }
-  | {
-      readonly kind: "try";
-      readonly body: BlockSketch;
-      readonly catches?: readonly CatchSketch[] | undefined;
-      readonly finally?: BlockSketch | undefined;
-    }
-  | { readonly kind: "compensateNow" }
-  | { readonly kind: "wait"; readonly forMs: number }
-  | { readonly kind: "until"; readonly until: string }
-  | { readonly kind: "let"; readonly value: string }
-  | {
-      readonly kind: "fail";
-      /** Undefined: the caught error goes on. */
-      readonly code?: CodeName | undefined;
-      readonly message?: string | undefined;
-      readonly detail?: string | undefined;
-    }
-  | { readonly kind: "return"; readonly value: string };
-
-export interface CatchSketch {
-  readonly codes?: readonly CodeName[] | undefined;
-  readonly reason?: string | undefined;
-  readonly domain?: string | undefined;
-  readonly detailType?: string | undefined;
-  readonly when?: string | undefined;
-  readonly block: BlockSketch;
-}
-
-export interface BlockSketch {
-  readonly steps: readonly StepSketch[];
-  readonly result?: string | undefined;
-}
-
-export interface CallSketch {
-  readonly method: string;
-  readonly request?: string | undefined;
-  readonly headers?: Readonly<Record<string, string>> | undefined;
-  readonly timeoutMs?: number | undefined;
-  readonly stepTimeoutMs?: number | undefined;
-  readonly noticeMs?: number | undefined;
-  readonly attempts?: number | undefined;
-  readonly backoffMs?: number | undefined;
-  readonly backoffMaxMs?: number | undefined;
-  readonly on?: readonly CodeName[] | undefined;
-  readonly doubt?: "RETRY" | "PAUSE" | "FAIL" | undefined;
-  readonly exhausted?: "PAUSE" | "FAIL" | undefined;
-  readonly isIdempotent?: boolean | undefined;
-}
-
-export interface PlanSketch {
-  readonly steps: readonly StepSketch[];
-  readonly output?: string | undefined;
-  /** Id of the step whose result is the response. */
-  readonly outputStep?: string | undefined;
-  readonly timeoutMs?: number | undefined;
-  readonly saga?: "REVERSE" | "PARALLEL" | "MANUAL" | undefined;
-  readonly key?: string | undefined;
-  readonly attributes?: Readonly<Record<string, string>> | undefined;
-}
+import type { Wanted } from "./expression.ts";
+import type { StepSketch, ActionSketch, DueSketch, BlockSketch, CallSketch, PlanSketch } from "./sketch.ts";
 
 /** A plan of a test, loaded without the compiler. */
 export function makePlan(sketch: PlanSketch): LoadedPlan {
@@ -141,8 +49,20 @@ export function makeStoredPlan(sketch: PlanSketch): Plan {
     retentionMs: 0,
     metadata: [],
     methods: [],
-    signals: [],
-    queries: [],
+    signals: (sketch.signals ?? []).map((name) => ({
+      name,
+      type: "test.v1.Signal",
+      method: "",
+      key: undefined,
+      start: undefined,
+    })),
+    queries: Object.entries(sketch.queries ?? {}).map(([method, output]) => ({
+      method,
+      requestType: "test.v1.Question",
+      responseType: "test.v1.Answer",
+      key: makeExpression("string", "input", `${method}.key`),
+      output: makeExpression("kept", output, `${method}.output`),
+    })),
     streaming: false,
   };
 }
@@ -169,7 +89,7 @@ function toStep(sketch: StepSketch, place: string, count: { next: number }): Ste
     result: { name: resultTypeOf(sketch.action) },
     kind: toKind(sketch.action, place, count),
     compensate: toCompensation(sketch, place),
-    lock: undefined,
+    lock: sketch.lock === undefined ? undefined : makeExpression("string", sketch.lock, `${place}.lock`),
   };
 }
 
@@ -300,7 +220,67 @@ function toKind(action: ActionSketch, place: string, count: { next: number }): S
       };
     case "return":
       return { $case: "return", value: makeExpression("kept", action.value, `${place}.return`) };
+    case "yield":
+      return { $case: "yield", value: makeExpression("kept", action.value, `${place}.yield`) };
+    case "signal":
+      return {
+        $case: "signal",
+        value: {
+          name: action.name,
+          type: "test.v1.Signal",
+          when: optional("bool", action.when, `${place}.signal.when`),
+          ...toDue(action, `${place}.signal`, count),
+        },
+      };
+    case "approve":
+      return {
+        $case: "approve",
+        value: {
+          title: optional("string", action.title, `${place}.approve.title`),
+          detail: undefined,
+          approvers: optional("kept", action.approvers, `${place}.approve.approvers`),
+          type: action.type ?? "",
+          ...toDue(action, `${place}.approve`, count),
+          onReject: action.onReject === undefined ? undefined : toBlock(action.onReject, `${place}.on_reject.`, count),
+        },
+      };
+    case "run":
+      return {
+        $case: "run",
+        value: {
+          method: action.workflow,
+          request: optional("kept", action.request, `${place}.run.request`),
+          key: optional("string", action.key, `${place}.run.key`),
+          detach: action.detach ?? false,
+          responseType: "test.v1.ChildResponse",
+        },
+      };
+    case "emit":
+      return {
+        $case: "emit",
+        value: {
+          subject: makeExpression("string", action.subject, `${place}.emit.subject`),
+          type: "test.v1.Message",
+          message: optional("kept", action.message, `${place}.emit.message`),
+        },
+      };
   }
+}
+
+function optional(wanted: Wanted, source: string | undefined, path: string): StoredExpression | undefined {
+  return source === undefined ? undefined : makeExpression(wanted, source, path);
+}
+
+function toDue(
+  { timeoutMs, deadline, onTimeout }: DueSketch,
+  place: string,
+  count: { next: number },
+): Pick<WaitSignal, "timeoutMs" | "deadline" | "onTimeout"> {
+  return {
+    timeoutMs,
+    deadline: optional("timestamp", deadline, `${place}.deadline`),
+    onTimeout: onTimeout === undefined ? undefined : toBlock(onTimeout, `${place}.on_timeout.`, count),
+  };
 }
 
 function toCall(sketch: CallSketch, place: string): Call {
@@ -326,10 +306,19 @@ function toCall(sketch: CallSketch, place: string): Call {
     onExhausted: OnExhausted[`ON_EXHAUSTED_${sketch.exhausted ?? "PAUSE"}`],
     idempotent: sketch.isIdempotent ?? false,
     responseType: "test.v1.Response",
-    verify: undefined,
+    verify:
+      sketch.verify === undefined
+        ? undefined
+        : {
+            method: sketch.verify.method,
+            request: optional("kept", sketch.verify.request, `${place}.verify.request`),
+            done: makeExpression("bool", sketch.verify.done, `${place}.verify.done`),
+            result: optional("kept", sketch.verify.result, `${place}.verify.result`),
+            responseType: "test.v1.Verified",
+          },
     serverStreaming: false,
     messagesMax: 0,
     bytesMax: 0,
-    passesInput: false,
+    passesInput: sketch.passesInput ?? false,
   };
 }

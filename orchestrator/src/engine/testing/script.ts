@@ -1,6 +1,14 @@
 import type { CodeName } from "../../../../proto/wire/status.ts";
 import { parseMs } from "./expression.ts";
-import type { ActionSketch, BlockSketch, CallSketch, CatchSketch, PlanSketch, StepSketch } from "./plan.ts";
+import type {
+  ActionSketch,
+  BlockSketch,
+  CallSketch,
+  CatchSketch,
+  PlanSketch,
+  StepSketch,
+  VerifySketch,
+} from "./sketch.ts";
 
 /**
  * The plan of a transcript:
@@ -50,6 +58,7 @@ export function parsePlan(lines: readonly string[]): PlanSketch {
     timeoutMs: msOf(options, "timeout"),
     saga: options.get("saga") as PlanSketch["saga"],
     key: options.get("key"),
+    signals: options.get("signals")?.split(","),
   };
 }
 
@@ -80,7 +89,8 @@ function parseStep(cursor: Cursor, { depth, words }: Row): StepSketch {
   const undoBlock = parseBlocksWhere(cursor, depth, "undo")[0];
   return {
     id: id === "-" ? undefined : id,
-    when: options.get("when"),
+    when: kind === "signal" ? undefined : options.get("when"),
+    lock: options.get("lock"),
     undo:
       options.get("undo") === undefined
         ? undefined
@@ -108,7 +118,36 @@ function toAction(
     case "let":
       return { kind, value: first };
     case "return":
+    case "yield":
       return { kind, value: first };
+    case "signal":
+    case "approve": {
+      const blocks = parseBlocks(cursor, depth, "timeout", "reject");
+      const due = {
+        timeoutMs: msOf(options, "timeout"),
+        deadline: options.get("deadline"),
+        onTimeout: blocks.find(({ word }) => word === "timeout")?.block,
+      };
+      if (kind === "signal") return { kind, name: first, when: options.get("when"), ...due };
+      return {
+        kind,
+        title: options.get("title"),
+        approvers: options.get("approvers"),
+        type: options.get("type"),
+        onReject: blocks.find(({ word }) => word === "reject")?.block,
+        ...due,
+      };
+    }
+    case "run":
+      return {
+        kind,
+        workflow: first,
+        request: options.get("request"),
+        key: options.get("key"),
+        detach: options.get("detach") === "true",
+      };
+    case "emit":
+      return { kind, subject: first, message: options.get("message") };
     case "fail":
       return {
         kind,
@@ -246,8 +285,17 @@ function toCallSketch(method: string, options: ReadonlyMap<string, string>): Cal
     on: options.get("on")?.split(",") as readonly CodeName[] | undefined,
     doubt: options.get("doubt") as CallSketch["doubt"],
     exhausted: options.get("exhausted") as CallSketch["exhausted"],
+    verify: toVerifySketch(options),
+    passesInput: options.get("passesInput") === "true",
     isIdempotent: options.get("idempotent") === "true",
   };
+}
+
+function toVerifySketch(options: ReadonlyMap<string, string>): VerifySketch | undefined {
+  const method = options.get("verify");
+  if (method === undefined) return undefined;
+  const asked = subOptions(options, "verify");
+  return { method, request: asked.get("request"), done: asked.get("done") ?? "true", result: asked.get("result") };
 }
 
 function msOf(options: ReadonlyMap<string, string>, name: string): number | undefined {

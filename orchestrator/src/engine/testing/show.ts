@@ -65,6 +65,17 @@ export function showState(state: RunState): string {
     open.length === 0 ? "" : `: ${open.map(showStep).join(", ")}`,
     undo.length === 0 || state.ended !== undefined ? "" : `; to undo: ${undo.join(", ")}`,
     detached(state),
+    showKept(state),
+  ].join("");
+}
+
+function showKept({ isHeld, signals, yields }: RunState): string {
+  const kept = signals.map(({ name, payload }) => `${name} ${showText(payload)}`);
+  const yielded = yields.messages.map(showText);
+  return [
+    kept.length === 0 ? "" : `; kept: ${kept.join(", ")}`,
+    yielded.length === 0 ? "" : `; yielded from ${yields.first}: ${yielded.join(", ")}`,
+    isHeld ? "; held" : "",
   ].join("");
 }
 
@@ -73,8 +84,10 @@ function detached({ attempts }: RunState): string {
   return left.length === 0 ? "" : `; awaits ${left.join(", ")}`;
 }
 
+const phases: Readonly<Record<number, string>> = { [Phase.COMPENSATE]: "undo:", [Phase.VERIFY]: "verify:" };
+
 function showStep(step: LiveStep): string {
-  const name = (step.phase === Phase.COMPENSATE ? "undo:" : "") + step.path;
+  const name = (phases[step.phase] ?? "") + step.path;
   const { state } = step;
   const doubt = step.maybeExecuted ? " (maybe executed)" : "";
   switch (state.kind) {
@@ -84,9 +97,18 @@ function showStep(step: LiveStep): string {
       return `${name} closing #${state.attempt.id.attempt} (${state.reason})${doubt}`;
     case "paused":
       return `${name} paused ${incident_ReasonToJSON(state.incident.reason)} ${showStatus(state.incident.status)}${doubt}`;
+    case "queued":
+      return `${name} queued for '${step.outside?.lock?.name ?? ""}'`;
+    case "following":
+    case "emitting":
+      return `${name} ${state.kind}${state.isStopping ? " (stop)" : ""}${doubt}`;
+    case "verifying":
+      return `${name} verifying${state.by === undefined ? "" : ` by ${showStep(state.by)}`}${doubt}`;
     case "ready":
     case "backingOff":
     case "waiting":
+    case "listening":
+    case "asking":
     case "inside":
     case "undoing":
     case "completed":
@@ -111,7 +133,7 @@ function showStatus({ code, message, details }: RpcStatus): string {
 }
 
 function showAttempt(id: AttemptId): string {
-  return `${id.phase === Phase.COMPENSATE ? "undo:" : ""}${id.step}#${id.attempt}`;
+  return `${phases[id.phase] ?? ""}${id.step}${id.generation === 0 ? "" : `/g${id.generation}`}#${id.attempt}`;
 }
 
 function showText(bytes: Uint8Array): string {

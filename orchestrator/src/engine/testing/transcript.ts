@@ -1,6 +1,15 @@
 import { AttemptId_Phase as Phase } from "../../../../proto/gen/sidestep/internal/v1/event.ts";
-import type { AttemptId, Event } from "../../../../proto/gen/sidestep/internal/v1/event.ts";
+import type {
+  AttemptId,
+  CommandRejected,
+  Event,
+  RunEnded,
+  StepId,
+} from "../../../../proto/gen/sidestep/internal/v1/event.ts";
+import type { RpcStatus } from "../../../../proto/gen/sidestep/internal/v1/rpc.ts";
+import { run_StateFromJSON } from "../../../../proto/gen/sidestep/v1/run.ts";
 import { Failure_Origin as Origin } from "../../../../proto/gen/sidestep/internal/v1/task.ts";
+import { code } from "../../../../proto/wire/status.ts";
 import type { CodeName } from "../../../../proto/wire/status.ts";
 import { advance } from "../advance.ts";
 import type { LoadedPlan } from "../plan.ts";
@@ -40,7 +49,9 @@ export function replayTranscript(
 
 function answer(plan: LoadedPlan, state: RunState, record: LogRecord): readonly string[] {
   const turn = advance(plan, state, record);
-  if (turn.commands.length > 0) return turn.commands.map(showCommand);
+  const refusal = turn.refusal === "" ? [] : [`(refused: ${turn.refusal})`];
+  if (turn.commands.length > 0) return [...turn.commands.map(showCommand), ...refusal];
+  if (refusal.length > 0) return refusal;
   return [turn.ignored ? "(ignored)" : "(nothing)"];
 }
 
@@ -66,8 +77,13 @@ function parseEvent(state: RunState, verb: string, words: readonly string[]): Ev
         payloadBytesMax: Number(options.get("payload") ?? 0),
         itemsMax: Number(options.get("items") ?? 0),
         parallelMax: Number(options.get("atOnce") ?? 0),
+        signalsMax: Number(options.get("signals") ?? 0),
+        yieldsMax: Number(options.get("yields") ?? 0),
       };
-      return { $case: "runStarted", value: makeStarted({ issuedMs, bounds, metadata: { tenant: "acme" } }) };
+      const parent = options.has("parent")
+        ? { runId: new Uint8Array(16), step: options.get("parent") ?? "", generation: 0 }
+        : undefined;
+      return { $case: "runStarted", value: makeStarted({ issuedMs, bounds, parent, metadata: { tenant: "acme" } }) };
     }
     case "fired":
       return { $case: "timerFired", value: { number: Number(first), dueMs: 0 } };
@@ -85,6 +101,47 @@ function parseEvent(state: RunState, verb: string, words: readonly string[]): Ev
       return { $case: "commandRejected", value: { command: parseCommand(first, second), reason: rest(2) } };
     case "deferred":
       return { $case: "commandDeferred", value: { command: parseCommand(first, second), reason: rest(2) } };
+    case "signal":
+      return {
+        $case: "signalReceived",
+        value: { name: first, payload: toBytes(second), id: options.get("id") ?? "", actor: "" },
+      };
+    case "approve":
+    case "reject":
+      return {
+        $case: "decisionMade",
+        value: {
+          step: first === "-" ? "" : first,
+          approved: verb === "approve",
+          form: toBytes(options.get("form") ?? ""),
+          by: options.get("by") ?? "",
+          comment: unquoted(options.get("comment") ?? ""),
+          requestId: options.get("id") ?? "",
+        },
+      };
+    case "skip":
+      return { $case: "skipRequested", value: { ...request, ...parseStepName(first), result: toBytes(second) } };
+    case "patch":
+      return { $case: "patchRequested", value: { ...request, ...parseStepName(first), request: toBytes(second) } };
+    case "compensate":
+      return { $case: "compensateRequested", value: { ...request, step: first, reason: rest(1) } };
+    case "pause":
+      return { $case: "pauseRequested", value: request };
+    case "resume":
+      return { $case: "resumeRequested", value: request };
+    case "childStarted":
+      return { $case: "childStarted", value: { step: parseStepId(first), runId: new Uint8Array(16) } };
+    case "childRefused":
+      return { $case: "childRefused", value: { step: parseStepId(first), status: toStatus(words.slice(1)) } };
+    case "childEnded":
+      return {
+        $case: "childEnded",
+        value: { step: parseStepId(first), runId: new Uint8Array(16), ended: toEnd(words.slice(1)) },
+      };
+    case "granted":
+      return { $case: "lockGranted", value: { step: parseStepId(first), lock: unquoted(second) } };
+    case "emitted":
+      return { $case: "emitted", value: { step: parseStepId(first) } };
     case "ended":
       if (state.ending === undefined) throw new Error("the run has not asked for its end");
       return { $case: "runEnded", value: state.ending.ended };
@@ -126,19 +183,56 @@ function parseOutcome(sequence: number, atMs: number, verb: string, words: reado
   }
 }
 
-function parseCommand(
-  kind: string,
-  name: string,
-): { $case: "task"; value: AttemptId } | { $case: "timer"; value: number } {
-  return kind === "task" ? { $case: "task", value: parseAttempt(name) } : { $case: "timer", value: Number(name) };
+function parseCommand(kind: string, name: string): CommandRejected["command"] {
+  switch (kind) {
+    case "task":
+      return { $case: "task", value: parseAttempt(name) };
+    case "emit":
+    case "child":
+    case "lock":
+      return { $case: kind, value: parseStepId(name) };
+    default:
+      return { $case: "timer", value: Number(name) };
+  }
+}
+
+/** "ship", or "ship/g1" in a later generation. */
+function parseStepId(text: string): StepId {
+  const [, step = "", generation = "0"] = /^(.*?)(?:\/g(\d+))?$/.exec(text) ?? [];
+  return { step, generation: Number(generation) };
+}
+
+function unquoted(text: string): string {
+  return text.replace(/^'|'$/g, "");
+}
+
+function toBytes(text: string): Uint8Array {
+  return new TextEncoder().encode(unquoted(text));
+}
+
+/** "NOT_FOUND 'gone'" */
+function toStatus([name = "", message = ""]: readonly string[]): RpcStatus {
+  return { code: code[name as CodeName], message: unquoted(message), details: [] };
+}
+
+/** "COMPLETED 'answer'", or "FAILED NOT_FOUND 'gone'". */
+function toEnd([state = "", ...rest]: readonly string[]): RunEnded {
+  const isCompleted = state === "COMPLETED";
+  return {
+    state: run_StateFromJSON(state),
+    response: isCompleted ? toBytes(rest[0] ?? "") : new Uint8Array(),
+    status: isCompleted ? undefined : toStatus(rest),
+    step: "",
+    responsePayload: undefined,
+  };
 }
 
 /** "reserve#2", or "undo:reserve#1" for its compensation. */
 function parseAttempt(text: string): AttemptId {
-  const match = /^(undo:)?(.*)#(\d+)$/.exec(text);
+  const match = /^(undo:|verify:)?(.*?)(?:\/g(\d+))?#(\d+)$/.exec(text);
   if (match === null) throw new Error(`not an attempt: '${text}'`);
-  const phase = match[1] === undefined ? Phase.FORWARD : Phase.COMPENSATE;
-  return { step: match[2] ?? "", generation: 0, phase, attempt: Number(match[3]) };
+  const phase = match[1] === undefined ? Phase.FORWARD : match[1] === "undo:" ? Phase.COMPENSATE : Phase.VERIFY;
+  return { step: match[2] ?? "", generation: Number(match[3] ?? 0), phase, attempt: Number(match[4]) };
 }
 
 function parseStepName(text: string): { readonly step: string; readonly compensation: boolean } {

@@ -1,0 +1,32 @@
+import type { Draft } from "../draft.ts";
+import { evaluateValue } from "../evaluate.ts";
+import { tooLarge } from "../limits.ts";
+import type { LiveStep } from "../live.ts";
+import type { PlannedExpression } from "../plan.ts";
+import { completeStep, failStep } from "../step.ts";
+
+/** Hands one message to the callers of a streaming workflow; the oldest are forgotten past the run's limit. */
+export function beginYield(draft: Draft, step: LiveStep, value: PlannedExpression): void {
+  const { state } = draft;
+  const evaluated = evaluateValue({ state, scope: step.frame.scope, step: step.path }, value);
+  if (evaluated.kind === "failed") {
+    failStep(draft, step, evaluated.failure);
+    return;
+  }
+  const { bytes } = evaluated.value;
+  const unfit = tooLarge(state, step.path, "the message", bytes.length);
+  if (unfit !== undefined) {
+    failStep(draft, step, unfit);
+    return;
+  }
+  const { yields } = state;
+  const max = state.started?.limits?.yieldsMax ?? 0;
+  const number = yields.first + yields.messages.length;
+  yields.messages.push(bytes);
+  if (max > 0 && yields.messages.length > max) {
+    yields.messages.shift();
+    yields.first += 1;
+  }
+  draft.transitions.push({ kind: "yielded", step: step.path, number, message: bytes, atMs: state.nowMs });
+  completeStep(draft, step, undefined);
+}
