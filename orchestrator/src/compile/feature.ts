@@ -49,7 +49,19 @@ export const allFeatures: ReadonlySet<Feature> = new Set<Feature>([
 ]);
 
 /** What this version's engine runs. */
-export const engineFeatures: ReadonlySet<Feature> = new Set<Feature>(["call of a streaming rpc", "secret"]);
+export const engineFeatures: ReadonlySet<Feature> = new Set<Feature>([
+  "for_each",
+  "loop",
+  "try",
+  "need",
+  "return in a branch",
+  "compensate_now",
+  "compensate by a block",
+  "compensate of a step with blocks",
+  "saga: MANUAL",
+  "call of a streaming rpc",
+  "secret",
+]);
 
 /** Refuses what is compiled but can't be run yet; says whether it can. */
 export function requireFeature(
