@@ -9,6 +9,7 @@ import { freePort } from "../support/freePort.ts";
 import { repositoryRoot, runProgram, startNode } from "../support/program.ts";
 import type { Program } from "../support/program.ts";
 import { residentMiB } from "./accounting.ts";
+import { measureLoop } from "./loop/main.ts";
 import { makeFloorStreams } from "./floor/bus.ts";
 import { inShort, toReport, toTable } from "./report.ts";
 import { measureRound, startDriver, warmUp } from "./rounds.ts";
@@ -32,8 +33,14 @@ about two minutes, and means something only on a machine that does nothing else.
   --latency <n>    runs for one idle figure (300)
   --loads <list>   runs in flight (64,256)
   --json <file>    writes the figures
-  --help`;
+  --help
 
+npm run bench -- loop [--passes <n>] measures one long run instead.`;
+
+if (process.argv[2] === "loop") {
+  await measureLoop(process.argv.slice(3));
+  process.exit(0);
+}
 const { values } = parseArgs({
   options: {
     rounds: { type: "string", default: "3" },
