@@ -58,17 +58,13 @@ export function openOrchestrator(stage: Stage, name: string): SimOrchestrator {
   return { process, link, processor: () => processor, isLeaving: false };
 }
 
-/** Small ones make runs leave the memory and come back, and windows come in parts. */
+/** Small ones make runs leave the memory and come back, windows come in parts, and histories are cut. */
 function boundsOf({ random }: World): Partial<Bounds> {
-  return random.chance(0.5)
-    ? {}
-    : {
-        idleMs: random.int(50, 3_000),
-        endedIdleMs: 10,
-        takeoverPart: random.int(1, 20),
-        loadsMax: 2,
-        unfinishedMax: random.int(8, 100),
-      };
+  if (random.chance(0.5)) return {};
+  const idleMs = random.int(50, 3_000);
+  const takeoverPart = random.int(1, 20);
+  const unfinishedMax = random.int(8, 100);
+  return { idleMs, endedIdleMs: 10, takeoverPart, loadsMax: 2, unfinishedMax, snapshotEvery: takeoverPart + 2 };
 }
 
 function toPorts(stage: Stage, link: Link): Ports {

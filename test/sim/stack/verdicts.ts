@@ -23,7 +23,9 @@ export function watchVerdicts(stage: Stage): void {
 
 function foldUpTo(stage: Stage, partition: number, runId: string, sequence: number): RunState | undefined {
   const { logOf, credentials, plans } = stage;
-  const messages = logOf(partition).of([names.eventSubject(partition, runId), names.outcomeSubject(partition, runId)]);
+  // What has been cut since counts as well.
+  const subjects = [names.eventSubject(partition, runId), names.outcomeSubject(partition, runId)];
+  const messages = logOf(partition).messages.filter(({ subject }) => subjects.includes(subject));
   let state: RunState | undefined;
   let plan: Stage["plans"][number] | undefined;
   for (const message of messages) {

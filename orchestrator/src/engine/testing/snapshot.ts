@@ -8,9 +8,14 @@ export function throughSnapshot(plan: LoadedPlan, state: RunState): RunState {
   const { started } = state;
   if (started === undefined) return state;
   const copy = decodeRun(plan, state.runId, started, encodeRun(state));
-  tidy(state, new Set());
-  tidy(copy, new Set());
+  forgetUnknownFields(state);
+  forgetUnknownFields(copy);
   return copy;
+}
+
+/** Makes states comparable of which one comes from a snapshot. */
+export function forgetUnknownFields(state: RunState): void {
+  tidy(state, new Set());
 }
 
 /** Decoded messages say that they have no unknown fields; those made in place say nothing. */
