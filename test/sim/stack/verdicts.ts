@@ -24,8 +24,8 @@ export function watchVerdicts(stage: Stage): void {
 function foldUpTo(stage: Stage, partition: number, runId: string, sequence: number): RunState | undefined {
   const { logOf, credentials, plans } = stage;
   // What has been cut since counts as well.
-  const subjects = [names.eventSubject(partition, runId), names.outcomeSubject(partition, runId)];
-  const messages = logOf(partition).messages.filter(({ subject }) => subjects.includes(subject));
+  const subjects = new Set([names.eventSubject(partition, runId), names.outcomeSubject(partition, runId)]);
+  const messages = logOf(partition).messages.filter(({ subject }) => subjects.has(subject));
   let state: RunState | undefined;
   let plan: Stage["plans"][number] | undefined;
   for (const message of messages) {
