@@ -1,11 +1,7 @@
 import type { RunStarted } from "../../../../proto/gen/sidestep/internal/v1/event.ts";
-import type {
-  RunSnapshot,
-  RunSnapshot_Outside as StoredOutside,
-} from "../../../../proto/gen/sidestep/internal/v1/snapshot.ts";
-import type { StepName, TellParent } from "../command.ts";
+import type { RunSnapshot } from "../../../../proto/gen/sidestep/internal/v1/snapshot.ts";
+import type { TellParent } from "../command.ts";
 import type { Frame, LiveStep } from "../live.ts";
-import type { LiveLock, Outside } from "../outside.ts";
 import type { RunState } from "../state.ts";
 import { broken, required } from "./broken.ts";
 import type { Parts } from "./rebuild.ts";
@@ -73,35 +69,4 @@ function toTelling({ tellingAt, ended }: RunSnapshot, { parent }: RunStarted): T
     parent: required(parent, "the parent of a run"),
     ended: required(ended, "the end of a run"),
   };
-}
-
-/** What a step has asked of the world besides calls. */
-export function toOutside({ child, childAt, stop, emit, lock, decision }: StoredOutside): Outside {
-  return {
-    child: child === undefined ? undefined : { kind: "startChild", ...child, at: nameOf(child.at), key: child.key },
-    childAt: childAt === undefined ? undefined : nameOf(childAt),
-    stop:
-      stop === undefined
-        ? undefined
-        : {
-            kind: "stopChild",
-            issuedAt: stop.issuedAt,
-            at: nameOf(stop.at),
-            how: stop.terminates ? "terminate" : "cancel",
-            reason: stop.reason,
-          },
-    emit: emit === undefined ? undefined : { kind: "emitMessage", ...emit, at: nameOf(emit.at) },
-    lock: lock === undefined ? undefined : toLock(lock),
-    decision,
-  };
-}
-
-function toLock({ issuedAt, at, name, isGranted }: NonNullable<StoredOutside["lock"]>): LiveLock {
-  const step = nameOf(at);
-  return { name, at: step, request: { kind: "requestLock", issuedAt, at: step, lock: name }, isGranted };
-}
-
-function nameOf(at: StepName | undefined): StepName {
-  const { step, generation } = required(at, "a step's name");
-  return { step, generation };
 }

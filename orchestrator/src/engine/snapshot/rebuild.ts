@@ -30,7 +30,7 @@ import { makeInner } from "../steps/inner.ts";
 import { blocksOf } from "./blocks.ts";
 import { broken, required } from "./broken.ts";
 import { frameStates, undoStates } from "./codes.ts";
-import { toOutside } from "./outside.ts";
+import { toOutside } from "./stepOutside.ts";
 
 /**
  * The parts of a snapshot by their places, from 1. Each is made when it is first asked for, with all that it must have from its beginning; what it
