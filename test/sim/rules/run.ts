@@ -3,6 +3,7 @@ import type { PublishTask } from "../../../orchestrator/src/engine/command.ts";
 import type { CallPlan, LoadedPlan, StepPlan } from "../../../orchestrator/src/engine/plan.ts";
 import type { LiveStep } from "../../../orchestrator/src/engine/live.ts";
 import type { RunState } from "../../../orchestrator/src/engine/state.ts";
+import { forgetUnknownFields } from "../../../orchestrator/src/engine/testing/snapshot.ts";
 import type { Transition } from "../../../orchestrator/src/engine/transition.ts";
 import { AttemptId_Phase as Phase } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import { Run_State } from "../../../proto/gen/sidestep/v1/run.ts";
@@ -62,6 +63,8 @@ export function refold(engine: Engine, plan: LoadedPlan, records: readonly Store
 
 /** PROTOCOL §12.4: live state = refold. */
 export function checkSame(judge: Judge, live: RunState, again: Refolded): void {
+  forgetUnknownFields(live);
+  forgetUnknownFields(again.state);
   if (!isSameState(live, again.state))
     judge.violations.push(`4: the live state of ${again.runId} is not what its log adds up to`);
 }
