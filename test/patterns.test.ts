@@ -39,7 +39,7 @@ function buildAll(): Uint8Array {
     snippet === undefined
       ? []
       : [
-          `rpc Pattern${number}(FulfilRequest) returns (FulfilResponse) { option (sidestep.v1.workflow) = {\n${snippet}\noutput: '{}' }; }`,
+          `rpc Pattern${number}(FulfilRequest) returns (FulfilResponse) { option (sidestep.v1.workflow) = {\n${snippet}${snippet.includes("return:") ? "" : "\noutput: '{}'"} }; }`,
         ],
   );
   const service = `service OrderWorkflow {\n${[fulfil, ...rpcs].join("\n")}\n}\n`;
