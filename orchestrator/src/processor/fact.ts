@@ -34,7 +34,7 @@ function toEvent(message: LogMessage, runId: RunId): Fact {
   const { sequence, storedMs } = message;
   const revision = revisionOf(event);
   if (revision > engineRevision) return { kind: "newer", needs: `engine revision ${revision}` };
-  if (event?.kind !== undefined)
+  if (event?.kind !== undefined && beginsWithMessage(message.data))
     return { kind: "record", runId, record: { sequence, storedMs, fact: { kind: "event", event } } };
   const number = event === undefined ? undefined : loneField(message.data);
   if (number !== undefined && number > lastKnownKind) return { kind: "newer", needs: `event kind ${number}` };
@@ -70,6 +70,13 @@ function garbage(reason: string): Fact {
 
 /** Number of the last kind in message Event that this version knows. */
 const lastKnownKind = 25;
+
+/** An event begins with its kind, a message; text that happens to decode hardly ever does. */
+function beginsWithMessage(data: Uint8Array): boolean {
+  const tag = varint(data, 0);
+  const length = tag === undefined || (tag.value & 7) !== 2 ? undefined : varint(data, tag.end);
+  return length !== undefined && length.end + length.value <= data.length;
+}
 
 /**
  * The field number when the bytes are exactly one length-delimited field, which is what an event of a newer kind looks like; random bytes

@@ -43,6 +43,7 @@ test("garbage on every subject of a log is set aside and counted, and its partit
   expect(await front.request(runId, { kind: "terminate", event: terminate }, within())).toEqual({
     kind: "done",
     ignored: false,
+    refusal: "",
   });
   expect(await front.wait(runId, within())).toMatchObject({ kind: "ended" });
 });
