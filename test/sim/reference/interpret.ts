@@ -93,9 +93,10 @@ function runAction(
   }
 }
 
-/** Whether what a definition comes to does not depend on timing. */
+/** Whether what a definition comes to does not depend on timing, and the interpreter knows all that is in it. */
 export function isTimeless({ steps }: BlockSketch, isInBranch = false): boolean {
-  return steps.every(({ action }) => {
+  return steps.every(({ action, undoBlock }) => {
+    if (undoBlock !== undefined) return false;
     switch (action.kind) {
       case "switch":
         return [
@@ -103,14 +104,18 @@ export function isTimeless({ steps }: BlockSketch, isInBranch = false): boolean 
           ...(action.otherwise === undefined ? [] : [action.otherwise]),
         ].every((block) => isTimeless(block, isInBranch));
       case "parallel":
-        return action.branches.every((branch) => isTimeless(branch, true));
+        return (action.need ?? 0) === 0 && action.branches.every((branch) => isTimeless(branch, true));
+      case "call":
+      case "wait":
+      case "until":
+        return true;
       case "let":
         return !isInBranch || !action.value.startsWith("oops(");
       case "fail":
       case "return":
         return !isInBranch;
       default:
-        return true;
+        return false;
     }
   });
 }
