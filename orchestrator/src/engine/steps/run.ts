@@ -106,6 +106,8 @@ function tellChild(draft: Draft, step: LiveStep, { at }: StartChild, how: "cance
   const { verdict } = draft.state;
   const cause = verdict === undefined || verdict.kind === "completed" ? "" : `: ${verdict.failure.status.message}`;
   const reason = `the run that started it gave it up${cause}`;
+  // A terminated run has just given the child up like a cancelled one.
+  if (step.outside.stop !== undefined) withdraw(draft, step.outside.stop);
   step.outside.stop = { kind: "stopChild", issuedAt: draft.sequence, at, how, reason };
   draft.commands.push(step.outside.stop);
 }
