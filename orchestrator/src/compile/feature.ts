@@ -48,20 +48,8 @@ export const allFeatures: ReadonlySet<Feature> = new Set<Feature>([
   "query",
 ]);
 
-/** What this version's engine runs. */
-export const engineFeatures: ReadonlySet<Feature> = new Set<Feature>([
-  "for_each",
-  "loop",
-  "try",
-  "need",
-  "return in a branch",
-  "compensate_now",
-  "compensate by a block",
-  "compensate of a step with blocks",
-  "saga: MANUAL",
-  "call of a streaming rpc",
-  "secret",
-]);
+/** What this version's engine runs: all of it. */
+export const engineFeatures: ReadonlySet<Feature> = allFeatures;
 
 /** Refuses what is compiled but can't be run yet; says whether it can. */
 export function requireFeature(
