@@ -1,5 +1,5 @@
 import type { LogRecord } from "../../orchestrator/src/engine/record.ts";
-import type { Execution } from "./execution.ts";
+import type { Execution } from "./performed.ts";
 
 /** A record of some run. */
 export interface StoredRecord {

@@ -1,7 +1,7 @@
 import type { Limits } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { Layouts } from "../../../proto/gen/sidestep/internal/v1/record.ts";
 import type { Log } from "../../../runtime/src/log.ts";
-import type { Cuts } from "./cuts.ts";
+import type { Cuts } from "./cut.ts";
 import type { Credentials } from "./credentials.ts";
 import type { HeldBack } from "./heldBack.ts";
 import type { LogClock } from "./logClock.ts";

@@ -2,7 +2,7 @@ import type { Failure } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import { makeFailure } from "../../../orchestrator/src/engine/testing/records.ts";
 import type { PublishTask } from "../../../orchestrator/src/engine/command.ts";
 import { attemptKey } from "../../../proto/wire/attempt.ts";
-import type { Execution } from "../execution.ts";
+import type { Execution } from "../performed.ts";
 import { strikes } from "./world.ts";
 import type { World } from "./world.ts";
 

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import type { PlanSketch } from "../../../orchestrator/src/engine/testing/sketch.ts";
 import { AttemptId_Phase as Phase } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { CodeName } from "../../../proto/wire/status.ts";
-import type { Execution } from "../execution.ts";
+import type { Execution } from "../performed.ts";
 import { toRandom } from "../random.ts";
 import type { Random } from "../random.ts";
 import { quietFaults } from "../stack/faults.ts";

@@ -8,7 +8,7 @@ import type { Transition } from "../../../orchestrator/src/engine/transition.ts"
 import { AttemptId_Phase as Phase } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import { Run_State } from "../../../proto/gen/sidestep/v1/run.ts";
 import type { Engine } from "../engine.ts";
-import type { Execution } from "../execution.ts";
+import type { Execution } from "../performed.ts";
 import type { StoredRecord } from "../story.ts";
 import type { Judge } from "./judge.ts";
 import { isSameState } from "./same.ts";

@@ -3,7 +3,7 @@ import type { Ending } from "../../../sidecar/src/core/ending.ts";
 import { attemptHeader, compensatesHeader, runIdHeader, stepHeader } from "../../../proto/wire/headers.ts";
 import { code } from "../../../proto/wire/status.ts";
 import type { CodeName } from "../../../proto/wire/status.ts";
-import type { Execution } from "../execution.ts";
+import type { Execution } from "../performed.ts";
 import type { Process } from "./scheduler.ts";
 import { strikes } from "./world.ts";
 import type { World } from "./world.ts";

@@ -9,7 +9,7 @@ import { loadTestExpression } from "../../../orchestrator/src/engine/testing/exp
 import { makeStoredPlan } from "../../../orchestrator/src/engine/testing/plan.ts";
 import type { PlanSketch } from "../../../orchestrator/src/engine/testing/sketch.ts";
 import type { RunEnded } from "../../../proto/gen/sidestep/internal/v1/event.ts";
-import type { Execution } from "../execution.ts";
+import type { Execution } from "../performed.ts";
 import { toRandom } from "../random.ts";
 import type { Random } from "../random.ts";
 import { tellStory } from "../story.ts";
