@@ -135,7 +135,7 @@ test("what can't be decoded, has no key or is too large is refused before anythi
     "",
   ]);
   expect((await send(new Uint8Array())).error?.code).toBe(status.INVALID_ARGUMENT);
-  const large = await send(new Uint8Array(256 * 1024 + 1));
+  const large = await send(new Uint8Array(4 * 1024 * 1024 + 1));
   expect([large.error?.code, reasonOf(large.error).reason]).toEqual([status.RESOURCE_EXHAUSTED, "TOO_LARGE"]);
   const huge = await send(new Uint8Array(33 * 1024 * 1024));
   expect(huge.error?.code).toBe(status.RESOURCE_EXHAUSTED);

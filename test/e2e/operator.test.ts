@@ -33,6 +33,7 @@ async function writeWorkflow(title: string, option = true): Promise<void> {
           method: "shipping.v1.ShippingService/Ship"
           request: '{order_id: input.order_id, address: "1 Main Street", express: true}'
           retry { max_attempts: 1 }
+          on_doubt: RETRY
         }
       }
       output: '{tracking: ship.tracking}'
