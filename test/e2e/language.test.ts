@@ -1,0 +1,167 @@
+import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { Run_State } from "../../proto/gen/sidestep/v1/run.ts";
+import {
+  GetRunResponse,
+  GetRunRequest,
+  DecideRequest,
+  ListApprovalsRequest,
+  ListApprovalsResponse,
+  StartRunRequest,
+  StartRunResponse,
+} from "../../proto/gen/sidestep/v1/runs.ts";
+import { startEchoStack } from "../support/echoStack.ts";
+import type { CallEnd, EchoStack } from "../support/echoStack.ts";
+
+const contract = `
+syntax = "proto3";
+package flows.v1;
+import "echo/v1/echo.proto";
+import "sidestep/v1/workflow.proto";
+
+service Flows {
+  // Blocks of all kinds in each other, a child, and a wait for a signal.
+  rpc All(echo.v1.SayRequest) returns (echo.v1.SayResponse) {
+    option (sidestep.v1.workflow) = {
+      key: 'input.text'
+      step {
+        id: "words"
+        for_each {
+          in: '["a", "b", "c"]'
+          as: "word"
+          max_parallel: 2
+          step { id: "said" call { method: "echo.v1.Echo/Say" request: '{text: word + string(index)}' on_doubt: RETRY } }
+          collect: 'said.text'
+        }
+      }
+      step {
+        id: "sum"
+        loop {
+          until: 'total >= 6'
+          max_iterations: 10
+          carry { name: "total" type: "int64" init: '0' next: 'total + iteration' }
+          step { let { value: 'iteration' } }
+        }
+      }
+      step {
+        id: "caught"
+        try {
+          step { call { method: "echo.v1.Echo/Say" request: '{code: 5}' on_doubt: RETRY } }
+          result: '"nothing"'
+          catch { code: NOT_FOUND step { wait { for: "1ms" } } result: '"caught " + error.step' }
+        }
+      }
+      step { id: "child" run { method: "flows.v1.Flows/Child" request: '{text: "child of " + input.text}' } }
+      step { id: "go" signal { name: "go" timeout: "5m" } }
+      output: '{text: words[0] + words[1] + words[2] + " " + string(sum.total) + " " + caught + " " + child.text + " " + go.text}'
+    };
+  }
+  rpc Child(echo.v1.SayRequest) returns (echo.v1.SayResponse) {
+    option (sidestep.v1.workflow) = {
+      step { id: "said" lock: '"one"' call { method: "echo.v1.Echo/Say" request: 'input' on_doubt: RETRY } }
+    };
+  }
+  rpc Go(echo.v1.SayRequest) returns (echo.v1.SayResponse) {
+    option (sidestep.v1.signal) = { name: "go" workflow: "All" key: 'input.nick_name' };
+  }
+  rpc Far(echo.v1.SayRequest) returns (echo.v1.SayResponse) {
+    option (sidestep.v1.query) = {
+      workflow: "All"
+      key: 'input.text'
+      output: '{text: has(steps.child) ? "waits for the word" : "on its way"}'
+    };
+  }
+  // A person decides.
+  rpc Ask(echo.v1.SayRequest) returns (echo.v1.SayResponse) {
+    option (sidestep.v1.workflow) = {
+      step { id: "decision_of_ann" approve { title: '"may it?"' approvers: '["ann"]' } }
+      output: '{text: decision_of_ann.by + ": " + decision_of_ann.comment}'
+    };
+  }
+}
+`;
+
+let stack: EchoStack;
+
+beforeAll(async () => {
+  stack = await startEchoStack(contract);
+});
+afterAll(() => stack?.[Symbol.asyncDispose]());
+
+function say(text: string, nickName = ""): Uint8Array {
+  const writer = new BinaryWriter().tag(1, WireType.LengthDelimited).string(text);
+  if (nickName !== "") writer.tag(9, WireType.LengthDelimited).string(nickName);
+  return writer.finish();
+}
+
+function text(end: CallEnd): string {
+  if (end.kind === "error") throw end.error;
+  const reader = new BinaryReader(end.bytes);
+  while (reader.pos < reader.len) {
+    const [number, type] = reader.tag();
+    if (number === 1) return reader.string();
+    reader.skip(type);
+  }
+  return "";
+}
+
+const runs = (method: string, request: Uint8Array): Promise<CallEnd> =>
+  stack.call(`sidestep.v1.Runs/${method}`, request);
+
+test("a run over all kinds of blocks waits for its signal over a killed orchestrator, and ends as its contract says", async () => {
+  const lost = stack.call("flows.v1.Flows/All", say("one"));
+  const far = async (): Promise<string> => {
+    const end = await stack.call("flows.v1.Flows/Far", say("one"));
+    return end.kind === "answer" ? text(end) : "";
+  };
+  await expect.poll(far, { timeout: 30_000 }).toBe("waits for the word");
+  await stack.crashOrchestrator();
+  expect((await lost).kind).toBe("error");
+  expect((await stack.call("flows.v1.Flows/Go", say("go!", "one"))).kind).toBe("answer");
+  expect(text(await stack.call("flows.v1.Flows/All", say("one")))).toMatch(/^a0b1c2 10 caught \S+ child of one go!$/);
+});
+
+test("a signal that comes early is kept, and its double is dropped", async () => {
+  const answer = stack.call("flows.v1.Flows/All", say("two"));
+  await expect
+    .poll(async () => (await stack.call("flows.v1.Flows/Far", say("two"))).kind, { timeout: 20_000 })
+    .toBe("answer");
+  const once = { "idempotency-key": "word-1" };
+  expect((await stack.call("flows.v1.Flows/Go", say("go!", "two"), once)).kind).toBe("answer");
+  expect((await stack.call("flows.v1.Flows/Go", say("go!", "two"), once)).kind).toBe("answer");
+  expect(text(await answer)).toMatch(/^a0b1c2 10 caught \S+ child of two go!$/);
+  const late = await stack.call("flows.v1.Flows/Go", say("go!", "two"));
+  expect(late.kind === "error" && late.error.code).toBe(9);
+});
+
+test("an approval is listed, refused to others, and decided by one who may", async () => {
+  const answer = stack.call("flows.v1.Flows/Ask", say("may I"), { "idempotency-key": "ask" });
+  const started = await runs(
+    "Start",
+    StartRunRequest.encode({ workflow: "flows.v1.Flows/Ask", request: say("may I"), idempotencyKey: "ask" }).finish(),
+  );
+  if (started.kind === "error") throw started.error;
+  const { runId } = StartRunResponse.decode(started.bytes);
+  const list = async (): Promise<readonly string[]> => {
+    const end = await runs("ListApprovals", ListApprovalsRequest.encode({ runId }).finish());
+    return end.kind === "answer" ? ListApprovalsResponse.decode(end.bytes).approvals.map(({ title }) => title) : [];
+  };
+  await expect.poll(list, { timeout: 20_000 }).toEqual(["may it?"]);
+  const decide = (by: string): Promise<CallEnd> =>
+    runs(
+      "Decide",
+      DecideRequest.encode({
+        ...DecideRequest.decode(new Uint8Array()),
+        runId,
+        approved: true,
+        by,
+        comment: "yes",
+      }).finish(),
+    );
+  const other = await decide("bob");
+  expect(other.kind === "error" && other.error.code).toBe(7);
+  expect((await decide("ann")).kind).toBe("answer");
+  expect(text(await answer)).toBe("ann: yes");
+  const got = await runs("Get", GetRunRequest.encode({ runId }).finish());
+  expect(got.kind === "answer" && GetRunResponse.decode(got.bytes).run?.state).toBe(Run_State.COMPLETED);
+});
