@@ -202,14 +202,17 @@ test("a caller that does not read holds its stream up, not the orchestrator", as
   const call = client.makeServerStreamRequest(`/${flow}`, same, same, text("o-1"));
   call.on("error", () => undefined);
   call.pause();
-  await expect.poll(() => asked).toBeGreaterThan(0);
+  await expect.poll(() => asked, { timeout: 20_000 }).toBeGreaterThan(0);
   let before = -1;
   await expect
-    .poll(() => {
-      const isStill = asked === before;
-      before = asked;
-      return isStill;
-    })
+    .poll(
+      () => {
+        const isStill = asked === before;
+        before = asked;
+        return isStill;
+      },
+      { timeout: 20_000, interval: 250 },
+    )
     .toBe(true);
   expect(asked).toBeLessThan(200);
   call.cancel();
