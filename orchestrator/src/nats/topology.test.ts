@@ -28,9 +28,9 @@ test("streams, buckets and consumers are made once, and making them again change
     "KV_SIDESTEP_KEYS",
     "KV_SIDESTEP_PARTITIONS",
     "OBJ_SIDESTEP_DEFINITIONS",
-    "OBJ_SIDESTEP_PAYLOADS",
     "SIDESTEP_LOG_0",
     "SIDESTEP_LOG_1",
+    "SIDESTEP_PAYLOADS",
     "SIDESTEP_TASKS",
     "SIDESTEP_TIMERS",
   ]);

@@ -44,23 +44,6 @@ async function beginSome(orchestrator: Orchestrator, count: number): Promise<rea
   }
 }
 
-test("a lock is granted in the holders' logs, one after the other, and is no run to those who ask", async () => {
-  await using server = await startNats();
-  await using orchestrator = await openOrchestrator(server.url, plan, { partitions });
-  const { id, request, release, hasIt } = toLock(orchestrator);
-  const [a, b, c] = await beginSome(orchestrator, 3);
-  assert(a !== undefined && b !== undefined && c !== undefined);
-  for (const runId of [a, b, c]) await request(runId);
-  await expect.poll(() => hasIt(a), { timeout: 5000 }).toBe(true);
-  await release(b);
-  await release(a);
-  await expect.poll(() => hasIt(c), { timeout: 5000 }).toBe(true);
-  expect(await hasIt(b)).toBe(false);
-  const { front } = orchestrator.processor;
-  expect(await front.get(id)).toEqual({ kind: "unknown" });
-  expect(await front.wait(id, within())).toEqual({ kind: "unknown" });
-});
-
 test("a lock that is dropped from memory remembers who wants it", async () => {
   await using server = await startNats();
   await using orchestrator = await openOrchestrator(server.url, plan, {
@@ -80,37 +63,6 @@ test("a lock that is dropped from memory remembers who wants it", async () => {
   await expect.poll(() => hasIt(b), { timeout: 5000 }).toBe(true);
 });
 
-test.each(["lock", "holder"] as const)(
-  "the death of the owner of the %s's partition delays a grant, and makes no other",
-  async (whose) => {
-    await using server = await startNats();
-    const over = { bounds: { silenceMs: 1000 } };
-    await using door = await openOrchestrator(server.url, plan, { partitions, over: { ownsPartitions: false } });
-    const owners = [
-      await openOrchestrator(server.url, plan, { partitions, owns: [0], over }),
-      await openOrchestrator(server.url, plan, { partitions, owns: [1], over }),
-    ];
-    const { id, request, release, hasIt, eventsOf } = toLock(door);
-    const [a, b, c] = (await beginSome(door, 8)).toSorted(
-      (one, other) => Number(placeOf(other) !== placeOf(id)) - Number(placeOf(one) !== placeOf(id)),
-    );
-    assert(a !== undefined && b !== undefined && c !== undefined);
-    for (const runId of [a, b, c]) await request(runId);
-    await expect.poll(() => hasIt(a), { timeout: 5000 }).toBe(true);
-    const killed = whose === "lock" ? placeOf(id) : placeOf(a);
-    await owners[killed]?.kill();
-    await release(a);
-    await using _successor = await openOrchestrator(server.url, plan, { partitions, owns: [killed], over });
-    await expect.poll(() => hasIt(b), { timeout: 15_000 }).toBe(true);
-    expect(await hasIt(c)).toBe(false);
-    await release(b);
-    await expect.poll(() => hasIt(c), { timeout: 5000 }).toBe(true);
-    for (const runId of [a, b, c])
-      expect((await eventsOf(runId)).filter((kind) => kind === "lockGranted").length).toBe(1);
-    for (const owner of owners) await owner[Symbol.asyncDispose]();
-  },
-);
-
 test("a lock that comes to a run that is gone goes to the next, now and at a takeover", async () => {
   await using server = await startNats();
   const gone = ["01a1fd89a9fb00000000000000000001", "01a1fd89a9fb00010000000000000002"].map((text) => parseRunId(text));
@@ -123,27 +75,4 @@ test("a lock that comes to a run that is gone goes to the next, now and at a tak
   }
   await using _owner = await openOrchestrator(server.url, plan, { partitions });
   await expect.poll(() => hasIt(last), { timeout: 5000 }).toBe(true);
-});
-
-test("a lock's log is cut while it goes from one to the next, and who wants it is kept", async () => {
-  await using server = await startNats();
-  const over = { bounds: { snapshotEvery: 10, sweepEveryMs: 50 } };
-  const orchestrator = await openOrchestrator(server.url, plan, { partitions, over });
-  const { id, request, release, eventsOf } = toLock(orchestrator);
-  const [a, b, c] = await beginSome(orchestrator, 3);
-  assert(a !== undefined && b !== undefined && c !== undefined);
-  await request(a);
-  await request(c);
-  const askOnceMore = async () => {
-    await request(b);
-    await release(b);
-    return (await eventsOf(id))[0];
-  };
-  await expect.poll(askOnceMore, { timeout: 15_000, interval: 20 }).toBe("snapshot");
-  await orchestrator[Symbol.asyncDispose]();
-  await using successor = await openOrchestrator(server.url, plan, { partitions, over });
-  const again = toLock(successor);
-  await again.release(a);
-  await expect.poll(() => again.hasIt(c), { timeout: 5000 }).toBe(true);
-  expect(await again.hasIt(b)).toBe(false);
 });
