@@ -94,7 +94,7 @@ function say(text: string, nickName = ""): Uint8Array {
   return writer.finish();
 }
 
-function text(end: CallEnd): string {
+function answerOf(end: CallEnd): string {
   if (end.kind === "error") throw end.error;
   const reader = new BinaryReader(end.bytes);
   while (reader.pos < reader.len) {
@@ -112,13 +112,15 @@ test("a run over all kinds of blocks waits for its signal over a killed orchestr
   const lost = stack.call("flows.v1.Flows/All", say("one"));
   const far = async (): Promise<string> => {
     const end = await stack.call("flows.v1.Flows/Far", say("one"));
-    return end.kind === "answer" ? text(end) : "";
+    return end.kind === "answer" ? answerOf(end) : "";
   };
   await expect.poll(far, { timeout: 30_000 }).toBe("waits for the word");
   await stack.crashOrchestrator();
   expect((await lost).kind).toBe("error");
   expect((await stack.call("flows.v1.Flows/Go", say("go!", "one"))).kind).toBe("answer");
-  expect(text(await stack.call("flows.v1.Flows/All", say("one")))).toMatch(/^a0b1c2 10 caught \S+ child of one go!$/);
+  expect(answerOf(await stack.call("flows.v1.Flows/All", say("one")))).toMatch(
+    /^a0b1c2 10 caught \S+ child of one go!$/,
+  );
 });
 
 test("a signal that comes early is kept, and its double is dropped", async () => {
@@ -129,7 +131,7 @@ test("a signal that comes early is kept, and its double is dropped", async () =>
   const once = { "idempotency-key": "word-1" };
   expect((await stack.call("flows.v1.Flows/Go", say("go!", "two"), once)).kind).toBe("answer");
   expect((await stack.call("flows.v1.Flows/Go", say("go!", "two"), once)).kind).toBe("answer");
-  expect(text(await answer)).toMatch(/^a0b1c2 10 caught \S+ child of two go!$/);
+  expect(answerOf(await answer)).toMatch(/^a0b1c2 10 caught \S+ child of two go!$/);
   const late = await stack.call("flows.v1.Flows/Go", say("go!", "two"));
   expect(late.kind === "error" && late.error.code).toBe(9);
 });
@@ -161,7 +163,7 @@ test("an approval is listed, refused to others, and decided by one who may", asy
   const other = await decide("bob");
   expect(other.kind === "error" && other.error.code).toBe(7);
   expect((await decide("ann")).kind).toBe("answer");
-  expect(text(await answer)).toBe("ann: yes");
+  expect(answerOf(await answer)).toBe("ann: yes");
   const got = await runs("Get", GetRunRequest.encode({ runId }).finish());
   expect(got.kind === "answer" && GetRunResponse.decode(got.bytes).run?.state).toBe(Run_State.COMPLETED);
 });
