@@ -131,9 +131,9 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     kind: "source",
     name: "a doubled retry counts twice",
-    file: "orchestrator/src/engine/incident.ts",
-    find: "if (requests.has(requestId)) return undefined;",
-    replace: "",
+    file: "orchestrator/src/engine/requests.ts",
+    find: 'return requestId !== "" && requests.has(requestId);',
+    replace: "return false;",
   },
   {
     kind: "source",
