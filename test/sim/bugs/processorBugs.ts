@@ -137,13 +137,6 @@ export const processorBugs: readonly PlantedBug[] = [
   },
   {
     kind: "source",
-    name: "§6 the owner answers from what it has folded so far",
-    file: `${processor}/asks.ts`,
-    find: "Math.max(positions.event, positions.outcome));",
-    replace: "1);",
-  },
-  {
-    kind: "source",
     name: "§10 a load ends before the event at hand",
     file: `${processor}/residents.ts`,
     find: ".filter(({ sequence }) => sequence < bound)",
