@@ -189,31 +189,3 @@ test("messages that are not kept any more are out of range, and a run that faile
     });
   expect(await stream(client)).toMatchObject({ code: status.FAILED_PRECONDITION, reason: "FAILED" });
 });
-
-test("a caller that does not read holds its stream up, not the orchestrator", async () => {
-  const { front, client } = await open(true);
-  let asked = 0;
-  const large = Buffer.alloc(64 * 1024);
-  front.yielding = (from) => {
-    asked++;
-    return Promise.resolve({ kind: "yields", first: from, messages: [large] });
-  };
-  const same = (bytes: Buffer): Buffer => bytes;
-  const call = client.makeServerStreamRequest(`/${flow}`, same, same, text("o-1"));
-  call.on("error", () => undefined);
-  call.pause();
-  await expect.poll(() => asked, { timeout: 20_000 }).toBeGreaterThan(0);
-  let before = -1;
-  await expect
-    .poll(
-      () => {
-        const isStill = asked === before;
-        before = asked;
-        return isStill;
-      },
-      { timeout: 20_000, interval: 250 },
-    )
-    .toBe(true);
-  expect(asked).toBeLessThan(200);
-  call.cancel();
-});
