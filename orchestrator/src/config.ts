@@ -85,6 +85,13 @@ export const orchestratorSettings = {
     5_000,
     { min: 100, max: 1_000_000 },
   ),
+  retention: retention(
+    {
+      flag: "retention",
+      doc: "How long an ended run is kept with all that belongs to it, then it is deleted and its key is free; 0s keeps all for ever. The same for all orchestrators.",
+    },
+    "7d",
+  ),
   backlogMax: integer(
     { flag: "backlog-max", doc: "Events of a partition that may wait to be folded; new runs are refused beyond it." },
     20_000,
@@ -105,6 +112,21 @@ export const orchestratorSettings = {
 };
 
 export type OrchestratorSettings = Values<typeof orchestratorSettings>;
+
+/** Not shorter than what other deadlines of ours allow for: of takeovers, of void starts, of message ids. */
+const retentionMinMs = 5 * 60_000;
+
+function retention(about: SettingText, fallback: string): Setting<number> {
+  const any = duration(about, fallback, { min: 0, max: 100 * 366 * 86_400_000 });
+  return {
+    ...any,
+    read: (given) => {
+      const read = any.read(given);
+      if (read.kind === "problem" || read.value === 0 || read.value >= retentionMinMs) return read;
+      return { kind: "problem", expected: "a duration of 5m or more, such as 12h or 30d, or 0s to keep ended runs" };
+    },
+  };
+}
 
 function hostAndPort(about: SettingText, fallback: string): Setting<string> {
   return {

@@ -25,6 +25,12 @@ export function openMeasures(
   counter("corrupt_runs", "Runs whose own history can't be folded.", () => counts.corruptRuns);
   counter("takeovers", "Partitions taken.", () => counts.takeovers);
   counter("cuts", "Times that a long run's history was cut below a snapshot.", () => counts.cuts);
+  counter("deletions", "Ended runs deleted after their retention.", () => counts.deletions);
+  counter(
+    "leftovers",
+    "Runs without a start, and locks that nobody wants, deleted after the same time.",
+    () => counts.leftovers,
+  );
   counter("asks", "Questions of sidecars.", () => counts.asks);
   counter("nats_reconnects", "How often the connection to NATS came back.", () => nats.reconnects());
   gauge("connected", "1 while there is a connection to NATS.", () => (nats.isConnected() ? 1 : 0));

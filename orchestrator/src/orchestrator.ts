@@ -82,7 +82,7 @@ export async function serve(settings: OrchestratorSettings, log: Log, signal: Ab
     observer: tracing.observer,
     limits: settings,
     ...settings,
-    bounds: { snapshotEvery: settings.snapshotEvents },
+    bounds: { snapshotEvery: settings.snapshotEvents, retentionMs: settings.retention },
     now: Date.now,
     randomBytes,
     logger: log,

@@ -17,6 +17,8 @@ export interface Names {
   eventSubject(partition: number, runId: string): string;
   /** Stored subject of the outcomes of a run; nobody publishes to it directly. */
   outcomeSubject(partition: number, runId: string): string;
+  /** Both of them. */
+  runSubjects(partition: number, runId: string): string;
   /** Every subject an orchestrator may publish to in a partition's log. */
   logSubjects(partition: number): string;
   /** Record of who owns the partition, in its log. */
@@ -28,6 +30,8 @@ export interface Names {
   timerSubject(partition: number, runId: string, number: number): string;
   /** Schedule of the end of a closed attempt's time; `id` is one token. */
   expirySubject(partition: number, runId: string, id: string): string;
+  /** All schedules of a run. */
+  timersOfRun(partition: number, runId: string): string;
   /** Where cancellations of schedules are stored for a moment. */
   cancelSubject(partition: number): string;
   /** Over which a log on replicas receives its fired timers. */
@@ -90,6 +94,7 @@ export function toNames(prefix = "sidestep"): Names {
     logStream: (partition) => `${upper}_LOG_${partition}`,
     eventSubject: (partition, runId) => `${prefix}.log.${partition}.${runId}.e`,
     outcomeSubject: (partition, runId) => `${prefix}.log.${partition}.${runId}.o`,
+    runSubjects: (partition, runId) => `${prefix}.log.${partition}.${runId}.*`,
     logSubjects: (partition) => `${prefix}.log.${partition}.>`,
     ownerSubject: (partition) => `${prefix}.log.${partition}._owner`,
     outSubject: (service, partition, runId) => `${prefix}.out.${serviceToken(service)}.${partition}.${runId}`,
@@ -99,6 +104,7 @@ export function toNames(prefix = "sidestep"): Names {
     }),
     timerSubject: (partition, runId, number) => `${prefix}.timer.${partition}.${runId}.${number}`,
     expirySubject: (partition, runId, id) => `${prefix}.timer.${partition}.${runId}.x${id}`,
+    timersOfRun: (partition, runId) => `${prefix}.timer.${partition}.${runId}.*`,
     cancelSubject: (partition) => `${prefix}.timer.${partition}._cancel`,
     timerSourceSubject: (partition) => `${prefix}.source.${partition}`,
     dueSubject: (partition, runId) => `${prefix}.due.${partition}.${runId}`,

@@ -219,11 +219,11 @@ export async function openOrchestrator(
   };
 }
 
-/** Leases of other partitions can't be read, so they are never taken. */
+/** Leases of other partitions can be read and never taken. */
 function onlyOwning(ports: Ports, owns: readonly number[]): Ports {
-  const read: Ports["leases"]["read"] = (partition) =>
-    owns.includes(partition) ? ports.leases.read(partition) : Promise.reject(new Error("not this one's"));
-  return { ...ports, leases: { ...ports.leases, read } };
+  const write: Ports["leases"]["write"] = (partition, ...lease) =>
+    owns.includes(partition) ? ports.leases.write(partition, ...lease) : Promise.resolve({ kind: "refused" });
+  return { ...ports, leases: { ...ports.leases, write } };
 }
 
 function toStartRequest(plan: LoadedPlan, key: string | undefined, request: string): StartRequest {

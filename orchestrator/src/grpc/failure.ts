@@ -110,7 +110,7 @@ export function tooLarge(sizeBytes: number, limitBytes: number): Failure {
 export function runNotFound(runId: string): Failure {
   return {
     code: code.NOT_FOUND,
-    message: `no run has the id ${runId}`,
+    message: `no run has the id ${runId}, or it ended so long ago that it was deleted`,
     reason: "RUN_NOT_FOUND",
     metadata: { run_id: runId },
   };

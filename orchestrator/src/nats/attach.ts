@@ -2,7 +2,6 @@ import type { Layouts } from "../../../proto/gen/sidestep/internal/v1/record.ts"
 import type { Names } from "../../../proto/wire/subjects.ts";
 import type { Log } from "../../../runtime/src/log.ts";
 import type { Nats } from "../../../runtime/src/natsConnection.ts";
-import { toPayloads } from "../../../runtime/src/payloads.ts";
 import { openPublisher } from "../../../runtime/src/publisher.ts";
 import { partitionCount } from "../../../proto/wire/layout.ts";
 import type { Ports } from "../processor/processor.ts";
@@ -14,6 +13,7 @@ import { toBeats, toKeys, toLeases } from "./leases.ts";
 import { toMembers } from "./members.ts";
 import { toMessages } from "./messages.ts";
 import { toPartitionLog } from "./partitionLog.ts";
+import { toRunPayloads } from "./payloads.ts";
 import { toControl, toQuestions } from "./questions.ts";
 import { toTasks } from "./tasks.ts";
 import { toTimers } from "./timers.ts";
@@ -57,13 +57,13 @@ export async function attach({ nats, names, partitions, replicas, log, signal }:
     ports: {
       logOf: (partition) => toPartitionLog(access, partition),
       tasks: toTasks(names, writer),
-      timers: toTimers(names, writer),
+      timers: toTimers(nats, names, writer),
       messages: toMessages(nats, names, publisher),
       control: toControl(nats, names),
       leases: toLeases(nats, names, publisher),
       beats: toBeats(nats, names),
       members: toMembers(nats, names, publisher),
-      payloads: toPayloads(connection, publisher, names),
+      payloads: toRunPayloads(nats, names, publisher),
       keys: toKeys(nats, names, publisher),
       holds: toHoldRecord(nats, names, publisher),
       questions: toQuestions(nats, names, log),

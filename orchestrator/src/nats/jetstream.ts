@@ -44,6 +44,8 @@ export interface JetStreamAnswer {
   readonly message?: StoredAnswer;
   readonly streams?: readonly string[];
   readonly consumers?: readonly string[];
+  /** Messages that a consumer which has just been made has before it. */
+  readonly num_pending?: number;
 }
 
 interface StoredAnswer {

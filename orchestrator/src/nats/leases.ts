@@ -4,6 +4,7 @@ import type { Nats } from "../../../runtime/src/natsConnection.ts";
 import { growingPause, pause } from "../../../runtime/src/pause.ts";
 import type { Publisher } from "../../../runtime/src/publisher.ts";
 import type { Beats, Keys, Leases } from "../processor/ports.ts";
+import { askJetStream } from "./jetstream.ts";
 import { readRecord, swapRecord } from "./record.ts";
 
 /** Leases in the bucket of partitions. */
@@ -39,6 +40,10 @@ export function toKeys(nats: Nats, names: Names, publisher: Publisher): Keys {
         await pause(nextPauseMs(), signal);
       }
       return { kind: "abandoned" };
+    },
+    free: async (place, hash, revision) => {
+      const filter = `$KV.${bucket}.${place}.${hash}`;
+      await askJetStream(nats.connection, `STREAM.PURGE.KV_${bucket}`, { filter, seq: revision + 1 });
     },
   };
 }

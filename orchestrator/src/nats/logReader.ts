@@ -4,6 +4,7 @@ import type { Log } from "../../../runtime/src/log.ts";
 import type { Nats } from "../../../runtime/src/natsConnection.ts";
 import type { LogMessage, LogReader } from "../processor/ports.ts";
 import { askJetStream, untilAnswered } from "./jetstream.ts";
+import type { JetStreamAnswer } from "./jetstream.ts";
 
 /** What to read, and to whom to give it. */
 export interface LogReaderOptions {
@@ -171,7 +172,8 @@ interface Place {
   readonly storedMs: number;
 }
 
-async function makeConsumer(nats: Nats, stream: string, name: string, from: number): Promise<object> {
+/** A consumer without filter and acks, from a position on. */
+export async function makeConsumer(nats: Nats, stream: string, name: string, from: number): Promise<JetStreamAnswer> {
   const config = {
     name,
     ack_policy: "none",
@@ -199,7 +201,7 @@ function drop(nats: Nats, stream: string, { name, subscription }: Consumer): voi
  * Reads "$JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<deliveries>.<sequence>.<consumer sequence>.<nanoseconds>.<pending>[.<token>]".
  * Stored times are cut to whole milliseconds, as every other way of reading them gives them.
  */
-function parsePlace(reply: string | undefined): Place | undefined {
+export function parsePlace(reply: string | undefined): Place | undefined {
   if (reply === undefined || !reply.startsWith("$JS.ACK.")) return undefined;
   const tokens = reply.split(".");
   const at = tokens.length === 9 ? 5 : 7;

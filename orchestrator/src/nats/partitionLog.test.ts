@@ -90,3 +90,46 @@ test("an owner's record is never overwritten by one of a lower or equal epoch of
   expect(await log.writeOwner("two", 1, signal)).toEqual({ kind: "conflict" });
   expect(await log.writeOwner("two", 3, signal)).toEqual({ kind: "stored", sequence: 2 });
 });
+
+test("the next messages are read from a position on, past what is gone, and at the end there are none", async () => {
+  await using server = await startNats({ configuration: "max_payload: 16MB" });
+  const { nats, publisher, log } = await openLog(server.url);
+  await using _connection = nats;
+  const [runId, other] = [makeRunId("a"), makeRunId("b")];
+  const sizes = [1, 1, 9_000_000, 1, 1];
+  for (const [i, size] of sizes.entries())
+    await publisher.publish(names.eventSubject(0, i === 1 ? other : runId), new Uint8Array(size));
+  await log.remove(other, 1, 5);
+  const positions = async (from: number, count: number) =>
+    (await log.next(from, count)).map(({ sequence }) => sequence);
+  expect(await positions(1, 1)).toEqual([1]);
+  // One that is larger than what comes at a time comes alone.
+  expect(await positions(2, 10)).toEqual([3]);
+  expect(await positions(4, 10)).toEqual([4, 5]);
+  expect(await positions(6, 10)).toEqual([]);
+  expect((await log.next(5, 1))[0]).toMatchObject({ subject: names.eventSubject(0, runId) });
+});
+
+test("all of a run is removed as far as asked, however far apart it is, and nobody else's", async () => {
+  await using server = await startNats();
+  const { nats, publisher, log } = await openLog(server.url);
+  await using _connection = nats;
+  const [runId, other] = [makeRunId("a"), makeRunId("b")];
+  const mine = (kind: "e" | "o") =>
+    publisher.publish(
+      kind === "e" ? names.eventSubject(0, runId) : names.outSubject(service, 0, runId),
+      Buffer.from(""),
+    );
+  await mine("o");
+  await mine("e");
+  for (let filled = 0; filled < 60_000; filled += 2000) {
+    const some = Array.from({ length: 2000 }, () => publisher.publish(names.eventSubject(0, other), Buffer.from("")));
+    await Promise.all(some);
+  }
+  await mine("o");
+  await mine("e");
+  await mine("e");
+  await log.remove(runId, 2, 60_004);
+  expect((await log.load(runId)).map(({ sequence }) => sequence)).toEqual([60_005]);
+  expect((await log.next(3, 1))[0]?.subject).toBe(names.eventSubject(0, other));
+});

@@ -10,6 +10,7 @@ import type { LogMessage, PartitionLog, Positions, Written } from "../processor/
 import type { DirectGets } from "./directGet.ts";
 import { askJetStream, JetStreamFailure, readFromLeader } from "./jetstream.ts";
 import type { StoredMessage, Wanted } from "./jetstream.ts";
+import { readNext } from "./logNext.ts";
 import { openLogReader } from "./logReader.ts";
 import type { Writer } from "./write.ts";
 import { pause } from "../../../runtime/src/pause.ts";
@@ -62,6 +63,8 @@ export function toPartitionLog(access: LogAccess, partition: number): PartitionL
     appendAfter: (runId, expected, event, limits) =>
       append(runId, event, { headers: expectLastLine(expected), id: undefined, onConflict: "last" }, limits),
     cut: (runId, through) => cutRun(access, partition, runId, through),
+    remove: (runId, from, through) => removeRun(access, partition, runId, from, through),
+    next: (from, count) => readNext(nats, stream, from, count),
     writeOwner: (owner, epoch, signal) => writeOwner(access, partition, owner, epoch, signal),
     end: async () => {
       const verb = `STREAM.INFO.${stream}`;
@@ -206,6 +209,29 @@ async function cutRun({ nats, names }: LogAccess, partition: number, runId: RunI
       const seq = Math.min(through, first.sequence + cutSpan) + 1;
       await askJetStream(connection, `STREAM.PURGE.${stream}`, { filter: subject, seq });
     }
+  }
+}
+
+/** The same of all that a run has, both subjects at once: what is close together goes in one request. */
+async function removeRun(
+  { nats, names }: LogAccess,
+  partition: number,
+  runId: RunId,
+  from: number,
+  through: number,
+): Promise<void> {
+  const { connection } = nats;
+  const stream = names.logStream(partition);
+  const filter = names.runSubjects(partition, runId);
+  const subjects = [names.eventSubject(partition, runId), names.outcomeSubject(partition, runId)];
+  for (let first = from; first <= through;) {
+    const upTo = Math.min(through, first + cutSpan);
+    await askJetStream(connection, `STREAM.PURGE.${stream}`, { filter, seq: upTo + 1 });
+    if (upTo === through) return;
+    const next = await Promise.all(
+      subjects.map((subject) => readFromLeader(connection, stream, { kind: "first", subject, from: upTo + 1 })),
+    );
+    first = Math.min(...next.map((message) => message?.sequence ?? Infinity));
   }
 }
 

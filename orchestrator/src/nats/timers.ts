@@ -1,5 +1,7 @@
 import type { Names } from "../../../proto/wire/subjects.ts";
+import type { Nats } from "../../../runtime/src/natsConnection.ts";
 import type { Timer, Timers } from "../processor/ports.ts";
+import { askJetStream } from "./jetstream.ts";
 import type { Writer } from "./write.ts";
 
 /** How long what has fired is kept in the timer stream, from where the logs source it. */
@@ -8,7 +10,7 @@ const cancelTtl = "60s";
 const empty = new Uint8Array();
 
 /** Message schedules: armed by a message, cancelled by another's headers. A purge would race with the arming it follows. */
-export function toTimers(names: Names, writer: Writer): Timers {
+export function toTimers(nats: Nats, names: Names, writer: Writer): Timers {
   const stream = names.timersStream;
   const subjectOf = ({ partition, runId, name }: Timer): string =>
     typeof name === "number" ? names.timerSubject(partition, runId, name) : names.expirySubject(partition, runId, name);
@@ -35,6 +37,9 @@ export function toTimers(names: Names, writer: Writer): Timers {
         { stream, subject, data: empty, headers, id: undefined, onConflict, isOurs: () => false },
         limits,
       );
+    },
+    remove: async (partition, runId) => {
+      await askJetStream(nats.connection, `STREAM.PURGE.${stream}`, { filter: names.timersOfRun(partition, runId) });
     },
   };
 }

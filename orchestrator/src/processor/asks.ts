@@ -1,7 +1,7 @@
 import { attemptKey } from "../../../proto/wire/attempt.ts";
 import { AskReply_Verdict } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import type { Ask } from "../../../proto/gen/sidestep/internal/v1/task.ts";
-import { parseRunId } from "../../../proto/wire/runId.ts";
+import { parseRunId, timeOf } from "../../../proto/wire/runId.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
 import { attemptStanding, claimOf } from "../engine/standing.ts";
 import type { Ownership } from "./ownership.ts";
@@ -30,6 +30,8 @@ export async function verdictOn(
   if (!owner.credentials.isAuthentic(key, ask.token)) return AskReply_Verdict.NOT_NOW;
   const positions = await owner.log.positions(runId);
   if (positions.ownerEpoch !== owner.epoch) return AskReply_Verdict.NOT_NOW;
+  if (positions.event + positions.outcome === 0)
+    return isDeleted(owner, runId) ? AskReply_Verdict.CLOSED : AskReply_Verdict.NOT_NOW;
   const run = await foldedUpTo(residents, position, runId, Math.max(positions.event, positions.outcome));
   if (run?.state === undefined || run.phase !== "ready" || run.state.phase === "unstarted")
     return AskReply_Verdict.NOT_NOW;
@@ -47,6 +49,11 @@ export async function verdictOn(
       if (ask.claimed) return AskReply_Verdict.NOT_NOW;
       return grant(run, key, ask.sidecarId, owner.now());
   }
+}
+
+/** Nothing is left of a run whose attempt this is, and it began long enough ago to have been deleted: nobody would hear of its outcome. */
+function isDeleted({ bounds, clock }: Ownership, runId: RunId): boolean {
+  return bounds.retentionMs > 0 && timeOf(runId) < clock.now() - bounds.retentionMs;
 }
 
 function grant(run: ResidentRun, key: string, sidecarId: string, atMs: number): AskReply_Verdict {
@@ -68,7 +75,6 @@ async function foldedUpTo(
   runId: RunId,
   sequence: number,
 ): Promise<ResidentRun | undefined> {
-  if (sequence === 0) return undefined;
   // A run that is loaded before the loop has read so far would have its latest records in the mailbox only later.
   const run = await residents.ensure(runId);
   if (run.phase === "orphan" && position() <= sequence) return undefined;

@@ -8,6 +8,8 @@ export interface Assignment {
   held(partition: number): Holding | undefined;
   /** Where the owner of a partition was last known to stand; undefined: never seen. */
   checkpointOf(partition: number): number | undefined;
+  /** What the lease of a partition was last known to say of its checkpoint. */
+  durableOf(partition: number): number | undefined;
   /** Releases everything: others go on at once, nothing is carried out twice. */
   release(): Promise<void>;
 }
@@ -71,6 +73,10 @@ class Taker implements Assignment {
 
   checkpointOf(partition: number): number | undefined {
     return this.#holdings.get(partition)?.partition.checkpoint() ?? this.#checkpoints.get(partition);
+  }
+
+  durableOf(partition: number): number | undefined {
+    return this.#holdings.get(partition)?.durable() ?? this.#checkpoints.get(partition);
   }
 
   async release(): Promise<void> {

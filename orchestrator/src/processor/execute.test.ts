@@ -37,6 +37,7 @@ function makeOwner() {
       asked.push("cancel");
       return Promise.resolve(stored);
     },
+    remove: () => Promise.resolve(),
   };
   const published: Task[] = [];
   const tasks: Tasks = {

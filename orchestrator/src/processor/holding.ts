@@ -16,6 +16,8 @@ export interface Holding {
   readonly partition: Partition;
   /** Resolves when it is owned no more, for whatever reason. */
   readonly over: Promise<HoldingEnd>;
+  /** Everything up to here is behind the checkpoint that the lease says, and has been told to the trace. */
+  durable(): number;
   /** Hands it over: everything read is made durable, then the lease is free. */
   release(): Promise<void>;
 }
@@ -108,6 +110,10 @@ class OwnedPartition {
     return true;
   }
 
+  durable(): number {
+    return this.#lease?.durable() ?? 0;
+  }
+
   release(): Promise<void> {
     return this.#release({ kind: "released" });
   }
@@ -144,11 +150,12 @@ class OwnedPartition {
     this.#over.resolve(why);
   }
 
-  #progress(before: Lease | undefined): Pick<Lease, "checkpoint" | "traced" | "streamCreated"> {
+  #progress(before: Lease | undefined): Pick<Lease, "checkpoint" | "traced" | "swept" | "streamCreated"> {
     const { observer, partition } = this.#options;
     const checkpoint = this.#working?.checkpoint() ?? before?.checkpoint ?? 0;
     const traced = this.#working === undefined ? (before?.traced ?? 0) : observer.tracedUpTo(partition, checkpoint);
-    return { checkpoint, traced, streamCreated: this.#streamCreated };
+    const swept = this.#working?.swept() ?? before?.swept ?? 0;
+    return { checkpoint, traced, swept, streamCreated: this.#streamCreated };
   }
 }
 
@@ -162,7 +169,7 @@ const overtakenText: Readonly<Record<Overtaken["kind"], string>> = {
 function toWindow(before: Lease, head: number, created: string, logger: Log, partition: number): Window {
   const isAnotherStream = before.streamCreated !== "" && before.streamCreated !== created;
   if (!isAnotherStream && before.checkpoint < head) {
-    return { checkpoint: before.checkpoint, head, isDoubtful: before.owner !== "" };
+    return { checkpoint: before.checkpoint, head, swept: before.swept, isDoubtful: before.owner !== "" };
   }
   const checkpoint = isAnotherStream ? 0 : Math.min(before.olderCheckpoint, head - 1);
   logger.error("THE LOG LOST DATA: it ends before what had been folded; going on from an older checkpoint", {
@@ -172,5 +179,5 @@ function toWindow(before: Lease, head: number, created: string, logger: Log, par
     goesOnFrom: checkpoint,
     isAnotherStream,
   });
-  return { checkpoint, head, isDoubtful: true };
+  return { checkpoint, head, swept: Math.min(before.swept, checkpoint), isDoubtful: true };
 }

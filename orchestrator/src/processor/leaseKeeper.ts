@@ -10,7 +10,7 @@ export interface LeaseKeeperOptions {
   readonly now: () => number;
   readonly logger: Log;
   /** What the next renewal says. */
-  readonly progress: () => Pick<Lease, "checkpoint" | "traced" | "streamCreated">;
+  readonly progress: () => Pick<Lease, "checkpoint" | "traced" | "swept" | "streamCreated">;
   /** Called once, when the lease is another's or too old. */
   readonly onLost: () => void;
 }
@@ -34,7 +34,15 @@ export async function takeLease(
   return taken.kind === "held" ? new LeaseKeeper(options, before, { revision: taken.revision, sentMs }) : undefined;
 }
 
-const noLease: Lease = { owner: "", epoch: 0, checkpoint: 0, olderCheckpoint: 0, streamCreated: "", traced: 0 };
+const noLease: Lease = {
+  owner: "",
+  epoch: 0,
+  checkpoint: 0,
+  olderCheckpoint: 0,
+  streamCreated: "",
+  traced: 0,
+  swept: 0,
+};
 
 /** A held lease. */
 export class LeaseKeeper {

@@ -34,6 +34,10 @@ export interface Counts {
   takeovers: number;
   /** Runs whose history was cut below a Snapshot. */
   cuts: number;
+  /** Ended runs that were deleted after their retention. */
+  deletions: number;
+  /** Runs without a start of which something was left, and locks that nobody wants, deleted after the same time. */
+  leftovers: number;
   asks: number;
 }
 
@@ -49,6 +53,8 @@ export function zeroCounts(): Counts {
     corruptRuns: 0,
     takeovers: 0,
     cuts: 0,
+    deletions: 0,
+    leftovers: 0,
     asks: 0,
   };
 }
@@ -70,6 +76,10 @@ export interface Bounds {
   readonly sweepEveryMs: number;
   /** Records of a run after which it is summed up. */
   readonly snapshotEvery: number;
+  /** How long an ended run is kept; 0: for ever. */
+  readonly retentionMs: number;
+  /** Runs that are deleted in one sweep. */
+  readonly deletionsMax: number;
   /** Without a beat for so long an orchestrator counts as dead, and its partitions as free. */
   readonly silenceMs: number;
 }
@@ -84,6 +94,8 @@ export const defaultBounds: Bounds = {
   takeoverPart: 20_000,
   sweepEveryMs: 1000,
   snapshotEvery: 5000,
+  retentionMs: 0,
+  deletionsMax: 200,
   silenceMs: 3000,
 };
 
@@ -105,7 +117,7 @@ export interface Ground {
   readonly timers: Timers;
   readonly control: Control;
   readonly plans: Plans;
-  readonly payloads: Pick<Payloads, "get">;
+  readonly payloads: Pick<Payloads, "get" | "remove">;
   readonly observer: TurnObserver;
   readonly credentials: Credentials;
   readonly clock: LogClock;
@@ -118,6 +130,8 @@ export interface Ground {
   readonly signal: AbortSignal;
   /** Everything up to here is behind the checkpoint that the lease says, and has been told to the trace. */
   durable(this: void): number;
+  /** Log time: what was stored before it is behind the durable checkpoint of whatever partition it is in. */
+  passedMs(this: void): number;
   /** The lease still holds: looked at before commands and answers leave. */
   isLive(this: void): boolean;
   /** A bug, or a store that can't work: the partition is left, with a log line. */

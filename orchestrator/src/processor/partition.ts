@@ -7,12 +7,15 @@ import type { LogRecord } from "../engine/record.ts";
 import type { RunState } from "../engine/state.ts";
 import { verdictOn } from "./asks.ts";
 import { openCuts } from "./cuts.ts";
+import { beginsRun } from "./eventIn.ts";
 import { askAgainForHeld, execute, scheduleShortTimers } from "./execute.ts";
 import { toFact } from "./fact.ts";
 import type { Ground, Ownership } from "./ownership.ts";
 import type { LogMessage, LogReader } from "./ports.ts";
 import { Residents } from "./residents.ts";
 import type { ResidentRun } from "./residentRun.ts";
+import { openRetention } from "./retention.ts";
+import type { Retention } from "./retention.ts";
 import { takeOver } from "./takeover.ts";
 import type { Window } from "./takeover.ts";
 import { openUnfinished } from "./unfinished.ts";
@@ -32,6 +35,8 @@ export interface Partition {
   resident(runId: RunId): { readonly plan: LoadedPlan; readonly state: RunState } | undefined;
   /** Every command of the events up to here is durable. */
   checkpoint(): number;
+  /** Runs that ended up to here are deleted. */
+  swept(): number;
   /** Sequence behind the last message that was read. */
   position(): number;
   /**
@@ -70,6 +75,7 @@ class Loop implements Partition {
   readonly #residents: Residents;
   readonly #reader: LogReader;
   readonly #waiters = openWaiters();
+  readonly #retention: Retention;
   readonly #sweeper: NodeJS.Timeout;
   readonly #stopListening: () => void;
   readonly #finished = Promise.withResolvers<void>();
@@ -109,6 +115,7 @@ class Loop implements Partition {
       position: () => this.#reader.next(),
       afterTurn: (run) => this.#afterTurn(run),
     });
+    this.#retention = openRetention(this.#owner, window.swept);
     this.#reader = ground.log.read({
       from: window.checkpoint + 1,
       onMessage: (message) => this.#onMessage(message),
@@ -121,6 +128,7 @@ class Loop implements Partition {
     this.#sweeper = setInterval(() => {
       this.#residents.sweep();
       this.#owner.cuts.sweep();
+      this.#retention.sweep();
       this.#waiters.sweep(ground.now());
     }, ground.bounds.sweepEveryMs);
     this.#stopListening = ground.heldBack.onRelease(() => this.#onHoldReleased());
@@ -128,6 +136,10 @@ class Loop implements Partition {
 
   checkpoint(): number {
     return this.#owner.unfinished.checkpoint();
+  }
+
+  swept(): number {
+    return this.#retention.position();
   }
 
   position(): number {
@@ -333,7 +345,9 @@ class Loop implements Partition {
     const { log, signal, logger } = this.#owner;
     try {
       const run = await this.#residents.ensure(runId);
-      if (run.phase === "orphan" && (await log.firstEvent(runId)) === undefined) this.#waiters.unknown(runId);
+      const first = run.phase === "orphan" ? await log.firstEvent(runId) : undefined;
+      // It never started, or what is left of it is being deleted.
+      if (run.phase === "orphan" && (first === undefined || !beginsRun(first))) this.#waiters.unknown(runId);
       else this.#waiters.look(run);
     } catch (error) {
       if (signal.aborted) return;

@@ -75,6 +75,10 @@ export interface PartitionLog {
   appendAfter(runId: RunId, expected: number, event: Uint8Array, limits: WriteLimits): Promise<Written>;
   /** Removes what a run has up to a position, ascending, events before outcomes. Throws when NATS does not answer; it is resumed by another call. */
   cut(runId: RunId, through: number): Promise<void>;
+  /** Removes all that a run has from one position to another, ascending. Throws as `cut` does, and is resumed in the same way. */
+  remove(runId: RunId, from: number, through: number): Promise<void>;
+  /** The next messages from a position on, at most so many; none: that is the end of the log. Throws when NATS does not answer. */
+  next(from: number, count: number): Promise<readonly LogMessage[]>;
   /** Writes the owner's record unless one of an equal or higher epoch of somebody else stands there. */
   writeOwner(owner: string, epoch: number, signal: AbortSignal): Promise<Written>;
   /** Sequence of the last message, and when the stream was made. */
@@ -100,6 +104,8 @@ export interface Timers {
   arm(timer: Timer, dueMs: number, event: Uint8Array, limits: WriteLimits): Promise<Written>;
   /** It may have fired before. */
   cancel(timer: Timer, limits: WriteLimits): Promise<Written>;
+  /** Removes what a run has left, once nothing arms timers of it any more. Throws when NATS does not answer. */
+  remove(partition: number, runId: RunId): Promise<void>;
 }
 
 /** A message for others, in a stream of theirs. */
@@ -169,6 +175,8 @@ export interface Keys {
   read(bucket: number, hash: string): Promise<HeldKey | undefined>;
   /** `revision` 0: only when nobody holds it. */
   take(bucket: number, hash: string, record: KeyRecord, revision: number, signal: AbortSignal): Promise<Written>;
+  /** Removes the record of this revision; a later one stays. */
+  free(bucket: number, hash: string, revision: number): Promise<void>;
 }
 
 /** Whose calls are held back, for all orchestrators. Reads throw when NATS does not answer. */
@@ -184,6 +192,8 @@ export interface Payloads {
   put(service: string, runId: RunId, bytes: Uint8Array, signal: AbortSignal): Promise<PayloadRef>;
   /** Undefined: it is there no more. */
   get(ref: PayloadRef): Promise<Uint8Array | undefined>;
+  /** Removes all that a run has, whoever wrote it. */
+  remove(runId: RunId): Promise<void>;
 }
 
 /** Plans by the SHA-256 of their bytes; undefined: there is none. Throws when the store does not answer. */

@@ -12,6 +12,8 @@ import type { HeldBack } from "./heldBack.ts";
 import type { HoldingOptions } from "./holding.ts";
 import { partitionCount } from "../../../proto/wire/layout.ts";
 import { openLogClock } from "./logClock.ts";
+import { markEveryMs, openPassed } from "./passed.ts";
+import type { Passed } from "./passed.ts";
 import { defaultBounds, zeroCounts } from "./ownership.ts";
 import type { Bounds, Counts } from "./ownership.ts";
 import type {
@@ -96,7 +98,7 @@ export function openProcessor(options: ProcessorOptions): Processor {
   const logOf = (partition: number): PartitionLog => logs[partition] ?? ports.logOf(partition);
   const heads = new Map<number, number>();
   const heldBack = openHeldBack(ports.holds);
-  const assignment = assign(options, counts, logOf, logs.length, heldBack);
+  const { assignment, passed } = assign(options, counts, logOf, logs.length, heldBack);
   const backlog = (partition: number): number | undefined => {
     const held = assignment.held(partition)?.partition;
     const head = Math.max(heads.get(partition) ?? 0, held === undefined ? 0 : held.position() - 1);
@@ -126,6 +128,7 @@ export function openProcessor(options: ProcessorOptions): Processor {
     backlog,
     [Symbol.asyncDispose]: async () => {
       clearInterval(announcing);
+      passed[Symbol.dispose]();
       await assignment.release();
       heldBack[Symbol.dispose]();
       await ports.members.withdraw(options.orchestrator).catch(() => undefined);
@@ -140,18 +143,26 @@ function assign(
   logOf: (partition: number) => PartitionLog,
   partitions: number,
   heldBack: HeldBack,
-): Assignment {
+): { readonly assignment: Assignment; readonly passed: Passed } {
   const { ports, logger } = options;
   const bounds = { ...defaultBounds, ...options.bounds };
   const clock = openLogClock(options.now, (offsetMs) =>
     logger.warn("this machine's clock and that of the streams are apart; synchronise them", { offsetMs }),
   );
+  const passed = openPassed({
+    ...options,
+    logs: Array.from({ length: partitions }, (_, partition) => logOf(partition)),
+    everyMs: markEveryMs(bounds.retentionMs),
+    logNow: () => clock.now(),
+    durableOf: (partition) => assignment.durableOf(partition),
+  });
   const toHolding = (partition: number): HoldingOptions => {
     const log = logOf(partition);
-    const shared = { ...options, ...ports, logOf, partition, log, heldBack, clock, counts, bounds };
+    const { passedMs } = passed;
+    const shared = { ...options, ...ports, logOf, partition, log, heldBack, clock, counts, bounds, passedMs };
     return { ...shared, toGround: (own) => ({ ...shared, ...own, logger: logger.with({ partition }) }) };
   };
-  return openAssignment({
+  const assignment = openAssignment({
     ...options,
     ...ports,
     partitions: options.ownsPartitions === false ? 0 : partitions,
@@ -165,4 +176,5 @@ function assign(
       });
     },
   });
+  return { assignment, passed };
 }

@@ -87,6 +87,8 @@ class FakeLog {
       appendFirst: unused,
       appendAfter: unused,
       cut: unused,
+      remove: unused,
+      next: unused,
       writeOwner: unused,
     };
   }

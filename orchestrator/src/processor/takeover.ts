@@ -22,6 +22,8 @@ export interface Window {
   readonly checkpoint: number;
   /** The own record: everything up to here was written under earlier owners. */
   readonly head: number;
+  /** Runs that ended up to here have been deleted. */
+  readonly swept: number;
   /**
    * The last owner may have carried out what was issued in the window. Not so when it released the partition; nor may any before it, for
    * the log told them of their end before it told them of anything in the window.

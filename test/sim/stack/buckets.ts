@@ -100,6 +100,14 @@ export function toKeys(world: World, network: Network, link: Link, bucket: Bucke
       }
       return { kind: "abandoned" };
     },
+    free: async (place, hash, revision) => {
+      const key = `${place}.${hash}`;
+      const answer = await network.call(link, "keys", () => {
+        if (bucket.records.get(key)?.revision === revision) bucket.records.delete(key);
+        return true;
+      });
+      if (answer === undefined) throw new Error("the bucket does not answer");
+    },
   };
 }
 

@@ -70,6 +70,17 @@ export function toPartitionLog(
       await ask(() => stream.purge(names.eventSubject(partition, runId), through));
       await ask(() => stream.purge(names.outcomeSubject(partition, runId), through));
     },
+    remove: async (runId, _from, through) => {
+      for (const subject of [names.eventSubject(partition, runId), names.outcomeSubject(partition, runId)])
+        await ask(() => stream.purge(subject, through));
+    },
+    next: (from, count) =>
+      ask(() =>
+        stream.messages
+          .slice(from - 1)
+          .filter(({ sequence }) => !stream.isGone(sequence))
+          .slice(0, count),
+      ),
     writeOwner: (owner, epoch, signal) => writeOwner(owner, epoch, signal),
     end: () => ask(() => ({ lastSequence: stream.messages.length, created: "once" })),
   };

@@ -99,7 +99,11 @@ function toPorts(stage: Stage, link: Link): Ports {
     leases: toLeases(world, network, link, stage.leases),
     beats: toBeats(network, link, stage.core),
     members: { announce: () => Promise.resolve(), withdraw: () => Promise.resolve() },
-    payloads: { put: () => Promise.reject(new Error("nothing is large here")), get: () => Promise.resolve(undefined) },
+    payloads: {
+      put: () => Promise.reject(new Error("nothing is large here")),
+      get: () => Promise.resolve(undefined),
+      remove: () => Promise.resolve(),
+    },
     keys: toKeys(world, network, link, stage.keys),
     holds: toHolds(world, network, link, stage.holds),
     questions: toQuestions(world, network, link, stage.core),

@@ -83,5 +83,12 @@ export function toTimers(
       };
       return write(world, network, link, { place: "timers", store, standsAt: () => undefined }, limits);
     },
+    remove: async (_partition, runId) => {
+      const answer = await network.call(link, "timers", () => {
+        for (const name of stream.armed.keys()) if (name.startsWith(`${runId}/`)) stream.cancel(name);
+        return true;
+      });
+      if (answer === undefined) throw new Error("the timers do not answer");
+    },
   };
 }

@@ -1,0 +1,136 @@
+import { isLockId } from "../../../proto/wire/lockId.ts";
+import { parseRunId } from "../../../proto/wire/runId.ts";
+import type { RunId } from "../../../proto/wire/runId.ts";
+import { parseLogSubject } from "../../../proto/wire/subjects.ts";
+import { deleteLeftover, deleteLock, deleteRun } from "./deletion.ts";
+import { beginsRun, eventIn } from "./eventIn.ts";
+import { openGate } from "./gate.ts";
+import type { Ground } from "./ownership.ts";
+import type { LogMessage } from "./ports.ts";
+
+/** Deletes what has ended for long. */
+export interface Retention {
+  /** Deletes some of what is due; one sweep at a time. What fails is tried again. */
+  sweep(): void;
+  /** Nothing is left to do up to here. */
+  position(): number;
+}
+
+/** Messages that a sweep looks at. */
+const messagesMax = 5_000;
+const deletionsAtOnce = 16;
+
+/** What a sweep has found of one id, and where. */
+interface Found {
+  readonly first: number;
+  hasStart: boolean;
+  endedAt: number | undefined;
+}
+
+/**
+ * Reads the log a second time, as far behind as the retention is long, and deletes each run whose RunEnded it meets. How far it has come is in the lease; a
+ * run's RunEnded goes last, so that a deletion that stopped half-way is met and done again. Only what checkpoint and trace have passed, in the
+ * lease, is deleted, and only what ended before the time that all other partitions have passed.
+ */
+export function openRetention(ground: Ground, from: number): Retention {
+  const { bounds, clock, counts, logger } = ground;
+  let position = from;
+  let notBeforeMs = 0;
+  let isSweeping = false;
+
+  const sweepSome = async (): Promise<void> => {
+    const durable = ground.durable();
+    const untilMs = Math.min(clock.now() - bounds.retentionMs, ground.passedMs());
+    const messages = durable > position ? await ground.log.next(position + 1, messagesMax) : [];
+    const due = takeDue(messages, durable, untilMs, bounds.deletionsMax);
+    const last = due.at(-1);
+    if (last === undefined) {
+      notBeforeMs = nextLookMs(ground, messages[0]);
+      return;
+    }
+    const before = { deletions: counts.deletions, leftovers: counts.leftovers };
+    await deleteAll(ground, due, durable, last.sequence);
+    position = last.sequence;
+    const [runs, leftovers] = [counts.deletions - before.deletions, counts.leftovers - before.leftovers];
+    if (runs + leftovers > 0)
+      logger.info("deleted what had ended before the retention", { runs, leftovers, upTo: position });
+  };
+
+  return {
+    sweep: () => {
+      if (bounds.retentionMs === 0 || isSweeping || clock.now() < notBeforeMs || !ground.isLive()) return;
+      isSweeping = true;
+      sweepSome()
+        .catch((error: unknown) => {
+          if (!ground.signal.aborted) logger.warn("ended runs can't be deleted now", { position, error });
+        })
+        .finally(() => (isSweeping = false));
+    },
+    position: () => position,
+  };
+}
+
+/** When there may be something due again. */
+function nextLookMs({ bounds, clock }: Ground, first: LogMessage | undefined): number {
+  const soonMs = clock.now() + Math.min(bounds.retentionMs / 10, 60_000);
+  // What is stored from now on is due later still.
+  return Math.max(soonMs, first === undefined ? 0 : first.storedMs + bounds.retentionMs);
+}
+
+/** The first of the messages: those that are old enough, with no more ends than may be deleted at a time. */
+function takeDue(
+  messages: readonly LogMessage[],
+  durable: number,
+  untilMs: number,
+  endsMax: number,
+): readonly LogMessage[] {
+  let ends = 0;
+  const end = messages.findIndex((message) => {
+    if (message.sequence > durable || message.storedMs > untilMs || ends >= endsMax) return true;
+    if (isEnd(message)) ends++;
+    return false;
+  });
+  return end < 0 ? messages : messages.slice(0, end);
+}
+
+async function deleteAll(ground: Ground, due: readonly LogMessage[], durable: number, upTo: number): Promise<void> {
+  const gate = openGate(deletionsAtOnce);
+  const works = [...findAll(due)].map(([runId, found]) => gate(() => deleteOne(ground, runId, found, durable, upTo)));
+  // Nothing of this sweep may go on into the next.
+  const failed = (await Promise.allSettled(works)).find(({ status }) => status === "rejected");
+  if (failed?.status === "rejected") throw failed.reason;
+}
+
+async function deleteOne(
+  ground: Ground,
+  runId: RunId,
+  { first, endedAt, hasStart }: Found,
+  durable: number,
+  upTo: number,
+): Promise<void> {
+  if (isLockId(runId)) {
+    if (await deleteLock(ground, runId, upTo)) ground.counts.leftovers++;
+  } else if (endedAt !== undefined) {
+    await deleteRun(ground, runId, endedAt, durable);
+    ground.counts.deletions++;
+  } else if (!hasStart && (await deleteLeftover(ground, runId, first, upTo))) ground.counts.leftovers++;
+}
+
+function findAll(messages: readonly LogMessage[]): ReadonlyMap<RunId, Found> {
+  const runs = new Map<RunId, Found>();
+  for (const message of messages) {
+    const place = parseLogSubject(message.subject);
+    const runId = place === undefined ? undefined : parseRunId(place.runId);
+    if (place === undefined || runId === undefined) continue;
+    const found = runs.get(runId) ?? { first: message.sequence, hasStart: false, endedAt: undefined };
+    runs.set(runId, found);
+    if (place.kind !== "e") continue;
+    if (isEnd(message)) found.endedAt = message.sequence;
+    else if (!found.hasStart) found.hasStart = beginsRun(message);
+  }
+  return runs;
+}
+
+function isEnd(message: LogMessage): boolean {
+  return message.subject.endsWith(".e") && eventIn(message)?.$case === "runEnded";
+}
