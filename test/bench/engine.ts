@@ -6,8 +6,25 @@ import { makePlan } from "../../orchestrator/src/engine/testing/plan.ts";
 import type { StepSketch } from "../../orchestrator/src/engine/testing/sketch.ts";
 import { eventAt, makeStarted, outcomeAt, testRunId } from "../../orchestrator/src/engine/testing/records.ts";
 
-// node test/bench/engine.ts [seconds]: turns per second of the engine alone, expressions left out. The time of a turn must not grow with the run.
-const seconds = Number(process.argv[2] ?? 1);
+/** npm run bench -- engine [seconds]: turns per second of the engine alone, expressions left out. The time of a turn must not grow with the run. */
+export function measureEngine([text = "1"]: readonly string[]): Promise<void> {
+  const seconds = Number(text);
+  for (const count of [1, 5, 20, 100, 1_000]) {
+    measure(seconds, `${count} steps, in a row`, makePlan({ steps: names(count).map(call) }), names(count));
+  }
+  for (const count of [10, 1_000, 10_000]) {
+    const branches = names(count).map((id) => ({ steps: [call(id)] }));
+    const plan = makePlan({ steps: [{ id: "all", action: { kind: "parallel", branches } }] });
+    measure(seconds, `${count} branches, in parallel`, plan, names(count));
+  }
+  for (const count of [100, 1_000, 10_000]) {
+    const body = { steps: [call("do")] };
+    const plan = makePlan({ steps: [{ id: "each", action: { kind: "forEach", in: `items(${count})`, body } }] });
+    const steps = names(count).map((_, i) => `each[${i}]/do`);
+    measure(seconds, `for_each of ${count}`, plan, steps);
+  }
+  return Promise.resolve();
+}
 
 function call(id: string): StepSketch {
   return { id, undo: { method: "x.X/Undo" }, action: { kind: "call", method: "x.X/Do", noticeMs: 300_000 } };
@@ -34,7 +51,7 @@ function toRecords(plan: LoadedPlan, steps: readonly string[]): readonly LogReco
   return records;
 }
 
-function measure(name: string, plan: LoadedPlan, steps: readonly string[]): void {
+function measure(seconds: number, name: string, plan: LoadedPlan, steps: readonly string[]): void {
   const records = toRecords(plan, steps);
   let turns = 0;
   const startedMs = performance.now();
@@ -48,26 +65,4 @@ function measure(name: string, plan: LoadedPlan, steps: readonly string[]): void
   }
   const perSecond = Math.round((turns / elapsedMs) * 1_000);
   console.log(`${name.padEnd(28)} ${perSecond.toLocaleString("en")} turns/s`);
-}
-
-for (const count of [1, 5, 20, 100, 1_000]) {
-  measure(`${count} steps, in a row`, makePlan({ steps: names(count).map(call) }), names(count));
-}
-for (const count of [10, 1_000, 10_000]) {
-  const branches = names(count).map((id) => ({ steps: [call(id)] }));
-  measure(
-    `${count} branches, in parallel`,
-    makePlan({ steps: [{ id: "all", action: { kind: "parallel", branches } }] }),
-    names(count),
-  );
-}
-for (const count of [100, 1_000, 10_000]) {
-  const plan = makePlan({
-    steps: [{ id: "each", action: { kind: "forEach", in: `items(${count})`, body: { steps: [call("do")] } } }],
-  });
-  measure(
-    `for_each of ${count}`,
-    plan,
-    names(count).map((_, i) => `each[${i}]/do`),
-  );
 }

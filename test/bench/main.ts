@@ -9,19 +9,35 @@ import { freePort } from "../support/freePort.ts";
 import { repositoryRoot, runProgram, startNode } from "../support/program.ts";
 import type { Program } from "../support/program.ts";
 import { residentMiB } from "./accounting.ts";
-import { measureLoop } from "./loop/main.ts";
+import { measureEngine } from "./engine.ts";
+import { measureCancel } from "./long/cancel.ts";
+import { measureEach } from "./long/each.ts";
+import { measureLoop } from "./long/loop.ts";
 import { makeFloorStreams } from "./floor/bus.ts";
 import { inShort, toReport, toTable } from "./report.ts";
 import { measureRound, startDriver, warmUp } from "./rounds.ts";
 import type { RoundFigures, Side } from "./rounds.ts";
 
-if (process.argv[2] === "check") {
-  await import("./check.ts");
+/** What else it measures. */
+const others: Readonly<Record<string, (args: readonly string[]) => Promise<unknown>>> = {
+  check: () => import("./check.ts"),
+  engine: measureEngine,
+  loop: measureLoop,
+  each: measureEach,
+  cancel: measureCancel,
+};
+const other = others[process.argv[2] ?? ""];
+if (other !== undefined) {
+  await other(process.argv.slice(3));
   process.exit(0);
 }
 
 const help = `npm run bench [-- options]
-       npm run bench -- check          a tree of 100 workflows through the checker
+       npm run bench -- check     a tree of 100 workflows through the checker
+       npm run bench -- engine    turns of the engine alone
+       npm run bench -- loop      one run of many passes, its owner killed on the way (--help)
+       npm run bench -- each      for_each over many items (--help)
+       npm run bench -- cancel    how soon a cancel reaches the service (--help)
 
 Runs chains of 1 and 10 calls through the product and through the floor beside it, round by round in turn, and prints medians. It takes
 about two minutes, and means something only on a machine that does nothing else. docs/performance.md says what each figure is.
@@ -33,14 +49,8 @@ about two minutes, and means something only on a machine that does nothing else.
   --latency <n>    runs for one idle figure (300)
   --loads <list>   runs in flight (64,256)
   --json <file>    writes the figures
-  --help
+  --help`;
 
-npm run bench -- loop [--passes <n>] measures one long run instead.`;
-
-if (process.argv[2] === "loop") {
-  await measureLoop(process.argv.slice(3));
-  process.exit(0);
-}
 const { values } = parseArgs({
   options: {
     rounds: { type: "string", default: "3" },
