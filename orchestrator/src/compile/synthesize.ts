@@ -1,4 +1,4 @@
-import { ScalarType, create, createFileRegistry } from "@bufbuild/protobuf";
+import { create, createFileRegistry } from "@bufbuild/protobuf";
 import type { DescFile, DescMessage } from "@bufbuild/protobuf";
 import {
   DescriptorProtoSchema,
@@ -9,6 +9,7 @@ import {
   MessageOptionsSchema,
 } from "@bufbuild/protobuf/wkt";
 import type { DescriptorProto, FieldDescriptorProto } from "@bufbuild/protobuf/wkt";
+import { fieldTypeOf } from "../engine/expression/fieldType.ts";
 import type { ElementType, ValueType } from "../engine/expression/value.ts";
 import type { Context } from "./context.ts";
 import { addTypes } from "./messageType.ts";
@@ -91,7 +92,7 @@ function single(name: string, number: number, type: ElementType, dependency: Set
   const label = FieldDescriptorProto_Label.OPTIONAL;
   switch (type.kind) {
     case "scalar":
-      return create(FieldDescriptorProtoSchema, { name, number, label, type: fieldTypes[type.scalar] });
+      return create(FieldDescriptorProtoSchema, { name, number, label, type: fieldTypeOf(type) });
     case "enum":
       dependency.add(type.enum.file.proto.name);
       return create(FieldDescriptorProtoSchema, {
@@ -112,24 +113,6 @@ function single(name: string, number: number, type: ElementType, dependency: Set
       });
   }
 }
-
-const fieldTypes: Readonly<Record<ScalarType, FieldDescriptorProto_Type>> = {
-  [ScalarType.DOUBLE]: FieldDescriptorProto_Type.DOUBLE,
-  [ScalarType.FLOAT]: FieldDescriptorProto_Type.FLOAT,
-  [ScalarType.INT64]: FieldDescriptorProto_Type.INT64,
-  [ScalarType.UINT64]: FieldDescriptorProto_Type.UINT64,
-  [ScalarType.INT32]: FieldDescriptorProto_Type.INT32,
-  [ScalarType.FIXED64]: FieldDescriptorProto_Type.FIXED64,
-  [ScalarType.FIXED32]: FieldDescriptorProto_Type.FIXED32,
-  [ScalarType.BOOL]: FieldDescriptorProto_Type.BOOL,
-  [ScalarType.STRING]: FieldDescriptorProto_Type.STRING,
-  [ScalarType.BYTES]: FieldDescriptorProto_Type.BYTES,
-  [ScalarType.UINT32]: FieldDescriptorProto_Type.UINT32,
-  [ScalarType.SFIXED32]: FieldDescriptorProto_Type.SFIXED32,
-  [ScalarType.SFIXED64]: FieldDescriptorProto_Type.SFIXED64,
-  [ScalarType.SINT32]: FieldDescriptorProto_Type.SINT32,
-  [ScalarType.SINT64]: FieldDescriptorProto_Type.SINT64,
-};
 
 /** As protoc names the entries of maps. */
 function camelCase(name: string): string {

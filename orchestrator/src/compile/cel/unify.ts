@@ -36,45 +36,19 @@ export function settle(substitution: Substitution, type: CelType): CelType {
 
 function mapType(substitution: Substitution, type: CelType, whenOpen: (open: CelType) => CelType): CelType {
   const known = prune(substitution, type);
-  const inner = (part: CelType): CelType => mapType(substitution, part, whenOpen);
-  switch (known.kind) {
-    case "unknown":
-      return whenOpen(known);
-    case "list":
-      return listOf(inner(known.element));
-    case "map":
-      return mapOf(inner(known.key), inner(known.value));
-    case "type":
-      return { kind: "type", of: inner(known.of) };
-    case "opaque":
-      return { kind: "opaque", name: known.name, parameters: known.parameters.map(inner) };
-    case "wrapper":
-    case "message":
-    case "int":
-    case "dyn":
-    case "error":
-    case "null":
-    case "bool":
-    case "uint":
-    case "double":
-    case "string":
-    case "bytes":
-    case "timestamp":
-    case "duration":
-    case "any":
-      return known;
-  }
+  return known.kind === "unknown" ? whenOpen(known) : mapParts(known, (part) => mapType(substitution, part, whenOpen));
 }
 
 /** A declaration's type with its parameters (numbers below 0) made fresh, the same for the same number. */
 export function instantiate(substitution: Substitution, type: CelType, parameters: Map<number, CelType>): CelType {
-  const inner = (part: CelType): CelType => instantiate(substitution, part, parameters);
+  if (type.kind !== "unknown") return mapParts(type, (part) => instantiate(substitution, part, parameters));
+  const known = parameters.get(type.number) ?? freshType(substitution);
+  parameters.set(type.number, known);
+  return known;
+}
+
+function mapParts(type: Exclude<CelType, { readonly kind: "unknown" }>, inner: (part: CelType) => CelType): CelType {
   switch (type.kind) {
-    case "unknown": {
-      const known = parameters.get(type.number) ?? freshType(substitution);
-      parameters.set(type.number, known);
-      return known;
-    }
     case "list":
       return listOf(inner(type.element));
     case "map":

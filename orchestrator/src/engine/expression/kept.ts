@@ -1,6 +1,6 @@
 import { celFromScalar, celList, celMap } from "@bufbuild/cel";
 import type { CelInput, CelValue } from "@bufbuild/cel";
-import { ScalarType, create, createFileRegistry, fromBinary } from "@bufbuild/protobuf";
+import { create, createFileRegistry, fromBinary } from "@bufbuild/protobuf";
 import type { DescFile, DescMessage, Registry } from "@bufbuild/protobuf";
 import { reflect } from "@bufbuild/protobuf/reflect";
 import type { ReflectMessage } from "@bufbuild/protobuf/reflect";
@@ -15,6 +15,7 @@ import type { DescriptorProto, FieldDescriptorProto, FileDescriptorProto } from 
 import { toList, toMap } from "./build.ts";
 import { toElement, toMessage } from "./convert.ts";
 import { encodeMessage } from "./encode.ts";
+import { fieldTypeOf } from "./fieldType.ts";
 import { formatValueType } from "./value.ts";
 import type { ElementType, ValueType } from "./value.ts";
 
@@ -183,32 +184,3 @@ function toField(
   if (type.kind === "enum") field.typeName = `.${type.enum.typeName}`;
   return field;
 }
-
-function fieldTypeOf(type: ElementType): FieldDescriptorProto_Type {
-  switch (type.kind) {
-    case "message":
-      return FieldDescriptorProto_Type.MESSAGE;
-    case "enum":
-      return FieldDescriptorProto_Type.ENUM;
-    case "scalar":
-      return scalarFieldTypes[type.scalar];
-  }
-}
-
-const scalarFieldTypes: Readonly<Record<ScalarType, FieldDescriptorProto_Type>> = {
-  [ScalarType.DOUBLE]: FieldDescriptorProto_Type.DOUBLE,
-  [ScalarType.FLOAT]: FieldDescriptorProto_Type.FLOAT,
-  [ScalarType.INT64]: FieldDescriptorProto_Type.INT64,
-  [ScalarType.UINT64]: FieldDescriptorProto_Type.UINT64,
-  [ScalarType.INT32]: FieldDescriptorProto_Type.INT32,
-  [ScalarType.FIXED64]: FieldDescriptorProto_Type.FIXED64,
-  [ScalarType.FIXED32]: FieldDescriptorProto_Type.FIXED32,
-  [ScalarType.BOOL]: FieldDescriptorProto_Type.BOOL,
-  [ScalarType.STRING]: FieldDescriptorProto_Type.STRING,
-  [ScalarType.BYTES]: FieldDescriptorProto_Type.BYTES,
-  [ScalarType.UINT32]: FieldDescriptorProto_Type.UINT32,
-  [ScalarType.SFIXED32]: FieldDescriptorProto_Type.SFIXED32,
-  [ScalarType.SFIXED64]: FieldDescriptorProto_Type.SFIXED64,
-  [ScalarType.SINT32]: FieldDescriptorProto_Type.SINT32,
-  [ScalarType.SINT64]: FieldDescriptorProto_Type.SINT64,
-};
