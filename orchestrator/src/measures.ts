@@ -25,6 +25,11 @@ export function openMeasures(
   counter("corrupt_runs", "Runs whose own history can't be folded.", () => counts.corruptRuns);
   counter("takeovers", "Partitions taken.", () => counts.takeovers);
   counter("cuts", "Times that a long run's history was cut below a snapshot.", () => counts.cuts);
+  counter(
+    "oversized_snapshots",
+    "Times that a run held more than a message takes, so that its history stayed whole.",
+    () => counts.oversizedSnapshots,
+  );
   counter("deletions", "Ended runs deleted after their retention.", () => counts.deletions);
   counter(
     "leftovers",

@@ -3,9 +3,10 @@ import { expect, test } from "vitest";
 import { readFromLeader, askJetStream } from "../nats/jetstream.ts";
 import type { LoadedPlan } from "../engine/plan.ts";
 import { Event } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import { Signal } from "../../../proto/gen/sidestep/internal/v1/plan.ts";
 import { Failure_Origin, Outcome } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import type { Task } from "../../../proto/gen/sidestep/internal/v1/task.ts";
-import { HistoryEvent_Kind as Kind } from "../../../proto/gen/sidestep/v1/run.ts";
+import { HistoryEvent_Kind as Kind, Run_State } from "../../../proto/gen/sidestep/v1/run.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
 import { toHex } from "../../../proto/wire/runId.ts";
 import { openPublisher } from "../../../runtime/src/publisher.ts";
@@ -13,6 +14,7 @@ import { startNats } from "../../../test/support/nats.ts";
 import {
   makeCall,
   makePlan,
+  makeWait,
   names,
   openFakeSidecar,
   openOrchestrator,
@@ -178,4 +180,31 @@ test("a late outcome of an attempt that has been cut is recorded and ignored", {
   expect(await endOf(first, runId)).toBe("ended");
   const got = await first.processor.front.get(runId);
   expect(got.kind === "run" ? got.run.state : got).toBe(4);
+});
+
+test("a run that holds more than a message takes is told of and goes on with its whole history", async () => {
+  await using server = await startNats();
+  const signals = [Signal.fromPartial({ name: "note", type: "google.protobuf.StringValue" })];
+  const large = makePlan([makeWait("long", 3_600_000)], undefined, { signals });
+  await using owner = await open(server.url, { isTraced: true }, large);
+  const { front, counts } = owner.processor;
+  const runId = await owner.begin(large);
+  const tell = async (bytes: number, count: number) => {
+    for (let i = 0; i < count; i++) {
+      const event = { name: "note", payload: new Uint8Array(bytes), requestId: `${bytes} ${i}`, actor: "" };
+      const told = await front.request(runId, { kind: "signal", event }, AbortSignal.timeout(20_000));
+      expect(told.kind).toBe("done");
+    }
+  };
+  await tell(250_000, 5);
+  await tell(10, 10);
+  await expect.poll(() => counts.oversizedSnapshots, patience).toBe(1);
+  expect(await firstKind(owner, runId)).toBe("runStarted");
+  expect(await snapshotOf(owner, runId)).toBeUndefined();
+  expect(owner.nats.reconnects()).toBe(0);
+  const got = await front.get(runId);
+  expect(got.kind === "run" ? got.run.state : got).toBe(Run_State.RUNNING);
+  const event = { reason: "test", actor: "", requestId: "" };
+  await front.request(runId, { kind: "terminate", event }, AbortSignal.timeout(20_000));
+  expect(await endOf(owner, runId)).toBe("ended");
 });

@@ -34,6 +34,8 @@ export interface Counts {
   takeovers: number;
   /** Runs whose history was cut below a Snapshot. */
   cuts: number;
+  /** Snapshots that were too large for a message. */
+  oversizedSnapshots: number;
   /** Ended runs that were deleted after their retention. */
   deletions: number;
   /** Runs without a start of which something was left, and locks that nobody wants, deleted after the same time. */
@@ -53,6 +55,7 @@ export function zeroCounts(): Counts {
     corruptRuns: 0,
     takeovers: 0,
     cuts: 0,
+    oversizedSnapshots: 0,
     deletions: 0,
     leftovers: 0,
     asks: 0,

@@ -41,7 +41,8 @@ function append(owner: Ownership, run: ResidentRun, snapshot: Snapshot, expected
       run.isSummingUp = false;
       run.folded = written.kind === "rejected" ? 0 : run.folded - againAfter;
       if (written.kind !== "rejected") return;
-      owner.logger.warn("a run can't be summed up now; its history stays whole", {
+      owner.counts.oversizedSnapshots++;
+      owner.logger.warn("a run holds more than a message takes and is not summed up; its history stays whole", {
         run: run.runId,
         sizeBytes: event.length,
         reason: written.reason,
