@@ -21,16 +21,17 @@ export function newLock(): LockState {
   return { lastSequence: 0, queue: new Map(), grant: undefined };
 }
 
-/** A lock, and what is to be folded on it, of all the records that its log has: from its last Snapshot stored up to `upTo`, or from the start. */
-export function resumeLock(
-  records: readonly LogRecord[],
-  upTo: number,
-): { readonly state: LockState; readonly records: readonly LogRecord[] } {
-  const snapshots = records.flatMap((record) => snapshotIn(record) ?? []);
-  const behind = records.findLast((record) => record.sequence <= upTo && snapshotIn(record) !== undefined);
-  // Without one so early, the first is all that there is to begin with where what it sums up has been cut.
-  const isCut = records[0] !== undefined && snapshotIn(records[0]) !== undefined;
-  const snapshot = behind === undefined ? (isCut ? snapshots[0] : undefined) : snapshotIn(behind);
+/**
+ * A lock, and what is to be folded on it, of all the records that its log has: from its last Snapshot, else from the start. What is below a Snapshot may
+ * be gone in part, and nothing says so: no record of a lock is known to be its first. A takeover needs no earlier state either, for all that a lock
+ * asks for is told by its state: the grant of whoever is the first.
+ */
+export function resumeLock(records: readonly LogRecord[]): {
+  readonly state: LockState;
+  readonly records: readonly LogRecord[];
+} {
+  const last = records.findLast((record) => snapshotIn(record) !== undefined);
+  const snapshot = last === undefined ? undefined : snapshotIn(last);
   if (snapshot === undefined) return { state: newLock(), records };
   return {
     state: decodeLock(snapshot.state, snapshot.sequence),

@@ -54,7 +54,7 @@ export async function deleteLock(ground: DeletionGround, lockId: RunId, upTo: nu
     const fact = toFact(message, ground.credentials);
     return fact.kind === "record" ? [fact.record] : [];
   });
-  const { state, records: rest } = resumeLock(records, Infinity);
+  const { state, records: rest } = resumeLock(records);
   for (const record of rest) advanceLock(state, record);
   const [first] = messages;
   if (first === undefined || state.queue.size > 0) return false;

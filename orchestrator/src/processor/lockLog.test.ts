@@ -5,7 +5,14 @@ import { lockId } from "../../../proto/wire/lockId.ts";
 import { bucketOf, fromHex, parseRunId } from "../../../proto/wire/runId.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
 import { startNats } from "../../../test/support/nats.ts";
-import { makePlan, makeWait, openOrchestrator } from "../../../test/support/orchestrators.ts";
+import {
+  makeCall,
+  makePlan,
+  makeText,
+  makeWait,
+  openFakeSidecar,
+  openOrchestrator,
+} from "../../../test/support/orchestrators.ts";
 import type { Orchestrator } from "../../../test/support/orchestrators.ts";
 
 const partitions = 2;
@@ -75,4 +82,34 @@ test("a lock that comes to a run that is gone goes to the next, now and at a tak
   }
   await using _owner = await openOrchestrator(server.url, plan, { partitions });
   await expect.poll(() => hasIt(last), { timeout: 5000 }).toBe(true);
+});
+
+test("the log of a lock is cut while it is held and wanted; whoever owns it next goes on from the snapshot, and never two have it", async () => {
+  await using server = await startNats();
+  const locked = makePlan(
+    [{ ...makeCall("take", { timeoutMs: 20_000 }), lock: makeText(lock) }],
+    "test.v1.Flows/Locked",
+  );
+  const options = { partitions, over: { bounds: { snapshotEvery: 10, silenceMs: 1000 } } };
+  await using first = await openOrchestrator(server.url, locked, options);
+  const shelf = { now: 0, most: 0, calls: 0 };
+  const held = Promise.withResolvers<void>();
+  await using sidecar = await openFakeSidecar(server.url, async (): Promise<"complete"> => {
+    shelf.most = Math.max(shelf.most, ++shelf.now);
+    if (++shelf.calls > 15) await held.promise;
+    shelf.now--;
+    return "complete";
+  });
+  const runs = await Promise.all(Array.from({ length: 25 }, () => first.begin(locked)));
+  const { id, eventsOf } = toLock(first);
+  await sidecar.called(16);
+  await expect.poll(async () => (await eventsOf(id))[0], { timeout: 10_000 }).toBe("snapshot");
+  expect(first.processor.counts.cuts).toBeGreaterThan(0);
+  expect((await eventsOf(id)).length).toBeLessThan(40);
+  await first.kill();
+  await using next = await openOrchestrator(server.url, locked, options);
+  held.resolve();
+  const ends = await Promise.all(runs.map((runId) => next.processor.front.wait(runId, within())));
+  expect(ends.filter(({ kind }) => kind !== "ended")).toEqual([]);
+  expect([shelf.most, shelf.calls]).toEqual([1, 25]);
 });

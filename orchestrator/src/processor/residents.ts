@@ -263,8 +263,8 @@ export function begin(
 }
 
 /** Makes a lock ready, on its last Snapshot as a run is, and answers what is to be folded then. */
-export function beginLock(run: ResidentRun, records: readonly LogRecord[], upTo = Infinity): readonly LogRecord[] {
-  const resumed = resumeLock(records, upTo);
+export function beginLock(run: ResidentRun, records: readonly LogRecord[]): readonly LogRecord[] {
+  const resumed = resumeLock(records);
   run.lock = resumed.state;
   run.phase = "ready";
   run.cutThrough = (records[0]?.sequence ?? 1) - 1;
