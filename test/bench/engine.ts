@@ -6,7 +6,10 @@ import { makePlan } from "../../orchestrator/src/engine/testing/plan.ts";
 import type { StepSketch } from "../../orchestrator/src/engine/testing/sketch.ts";
 import { eventAt, makeStarted, outcomeAt, testRunId } from "../../orchestrator/src/engine/testing/records.ts";
 
-/** npm run bench -- engine [seconds]: turns per second of the engine alone, expressions left out. The time of a turn must not grow with the run. */
+/**
+ * npm run bench -- engine [seconds]: turns per second of the engine alone, expressions left out, and CPU a turn, which other work on the machine
+ * touches less. The time of a turn must not grow with the run. Steps that can be undone stay in the state, those of a loop here are forgotten.
+ */
 export function measureEngine([text = "1"]: readonly string[]): Promise<void> {
   const seconds = Number(text);
   for (const count of [1, 5, 20, 100, 1_000]) {
@@ -19,9 +22,15 @@ export function measureEngine([text = "1"]: readonly string[]): Promise<void> {
   }
   for (const count of [100, 1_000, 10_000]) {
     const body = { steps: [call("do")] };
-    const plan = makePlan({ steps: [{ id: "each", action: { kind: "forEach", in: `items(${count})`, body } }] });
+    const action = { kind: "forEach", in: `items(${count})`, atOnce: 100, body } as const;
     const steps = names(count).map((_, i) => `each[${i}]/do`);
-    measure(seconds, `for_each of ${count}`, plan, steps);
+    measure(seconds, `for_each of ${count}`, makePlan({ steps: [{ id: "each", action }] }), steps);
+  }
+  for (const count of [100, 10_000]) {
+    const body = { steps: [{ id: "do", action: { kind: "call", method: "x.X/Do", noticeMs: 300_000 } as const }] };
+    const action = { kind: "loop", max: count, body } as const;
+    const steps = names(count).map((_, i) => `again[${i}]/do`);
+    measure(seconds, `loop of ${count} passes`, makePlan({ steps: [{ id: "again", action }] }), steps);
   }
   return Promise.resolve();
 }
@@ -55,6 +64,7 @@ function measure(seconds: number, name: string, plan: LoadedPlan, steps: readonl
   const records = toRecords(plan, steps);
   let turns = 0;
   const startedMs = performance.now();
+  const cpuBefore = process.cpuUsage();
   let elapsedMs = 0;
   while (elapsedMs < seconds * 1_000) {
     const state = newRun(testRunId);
@@ -63,6 +73,8 @@ function measure(seconds: number, name: string, plan: LoadedPlan, steps: readonl
     turns += records.length;
     elapsedMs = performance.now() - startedMs;
   }
-  const perSecond = Math.round((turns / elapsedMs) * 1_000);
-  console.log(`${name.padEnd(28)} ${perSecond.toLocaleString("en")} turns/s`);
+  const cpu = process.cpuUsage(cpuBefore);
+  const perSecond = Math.round((turns / elapsedMs) * 1_000).toLocaleString("en");
+  const micros = ((cpu.user + cpu.system) / turns).toFixed(2);
+  console.log(`${name.padEnd(28)} ${perSecond.padStart(10)} turns/s ${micros.padStart(8)} µs of CPU a turn`);
 }

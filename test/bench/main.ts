@@ -14,6 +14,7 @@ import { measureCancel } from "./long/cancel.ts";
 import { measureEach } from "./long/each.ts";
 import { measureLoop } from "./long/loop.ts";
 import { makeFloorStreams } from "./floor/bus.ts";
+import { measurePurge } from "./purge.ts";
 import { inShort, toReport, toTable } from "./report.ts";
 import { measureRound, startDriver, warmUp } from "./rounds.ts";
 import type { RoundFigures, Side } from "./rounds.ts";
@@ -25,6 +26,7 @@ const others: Readonly<Record<string, (args: readonly string[]) => Promise<unkno
   loop: measureLoop,
   each: measureEach,
   cancel: measureCancel,
+  purge: measurePurge,
 };
 const other = others[process.argv[2] ?? ""];
 if (other !== undefined) {
@@ -38,6 +40,7 @@ const help = `npm run bench [-- options]
        npm run bench -- loop      one run of many passes, its owner killed on the way (--help)
        npm run bench -- each      for_each over many items (--help)
        npm run bench -- cancel    how soon a cancel reaches the service (--help)
+       npm run bench -- purge     what it costs to cut a run out of a log with a million messages of others
 
 Runs chains of 1 and 10 calls through the product and through the floor beside it, round by round in turn, and prints medians. It takes
 about two minutes, and means something only on a machine that does nothing else. docs/performance.md says what each figure is.

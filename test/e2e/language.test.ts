@@ -1,12 +1,17 @@
 import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Run_State } from "../../proto/gen/sidestep/v1/run.ts";
+import type { Run } from "../../proto/gen/sidestep/v1/run.ts";
 import {
+  CancelRunRequest,
   GetRunResponse,
   GetRunRequest,
   DecideRequest,
   ListApprovalsRequest,
   ListApprovalsResponse,
+  PauseRunRequest,
+  ResumeRunRequest,
+  SignalRunRequest,
   StartRunRequest,
   StartRunResponse,
 } from "../../proto/gen/sidestep/v1/runs.ts";
@@ -69,6 +74,18 @@ service Flows {
       workflow: "All"
       key: 'input.text'
       output: '{text: has(steps.child) ? "waits for the word" : "on its way"}'
+    };
+  }
+  // Its call never ends by itself.
+  rpc Held(echo.v1.SayRequest) returns (echo.v1.SayResponse) {
+    option (sidestep.v1.workflow) = {
+      step { id: "held" call { method: "echo.v1.Echo/Say" request: '{text: input.text, delay_ms: -1}' on_doubt: RETRY } }
+    };
+  }
+  rpc Later(echo.v1.SayRequest) returns (echo.v1.SayResponse) {
+    option (sidestep.v1.workflow) = {
+      step { id: "late_word" signal { name: "late" type: "echo.v1.SayRequest" timeout: "5m" } }
+      step { id: "said" call { method: "echo.v1.Echo/Say" request: '{text: late_word.text}' on_doubt: RETRY } }
     };
   }
   // A person decides.
@@ -166,4 +183,45 @@ test("an approval is listed, refused to others, and decided by one who may", asy
   expect(answerOf(await answer)).toBe("ann: yes");
   const got = await runs("Get", GetRunRequest.encode({ runId }).finish());
   expect(got.kind === "answer" && GetRunResponse.decode(got.bytes).run?.state).toBe(Run_State.COMPLETED);
+});
+
+/** Starts a run by its rpc, as a caller who waits for it, and says its id. */
+async function begin(
+  workflow: string,
+  text: string,
+): Promise<{ readonly runId: string; readonly answer: Promise<CallEnd> }> {
+  const answer = stack.call(workflow, say(text), { "idempotency-key": text });
+  const request = StartRunRequest.encode({ workflow, request: say(text), idempotencyKey: text }).finish();
+  const started = await runs("Start", request);
+  if (started.kind === "error") throw started.error;
+  return { runId: StartRunResponse.decode(started.bytes).runId, answer };
+}
+
+async function read(runId: string): Promise<Run | undefined> {
+  const got = await runs("Get", GetRunRequest.encode({ runId }).finish());
+  return got.kind === "answer" ? GetRunResponse.decode(got.bytes).run : undefined;
+}
+
+test("a cancel reaches the service: the call that runs is reset, and the run ends as cancelled", async () => {
+  const { runId, answer } = await begin("flows.v1.Flows/Held", "to be cancelled");
+  await stack.echo.waitForLine(/^begin .*"to be cancelled"/);
+  const cancelled = await runs("Cancel", CancelRunRequest.encode({ runId, reason: "enough" }).finish());
+  expect(cancelled.kind).toBe("answer");
+  await stack.echo.waitForLine(/^cancelled .*"to be cancelled"/);
+  const end = await answer;
+  expect(end.kind === "error" && end.error.code).toBe(1);
+  expect((await read(runId))?.state).toBe(Run_State.CANCELLED);
+});
+
+test("a paused run hears its signal and begins no call until it is resumed", async () => {
+  const { runId, answer } = await begin("flows.v1.Flows/Later", "paused");
+  expect((await runs("Pause", PauseRunRequest.encode({ runId, reason: "wait" }).finish())).kind).toBe("answer");
+  const signal = SignalRunRequest.fromPartial({ runId, name: "late", payload: say("the held word") });
+  expect((await runs("Signal", SignalRunRequest.encode(signal).finish())).kind).toBe("answer");
+  // A whole other run meanwhile: what were not held would have begun before its end.
+  expect(answerOf(await stack.call("flows.v1.Flows/Child", say("meanwhile")))).toBe("meanwhile");
+  expect(stack.echo.lines.filter((line) => line.includes("the held word"))).toEqual([]);
+  expect((await read(runId))?.held).toBe(true);
+  expect((await runs("Resume", ResumeRunRequest.encode({ runId, reason: "go on" }).finish())).kind).toBe("answer");
+  expect(answerOf(await answer)).toBe("the held word");
 });

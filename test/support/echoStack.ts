@@ -13,6 +13,8 @@ import type { Program } from "./program.ts";
 /** An echo service with its sidecar, and an orchestrator that serves a contract over it: each a process of its own. */
 export interface EchoStack extends AsyncDisposable {
   readonly nats: Nats;
+  /** The service; it writes a line for each call that begins, ends or is cancelled. */
+  readonly echo: Program;
   readonly orchestrator: () => Program;
   /** SIGKILL, and started again in its place. */
   readonly crashOrchestrator: () => Promise<void>;
@@ -80,6 +82,7 @@ export async function startEchoStack(
   return {
     nats,
     address,
+    echo,
     orchestrator: () => orchestrator,
     crashOrchestrator: async () => {
       await orchestrator.kill9();

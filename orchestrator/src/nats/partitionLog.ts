@@ -1,4 +1,5 @@
 import { Buffer } from "node:buffer";
+import { performance } from "node:perf_hooks";
 import { Event } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import { OwnerRecord } from "../../../proto/gen/sidestep/internal/v1/record.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
@@ -198,7 +199,10 @@ async function writeOwner(
 /** Positions that one purge goes over: it blocks the stream, by some 10 ms for each block that it has to read. */
 const cutSpan = 50_000;
 
-/** Purges step by step: each reaches a few blocks only, and others write in between. */
+/**
+ * Purges step by step: each reaches a few blocks only, and others write in between, for as long as they had to wait: where many long runs share a
+ * log, cutting takes at most half of it.
+ */
 async function cutRun({ nats, names }: LogAccess, partition: number, runId: RunId, through: number): Promise<void> {
   const { connection } = nats;
   const stream = names.logStream(partition);
@@ -207,7 +211,9 @@ async function cutRun({ nats, names }: LogAccess, partition: number, runId: RunI
       const first = await readFromLeader(connection, stream, { kind: "first", subject });
       if (first === undefined || first.sequence > through) break;
       const seq = Math.min(through, first.sequence + cutSpan) + 1;
+      const askedMs = performance.now();
       await askJetStream(connection, `STREAM.PURGE.${stream}`, { filter: subject, seq });
+      await pause(performance.now() - askedMs);
     }
   }
 }

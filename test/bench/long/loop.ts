@@ -13,6 +13,7 @@ and how soon after the kill the service is called again by the other one's doing
 
   --passes <n>     passes of the loop (100000)
   --kill-at <n>    percent of the way at which the owner is killed; 0: not at all (50)
+  --profile <folder>  writes CPU profiles of our programs there
   --help`;
 
 /** Measures a run of many passes on real NATS and prints what came of it. */
@@ -22,6 +23,7 @@ export async function measureLoop(args: readonly string[]): Promise<void> {
     options: {
       passes: { type: "string", default: "100000" },
       "kill-at": { type: "string", default: "50" },
+      profile: { type: "string" },
       help: { type: "boolean", default: false },
     },
   });
@@ -31,7 +33,7 @@ export async function measureLoop(args: readonly string[]): Promise<void> {
   }
   const passes = Number(values.passes);
   const killAt = Math.floor((passes * Number(values["kill-at"])) / 100);
-  await using stack = await startLongStack(killAt > 0 ? 2 : 1);
+  await using stack = await startLongStack(killAt > 0 ? 2 : 1, values.profile);
   const { counter, nats, sidecar } = stack;
   const [first, standby] = stack.orchestrators;
   if (first === undefined) throw new Error("no orchestrator");

@@ -5,7 +5,7 @@ import { connectTo } from "../../support/connectTo.ts";
 import { freePort } from "../../support/freePort.ts";
 import { startNats } from "../../support/nats.ts";
 import type { Nats } from "../../support/nats.ts";
-import { repositoryRoot, runProgram, startNode } from "../../support/program.ts";
+import { repositoryRoot, runProgram, startProgram } from "../../support/program.ts";
 import type { Program } from "../../support/program.ts";
 import { toNames } from "../../../proto/wire/subjects.ts";
 import { openCounter } from "./counter.ts";
@@ -31,20 +31,26 @@ const orchestratorReady = /"msg":"ready"/;
 const contract = path.join(repositoryRoot, "test/bench/contract");
 const same = (bytes: Buffer): Buffer => bytes;
 
-/** Starts it with the contract of the benchmark deployed. */
-export async function startLongStack(orchestrators: number): Promise<LongStack> {
+/** Starts it with the contract of the benchmark deployed. `profiles`: a folder for the CPU profiles of our programs. */
+export async function startLongStack(orchestrators: number, profiles?: string): Promise<LongStack> {
   await using started = new AsyncDisposableStack();
   const nats = started.use(await startNats());
   const counter = started.use(await openCounter());
-  const env = { NATS_URL: nats.url };
+  const start = (file: string, args: readonly string[], readyLine: RegExp): Promise<Program> =>
+    startProgram({
+      name: path.dirname(path.dirname(file)),
+      command: process.execPath,
+      args: [...(profiles === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profiles}`]), file, ...args],
+      env: { NATS_URL: nats.url },
+      readyLine,
+    });
   const fronts: Front[] = [];
-  for (let i = 0; i < orchestrators; i++) fronts.push(await startFront(started, env, i === 0));
-  const sidecar = await startNode("sidecar/src/main.ts", {
-    name: "sidecar",
-    args: ["--service", `127.0.0.1:${counter.port}`, "--expose", "bench.v1.Counter", "--admin-port", "0"],
-    env,
-    readyLine: /sidecar ready/,
-  });
+  for (let i = 0; i < orchestrators; i++) fronts.push(await startFront(started, start, i === 0));
+  const sidecar = await start(
+    "sidecar/src/main.ts",
+    ["--service", `127.0.0.1:${counter.port}`, "--expose", "bench.v1.Counter", "--admin-port", "0"],
+    /sidecar ready/,
+  );
   started.defer(async () => void (await sidecar.stop()));
   const owned = started.move();
   return { nats, counter, orchestrators: fronts, sidecar, [Symbol.asyncDispose]: () => owned.disposeAsync() };
@@ -52,16 +58,15 @@ export async function startLongStack(orchestrators: number): Promise<LongStack> 
 
 async function startFront(
   started: AsyncDisposableStack,
-  env: Readonly<Record<string, string>>,
+  start: (file: string, args: readonly string[], readyLine: RegExp) => Promise<Program>,
   deploys: boolean,
 ): Promise<Front> {
   const address = `127.0.0.1:${await freePort()}`;
-  const program = await startNode("orchestrator/src/main.ts", {
-    name: "orchestrator",
-    args: ["--listen", address, "--admin-port", "0"],
-    env,
-    readyLine: orchestratorReady,
-  });
+  const program = await start(
+    "orchestrator/src/main.ts",
+    ["--listen", address, "--admin-port", "0"],
+    orchestratorReady,
+  );
   started.defer(async () => void (await program.stop()));
   if (deploys) await deploy(address);
   const client = new Client(address, credentials.createInsecure());
