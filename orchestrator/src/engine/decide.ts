@@ -145,7 +145,7 @@ function finishForward(draft: Draft, body: Frame): void {
   }
   const last = plan.plan.outputStep === undefined ? undefined : plan.steps[plan.plan.outputStep];
   const result = last === undefined ? undefined : state.steps.get(last.name)?.result;
-  completeRun(draft, result ?? { bytes: new Uint8Array() }, "");
+  completeRun(draft, result, "");
 }
 
 /**

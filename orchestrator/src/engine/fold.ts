@@ -12,6 +12,7 @@ import { releaseLocks } from "./releaseLock.ts";
 import { decideApproval } from "./steps/approve.ts";
 import { noteEmitted } from "./steps/emit.ts";
 import { endChild, noteChild, refuseChild } from "./steps/run.ts";
+import { yieldMessage } from "./steps/yield.ts";
 import { receiveSignal } from "./steps/signal.ts";
 import { unloaded } from "./payload.ts";
 import { attemptName } from "./state.ts";
@@ -141,6 +142,7 @@ function foldStart(draft: Draft, started: RunStarted, storedMs: number): boolean
 /** The end, as the log has it: it stands whatever this engine would have decided. Leaves no timer and no lock behind, and tells the parent. */
 function foldEnd(draft: Draft, ended: RunEnded): boolean {
   const { state } = draft;
+  if (state.verdict?.kind === "completed" && state.verdict.isLastMessage) yieldMessage(draft, "", ended.response);
   state.ended = ended;
   state.endedMs = state.nowMs;
   state.phase = "ended";

@@ -113,7 +113,13 @@ export type RunPhase =
   | "ended";
 
 export type Verdict =
-  | { readonly kind: "completed"; readonly response: Uint8Array; readonly payload: PayloadRef | undefined }
+  | {
+      readonly kind: "completed";
+      readonly response: Uint8Array;
+      readonly payload: PayloadRef | undefined;
+      /** The response is the last message of a streaming workflow. */
+      readonly isLastMessage: boolean;
+    }
   | { readonly kind: "failed"; readonly failure: Failure }
   | { readonly kind: "cancelled"; readonly failure: Failure }
   | { readonly kind: "terminated"; readonly failure: Failure };

@@ -114,7 +114,7 @@ export interface IncidentOpened {
 /** One more message for the callers of a streaming workflow. */
 export interface Yielded {
   readonly kind: "yielded";
-  /** Path of the step. */
+  /** Path of the step; empty: the response, which comes last. */
   readonly step: string;
   /** Counts from 0 over the run. */
   readonly number: number;

@@ -9,24 +9,30 @@ import type { RunState } from "./state.ts";
 import { terminateChildren } from "./steps/run.ts";
 import { failRun, stopForward, stopStep } from "./stop.ts";
 
-/** The run will complete with this response, unless a person's request comes before its end. */
+/**
+ * The run will complete with this response, or with an empty one where nothing builds one, unless a person's request comes before its end.
+ */
 export function completeRun(
   draft: Draft,
-  { bytes, payload }: Pick<KeptValue, "bytes" | "payload">,
+  built: Pick<KeptValue, "bytes" | "payload"> | undefined,
   step: string,
 ): void {
-  const { state } = draft;
+  const { state, plan } = draft;
   if (state.verdict !== undefined) return;
-  const fits = payload === undefined ? fitsPayload(state, bytes.length) : payload.sizeBytes <= loadedBytesMax;
+  const { bytes, payload } = built ?? { bytes: unloaded };
+  const { streaming } = plan.plan;
+  const sizeBytes = payload?.sizeBytes ?? bytes.length;
+  // A stream's messages stand in the run's state: none is kept apart.
+  const isApart = payload !== undefined && !streaming;
+  const fits = isApart ? sizeBytes <= loadedBytesMax : payload === undefined && fitsPayload(state, sizeBytes);
   if (!fits) {
-    const message =
-      payload === undefined
-        ? `the response has ${bytes.length} bytes, ${state.started?.limits?.payloadBytesMax ?? 0} are allowed`
-        : `the response has ${payload.sizeBytes} bytes, ${loadedBytesMax} are allowed`;
+    const allowed = isApart ? loadedBytesMax : (state.started?.limits?.payloadBytesMax ?? 0);
+    const message = `the response has ${sizeBytes} bytes, ${allowed} are allowed`;
     failRun(draft, toFailure(state.runId, step, code.RESOURCE_EXHAUSTED, "PAYLOAD_TOO_LARGE", message));
     return;
   }
-  state.verdict = { kind: "completed", response: payload === undefined ? bytes : unloaded, payload };
+  const response = payload === undefined ? bytes : unloaded;
+  state.verdict = { kind: "completed", response, payload, isLastMessage: streaming && built !== undefined };
   stopForward(draft);
 }
 

@@ -12,6 +12,9 @@ import type { IngressOptions } from "./starting.ts";
 /** A call that is answered with a stream. */
 type Call<Request, Message> = ServerWritableStream<Request, Message>;
 
+/** What is written ahead of a caller that does not read; gRPC's own windows come on top. */
+const aheadBytesMax = 256 * 1024;
+
 /** How a stream of a run's messages goes on. */
 export interface Following<Message> {
   readonly runId: RunId;
@@ -33,6 +36,7 @@ export async function follow<Request, Message>(
   const leave = (): void => gone.abort();
   call.on("cancelled", leave);
   const forget = closing.onClose(leave);
+  const write = newWriter(call, gone.signal);
   let next = from;
   try {
     call.sendMetadata(headers({ [runIdHeader]: runId, [fromHeader]: String(from) }));
@@ -42,7 +46,8 @@ export async function follow<Request, Message>(
         case "yields":
           if (got.first !== next) return finish(call, next, yieldsGone(runId, next, got.first));
           for (const bytes of got.messages) {
-            if (!call.write(toMessage(next, bytes)) && !(await drained(call, gone.signal))) break;
+            await write(toMessage(next, bytes), bytes.length);
+            if (gone.signal.aborted) break;
             next++;
           }
           break;
@@ -88,20 +93,24 @@ function finish<Request, Message>(call: Call<Request, Message>, next: number, fa
   call.emit("error", error);
 }
 
-/** True once the caller takes more; false when it is gone first. */
-function drained<Request, Message>(call: Call<Request, Message>, signal: AbortSignal): Promise<boolean> {
-  if (signal.aborted) return Promise.resolve(false);
-  return new Promise((resolve) => {
-    const settle = (isDrained: boolean): void => {
-      call.off("drain", onDrain);
-      signal.removeEventListener("abort", onAbort);
-      resolve(isDrained);
-    };
-    const onDrain = (): void => settle(true);
-    const onAbort = (): void => settle(false);
-    call.once("drain", onDrain);
-    signal.addEventListener("abort", onAbort, { once: true });
-  });
+/** Writes messages; resolves when the next may follow: at once while little is ahead of the caller, else once it has taken all. */
+function newWriter<Request, Message>(
+  call: Call<Request, Message>,
+  signal: AbortSignal,
+): (message: Message, sizeBytes: number) => Promise<void> {
+  let aheadBytes = 0;
+  return (message, sizeBytes) =>
+    new Promise((resolve) => {
+      aheadBytes += sizeBytes;
+      const onAbort = (): void => resolve();
+      const takesMore = call.write(message, () => {
+        aheadBytes -= sizeBytes;
+        signal.removeEventListener("abort", onAbort);
+        resolve();
+      });
+      if (signal.aborted || (takesMore && aheadBytes < aheadBytesMax)) resolve();
+      else signal.addEventListener("abort", onAbort, { once: true });
+    });
 }
 
 function endOf(runId: RunId, ended: RunEnded): Failure | undefined {

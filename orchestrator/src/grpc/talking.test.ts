@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { Metadata, status } from "@grpc/grpc-js";
 import type { Client, ServiceError } from "@grpc/grpc-js";
 import { afterAll, expect, test } from "vitest";
@@ -188,4 +189,56 @@ test("messages that are not kept any more are out of range, and a run that faile
       },
     });
   expect(await stream(client)).toMatchObject({ code: status.FAILED_PRECONDITION, reason: "FAILED" });
+});
+
+const messageBytes = 64 * 1024;
+
+/** An endless stream of large messages, and how many of them were asked for. */
+function endless({ front }: Open): { asked: number } {
+  const count = { asked: 0 };
+  front.yielding = async (from) => {
+    await nextTurn();
+    count.asked = from + 1;
+    return { kind: "yields", first: from, messages: [Buffer.alloc(messageBytes)] };
+  };
+  return count;
+}
+
+test("a caller that reads slowly is never fed far ahead, and others are answered meanwhile", async () => {
+  const opened = await open(true);
+  const { client, send, front } = opened;
+  front.run = {};
+  const count = endless(opened);
+  const same = (bytes: Buffer): Buffer => bytes;
+  const call = client.makeServerStreamRequest(`/${flow}`, same, same, text("o-1"));
+  let read = 0;
+  for await (const message of call) {
+    expect(message).toHaveLength(messageBytes);
+    read++;
+    expect(await send(approve, text("o-1"))).toMatchObject({ code: status.OK });
+    // The client's library keeps 16 messages, each side one window of HTTP/2, the orchestrator its 256 KiB.
+    expect(count.asked - read).toBeLessThan(40);
+    if (read === 150) break;
+  }
+  expect(read).toBe(150);
+});
+
+test("a caller that goes without having read ends its stream's work", async () => {
+  const opened = await open(true);
+  const { client } = opened;
+  const count = endless(opened);
+  const same = (bytes: Buffer): Buffer => bytes;
+  const call = client.makeServerStreamRequest(`/${flow}`, same, same, text("o-1"));
+  const gone = new Promise((resolve) => call.on("status", resolve));
+  call.on("error", () => undefined);
+  call.once("data", () => call.pause());
+  await expect.poll(() => count.asked).toBeGreaterThan(4);
+  call.cancel();
+  await gone;
+  // On the same connection: what is answered shows that the server has seen the cancel before it.
+  const other = () => stream(client, { "sidestep-from": "-1" });
+  expect(await other()).toMatchObject({ reason: "INVALID_OFFSET" });
+  const { asked } = count;
+  await other();
+  expect(count.asked).toBe(asked);
 });

@@ -101,10 +101,10 @@ function places(count: number): readonly number[] {
   return Array.from({ length: count }, (_, i) => i + 1);
 }
 
-function toVerdict({ kind, completedPayload }: StoredVerdict): Verdict {
+function toVerdict({ kind, completedPayload, lastMessage }: StoredVerdict): Verdict {
   switch (kind?.$case) {
     case "completed":
-      return { kind: "completed", response: kind.value, payload: completedPayload };
+      return { kind: "completed", response: kind.value, payload: completedPayload, isLastMessage: lastMessage };
     case "failed":
     case "cancelled":
     case "terminated":

@@ -108,11 +108,19 @@ function toHead(state: RunState, places: AllPlaces): Head {
 function toVerdict(verdict: Verdict): StoredVerdict {
   switch (verdict.kind) {
     case "completed":
-      return { kind: { $case: "completed", value: verdict.response }, completedPayload: verdict.payload };
+      return {
+        kind: { $case: "completed", value: verdict.response },
+        completedPayload: verdict.payload,
+        lastMessage: verdict.isLastMessage,
+      };
     case "failed":
     case "cancelled":
     case "terminated":
-      return { kind: { $case: verdict.kind, value: toStoredFailure(verdict.failure) }, completedPayload: undefined };
+      return {
+        kind: { $case: verdict.kind, value: toStoredFailure(verdict.failure) },
+        completedPayload: undefined,
+        lastMessage: false,
+      };
   }
 }
 

@@ -19,6 +19,12 @@ export function beginYield(draft: Draft, step: LiveStep, value: PlannedExpressio
     failStep(draft, step, unfit);
     return;
   }
+  yieldMessage(draft, step.path, bytes);
+  completeStep(draft, step, undefined);
+}
+
+/** One more message for the callers; step empty: the run's response. */
+export function yieldMessage({ state, transitions }: Draft, step: string, bytes: Uint8Array): void {
   const { yields } = state;
   const max = state.started?.limits?.yieldsMax ?? 0;
   const number = yields.first + yields.messages.length;
@@ -27,6 +33,5 @@ export function beginYield(draft: Draft, step: LiveStep, value: PlannedExpressio
     yields.messages.shift();
     yields.first += 1;
   }
-  draft.transitions.push({ kind: "yielded", step: step.path, number, message: bytes, atMs: state.nowMs });
-  completeStep(draft, step, undefined);
+  transitions.push({ kind: "yielded", step, number, message: bytes, atMs: state.nowMs });
 }

@@ -63,7 +63,7 @@ export function makeStoredPlan(sketch: PlanSketch): Plan {
       key: makeExpression("string", "input", `${method}.key`),
       output: makeExpression("kept", output, `${method}.output`),
     })),
-    streaming: false,
+    streaming: sketch.streaming ?? false,
   };
 }
 

@@ -55,6 +55,7 @@ export function parsePlan(lines: readonly string[]): PlanSketch {
     steps,
     output: options.get("output"),
     outputStep: options.get("outputStep"),
+    streaming: options.has("streaming") ? options.get("streaming") === "yes" : undefined,
     timeoutMs: msOf(options, "timeout"),
     saga: options.get("saga") as PlanSketch["saga"],
     key: options.get("key"),

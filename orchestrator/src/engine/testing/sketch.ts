@@ -124,6 +124,7 @@ export interface PlanSketch {
   readonly output?: string | undefined;
   /** Id of the step whose result is the response. */
   readonly outputStep?: string | undefined;
+  readonly streaming?: boolean | undefined;
   readonly timeoutMs?: number | undefined;
   readonly saga?: "REVERSE" | "PARALLEL" | "MANUAL" | undefined;
   readonly key?: string | undefined;
