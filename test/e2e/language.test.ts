@@ -1,3 +1,4 @@
+import { Client, credentials, Metadata } from "@grpc/grpc-js";
 import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Run_State } from "../../proto/gen/sidestep/v1/run.ts";
@@ -86,6 +87,16 @@ service Flows {
     option (sidestep.v1.workflow) = {
       step { id: "late_word" signal { name: "late" type: "echo.v1.SayRequest" timeout: "5m" } }
       step { id: "said" call { method: "echo.v1.Echo/Say" request: '{text: late_word.text}' on_doubt: RETRY } }
+    };
+  }
+  rpc Tell(echo.v1.SayRequest) returns (stream echo.v1.SayResponse) {
+    option (sidestep.v1.workflow) = {
+      key: 'input.text'
+      step { yield: '{text: "one"}' }
+      step { yield: '{text: "two"}' }
+      step { signal { name: "on" type: "echo.v1.SayRequest" } }
+      step { yield: '{text: "three"}' }
+      output: '{text: "last"}'
     };
   }
   // A person decides.
@@ -224,4 +235,51 @@ test("a paused run hears its signal and begins no call until it is resumed", asy
   expect((await read(runId))?.held).toBe(true);
   expect((await runs("Resume", ResumeRunRequest.encode({ runId, reason: "go on" }).finish())).kind).toBe("answer");
   expect(answerOf(await answer)).toBe("the held word");
+});
+
+/** What a stream brings from a number on, until it ends or is cut: texts, and how it ended. */
+function follow(
+  from: number,
+  onText: (text: string) => void,
+): Promise<{ readonly code: number; readonly next: string }> {
+  const metadata = new Metadata();
+  metadata.set("sidestep-from", String(from));
+  const client = new Client(stack.address, credentials.createInsecure());
+  const same = (bytes: Buffer): Buffer => bytes;
+  const call = client.makeServerStreamRequest("/flows.v1.Flows/Tell", same, same, Buffer.from(say("tell")), metadata);
+  call.on("data", (bytes: Buffer) => onText(answerOf({ kind: "answer", bytes, runId: "" })));
+  call.on("error", () => undefined);
+  return new Promise((resolve) => {
+    call.on("status", ({ code, metadata: end }) => {
+      client.close();
+      resolve({ code, next: String(end.get("sidestep-next")[0] ?? "") });
+    });
+  });
+}
+
+test("a stream goes on behind a killed orchestrator from the number that is asked for, and ends with the output", async () => {
+  const before: string[] = [];
+  const two = Promise.withResolvers<void>();
+  const cut = follow(0, (text) => {
+    before.push(text);
+    if (before.length === 2) two.resolve();
+  });
+  await two.promise;
+  await stack.crashOrchestrator();
+  expect((await cut).code).toBe(14);
+  expect(before).toEqual(["one", "two"]);
+  const after: string[] = [];
+  const rest = follow(before.length, (text) => after.push(text));
+  const on = SignalRunRequest.fromPartial({
+    workflow: "flows.v1.Flows/Tell",
+    key: "tell",
+    name: "on",
+    payload: say(""),
+  });
+  expect((await runs("Signal", SignalRunRequest.encode(on).finish())).kind).toBe("answer");
+  expect(await rest).toEqual({ code: 0, next: "4" });
+  expect(after).toEqual(["three", "last"]);
+  const all: string[] = [];
+  expect(await follow(0, (text) => all.push(text))).toEqual({ code: 0, next: "4" });
+  expect(all).toEqual(["one", "two", "three", "last"]);
 });

@@ -12,11 +12,7 @@ import { failRun, stopForward, stopStep } from "./stop.ts";
 /**
  * The run will complete with this response, or with an empty one where nothing builds one, unless a person's request comes before its end.
  */
-export function completeRun(
-  draft: Draft,
-  built: Pick<KeptValue, "bytes" | "payload"> | undefined,
-  step: string,
-): void {
+export function completeRun(draft: Draft, built: Pick<KeptValue, "bytes" | "payload"> | undefined, step: string): void {
   const { state, plan } = draft;
   if (state.verdict !== undefined) return;
   const { bytes, payload } = built ?? { bytes: unloaded };
