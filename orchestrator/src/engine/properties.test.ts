@@ -1,7 +1,7 @@
 import { array, assert, constantFrom, integer, property, record, tuple, uint8Array } from "fast-check";
 import type { Arbitrary } from "fast-check";
 import { expect, test } from "vitest";
-import type { AttemptId } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import type { AttemptId, RunEnded } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import { Event } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import { Outcome } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import { Run } from "../../../proto/gen/sidestep/v1/run.ts";
@@ -21,6 +21,7 @@ import { throughSnapshot } from "./testing/snapshot.ts";
 
 const plan = makePlan({
   timeoutMs: 100_000,
+  signals: ["go", "other"],
   steps: [
     { id: "a", undo: { method: "x.X/UndoA" }, action: { kind: "call", method: "x.X/A", attempts: 2, backoffMs: 50 } },
     {
@@ -43,10 +44,13 @@ const plan = makePlan({
               { id: "c", action: { kind: "call", method: "x.X/C", noticeMs: 100 } },
             ],
           },
+          { steps: [{ id: "s", action: { kind: "signal", name: "go", timeoutMs: 30_000 } }] },
+          { steps: [{ id: "p", action: { kind: "approve", approvers: "['ann']" } }] },
+          { steps: [{ id: "k", undo: { method: "x.X/UndoK" }, action: { kind: "run", workflow: "sub.S/Sub" } }] },
         ],
       },
     },
-    { id: "d", action: { kind: "call", method: "x.X/D", exhausted: "FAIL", attempts: 1 } },
+    { id: "d", lock: "'one'", action: { kind: "call", method: "x.X/D", exhausted: "FAIL", attempts: 1 } },
   ],
 });
 
@@ -61,17 +65,43 @@ type Entry = { readonly atMs: number } & (
 );
 
 const anyAttempt: Arbitrary<AttemptId> = record({
-  step: constantFrom("a", "b", "c", "d", "both", "nowhere"),
+  step: constantFrom("a", "b", "c", "d", "s", "p", "k", "both", "nowhere"),
   generation: constantFrom(0, 0, 0, 1),
   phase: constantFrom(0, 0, 1),
   attempt: integer({ min: 0, max: 3 }),
 });
 
 const anyEvent: Arbitrary<Event["kind"]> = tuple(
-  constantFrom("fired", "fired", "fired", "expired", "cancel", "terminate", "retry", "fail", "rejected", "deferred"),
+  constantFrom(
+    ...["fired", "fired", "fired", "expired", "cancel", "terminate", "retry", "fail", "rejected", "deferred"],
+    ...[
+      "signal",
+      "signal",
+      "decide",
+      "skip",
+      "patch",
+      "compensate",
+      "pause",
+      "resume",
+      "resume",
+      "childEnded",
+      "granted",
+    ],
+  ),
   anyAttempt,
   integer({ min: 1, max: 8 }),
 ).map(([kind, attempt, number]) => toEvent(kind, attempt, number));
+
+const childEnds: readonly RunEnded[] = [
+  { state: 4, response: Uint8Array.of(1), status: undefined, step: "", responsePayload: undefined },
+  {
+    state: 5,
+    response: new Uint8Array(),
+    status: { code: 5, message: "gone", details: [] },
+    step: "a",
+    responsePayload: undefined,
+  },
+];
 
 function toEvent(kind: string, attempt: AttemptId, number: number): Event["kind"] {
   const request = { reason: "", actor: "", requestId: "", step: attempt.step, compensation: attempt.phase === 1 };
@@ -90,6 +120,45 @@ function toEvent(kind: string, attempt: AttemptId, number: number): Event["kind"
       return { $case: "retryRequested", value: request };
     case "fail":
       return { $case: "failRequested", value: request };
+    case "signal":
+      return {
+        $case: "signalReceived",
+        value: {
+          name: number % 3 === 0 ? "other" : "go",
+          payload: Uint8Array.of(number),
+          id: String(number),
+          actor: "",
+        },
+      };
+    case "decide":
+      return {
+        $case: "decisionMade",
+        value: { step: "p", approved: number > 2, form: new Uint8Array(), by: "ann", comment: "", requestId: "" },
+      };
+    case "skip":
+      return { $case: "skipRequested", value: { ...request, result: Uint8Array.of(number) } };
+    case "patch":
+      return { $case: "patchRequested", value: { ...request, request: Uint8Array.of(number) } };
+    case "compensate":
+      return { $case: "compensateRequested", value: request };
+    case "pause":
+      return { $case: "pauseRequested", value: request };
+    case "resume":
+      return { $case: "resumeRequested", value: request };
+    case "childEnded":
+      return {
+        $case: "childEnded",
+        value: {
+          step: { step: "k", generation: attempt.generation },
+          runId: new Uint8Array(16),
+          ended: childEnds[number % childEnds.length],
+        },
+      };
+    case "granted":
+      return {
+        $case: "lockGranted",
+        value: { step: { step: "d", generation: attempt.generation }, lock: "one" },
+      };
     case "rejected":
       return { $case: "commandRejected", value: { command, reason: "" } };
     default:
