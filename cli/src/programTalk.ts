@@ -18,14 +18,14 @@ export function addTalk(run: Command, terminal: Terminal, withAddress: WithAddre
     .argument("<name>", "what the workflow waits for")
     .option("-d, --request <json>", "the signal as JSON, @file, or - for stdin")
     .option("--type <message>", "its full type, where no rpc of that name stands beside the workflow")
-    .option("--id <id>", "the same id again is dropped", "")
+    .option("--id <id>", "the same id again is dropped")
     .addHelpText("after", example(`sidestep run signal ${someRun} Approve -d '{"by": "ann"}'`))
     .action(
       (
         runId: string,
         name: string,
-        given: { readonly address: string; readonly request?: string; readonly type?: string; readonly id: string },
-      ) => signalRun({ ...given, runId, name, request: given.request, type: given.type }, terminal),
+        given: { readonly address: string; readonly request?: string; readonly type?: string; readonly id?: string },
+      ) => signalRun({ ...given, runId, name, request: given.request, type: given.type, id: given.id ?? "" }, terminal),
     );
   withAddress(run.command("query"))
     .description("ask a query rpc about a run; the answer as JSON")
