@@ -5,7 +5,7 @@ import { startNode } from "../../test/support/program.ts";
 import { pythonWithGrpc } from "../../test/support/python.ts";
 import { removeStageFolder } from "./demo/stage.ts";
 
-test("the demo tells its three orders and their traces, stays up when asked, and leaves nothing behind", async () => {
+test("the demo tells its four orders and their traces, stays up when asked, and leaves nothing behind", async () => {
   await using demo = await startNode("examples/order/demo.ts", {
     args: ["--keep", "--jaeger-url", "http://localhost:16686/"],
     env: { SIDESTEP_PYTHON: pythonWithGrpc() },
@@ -16,6 +16,7 @@ test("the demo tells its three orders and their traces, stays up when asked, and
   const text = demo.stdout();
   expect(text).toContain("Everything went as it should.");
   for (const state of ["COMPLETED", "COMPENSATED"]) expect(text).toMatch(new RegExp(`run +[0-9a-f]{32} {2}${state}`));
+  expect(text).toMatch(/review +COMPLETED/);
   expect(text).toMatch(/undo reserve +COMPLETED +inventory\.v1\.InventoryService\/Release/);
   expect(text).toMatch(/grpc\.inventory\.v1\.InventoryService\/Reserve {2}inventory {2}server/);
   expect(text).toMatch(/in Jaeger +http:\/\/localhost:16686\/trace\/[0-9a-f]{32}/);

@@ -10,8 +10,8 @@ import type { ReceivedSpan } from "../../test/support/otlp/receivedSpan.ts";
 const help = `npm run demo -- [--keep] [--jaeger-url <url>]
 
 Starts nats-server, an orchestrator, three services (two in Node, one in Python) and a sidecar beside each; deploys the workflow of
-examples/order/proto/shop/v1/order.proto; then runs a good order, a declined one, and one during which sidecar and orchestrator are
-killed. Prints each run's steps and its trace. Exit code 0: everything went as it should.
+examples/order/proto/shop/v1/order.proto; then runs a good order, a declined one, one that waits for a review, and one during which
+sidecar and orchestrator are killed. Prints each run's steps and its trace. Exit code 0: everything went as it should.
 
   --keep               Leave everything running and print the addresses; Ctrl-C stops it.
   --jaeger-url <url>   Print links to this Jaeger. Spans go to OTEL_EXPORTER_OTLP_ENDPOINT when that is set, else to a
@@ -90,7 +90,7 @@ async function perform(folder: string, options: Options, interrupted: Promise<"i
   return wasInterrupted && options.keep !== true ? 130 : 0;
 }
 
-/** Plays the three orders; returns what was not as it should be. */
+/** Plays the orders; returns what was not as it should be. */
 async function tell(stage: Stage, options: Options): Promise<readonly string[]> {
   const wrong: string[] = [];
   for (const chapter of chapters(Date.now().toString(36))) {

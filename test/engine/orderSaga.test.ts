@@ -1,7 +1,7 @@
 import { create, createFileRegistry, fromBinary, fromJson, toBinary, toJson } from "@bufbuild/protobuf";
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { compileImage } from "../../orchestrator/src/compile/compileImage.ts";
 import { buildModules } from "../../orchestrator/src/compile/testing.ts";
 import { advance } from "../../orchestrator/src/engine/advance.ts";
@@ -12,6 +12,7 @@ import { loadPlan } from "../../orchestrator/src/engine/loadPlan.ts";
 import type { LogRecord } from "../../orchestrator/src/engine/record.ts";
 import { canonicalRequest } from "../../orchestrator/src/engine/request.ts";
 import { newRun } from "../../orchestrator/src/engine/state.ts";
+import { epochMs } from "../../orchestrator/src/engine/testing/expression.ts";
 import {
   eventAt,
   makeFailure,
@@ -19,6 +20,8 @@ import {
   outcomeAt,
   testRunId,
 } from "../../orchestrator/src/engine/testing/records.ts";
+import { SignalReceived } from "../../proto/gen/sidestep/internal/v1/event.ts";
+import type { Event } from "../../proto/gen/sidestep/internal/v1/event.ts";
 import { Plan } from "../../proto/gen/sidestep/internal/v1/plan.ts";
 import { Run_State } from "../../proto/gen/sidestep/v1/run.ts";
 import type { CodeName } from "../../proto/wire/status.ts";
@@ -50,21 +53,36 @@ const order: JsonObject = {
 };
 const request = message("shop.v1.FulfilRequest", order);
 
-/** A run of the saga; `answers` says what each method does. */
-function run(answers: (task: PublishTask) => { readonly type: string; readonly answer: JsonValue } | CodeName) {
+/** What a method answers: a message, or an error that tells nothing has been sent unless the code is UNKNOWN. */
+type Given = { readonly type: string; readonly answer: JsonValue } | CodeName;
+interface Called {
+  readonly method: string;
+  readonly request: JsonValue;
+}
+
+/**
+ * A run of the saga; `answers` says what each method does, `whenStill` what comes when all calls are answered and the run has not ended:
+ * an event, or the timer that was armed last.
+ */
+function run(answers: (task: PublishTask) => Given, whenStill?: Event["kind"] | "timer") {
   const state = newRun(testRunId);
-  const called: { readonly method: string; readonly request: JsonValue }[] = [];
+  const called: Called[] = [];
   const queue: PublishTask[] = [];
   let sequence = 0;
   let end: LogRecord | undefined;
+  let timer = { number: 0, dueMs: 0 };
   const take = (record: LogRecord): void => {
     for (const command of advance(plan, state, record).commands) {
       if (command.kind === "publishTask") queue.push(command);
+      if (command.kind === "armTimer") timer = { number: command.number, dueMs: command.dueMs };
       if (command.kind === "endRun") end = eventAt(0, sequence * 10, { $case: "runEnded", value: command.ended });
     }
   };
   take(eventAt(++sequence, 0, { $case: "runStarted", value: makeStarted({ request }) }));
-  for (let task = queue.shift(); task !== undefined; task = queue.shift()) {
+  const answerAll = (): void => {
+    for (let task = queue.shift(); task !== undefined; task = queue.shift()) answer(task);
+  };
+  const answer = (task: PublishTask): void => {
     called.push({ method: task.method, request: json(requestTypes[task.method] ?? "", task.request) });
     const given = answers(task);
     const kind =
@@ -72,6 +90,12 @@ function run(answers: (task: PublishTask) => { readonly type: string; readonly a
         ? ({ $case: "failed", value: makeFailure(given, "declined") } as const)
         : ({ $case: "completed", value: message(given.type, given.answer) } as const);
     take(outcomeAt(++sequence, sequence * 10, task.attempt, kind));
+  };
+  answerAll();
+  if (end === undefined && whenStill !== undefined) {
+    if (whenStill === "timer") take(eventAt(++sequence, timer.dueMs - epochMs, { $case: "timerFired", value: timer }));
+    else take(eventAt(++sequence, sequence * 10, whenStill));
+    answerAll();
   }
   if (end !== undefined) take({ ...end, sequence: ++sequence });
   return { state, called };
@@ -82,7 +106,8 @@ const requestTypes: Readonly<Record<string, string>> = {
   "inventory.v1.InventoryService/Release": "inventory.v1.ReleaseRequest",
   "payment.v1.PaymentService/Charge": "payment.v1.ChargeRequest",
   "payment.v1.PaymentService/Refund": "payment.v1.RefundRequest",
-  "shipping.v1.ShippingService/Quote": "shipping.v1.QuoteRequest",
+  "payment.v1.PaymentService/FindCharge": "payment.v1.FindChargeRequest",
+  "shipping.v1.ShippingService/Label": "shipping.v1.LabelRequest",
   "shipping.v1.ShippingService/Ship": "shipping.v1.ShipRequest",
 };
 
@@ -91,8 +116,11 @@ const good: Readonly<Record<string, { readonly type: string; readonly answer: Js
   "inventory.v1.InventoryService/Release": { type: "inventory.v1.ReleaseResponse", answer: {} },
   "payment.v1.PaymentService/Charge": { type: "payment.v1.ChargeResponse", answer: { chargeId: "ch-1" } },
   "payment.v1.PaymentService/Refund": { type: "payment.v1.RefundResponse", answer: {} },
-  "shipping.v1.ShippingService/Quote": { type: "shipping.v1.QuoteResponse", answer: { eta: "2026-01-02T00:00:00Z" } },
-  "shipping.v1.ShippingService/Ship": { type: "shipping.v1.ShipResponse", answer: { tracking: "t-1" } },
+  "shipping.v1.ShippingService/Label": { type: "shipping.v1.LabelResponse", answer: { labelId: "l-1" } },
+  "shipping.v1.ShippingService/Ship": {
+    type: "shipping.v1.ShipResponse",
+    answer: { tracking: "t-1", eta: "2026-01-02T00:00:00Z" },
+  },
 };
 
 function answerOf(task: PublishTask): { readonly type: string; readonly answer: JsonValue } {
@@ -114,12 +142,12 @@ test("a good order goes through all services, each with its own typed request, a
       request: { orderId: "o-1", amount: { currency: "EUR", units: "250" }, method: "METHOD_CARD" },
     },
     {
-      method: "shipping.v1.ShippingService/Quote",
-      request: { items: [{ sku: "tea", quantity: 2 }], address: "Main Street 1", express: true },
+      method: "shipping.v1.ShippingService/Label",
+      request: { orderId: "o-1", sku: "tea", quantity: 2, address: "Main Street 1" },
     },
     {
       method: "shipping.v1.ShippingService/Ship",
-      request: { orderId: "o-1", items: [{ sku: "tea", quantity: 2 }], address: "Main Street 1", express: true },
+      request: { orderId: "o-1", labelIds: ["l-1"], address: "Main Street 1", express: true },
     },
   ]);
   expect(state.ended?.state).toBe(Run_State.COMPLETED);
@@ -145,6 +173,61 @@ test("an order that can't be shipped is undone, last step first, by requests tha
     state: Run_State.COMPENSATED,
     step: "ship",
     status: { code: 9, message: "declined" },
+  });
+});
+
+test("what the service says of a charge in doubt is the step's result, and the charge is not asked for again", () => {
+  const { state, called } = run((task) => {
+    if (task.method.endsWith("/Charge")) return "UNKNOWN";
+    if (!task.method.endsWith("/FindCharge")) return answerOf(task);
+    return { type: "payment.v1.FindChargeResponse", answer: { charge: { chargeId: "ch-7" } } };
+  });
+
+  expect(called.map(({ method }) => method)).toEqual([
+    "inventory.v1.InventoryService/Reserve",
+    "payment.v1.PaymentService/Charge",
+    "payment.v1.PaymentService/FindCharge",
+    "shipping.v1.ShippingService/Label",
+    "shipping.v1.ShippingService/Ship",
+  ]);
+  expect(json("shop.v1.FulfilResponse", state.ended?.response ?? new Uint8Array())).toMatchObject({ chargeId: "ch-7" });
+});
+
+describe("a charge that wants a review", () => {
+  const risky = { type: "payment.v1.ChargeResponse", answer: { chargeId: "ch-1", reviewRequired: true } };
+  const answers = (task: PublishTask): Given => (task.method.endsWith("/Charge") ? risky : answerOf(task));
+  const reviewed = (approved: boolean): Event["kind"] => ({
+    $case: "signalReceived",
+    value: SignalReceived.fromPartial({
+      name: "reviewed",
+      payload: message("shop.v1.ReviewRequest", { orderId: "o-1", approved, reviewer: "ann" }),
+    }),
+  });
+  const methodsAfterCharge = (called: readonly Called[]): readonly string[] =>
+    called.slice(2).map(({ method }) => method.slice(method.indexOf("/") + 1));
+
+  test("goes on when the reviewer approves", () => {
+    const { state, called } = run(answers, reviewed(true));
+    expect(methodsAfterCharge(called)).toEqual(["Label", "Ship"]);
+    expect(state.ended?.state).toBe(Run_State.COMPLETED);
+  });
+
+  test("is undone when the reviewer rejects it, with the reviewer's name in the answer", () => {
+    const { state, called } = run(answers, reviewed(false));
+    expect(methodsAfterCharge(called)).toEqual(["Refund", "Release"]);
+    expect(state.ended).toMatchObject({
+      state: Run_State.COMPENSATED,
+      status: { code: 7, message: "rejected by ann" },
+    });
+  });
+
+  test("is undone when nobody has reviewed it for a day", () => {
+    const { state, called } = run(answers, "timer");
+    expect(methodsAfterCharge(called)).toEqual(["Refund", "Release"]);
+    expect(state.ended).toMatchObject({
+      state: Run_State.COMPENSATED,
+      status: { code: 4, message: "nobody reviewed the order" },
+    });
   });
 });
 

@@ -37,8 +37,8 @@ const answers: Readonly<Record<string, readonly [string, JsonValue]>> = {
   Release: ["inventory.v1.ReleaseResponse", {}],
   Charge: ["payment.v1.ChargeResponse", { chargeId: "ch-1" }],
   Refund: ["payment.v1.RefundResponse", {}],
-  Quote: ["shipping.v1.QuoteResponse", { eta: "2026-01-02T00:00:00Z" }],
-  Ship: ["shipping.v1.ShipResponse", { tracking: "t-1" }],
+  Label: ["shipping.v1.LabelResponse", { labelId: "l-1" }],
+  Ship: ["shipping.v1.ShipResponse", { tracking: "t-1", eta: "2026-01-02T00:00:00Z" }],
 };
 
 function message(type: string, json: JsonValue): Uint8Array {

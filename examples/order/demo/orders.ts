@@ -8,6 +8,7 @@ export interface Order {
   readonly customer_id: string;
   readonly items: readonly { readonly sku: string; readonly quantity: number }[];
   readonly total: { readonly currency: string; readonly units: number };
+  readonly pay_by_invoice?: boolean;
   readonly address: string;
 }
 
@@ -59,6 +60,26 @@ export function fulfil(
       runId = String(answered.get("sidestep-run-id")[0] ?? "");
       onRun?.(runId);
     });
+  });
+}
+
+/** Tells a waiting order what the reviewer decided: shop.v1.OrderWorkflow/Review. */
+export function review(address: string, orderId: string, reviewer: string): Promise<void> {
+  const { Review: method } = contract();
+  if (method === undefined) throw new Error("order.proto has no Review");
+  const client = new grpc.Client(address, grpc.credentials.createInsecure());
+  return new Promise<void>((resolve, reject) => {
+    client.makeUnaryRequest(
+      method.path,
+      method.requestSerialize,
+      method.responseDeserialize,
+      { order_id: orderId, approved: true, reviewer },
+      (error) => {
+        client.close();
+        if (error === null) resolve();
+        else reject(error);
+      },
+    );
   });
 }
 

@@ -1,4 +1,4 @@
-import { fulfil } from "./orders.ts";
+import { fulfil, review } from "./orders.ts";
 import type { Answer, Order } from "./orders.ts";
 import type { Stage } from "./stage.ts";
 
@@ -22,14 +22,16 @@ const customer = {
   ],
 };
 
-/** The three orders. Ids are unique, so that the demo can be run again on what `--keep` left. */
+const labels = ["shipping Label effect", "shipping Label effect"];
+
+/** The four orders. Ids are unique, so that the demo can be run again on what `--keep` left. */
 export function chapters(unique: string): readonly Chapter[] {
   return [
     {
       title: "A good order",
       order: { ...customer, order_id: `good-${unique}`, total: { currency: "EUR", units: 240 } },
       state: "COMPLETED",
-      effects: ["inventory Reserve effect", "payment Charge effect", "shipping Ship effect"],
+      effects: ["inventory Reserve effect", "payment Charge effect", ...labels, "shipping Ship effect"],
       play: async (stage, order) => fulfil(stage.address, order),
     },
     {
@@ -40,13 +42,35 @@ export function chapters(unique: string): readonly Chapter[] {
       play: async (stage, order) => fulfil(stage.address, order),
     },
     {
+      title: "A large invoice: it waits for a review, which is an rpc as well",
+      order: {
+        ...customer,
+        order_id: `reviewed-${unique}`,
+        total: { currency: "EUR", units: 4200 },
+        pay_by_invoice: true,
+      },
+      state: "COMPLETED",
+      effects: ["inventory Reserve effect", "payment Charge effect", ...labels, "shipping Ship effect"],
+      play: playReview,
+    },
+    {
       title: "An order during which the shipping sidecar and the orchestrator are killed",
       order: { ...customer, order_id: `stormy-${unique}`, total: { currency: "EUR", units: 80 } },
       state: "COMPLETED",
-      effects: ["inventory Reserve effect", "payment Charge effect", "shipping Ship effect"],
+      effects: ["inventory Reserve effect", "payment Charge effect", ...labels, "shipping Ship effect"],
       play: playStorm,
     },
   ];
+}
+
+/** Reviews the order as soon as it has been taken on; what comes before the run waits for it is kept. */
+async function playReview(stage: Stage, order: Order, say: (line: string) => void): Promise<Answer> {
+  const taken = Promise.withResolvers<void>();
+  const answer = fulfil(stage.address, order, { onRun: () => taken.resolve() });
+  await Promise.race([taken.promise, answer]);
+  await review(stage.address, order.order_id, "ada's bank");
+  say("ada's bank has called shop.v1.OrderWorkflow/Review and approved");
+  return answer;
 }
 
 /** Kills both while the carrier is being waited for; the caller, whose call broke, simply asks again with the same order. */

@@ -20,6 +20,8 @@ from journal import Journal
 from payment.v1 import payment_pb2, payment_pb2_grpc
 
 CARD_LIMIT_UNITS = 1000
+# Invoices above this are looked at before goods leave the house.
+REVIEW_UNITS = 1000
 
 
 class Declined(Exception):
@@ -46,7 +48,7 @@ class PaymentService(payment_pb2_grpc.PaymentServiceServicer):
             found = next((it for it in self._charges.values() if it["order"] == request.order_id), None)
         if found is None:
             return payment_pb2.FindChargeResponse()
-        return payment_pb2.FindChargeResponse(charge=payment_pb2.ChargeResponse(charge_id=found["id"]))
+        return payment_pb2.FindChargeResponse(charge=charged(found))
 
     def _once(self, method, request, context, work, answer_type):
         """Does the work of an idempotency key once; the same key again gets the same answer."""
@@ -77,8 +79,13 @@ class PaymentService(payment_pb2_grpc.PaymentServiceServicer):
         if by_card and request.amount.units > CARD_LIMIT_UNITS:
             raise Declined(f"the card was declined: {request.amount.units} {request.amount.currency} is over its limit")
         charge_id = f"c-{uuid.uuid4().hex[:8]}"
-        charge = {"id": charge_id, "order": request.order_id, "units": request.amount.units}
-        return payment_pb2.ChargeResponse(charge_id=charge_id), {"charged": charge}
+        charge = {
+            "id": charge_id,
+            "order": request.order_id,
+            "units": request.amount.units,
+            "review": not by_card and request.amount.units > REVIEW_UNITS,
+        }
+        return charged(charge), {"charged": charge}
 
     def _refund(self, request):
         if request.charge_id:
@@ -88,11 +95,20 @@ class PaymentService(payment_pb2_grpc.PaymentServiceServicer):
         return payment_pb2.RefundResponse(), {"refunded": wanted}
 
     def _apply(self, moved):
-        charged = moved.get("charged")
-        if charged is not None:
-            self._charges[charged["id"]] = charged
+        charge = moved.get("charged")
+        if charge is not None:
+            self._charges[charge["id"]] = charge
         for charge_id in moved.get("refunded", []):
             self._charges.pop(charge_id, None)
+
+
+def charged(charge):
+    """A charge as Charge answers it, and FindCharge later."""
+    return payment_pb2.ChargeResponse(
+        charge_id=charge["id"],
+        review_required=charge["review"],
+        risk_score=min(1.0, charge["units"] / 10_000),
+    )
 
 
 def decline(context, message):

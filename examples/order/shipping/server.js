@@ -5,7 +5,7 @@ import { parseArgs } from "node:util";
 import grpc from "@grpc/grpc-js";
 import protoLoader from "@grpc/proto-loader";
 import { HealthImplementation } from "grpc-health-check";
-import { book, quote, Refusal } from "./carrier.js";
+import { book, label, quote, Refusal } from "./carrier.js";
 import { openJournal } from "./journal.js";
 
 const { values: options } = parseArgs({
@@ -29,7 +29,8 @@ const definition = protoLoader.loadSync("shipping/v1/shipping.proto", {
 const { ShippingService } = grpc.loadPackageDefinition(definition).shipping.v1;
 const journal = openJournal(options.journal);
 
-async function ship({ order_id, address, express }) {
+async function ship(request) {
+  const { order_id, express } = request;
   if (outages > 0) {
     outages -= 1;
     throw new Refusal(grpc.status.UNAVAILABLE, "the carrier does not answer");
@@ -38,7 +39,11 @@ async function ship({ order_id, address, express }) {
     console.log(`order ${order_id}: waiting for the carrier's desk`);
     await pause(bookingMs);
   }
-  return book(order_id, address);
+  return book(request);
+}
+
+async function print(request) {
+  return label(request);
 }
 
 async function cancel() {
@@ -76,6 +81,7 @@ function once(method, work) {
 const server = new grpc.Server();
 server.addService(ShippingService.service, {
   Quote: (call, callback) => callback(null, quote(call.request)),
+  Label: once("Label", print),
   Ship: once("Ship", ship),
   Cancel: once("Cancel", cancel),
 });

@@ -42,9 +42,10 @@ describe("the order saga", () => {
       "inventory.v1.InventoryService/Release",
       "inventory.v1.InventoryService/Reserve",
       "payment.v1.PaymentService/Charge",
+      "payment.v1.PaymentService/FindCharge",
       "payment.v1.PaymentService/Refund",
       "shipping.v1.ShippingService/Cancel",
-      "shipping.v1.ShippingService/Quote",
+      "shipping.v1.ShippingService/Label",
       "shipping.v1.ShippingService/Ship",
     ]);
   });
@@ -56,9 +57,13 @@ describe("the order saga", () => {
     expect(loaded.steps.map((step) => step.name)).toEqual([
       "reserve",
       "step[1]",
-      "pay_and_quote",
       "charge",
-      "quote",
+      "step[3]",
+      "review",
+      "step[3].step[1]",
+      "step[3].catch[0].step[0]",
+      "labels",
+      "label",
       "ship",
     ]);
     expect(loaded.key?.place).toBe("key");

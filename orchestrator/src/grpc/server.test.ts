@@ -280,7 +280,7 @@ test("buf curl lists the services, calls a workflow over reflection, and sees no
   expect(JSON.parse(await curl(`http://${address}/sidestep.v1.Definitions/List`))).toMatchObject({
     workflows: [{ workflow }],
   });
-  expect(Buffer.from(contract).includes("pay_and_quote")).toBe(false);
+  expect(Buffer.from(contract).includes("not in stock")).toBe(false);
   expect(Buffer.from(contract).includes("sidestep/v1/workflow.proto")).toBe(false);
 });
 

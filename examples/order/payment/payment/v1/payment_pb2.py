@@ -13,7 +13,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18payment/v1/payment.proto\x12\npayment.v1\"7\n\x05Money\x12\x10\n\x08\x63urrency\x18\x01 \x01(\t\x12\r\n\x05units\x18\x02 \x01(\x03\x12\r\n\x05nanos\x18\x03 \x01(\x05\"h\n\rChargeRequest\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12!\n\x06\x61mount\x18\x02 \x01(\x0b\x32\x11.payment.v1.Money\x12\"\n\x06method\x18\x03 \x01(\x0e\x32\x12.payment.v1.Method\"#\n\x0e\x43hargeResponse\x12\x11\n\tcharge_id\x18\x01 \x01(\t\"\x8b\x01\n\x07\x44\x65\x63line\x12*\n\x06reason\x18\x01 \x01(\x0e\x32\x1a.payment.v1.Decline.Reason\x12 \n\x05limit\x18\x02 \x01(\x0b\x32\x11.payment.v1.Money\"2\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x10\n\x0cREASON_LIMIT\x10\x01\"T\n\rRefundRequest\x12\x11\n\tcharge_id\x18\x01 \x01(\t\x12\x13\n\x06reason\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x10\n\x08order_id\x18\x03 \x01(\tB\t\n\x07_reason\"\x10\n\x0eRefundResponse\"%\n\x11\x46indChargeRequest\x12\x10\n\x08order_id\x18\x01 \x01(\t\"P\n\x12\x46indChargeResponse\x12/\n\x06\x63harge\x18\x01 \x01(\x0b\x32\x1a.payment.v1.ChargeResponseH\x00\x88\x01\x01\x42\t\n\x07_charge*E\n\x06Method\x12\x16\n\x12METHOD_UNSPECIFIED\x10\x00\x12\x0f\n\x0bMETHOD_CARD\x10\x01\x12\x12\n\x0eMETHOD_INVOICE\x10\x02\x32\xe4\x01\n\x0ePaymentService\x12?\n\x06\x43harge\x12\x19.payment.v1.ChargeRequest\x1a\x1a.payment.v1.ChargeResponse\x12?\n\x06Refund\x12\x19.payment.v1.RefundRequest\x1a\x1a.payment.v1.RefundResponse\x12P\n\nFindCharge\x12\x1d.payment.v1.FindChargeRequest\x1a\x1e.payment.v1.FindChargeResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18payment/v1/payment.proto\x12\npayment.v1\"7\n\x05Money\x12\x10\n\x08\x63urrency\x18\x01 \x01(\t\x12\r\n\x05units\x18\x02 \x01(\x03\x12\r\n\x05nanos\x18\x03 \x01(\x05\"h\n\rChargeRequest\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12!\n\x06\x61mount\x18\x02 \x01(\x0b\x32\x11.payment.v1.Money\x12\"\n\x06method\x18\x03 \x01(\x0e\x32\x12.payment.v1.Method\"P\n\x0e\x43hargeResponse\x12\x11\n\tcharge_id\x18\x01 \x01(\t\x12\x17\n\x0freview_required\x18\x02 \x01(\x08\x12\x12\n\nrisk_score\x18\x03 \x01(\x01\"\x8b\x01\n\x07\x44\x65\x63line\x12*\n\x06reason\x18\x01 \x01(\x0e\x32\x1a.payment.v1.Decline.Reason\x12 \n\x05limit\x18\x02 \x01(\x0b\x32\x11.payment.v1.Money\"2\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x10\n\x0cREASON_LIMIT\x10\x01\"T\n\rRefundRequest\x12\x11\n\tcharge_id\x18\x01 \x01(\t\x12\x13\n\x06reason\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x10\n\x08order_id\x18\x03 \x01(\tB\t\n\x07_reason\"\x10\n\x0eRefundResponse\"%\n\x11\x46indChargeRequest\x12\x10\n\x08order_id\x18\x01 \x01(\t\"P\n\x12\x46indChargeResponse\x12/\n\x06\x63harge\x18\x01 \x01(\x0b\x32\x1a.payment.v1.ChargeResponseH\x00\x88\x01\x01\x42\t\n\x07_charge*E\n\x06Method\x12\x16\n\x12METHOD_UNSPECIFIED\x10\x00\x12\x0f\n\x0bMETHOD_CARD\x10\x01\x12\x12\n\x0eMETHOD_INVOICE\x10\x02\x32\xe4\x01\n\x0ePaymentService\x12?\n\x06\x43harge\x12\x19.payment.v1.ChargeRequest\x1a\x1a.payment.v1.ChargeResponse\x12?\n\x06Refund\x12\x19.payment.v1.RefundRequest\x1a\x1a.payment.v1.RefundResponse\x12P\n\nFindCharge\x12\x1d.payment.v1.FindChargeRequest\x1a\x1e.payment.v1.FindChargeResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, globals())
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'payment.v1.payment_pb2', globals())
@@ -22,26 +22,26 @@ if _descriptor._USE_C_DESCRIPTORS == False:
   DESCRIPTOR._options = None
   _PAYMENTSERVICE.methods_by_name['FindCharge']._options = None
   _PAYMENTSERVICE.methods_by_name['FindCharge']._serialized_options = b'\220\002\001'
-  _METHOD._serialized_start=607
-  _METHOD._serialized_end=676
+  _METHOD._serialized_start=652
+  _METHOD._serialized_end=721
   _MONEY._serialized_start=40
   _MONEY._serialized_end=95
   _CHARGEREQUEST._serialized_start=97
   _CHARGEREQUEST._serialized_end=201
   _CHARGERESPONSE._serialized_start=203
-  _CHARGERESPONSE._serialized_end=238
-  _DECLINE._serialized_start=241
-  _DECLINE._serialized_end=380
-  _DECLINE_REASON._serialized_start=330
-  _DECLINE_REASON._serialized_end=380
-  _REFUNDREQUEST._serialized_start=382
-  _REFUNDREQUEST._serialized_end=466
-  _REFUNDRESPONSE._serialized_start=468
-  _REFUNDRESPONSE._serialized_end=484
-  _FINDCHARGEREQUEST._serialized_start=486
-  _FINDCHARGEREQUEST._serialized_end=523
-  _FINDCHARGERESPONSE._serialized_start=525
-  _FINDCHARGERESPONSE._serialized_end=605
-  _PAYMENTSERVICE._serialized_start=679
-  _PAYMENTSERVICE._serialized_end=907
+  _CHARGERESPONSE._serialized_end=283
+  _DECLINE._serialized_start=286
+  _DECLINE._serialized_end=425
+  _DECLINE_REASON._serialized_start=375
+  _DECLINE_REASON._serialized_end=425
+  _REFUNDREQUEST._serialized_start=427
+  _REFUNDREQUEST._serialized_end=511
+  _REFUNDRESPONSE._serialized_start=513
+  _REFUNDRESPONSE._serialized_end=529
+  _FINDCHARGEREQUEST._serialized_start=531
+  _FINDCHARGEREQUEST._serialized_end=568
+  _FINDCHARGERESPONSE._serialized_start=570
+  _FINDCHARGERESPONSE._serialized_end=650
+  _PAYMENTSERVICE._serialized_start=724
+  _PAYMENTSERVICE._serialized_end=952
 # @@protoc_insertion_point(module_scope)
