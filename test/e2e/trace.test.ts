@@ -80,7 +80,7 @@ const paid = [
   `  charge · internal · ${orchestrator}`,
   "    payment.v1.PaymentService/Charge · client · payment-sidecar",
   `  labels · internal · ${orchestrator}`,
-  `    label · internal · ${orchestrator}`,
+  `    labels[0]/label · internal · ${orchestrator}`,
   "      shipping.v1.ShippingService/Label · client · shipping-sidecar",
 ];
 const reserved = [
