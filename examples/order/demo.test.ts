@@ -17,6 +17,7 @@ test("the demo tells its four orders and their traces, stays up when asked, and 
   expect(text).toContain("Everything went as it should.");
   for (const state of ["COMPLETED", "COMPENSATED"]) expect(text).toMatch(new RegExp(`run +[0-9a-f]{32} {2}${state}`));
   expect(text).toMatch(/review +COMPLETED/);
+  expect(text).toMatch(/approval decide [0-9a-f]{32} --approve/);
   expect(text).toMatch(/undo reserve +COMPLETED +inventory\.v1\.InventoryService\/Release/);
   expect(text).toMatch(/grpc\.inventory\.v1\.InventoryService\/Reserve {2}inventory {2}server/);
   expect(text).toMatch(/in Jaeger +http:\/\/localhost:16686\/trace\/[0-9a-f]{32}/);

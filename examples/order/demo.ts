@@ -3,6 +3,7 @@ import { parseArgs } from "node:util";
 import { getRun, isWhole, stateName, stepLines, traceLines } from "./demo/report.ts";
 import { makeStageFolder, openStage, removeStageFolder } from "./demo/stage.ts";
 import type { Stage } from "./demo/stage.ts";
+import { playExpense } from "./demo/expense.ts";
 import { chapters } from "./demo/story.ts";
 import type { Chapter } from "./demo/story.ts";
 import type { ReceivedSpan } from "../../test/support/otlp/receivedSpan.ts";
@@ -11,7 +12,8 @@ const help = `npm run demo -- [--keep] [--jaeger-url <url>]
 
 Starts nats-server, an orchestrator, three services (two in Node, one in Python) and a sidecar beside each; deploys the workflow of
 examples/order/proto/shop/v1/order.proto; then runs a good order, a declined one, one that waits for a review, and one during which
-sidecar and orchestrator are killed. Prints each run's steps and its trace. Exit code 0: everything went as it should.
+sidecar and orchestrator are killed. Prints each run's steps and its trace; then plays examples/approval with the command line. Exit code
+0: everything went as it should.
 
   --keep               Leave everything running and print the addresses; Ctrl-C stops it.
   --jaeger-url <url>   Print links to this Jaeger. Spans go to OTEL_EXPORTER_OTLP_ENDPOINT when that is set, else to a
@@ -93,9 +95,9 @@ async function perform(folder: string, options: Options, interrupted: Promise<"i
 /** Plays the orders; returns what was not as it should be. */
 async function tell(stage: Stage, options: Options): Promise<readonly string[]> {
   const wrong: string[] = [];
-  for (const chapter of chapters(Date.now().toString(36))) {
-    wrong.push(...(await play(stage, chapter, options["jaeger-url"])));
-  }
+  const unique = Date.now().toString(36);
+  for (const chapter of chapters(unique)) wrong.push(...(await play(stage, chapter, options["jaeger-url"])));
+  wrong.push(...(await playExpense(stage, `claim-${unique}`, say)));
   showEnd(stage, wrong, options.keep === true);
   return wrong;
 }
