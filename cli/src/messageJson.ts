@@ -5,15 +5,15 @@ import {
   fromJsonString,
   toBinary,
   toJson,
-  toJsonString,
   clone,
   create,
 } from "@bufbuild/protobuf";
-import type { Registry } from "@bufbuild/protobuf";
+import type { JsonValue, Registry } from "@bufbuild/protobuf";
 import { DescriptorProtoSchema, FileDescriptorProtoSchema, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import type { FileDescriptorProto } from "@bufbuild/protobuf/wkt";
 import { imageBase64 } from "../../proto/gen/image.ts";
 import { CliFailure, exit } from "./failure.ts";
+import { holdsRedacted, redactJson } from "./redactedJson.ts";
 
 /** Messages of ours, those of google.rpc, and those of the given files by their full names. */
 export function toRegistry(files: readonly FileDescriptorProto[] = []): Registry {
@@ -28,19 +28,23 @@ export function toRegistry(files: readonly FileDescriptorProto[] = []): Registry
   );
 }
 
-/** The bytes of a message as protobuf JSON; of an Any of unknown type only the type is shown. */
+/**
+ * The bytes of a message as protobuf JSON, to be read by people: what is declared `debug_redact` is marked, and of an Any of unknown type only the
+ * type is shown.
+ */
 export function bytesToJson(registry: Registry, type: string, bytes: Uint8Array): string {
-  const description = descriptor(registry, type);
-  return toJsonString(description, fromBinary(description, bytes), {
-    registry: withUnknownTypes(registry),
-    prettySpaces: 2,
-  });
+  return JSON.stringify(bytesToShown(registry, type, bytes), undefined, 2);
 }
 
 /** The same on one line, for tables. */
 export function bytesToLine(registry: Registry, type: string, bytes: Uint8Array): string {
+  return JSON.stringify(bytesToShown(registry, type, bytes));
+}
+
+function bytesToShown(registry: Registry, type: string, bytes: Uint8Array): JsonValue {
   const description = descriptor(registry, type);
-  return JSON.stringify(toJson(description, fromBinary(description, bytes), { registry: withUnknownTypes(registry) }));
+  const json = toJson(description, fromBinary(description, bytes), { registry: withUnknownTypes(registry) });
+  return redactJson(registry, description, json);
 }
 
 /** A message's bytes from protobuf JSON, with camelCase or snake_case names. */
@@ -49,7 +53,9 @@ export function jsonToBytes(registry: Registry, type: string, json: string): Uin
   try {
     return toBinary(description, fromJsonString(description, json, { registry }));
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const told = error instanceof Error ? error.message : String(error);
+    // What follows may quote a value.
+    const reason = holdsRedacted(description) ? told.replace(/ from JSON\b.*$/s, " from JSON") : told;
     throw new CliFailure(
       exit.usage,
       `the request is no ${type}: ${reason}`,

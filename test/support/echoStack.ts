@@ -1,6 +1,6 @@
 import { Client, credentials, Metadata } from "@grpc/grpc-js";
 import type { ServiceError } from "@grpc/grpc-js";
-import { cp, mkdtemp, mkdir, rm, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { freePort } from "./freePort.ts";
@@ -16,6 +16,8 @@ export interface EchoStack extends AsyncDisposable {
   /** The service; it writes a line for each call that begins, ends or is cancelled. */
   readonly echo: Program;
   readonly orchestrator: () => Program;
+  /** The orchestrator and the sidecar. */
+  readonly programs: () => readonly Program[];
   /** SIGKILL, and started again in its place. */
   readonly crashOrchestrator: () => Promise<void>;
   readonly address: string;
@@ -31,23 +33,30 @@ const echoProto = path.join(repositoryRoot, "sidecar/testdata/echo/proto");
 const schema = path.join(repositoryRoot, "proto/sidestep/v1/workflow.proto");
 const callTimeoutMs = 60_000;
 
-/** Starts it; `contract` is the text of flows/v1/flows.proto. */
+/**
+ * Starts it; `contract` is the text of flows/v1/flows.proto, and `echo` changes that of echo/v1/echo.proto, as the workflows see it: the service
+ * Raw answers with the bytes it gets, whatever their type.
+ */
 export async function startEchoStack(
   contract: string,
   {
     orchestratorArgs = [],
     sidecarArgs = [],
+    env: more = {},
+    echo: change = (text) => text,
   }: {
     readonly orchestratorArgs?: readonly string[];
     readonly sidecarArgs?: readonly string[];
+    readonly env?: Readonly<Record<string, string>>;
+    readonly echo?: (text: string) => string;
   } = {},
 ): Promise<EchoStack> {
   await using started = new AsyncDisposableStack();
   const folder = await mkdtemp(path.join(os.tmpdir(), "sidestep-echo-"));
   started.defer(() => rm(folder, { recursive: true, force: true, maxRetries: 3 }));
-  await writeContract(folder, contract);
+  await writeContract(folder, contract, change);
   const nats = started.use(await startNats());
-  const env = { NATS_URL: nats.url, NODE_OPTIONS: undefined };
+  const env = { NATS_URL: nats.url, NODE_OPTIONS: undefined, ...more };
   const address = `127.0.0.1:${await freePort()}`;
   const startOrchestrator = (): Promise<Program> =>
     startNode("orchestrator/src/main.ts", {
@@ -84,6 +93,7 @@ export async function startEchoStack(
     address,
     echo,
     orchestrator: () => orchestrator,
+    programs: () => [orchestrator, sidecar],
     crashOrchestrator: async () => {
       await orchestrator.kill9();
       orchestrator = await startOrchestrator();
@@ -93,8 +103,10 @@ export async function startEchoStack(
   };
 }
 
-async function writeContract(folder: string, contract: string): Promise<void> {
+async function writeContract(folder: string, contract: string, change: (text: string) => string): Promise<void> {
   await cp(path.join(echoProto, "echo"), path.join(folder, "echo"), { recursive: true });
+  const echo = path.join(folder, "echo/v1/echo.proto");
+  await writeFile(echo, change(await readFile(echo, "utf8")));
   await mkdir(path.join(folder, "sidestep/v1"), { recursive: true });
   await cp(schema, path.join(folder, "sidestep/v1/workflow.proto"));
   await mkdir(path.join(folder, "flows/v1"), { recursive: true });

@@ -112,7 +112,9 @@ export function sharedResult(context: Context, arms: readonly CompiledArm[]): Va
     );
     complete = false;
   }
-  return complete ? first.result?.type : undefined;
+  const type = complete ? first.result?.type : undefined;
+  const isRedacted = arms.some((one) => one.result?.type.isRedacted === true);
+  return type === undefined || !isRedacted ? type : { ...type, isRedacted };
 }
 
 /** Does any arm have a result. */
@@ -142,5 +144,7 @@ function compileResult(
     place,
     arm.result,
     wanted === undefined ? { kind: "any" } : { kind: "value", type: wanted },
+    undefined,
+    "kept",
   );
 }

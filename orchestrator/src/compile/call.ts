@@ -35,10 +35,14 @@ export function compileCall(context: Context, call: Call, place: Place): Compile
   const passesInput = isInput(context, call, method);
   const request = passesInput
     ? undefined
-    : compileOptional(context, fieldOf(place, "request"), call.request, {
-        kind: "value",
-        type: { kind: "message", message: method.input },
-      });
+    : compileOptional(
+        context,
+        fieldOf(place, "request"),
+        call.request,
+        { kind: "value", type: { kind: "message", message: method.input } },
+        undefined,
+        "sent",
+      );
   if (call.request !== "" && !passesInput && request === undefined) return { call: undefined, response };
   context.types.add(method.input.typeName).add(method.output.typeName);
   const planned: PlannedCall = {
@@ -122,7 +126,7 @@ function compileHeaderValue(context: Context, header: Header, place: Place): Pla
         );
         return undefined;
       }
-      const value = compileExpression(context, at, header.kind.value, { kind: "string" });
+      const value = compileExpression(context, at, header.kind.value, { kind: "string" }, undefined, "sent");
       return value === undefined ? undefined : { key: header.key, value: value.expression, secret: "" };
     }
     case "secret": {

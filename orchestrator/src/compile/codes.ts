@@ -41,6 +41,7 @@ export type DefinitionMistake =
   | "NEED"
   | "SUBJECT"
   | "SECRET"
+  | "REDACTED"
   | Lint;
 
 /** What may be meant, and is probably a mistake. */
@@ -83,6 +84,7 @@ export const codes: Readonly<Record<Mistake, DiagnosticCode>> = {
   LIMIT: { code: "SIDESTEP1307", title: "Over a limit" },
   SUBJECT: { code: "SIDESTEP1308", title: "Not a subject" },
   SECRET: { code: "SIDESTEP1309", title: "Not the name of a secret" },
+  REDACTED: { code: "SIDESTEP1310", title: "Would show what is redacted" },
   CEL_SYNTAX: { code: "SIDESTEP1401", title: "An expression that can't be parsed" },
   CEL_UNKNOWN_NAME: { code: "SIDESTEP1402", title: "Unknown name in an expression" },
   CEL_UNKNOWN_FIELD: { code: "SIDESTEP1403", title: "Unknown field" },

@@ -22,7 +22,7 @@ import { reachableFrom } from "./reachable.ts";
 
 /**
  * A google.protobuf.FileDescriptorSet, as bytes, with the named types and what they refer to, and nothing else: no services, comments,
- * extensions or options that don't change how bytes are read. `synthesized` are messages that the registry lacks, each alone in its file.
+ * extensions or options that don't change how bytes are read or shown. `synthesized` are messages that the registry lacks, each alone in its file.
  * Deterministic. Files come after those they import.
  */
 export function trimDescriptors(
@@ -73,7 +73,7 @@ const ofFields = new Set([
   "oneof_index",
   "options",
 ]);
-const ofFieldOptions = new Set(["packed", "features"]);
+const ofFieldOptions = new Set(["packed", "features", "debug_redact"]);
 const ofMessageOptions = new Set(["map_entry", "message_set_wire_format", "features"]);
 const ofEnumOptions = new Set(["allow_alias", "features"]);
 

@@ -52,7 +52,7 @@ function compileMessage(context: Context, { type, message }: Emit, place: Place)
   }
   if (found === undefined) return undefined;
   const wanted = { kind: "value", type: { kind: "message", message: found } } as const;
-  const value = compileExpression(context, fieldOf(place, "message"), message, wanted);
+  const value = compileExpression(context, fieldOf(place, "message"), message, wanted, undefined, "sent");
   return value === undefined ? undefined : { type: found.typeName, message: value.expression };
 }
 

@@ -18,6 +18,12 @@ export interface CompiledExpression {
 const engineTypes: ReadonlyMap<string, string> = new Map([["run", "sidestep.v1.RunRecord"]]);
 const stepRecord = "sidestep.v1.StepRecord";
 
+/**
+ * Where a value goes, as far as it came from fields declared `debug_redact`: "shown" somewhere, so that it must not; "sent" to where only
+ * its receiver sees it; or "kept" in the run, marked so that it is not shown. A condition tells nothing of its value.
+ */
+export type Destination = "shown" | "sent" | "kept";
+
 /** Compiles the expression at `place`; undefined, and findings, when it is wrong. Without `scope`: what the running workflow may see here. */
 export function compileExpression(
   context: Context,
@@ -25,6 +31,7 @@ export function compileExpression(
   source: string,
   wanted: Wanted,
   scope: Scope = scopeInRun(context.names),
+  destination: Destination = "shown",
 ): CompiledExpression | undefined {
   const result = checkExpression({
     source,
@@ -50,7 +57,23 @@ export function compileExpression(
     if (type !== undefined) context.types.add(type);
   }
   if (checked.steps.length > 0) context.types.add(stepRecord);
-  return { expression: { checked: checked.bytes, source, path: place.path }, type: checked.type };
+  const [redacted] = checked.redacted;
+  if (redacted !== undefined && destination === "shown" && wanted.kind !== "bool") {
+    const message = `this is shown to people, and ${redacted.name} is declared debug_redact`;
+    context.findings.add("REDACTED", place, message, remedyOfRedacted(wanted), redacted.offset);
+    return undefined;
+  }
+  const isRedacted = redacted !== undefined && destination === "kept";
+  return {
+    expression: { checked: checked.bytes, source, path: place.path, redacted: checked.readsRedacted },
+    type: isRedacted ? { ...checked.type, isRedacted } : checked.type,
+  };
+}
+
+function remedyOfRedacted({ kind }: Wanted): string {
+  return kind === "value"
+    ? "declare the field that it is put into debug_redact too, or leave it out"
+    : "leave it out; calls, conditions and `let` may read it";
 }
 
 /** An expression that may be left out. */
@@ -60,8 +83,9 @@ export function compileOptional(
   source: string,
   wanted: Wanted,
   scope: Scope = scopeInRun(context.names),
+  destination: Destination = "shown",
 ): CompiledExpression | undefined {
-  return source === "" ? undefined : compileExpression(context, place, source, wanted, scope);
+  return source === "" ? undefined : compileExpression(context, place, source, wanted, scope, destination);
 }
 
 /** What to do where nothing more special can be said. */

@@ -10,7 +10,7 @@ import type { CompiledExpression } from "./expression.ts";
 import { requireFeature } from "./feature.ts";
 import type { CompiledKind } from "./kind.ts";
 import { variableOf, withVariables } from "./names.ts";
-import { listOf } from "./listOf.ts";
+import { elementOf, listOf } from "./listOf.ts";
 import { fieldOf } from "./place.ts";
 import type { Place } from "./place.ts";
 
@@ -28,7 +28,7 @@ export function compileForEach(
   const { findings } = context;
   requireFeature(context, "for_each", place);
   const list = compileList(context, forEach.in, fieldOf(place, "in"));
-  const element = list?.type.kind === "list" ? list.type.element : undefined;
+  const element = list?.type.kind === "list" ? elementOf(list.type) : undefined;
   if (forEach.as === "")
     findings.add("MISSING", place, "the for_each doesn't name its element", 'add `as`, like `as: "item"`');
   if (forEach.step.length === 0) {
@@ -56,7 +56,7 @@ export function compileForEach(
           value: {
             in: list.expression,
             as: forEach.as,
-            type: { name: formatValueType(element) },
+            type: { name: formatValueType(element), redacted: element.isRedacted ?? false },
             indexAs,
             maxParallel: forEach.maxParallel,
             body: body.block,
@@ -79,7 +79,7 @@ function compileList(context: Context, source: string, place: Place): CompiledEx
     );
     return undefined;
   }
-  const list = compileExpression(context, place, source, { kind: "any" });
+  const list = compileExpression(context, place, source, { kind: "any" }, undefined, "kept");
   if (list === undefined || list.type.kind === "list") return list;
   const hint =
     list.type.kind === "map" ? `its keys: '${source}.map(k, k)'` : "name a repeated field, or build a list: '[…]'";

@@ -14,5 +14,11 @@ export function listOf(
     context.findings.add("RESULT", place, `${why}, and a list can't hold a ${element.kind}`, "put it into a message");
     return undefined;
   }
-  return { kind: "list", element };
+  const { isRedacted = false } = element;
+  return isRedacted ? { kind: "list", element, isRedacted } : { kind: "list", element };
+}
+
+/** The type of a list's elements; redacted as the list is. */
+export function elementOf({ element, isRedacted = false }: Extract<ValueType, { readonly kind: "list" }>): ValueType {
+  return isRedacted ? { ...element, isRedacted } : element;
 }

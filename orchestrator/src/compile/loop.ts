@@ -133,12 +133,20 @@ function beginCarry(context: Context, carry: Carry, place: Place): BegunCarry {
   }
   if (carry.type !== "" && declared === undefined) return { carry, place, type: undefined, init: undefined };
   const wanted = declared === undefined ? ({ kind: "any" } as const) : ({ kind: "value", type: declared } as const);
-  const init = compileExpression(context, fieldOf(place, "init"), carry.init, wanted);
-  return { carry, place, type: declared ?? init?.type, init: init?.expression };
+  const init = compileExpression(context, fieldOf(place, "init"), carry.init, wanted, undefined, "kept");
+  return { carry, place, type: init?.type ?? declared, init: init?.expression };
 }
 
 function endCarry(context: Context, { carry, place, type, init }: BegunCarry): PlannedCarry | undefined {
   if (carry.next === "" || type === undefined) return undefined;
-  const next = compileExpression(context, fieldOf(place, "next"), carry.next, { kind: "value", type });
-  return { name: carry.name, type: { name: formatValueType(type) }, init, next: next?.expression };
+  // Its passes are compiled: a carry that begins without anything redacted stays so.
+  const destination = type.isRedacted === true ? "kept" : "shown";
+  const wanted = { kind: "value", type } as const;
+  const next = compileExpression(context, fieldOf(place, "next"), carry.next, wanted, undefined, destination);
+  return {
+    name: carry.name,
+    type: { name: formatValueType(type), redacted: type.isRedacted ?? false },
+    init,
+    next: next?.expression,
+  };
 }

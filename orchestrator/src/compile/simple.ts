@@ -23,8 +23,8 @@ export function compileLet(context: Context, definition: Let, place: Place): Com
   }
   if (declared === "wrong") return brokenKind;
   const wanted = declared === undefined ? ({ kind: "any" } as const) : ({ kind: "value", type: declared } as const);
-  const value = compileExpression(context, fieldOf(place, "value"), definition.value, wanted);
-  const result = declared ?? value?.type;
+  const value = compileExpression(context, fieldOf(place, "value"), definition.value, wanted, undefined, "kept");
+  const result = value?.type ?? declared;
   return {
     kind: value === undefined ? undefined : { $case: "let", value: value.expression },
     result,

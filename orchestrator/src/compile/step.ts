@@ -86,7 +86,7 @@ function compileStep(context: Context, step: Step, place: Place, surround: Surro
     id: step.id,
     title: step.title,
     when: when?.expression,
-    result: result === undefined ? undefined : { name: formatValueType(result) },
+    result: result === undefined ? undefined : { name: formatValueType(result), redacted: result.isRedacted ?? false },
     kind: compiled.kind,
     compensate,
     lock,

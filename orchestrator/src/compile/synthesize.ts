@@ -5,6 +5,7 @@ import {
   FieldDescriptorProto_Label,
   FieldDescriptorProto_Type,
   FieldDescriptorProtoSchema,
+  FieldOptionsSchema,
   FileDescriptorProtoSchema,
   MessageOptionsSchema,
 } from "@bufbuild/protobuf/wkt";
@@ -36,6 +37,10 @@ export function synthesize(context: Context, name: string, fields: readonly Synt
     dependency: [...dependency].toSorted(),
     messageType: [message],
   });
+  for (const [index, { type }] of fields.entries()) {
+    if (type.isRedacted === true && message.field[index] !== undefined)
+      message.field[index].options = create(FieldOptionsSchema, { debugRedact: true });
+  }
   const found = createFileRegistry(file, (needed) => fileNamed(context, needed)).getMessage(`sidestep.plan.${name}`);
   if (found === undefined) throw new Error(`sidestep.plan.${name} was just made`);
   for (const { type } of fields) addTypes(context.types, type);

@@ -1,5 +1,5 @@
 import { MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt";
-import type { DescMethod } from "@bufbuild/protobuf";
+import type { DescMessage, DescMethod } from "@bufbuild/protobuf";
 import { Call_OnDoubt } from "../../../proto/gen/sidestep/internal/v1/plan.ts";
 import type { Verify as PlannedVerify } from "../../../proto/gen/sidestep/internal/v1/plan.ts";
 import { OnDoubt_Policy } from "../../../proto/gen/sidestep/v1/workflow.ts";
@@ -57,13 +57,7 @@ export function compileVerify(
   if (asked?.methodKind === "server_streaming") {
     findings.add("NOT_CALLABLE", fieldOf(at, "method"), `'${verify.method}' returns a stream`, "ask by a unary rpc");
   }
-  const request =
-    asked === undefined
-      ? undefined
-      : compileOptional(context, fieldOf(at, "request"), verify.request, {
-          kind: "value",
-          type: { kind: "message", message: asked.input },
-        });
+  const request = asked === undefined ? undefined : compileRequest(context, verify.request, asked.input, at);
   const answer = variableOf(asked === undefined ? undefined : { kind: "message", message: asked.output });
   return withVariables(context.names, [["answer", answer]], () => {
     const done = compileOptional(context, fieldOf(at, "done"), verify.done, { kind: "bool" });
@@ -81,4 +75,9 @@ export function compileVerify(
       responseType: asked.output.typeName,
     };
   });
+}
+
+function compileRequest(context: Context, source: string, message: DescMessage, place: Place) {
+  const wanted = { kind: "value", type: { kind: "message", message } } as const;
+  return compileOptional(context, fieldOf(place, "request"), source, wanted, undefined, "sent");
 }

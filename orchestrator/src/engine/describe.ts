@@ -10,10 +10,11 @@ import { evaluateValue } from "./evaluate.ts";
 import { toJsonText } from "./keptJson.ts";
 import type { LoadedPlan } from "./plan.ts";
 import type { LiveAttempt, LiveStep, LiveTimer } from "./live.ts";
+import { shownBytes, shownDetails } from "./redact.ts";
 import type { RunState } from "./state.ts";
 import { toTimestamp } from "./time.ts";
 
-/** The run as the public API shows it. `no_sidecar` says that an attempt is overdue; who knows the catalog knows better. */
+/** The run as the public API shows it, without what is declared `debug_redact`. `no_sidecar` says that an attempt is overdue; who knows the catalog knows better. */
 export function describeRun(plan: LoadedPlan, state: RunState): Run {
   const { started, ended } = state;
   const parent = started?.parent;
@@ -26,15 +27,15 @@ export function describeRun(plan: LoadedPlan, state: RunState): Run {
     startedAt: started === undefined ? undefined : toTimestamp(state.startedMs),
     endedAt: ended === undefined ? undefined : toTimestamp(state.endedMs),
     deadline: state.deadlineMs === undefined ? undefined : toTimestamp(state.deadlineMs),
-    steps: [...state.steps.values(), ...state.compensations.values()].map((step) => describeStep(state, step)),
-    status: statusOf(state),
-    response: ended?.response ?? empty,
+    steps: [...state.steps.values(), ...state.compensations.values()].map((step) => describeStep(plan, state, step)),
+    status: statusOf(plan, state),
+    response: shownBytes(plan.registry, plan.plan.responseType, ended?.response ?? empty),
     responseType: plan.plan.responseType,
-    request: started?.request ?? empty,
+    request: shownBytes(plan.registry, plan.plan.requestType, started?.request ?? empty),
     requestType: plan.plan.requestType,
     traceId: started?.trace?.traceId.length === 16 ? toHex(started.trace.traceId) : state.runId,
     attributes: attributesOf(plan, state),
-    incidents: [...state.incidents].flatMap((step) => describeIncident(step)),
+    incidents: [...state.incidents].flatMap((step) => describeIncident(plan, step)),
     approvals: [...state.approvals].flatMap(describeApproval),
     held: state.isHeld,
     parentRunId: parent === undefined ? "" : toHex(parent.runId),
@@ -62,19 +63,22 @@ function publicState({ phase, verdict, incidents, ended }: RunState): Run_State 
   }
 }
 
-function statusOf({ ended, verdict }: RunState): RpcStatus | undefined {
+function statusOf(plan: LoadedPlan, { ended, verdict }: RunState): RpcStatus | undefined {
   if (ended?.state === Run_State.COMPLETED) return { code: code.OK, message: "", details: [] };
-  if (ended !== undefined) return toPublicStatus(ended.status);
-  return verdict === undefined || verdict.kind === "completed" ? undefined : toPublicStatus(verdict.failure.status);
+  if (ended !== undefined) return toPublicStatus(plan, ended.status);
+  return verdict === undefined || verdict.kind === "completed"
+    ? undefined
+    : toPublicStatus(plan, verdict.failure.status);
 }
 
 /** The same status with the code's name. */
-function toPublicStatus(status: InternalStatus | undefined): RpcStatus | undefined {
+function toPublicStatus({ registry }: LoadedPlan, status: InternalStatus | undefined): RpcStatus | undefined {
   if (status === undefined) return undefined;
-  return { code: status_CodeFromJSON(status.code), message: status.message, details: status.details };
+  const { message, details } = status;
+  return { code: status_CodeFromJSON(status.code), message, details: shownDetails(registry, details) };
 }
 
-function describeStep({ ended, runId }: RunState, step: LiveStep): StepStatus {
+function describeStep(plan: LoadedPlan, { ended, runId }: RunState, step: LiveStep): StepStatus {
   const { state, call } = step;
   const isCompensation = step.phase === Phase.COMPENSATE;
   const attempt = attemptOf(step) ?? (state.kind === "verifying" ? attemptOf(state.by) : undefined);
@@ -87,17 +91,23 @@ function describeStep({ ended, runId }: RunState, step: LiveStep): StepStatus {
     startedAt: toTimestamp(step.startedMs),
     endedAt: step.endedMs === 0 ? undefined : toTimestamp(step.endedMs),
     method: call?.plan.method ?? "",
-    lastError: toPublicStatus(step.lastStatus),
+    lastError: toPublicStatus(plan, step.lastStatus),
     nextAt: timer === undefined ? undefined : toTimestamp(timer.dueMs),
     maybeExecuted: state.kind !== "completed" && step.maybeExecuted,
     compensation: isCompensation,
-    result: step.result?.payload === undefined ? (step.result?.bytes ?? empty) : empty,
+    result: shownResult(plan, step),
     resultType: step.result?.type ?? "",
     noSidecar: ended === undefined && (attempt?.isOverdue ?? false),
     childRunId: childOf(runId, step),
     lock: step.outside?.lock?.name ?? "",
     resultBytes: BigInt(step.result?.payload?.sizeBytes ?? 0),
   };
+}
+
+/** Nothing of a result that is kept apart, or that a redacted field went into. */
+function shownResult({ registry }: LoadedPlan, { result, plan, undoing }: LiveStep): Uint8Array {
+  if (result === undefined || result.payload !== undefined) return empty;
+  return plan.isRedacted && undoing === undefined ? empty : shownBytes(registry, result.type, result.bytes);
 }
 
 function attemptOf(step: LiveStep | undefined): LiveAttempt | undefined {
@@ -213,7 +223,7 @@ function stepState({ state }: LiveStep, isOver: boolean): StepStatus_State {
   }
 }
 
-function describeIncident(step: LiveStep): readonly Incident[] {
+function describeIncident(plan: LoadedPlan, step: LiveStep): readonly Incident[] {
   if (step.state.kind !== "paused") return [];
   const { reason, status, sinceMs } = step.state.incident;
   return [
@@ -221,7 +231,7 @@ function describeIncident(step: LiveStep): readonly Incident[] {
       step: step.path,
       compensation: step.phase === Phase.COMPENSATE,
       reason,
-      error: toPublicStatus(status),
+      error: toPublicStatus(plan, status),
       since: toTimestamp(sinceMs),
       attempts: step.call?.attempt ?? 0,
     },

@@ -10,10 +10,11 @@ import type { Shown } from "./describeMessage.ts";
 import { parseDetails } from "./failure.ts";
 import type { LoadedPlan } from "./plan.ts";
 import type { LogRecord } from "./record.ts";
+import { shownBytes, shownDetails } from "./redact.ts";
 import type { RunState } from "./state.ts";
 import { toTimestamp } from "./time.ts";
 
-/** A record as the public history shows it. `state` and `turn` are those after the record was folded, where they are at hand. */
+/** A record as the public history shows it, without what is declared `debug_redact`. `state` and `turn` are those after the record was folded, where they are at hand. */
 export function describeEvent(
   plan: LoadedPlan,
   state: RunState | undefined,
@@ -22,10 +23,13 @@ export function describeEvent(
 ): HistoryEvent {
   const { fact } = record;
   const shown = fact.kind === "event" ? showEvent(plan, fact.event, turn) : showOutcome(state, fact.outcome);
+  const { payload = blank.payload, payloadType = "", status } = shown;
   const isForged = fact.kind === "outcome" && !fact.authentic;
   return {
     ...blank,
     ...shown,
+    payload: shownBytes(plan.registry, payloadType, payload),
+    status: status === undefined ? undefined : { ...status, details: shownDetails(plan.registry, status.details) },
     sequence: BigInt(record.sequence),
     time: toTimestamp(record.storedMs),
     ignored: turn?.ignored ?? isForged,

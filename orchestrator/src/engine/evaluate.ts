@@ -75,9 +75,17 @@ function toEvaluation<T>(place: Place, planned: PlannedExpression, found: Evalua
   if (found.kind === "value") return found;
   return {
     kind: "failed",
-    failure: expressionFailure(place.state.runId, place.step, planned.place, found.message),
+    failure: expressionFailure(
+      place.state.runId,
+      place.step,
+      planned.place,
+      planned.isRedacted ? unsaid : found.message,
+    ),
   };
 }
+
+/** What is said of a failure whose message may quote a field declared `debug_redact`. */
+const unsaid = "it fails on a value that is declared debug_redact";
 
 /** Comprehension steps that an evaluation may take. */
 export function budgetOf({ state }: Place): number {

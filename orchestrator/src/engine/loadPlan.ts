@@ -101,6 +101,7 @@ function toStep(loader: Loader, step: Step): StepPlan {
     title: step.title,
     when: toExpression(loader, step.when),
     resultType: step.result?.name ?? "",
+    isRedacted: step.result?.redacted ?? false,
     action: toAction(loader, step),
     compensate: step.compensate === undefined ? undefined : toCompensation(loader, step.compensate),
     lock: toExpression(loader, step.lock),

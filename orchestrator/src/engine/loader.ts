@@ -21,7 +21,7 @@ export function toExpression(loader: Loader, stored: StoredExpression | undefine
   if (stored === undefined) return undefined;
   const expression = loader.load(stored);
   for (const name of expression.reads) loader.read.add(name);
-  return { expression, place: stored.path };
+  return { expression, place: stored.path, isRedacted: stored.redacted };
 }
 
 /** One whose value may go on without being looked at. */
@@ -29,7 +29,7 @@ export function toPassing(loader: Loader, stored: StoredExpression | undefined):
   if (stored === undefined) return undefined;
   const expression = loader.load(stored);
   if (expression.passes === undefined) for (const name of expression.reads) loader.read.add(name);
-  return { expression, place: stored.path };
+  return { expression, place: stored.path, isRedacted: stored.redacted };
 }
 
 /** An expression that the compiler always writes. */

@@ -48,6 +48,8 @@ export interface QueryPlan {
 export interface PlannedExpression {
   readonly expression: Expression;
   readonly place: string;
+  /** It reads a field declared `debug_redact`: a failure does not say on what value. */
+  readonly isRedacted: boolean;
 }
 
 export interface BlockPlan {
@@ -65,6 +67,8 @@ export interface StepPlan {
   readonly when: PlannedExpression | undefined;
   /** Spelling of its result's type; empty: it has no result. */
   readonly resultType: string;
+  /** A field declared `debug_redact` went into the result: it is not shown. */
+  readonly isRedacted: boolean;
   readonly action: Action;
   readonly compensate: CompensationPlan | undefined;
   /** Yields the name of the lock that it holds while it runs. */

@@ -226,7 +226,9 @@ async function wait(
     if (waited.kind === "unknown") return failed(absenceFailure(runId, waited));
     const got = await front.get(runId);
     if (got.kind !== "run") return failed(absenceFailure(runId, got));
-    return done({ done: waited.kind === "ended", run: waited.kind === "ended" ? { ...got.run, steps: [] } : got.run });
+    if (waited.kind !== "ended") return done({ done: false, run: got.run });
+    // The caller's own answer, whole.
+    return done({ done: true, run: { ...got.run, response: got.response, steps: [] } });
   } finally {
     clearTimeout(timer);
     call.off("cancelled", leave);

@@ -75,7 +75,12 @@ export function fakeFront(): FakeFront {
       return Promise.resolve(
         run === undefined
           ? { kind: "unknown" }
-          : { kind: "run", run: { ...Run.fromPartial({}), runId, ...run }, plan: front.plan },
+          : {
+              kind: "run",
+              run: { ...Run.fromPartial({}), runId, ...run },
+              plan: front.plan,
+              response: run.response ?? new Uint8Array(),
+            },
       );
     },
     records: () => Promise.resolve({ kind: "unknown" }),

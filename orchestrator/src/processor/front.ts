@@ -128,10 +128,14 @@ export interface Front {
     runId: RunId,
     signal: AbortSignal,
   ): Promise<{ readonly kind: "ended"; readonly ended: RunEnded } | { readonly kind: "aborted" } | Unknown>;
-  /** The run as its events in the log add up. */
+  /** The run as its events in the log add up, without what is declared `debug_redact`; `response` is the whole answer, empty before it is there. */
   get(
     runId: RunId,
-  ): Promise<{ readonly kind: "run"; readonly run: Run; readonly plan: LoadedPlan } | Unknown | Unavailable>;
+  ): Promise<
+    | { readonly kind: "run"; readonly run: Run; readonly plan: LoadedPlan; readonly response: Uint8Array }
+    | Unknown
+    | Unavailable
+  >;
   /** The run that holds a key, and has started. */
   find(
     workflow: string,

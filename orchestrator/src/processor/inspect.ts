@@ -9,6 +9,7 @@ import { describeEvent } from "../engine/describeEvent.ts";
 import type { LoadedPlan } from "../engine/plan.ts";
 import type { LogRecord } from "../engine/record.ts";
 import { resume, startIn } from "../engine/snapshot/resume.ts";
+import { shownBytes } from "../engine/redact.ts";
 import type { RunState } from "../engine/state.ts";
 import type { Credentials } from "./credentials.ts";
 import { toFact } from "./fact.ts";
@@ -31,18 +32,27 @@ export interface Folded {
   readonly state: RunState;
 }
 
-/** The run as its log adds up; undefined: there is none. Throws when NATS does not answer. */
+/**
+ * The run as its log adds up, without what is declared `debug_redact`; `response` is the whole answer, for who waits for it. Undefined: there is
+ * none. Throws when NATS does not answer.
+ */
 export async function inspectRun(
   ground: InspectGround,
   runId: RunId,
-): Promise<{ readonly run: Run; readonly plan: LoadedPlan } | undefined> {
+): Promise<{ readonly run: Run; readonly plan: LoadedPlan; readonly response: Uint8Array } | undefined> {
   const folded = await readState(ground, runId);
   if (folded === undefined) return undefined;
   const { plan, state } = folded;
   const run = describeRun(plan, state);
-  const request = (await kept(ground, state.started?.requestPayload)) ?? run.request;
-  const response = (await kept(ground, state.ended?.responsePayload)) ?? run.response;
-  return { run: { ...run, request, response }, plan };
+  const { requestType, responseType } = plan.plan;
+  const request = await kept(ground, state.started?.requestPayload);
+  const response = await kept(ground, state.ended?.responsePayload);
+  const shown = {
+    ...run,
+    request: request === undefined ? run.request : shownBytes(plan.registry, requestType, request),
+    response: response === undefined ? run.response : shownBytes(plan.registry, responseType, response),
+  };
+  return { run: shown, plan, response: response ?? state.ended?.response ?? new Uint8Array() };
 }
 
 async function kept({ payloads }: InspectGround, ref: PayloadRef | undefined): Promise<Uint8Array | undefined> {

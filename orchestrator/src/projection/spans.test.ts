@@ -27,7 +27,7 @@ const charge: AttemptId = { step: "charge", generation: 0, phase: 0, attempt: 2 
 const unavailable = RpcStatus.fromPartial({ code: 14, message: "no route" });
 
 function makePlan(action: Action): StepPlan {
-  const names = { name: "", id: "", title: "", resultType: "" };
+  const names = { name: "", id: "", title: "", resultType: "", isRedacted: false };
   return { index: 0, ...names, when: undefined, action, compensate: undefined, lock: undefined };
 }
 

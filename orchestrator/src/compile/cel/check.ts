@@ -60,7 +60,16 @@ function toChecking(request: CheckRequest, parsed: Parsed, limits: ExpressionLim
     strict: true,
     substitution: { bindings: new Map(), next: 0 },
     issues: [],
-    found: { variables: new Map(), steps: new Set(), builtIns: new Set(), types: new Set(), builders: [], locals: 0 },
+    found: {
+      variables: new Map(),
+      steps: new Set(),
+      builtIns: new Set(),
+      types: new Set(),
+      builders: [],
+      readsRedacted: false,
+      redacted: [],
+      locals: 0,
+    },
     offsets: new WeakMap(),
     infer,
   };

@@ -58,7 +58,18 @@ export interface Found {
   readonly builtIns: Set<string>;
   readonly types: Set<string>;
   readonly builders: BuilderDraft[];
+  /** It reads a field declared `debug_redact`, or what one went into. */
+  readsRedacted: boolean;
+  /** Those reads whose value does not end up in a field that is declared so itself. */
+  readonly redacted: RedactedRead[];
   locals: number;
+}
+
+/** Where something that is redacted is read. */
+export interface RedactedRead {
+  /** As messages call it: "payment.v1.Card.number", "what 'copy' holds". */
+  readonly name: string;
+  readonly offset: number;
 }
 
 /** A message literal, to be built at run time from one value per field. */
@@ -102,6 +113,12 @@ export interface Typed {
   readonly node: Expr;
   /** Of a variable: the messages that its fields of type Any hold. */
   readonly holds?: Holds | undefined;
+}
+
+/** Notes that a node reads what is redacted. */
+export function noteRedacted({ found, parsed }: Checking, node: Expr, name: string): void {
+  found.readsRedacted = true;
+  found.redacted.push({ name, offset: parsed.spanOf(node).offset });
 }
 
 /** Notes an issue at a node. */

@@ -47,6 +47,8 @@ export function compile(checking: Checking, request: CheckRequest, typed: Typed,
     steps,
     builtIns,
     types: [...types].toSorted(compareNames),
+    readsRedacted: found.readsRedacted,
+    redacted: found.redacted,
   };
 }
 

@@ -1,6 +1,8 @@
 import type { Expr } from "@bufbuild/cel-spec/cel/expr/syntax_pb.js";
-import { report, suggest } from "./checking.ts";
+import { isRedacted } from "../../engine/redact.ts";
+import { noteRedacted, report, suggest } from "./checking.ts";
 import type { Checking } from "./checking.ts";
+import { redactedNames } from "./redacted.ts";
 import { dynType, showType, typeOfField } from "./type.ts";
 import type { CelType } from "./type.ts";
 import { resolve } from "./unify.ts";
@@ -11,6 +13,7 @@ export function fieldType(checking: Checking, node: Expr, of: CelType, field: st
     case "dyn":
     case "error":
     case "any":
+      if (redactedNames(checking.registry).has(field)) noteRedacted(checking, node, field);
       return dynType;
     case "unknown":
       checking.substitution.bindings.set(of.number, dynType);
@@ -19,7 +22,10 @@ export function fieldType(checking: Checking, node: Expr, of: CelType, field: st
       return of.value;
     case "message": {
       const found = of.message.fields.find((candidate) => candidate.name === field);
-      if (found !== undefined) return typeOfField(found);
+      if (found !== undefined) {
+        if (isRedacted(found)) noteRedacted(checking, node, `${of.message.typeName}.${field}`);
+        return typeOfField(found);
+      }
       const names = of.message.fields.map((candidate) => candidate.name);
       const named = of.message.fields.find((candidate) => candidate.jsonName === field)?.name;
       const hint = named === undefined ? suggest(field, names, "fields") : `did you mean '${named}'?`;

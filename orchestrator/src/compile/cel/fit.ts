@@ -2,10 +2,11 @@ import type { Expr } from "@bufbuild/cel-spec/cel/expr/syntax_pb.js";
 import { ScalarType } from "@bufbuild/protobuf";
 import type { DescMessage } from "@bufbuild/protobuf";
 import type { ValueType } from "../../engine/expression/value.ts";
-import { report } from "./checking.ts";
+import { noteRedacted, report } from "./checking.ts";
 import type { Checking, Place, Typed, Want } from "./checking.ts";
 import { standardDeclarations } from "./declarations.ts";
 import { makeConstant } from "./node.ts";
+import { holdsDyn, redactedMessage } from "./redacted.ts";
 import { boolType, isOptionalType, showType, typeOfValue } from "./type.ts";
 import type { CelType } from "./type.ts";
 import { fits, prune, resolve } from "./unify.ts";
@@ -37,6 +38,7 @@ export function fitTo(checking: Checking, node: Expr, typed: Typed, want: Want):
       node: typed.node,
     };
   }
+  noteWhole(checking, node, typed, want);
   if (
     want.kept?.kind === "enum" &&
     given.kind === "int" &&
@@ -47,6 +49,13 @@ export function fitTo(checking: Checking, node: Expr, typed: Typed, want: Want):
     return { type: report(checking, node, "CEL_TYPE", message, "int(…) takes the number as it is"), node: typed.node };
   }
   return typed;
+}
+
+/** A message with redacted fields that becomes JSON, as google.protobuf.Struct and Value hold it: the fields lose their declarations. */
+function noteWhole(checking: Checking, node: Expr, typed: Typed, want: Want): void {
+  if (!holdsDyn(resolve(checking.substitution, want.type))) return;
+  const message = redactedMessage(resolve(checking.substitution, typed.type));
+  if (message !== undefined) noteRedacted(checking, node, message.typeName);
 }
 
 /** An optional value, or one in a list or map, has no form as bytes. */

@@ -122,7 +122,14 @@ function inferSelect(checking: Checking, node: Expr, select: Expr_Select, place:
   const known = prune(checking.substitution, of.type);
   const source =
     known.kind === "message" ? known.message.fields.find((candidate) => candidate.name === field) : undefined;
+  const { readsRedacted, redacted } = checking.found;
+  const before = redacted.length;
   const type = fieldType(checking, node, known, field);
+  if (testOnly) {
+    // That a field is set says nothing of its value.
+    checking.found.readsRedacted = readsRedacted;
+    redacted.length = before;
+  }
   if (insideOptional(known) !== undefined) {
     const chosen = makeOptionalSelect(checking, node, of.node, field);
     return testOnly

@@ -1,5 +1,6 @@
 import type { Expr, Expr_CreateStruct, Expr_CreateStruct_Entry } from "@bufbuild/cel-spec/cel/expr/syntax_pb.js";
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
+import { isRedacted } from "../../engine/redact.ts";
 import { candidateNames } from "../../engine/expression/value.ts";
 import { report, reportAt, suggest } from "./checking.ts";
 import type { BuilderDraft, Checking, Place, Typed, Want } from "./checking.ts";
@@ -86,6 +87,14 @@ function buildMessage(
 }
 
 function inferField(checking: Checking, message: DescMessage, { field, value, entry }: FieldEntry, place: Place): Expr {
+  const { redacted } = checking.found;
+  const before = redacted.length;
+  const built = inferValue(checking, message, { field, value, entry }, place);
+  if (isRedacted(field)) redacted.length = before;
+  return built;
+}
+
+function inferValue(checking: Checking, message: DescMessage, { field, value, entry }: FieldEntry, place: Place): Expr {
   const want = wantOf(valueTypeOfField(field), `field '${field.name}' of ${message.name}`);
   if (entry.optionalEntry) return inferOptionalEntry(checking, value, place, want).node;
   const single = field.fieldKind === "scalar" || field.fieldKind === "enum" || field.fieldKind === "message";

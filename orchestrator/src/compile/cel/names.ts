@@ -2,7 +2,7 @@ import type { Expr } from "@bufbuild/cel-spec/cel/expr/syntax_pb.js";
 import type { DescEnum, Registry } from "@bufbuild/protobuf";
 import { rewrittenName } from "../../engine/expression/activation.ts";
 import { candidateNames } from "../../engine/expression/value.ts";
-import { report, suggest } from "./checking.ts";
+import { noteRedacted, report, suggest } from "./checking.ts";
 import type { Checking, Local, Place, Typed, Want } from "./checking.ts";
 import { makeCall, makeConstant, makeName } from "./node.ts";
 import {
@@ -116,6 +116,7 @@ function variableNamed(checking: Checking, node: Expr, name: string, place: Plac
     report(checking, node, "CEL_MAY_NOT_HAVE_RUN", message, `guard it: has(steps.${name}) ? ${name}… : …`);
   }
   checking.found.variables.set(name, variable.kept);
+  if (variable.kept?.isRedacted === true) noteRedacted(checking, node, `what '${name}' holds`);
   const read = makeName(checking, node, rewrittenName.variable(name));
   return { type: variable.type, node: read, holds: variable.holds };
 }

@@ -1,5 +1,6 @@
 import type { Registry } from "@bufbuild/protobuf";
 import type { ValueType } from "../../engine/expression/value.ts";
+import type { RedactedRead } from "./checking.ts";
 import type { Issue } from "./issue.ts";
 import type { ExpressionLimits } from "./limits.ts";
 import type { Scope } from "./scope.ts";
@@ -40,6 +41,10 @@ export interface CheckedExpression {
   readonly builtIns: readonly string[];
   /** Full names of the messages and enums that the evaluator's registry must hold (and what they refer to), sorted. */
   readonly types: readonly string[];
+  /** It reads a field declared `debug_redact`: its failures may quote one. */
+  readonly readsRedacted: boolean;
+  /** Those reads whose value does not end up in a field that is declared so itself. */
+  readonly redacted: readonly RedactedRead[];
 }
 
 /** Checked, or everything that is wrong with it, in order of position. */

@@ -11,10 +11,14 @@ export type ElementType =
  * Type of a value that can be kept as bytes: a message is its own bytes; anything else is a message with one field, number 1, of that
  * type (`repeated` for a list, `map` for a map), so that every variable of a run is a type name and bytes.
  */
-export type ValueType =
+export type ValueType = (
   | ElementType
   | { readonly kind: "list"; readonly element: ElementType }
-  | { readonly kind: "map"; readonly key: ScalarType; readonly value: ElementType };
+  | { readonly kind: "map"; readonly key: ScalarType; readonly value: ElementType }
+) & {
+  /** A field declared `debug_redact` went into the value: it is not shown. No part of the type's spelling. */
+  readonly isRedacted?: boolean;
+};
 
 /** Why a text names no value type. */
 export interface WrongValueType {

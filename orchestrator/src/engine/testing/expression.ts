@@ -21,7 +21,7 @@ export const epochMs = 1_000_000;
  * `field(message,2)`, `error.code`, and `oops(message)`, which fails.
  */
 export function makeExpression(wanted: Wanted, source: string, path: string): StoredExpression {
-  return { checked: new TextEncoder().encode(`${wanted}:${source}`), source, path };
+  return { checked: new TextEncoder().encode(`${wanted}:${source}`), source, path, redacted: false };
 }
 
 /** Loads what makeExpression made. */

@@ -1,5 +1,5 @@
-import { createRegistry } from "@bufbuild/protobuf";
-import { EmptySchema } from "@bufbuild/protobuf/wkt";
+import { create, createFileRegistry, createRegistry } from "@bufbuild/protobuf";
+import { EmptySchema, FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import {
   Call_OnDoubt as OnDoubt,
   Call_OnExhausted as OnExhausted,
@@ -22,8 +22,20 @@ import type { StepSketch, ActionSketch, DueSketch, BlockSketch, CallSketch, Plan
 
 /** A plan of a test, loaded without the compiler. */
 export function makePlan(sketch: PlanSketch): LoadedPlan {
-  return toLoadedPlan(makeStoredPlan(sketch), createRegistry(EmptySchema), loadTestExpression);
+  return toLoadedPlan(makeStoredPlan(sketch), testTypes, loadTestExpression);
 }
+
+/** What the test's rpcs take and answer with: messages without fields. */
+const testFile = create(FileDescriptorProtoSchema, {
+  name: "test/v1/test.proto",
+  package: "test.v1",
+  syntax: "proto3",
+  messageType: [{ name: "Request" }, { name: "Response" }, { name: "Signal" }],
+});
+const testTypes = createRegistry(
+  EmptySchema,
+  createFileRegistry(testFile, () => undefined),
+);
 
 /** The stored form of it. */
 export function makeStoredPlan(sketch: PlanSketch): Plan {
@@ -86,7 +98,7 @@ function toStep(sketch: StepSketch, place: string, count: { next: number }): Ste
     id: sketch.id ?? "",
     title: "",
     when: sketch.when === undefined ? undefined : makeExpression("bool", sketch.when, `${place}.when`),
-    result: { name: resultTypeOf(sketch.action) },
+    result: { name: resultTypeOf(sketch.action), redacted: false },
     kind: toKind(sketch.action, place, count),
     compensate: toCompensation(sketch, place),
     lock: sketch.lock === undefined ? undefined : makeExpression("string", sketch.lock, `${place}.lock`),
@@ -152,7 +164,7 @@ function toKind(action: ActionSketch, place: string, count: { next: number }): S
         value: {
           in: makeExpression("kept", action.in, `${place}.for_each.in`),
           as: action.as ?? "it",
-          type: { name: testType },
+          type: { name: testType, redacted: false },
           indexAs: "index",
           maxParallel: action.atOnce ?? 0,
           body: toBlock(action.body, `${place}.`, count),
@@ -168,7 +180,7 @@ function toKind(action: ActionSketch, place: string, count: { next: number }): S
           pauseMs: action.pauseMs ?? 0,
           carries: (action.carries ?? []).map(({ name, init, next }) => ({
             name,
-            type: { name: testType },
+            type: { name: testType, redacted: false },
             init: makeExpression("kept", init, `${place}.loop.carry.init`),
             next: makeExpression("kept", next, `${place}.loop.carry.next`),
           })),

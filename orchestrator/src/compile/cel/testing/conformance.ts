@@ -108,7 +108,16 @@ export function check(
     strict: false,
     substitution: { bindings: new Map(), next: 0 },
     issues: [],
-    found: { variables: new Map(), steps: new Set(), builtIns: new Set(), types: new Set(), builders: [], locals: 0 },
+    found: {
+      variables: new Map(),
+      steps: new Set(),
+      builtIns: new Set(),
+      types: new Set(),
+      builders: [],
+      readsRedacted: false,
+      redacted: [],
+      locals: 0,
+    },
     offsets: new WeakMap(),
     infer,
   };
