@@ -14,23 +14,37 @@ export const loadedBytesMax = 8 * 1024 * 1024;
  */
 export function payloadToLoad(plan: LoadedPlan, { fact }: LogRecord): PayloadRef | undefined {
   if (fact.kind === "event") {
-    if (fact.event.kind?.$case !== "runStarted") return undefined;
-    const { request, requestPayload } = fact.event.kind.value;
-    return request.length === 0 ? wanted(plan, "input", requestPayload) : undefined;
+    const { kind } = fact.event;
+    if (kind?.$case === "runStarted") {
+      const { request, requestPayload } = kind.value;
+      return request.length === 0 ? wanted(plan, "input", requestPayload) : undefined;
+    }
+    if (kind?.$case !== "childEnded") return undefined;
+    const { step, ended } = kind.value;
+    return ended?.response.length === 0 ? wanted(plan, nameOf(step?.step ?? ""), ended.responsePayload) : undefined;
   }
   const { kind, attempt } = fact.outcome;
   if (kind?.$case !== "claimed" || attempt === undefined || fact.payload !== undefined || !fact.authentic)
     return undefined;
-  return wanted(plan, attempt.step.slice(attempt.step.lastIndexOf("/") + 1), kind.value);
+  return wanted(plan, nameOf(attempt.step), kind.value);
 }
 
 /** The record with its payload loaded. */
 export function withPayload(record: LogRecord, payload: Uint8Array): LogRecord {
   const { fact } = record;
   if (fact.kind === "outcome") return { ...record, fact: { ...fact, payload } };
-  if (fact.event.kind?.$case !== "runStarted") return record;
-  const value = { ...fact.event.kind.value, request: payload };
-  return { ...record, fact: { kind: "event", event: { kind: { $case: "runStarted", value } } } };
+  const { kind } = fact.event;
+  if (kind?.$case === "runStarted") {
+    const value = { ...kind.value, request: payload };
+    return { ...record, fact: { kind: "event", event: { kind: { $case: "runStarted", value } } } };
+  }
+  if (kind?.$case !== "childEnded" || kind.value.ended === undefined) return record;
+  const value = { ...kind.value, ended: { ...kind.value.ended, response: payload } };
+  return { ...record, fact: { kind: "event", event: { kind: { $case: "childEnded", value } } } };
+}
+
+function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
 }
 
 function wanted(plan: LoadedPlan, name: string, ref: PayloadRef | undefined): PayloadRef | undefined {

@@ -1,5 +1,5 @@
 import type { Expr } from "@bufbuild/cel-spec/cel/expr/syntax_pb.js";
-import { isRedacted } from "../../engine/redact.ts";
+import { isRedacted } from "../../engine/expression/redacted.ts";
 import { noteRedacted, report, suggest } from "./checking.ts";
 import type { Checking } from "./checking.ts";
 import { redactedNames } from "./redacted.ts";

@@ -1,6 +1,6 @@
 import type { Expr, Expr_CreateStruct, Expr_CreateStruct_Entry } from "@bufbuild/cel-spec/cel/expr/syntax_pb.js";
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
-import { isRedacted } from "../../engine/redact.ts";
+import { isRedacted } from "../../engine/expression/redacted.ts";
 import { candidateNames } from "../../engine/expression/value.ts";
 import { report, reportAt, suggest } from "./checking.ts";
 import type { BuilderDraft, Checking, Place, Typed, Want } from "./checking.ts";

@@ -1,5 +1,5 @@
 import type { DescMessage, Registry } from "@bufbuild/protobuf";
-import { holdsRedacted, isRedacted } from "../../engine/redact.ts";
+import { holdsRedacted, isRedacted } from "../../engine/expression/redacted.ts";
 import type { CelType } from "./type.ts";
 
 const namesIn = new WeakMap<Registry, ReadonlySet<string>>();

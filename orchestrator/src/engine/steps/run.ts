@@ -142,8 +142,10 @@ export function endChild(draft: Draft, { step: id, ended }: ChildEnded): boolean
   if (ended.state === Run_State.COMPLETED) {
     const { response, responsePayload: payload } = ended;
     const unfit = tooLarge(draft.state, step.path, `the response of ${method}`, response.length);
-    if (payload !== undefined) completeStep(draft, step, { type: responseType, bytes: unloaded, payload });
-    else if (unfit === undefined) completeStep(draft, step, { type: responseType, bytes: response });
+    if (payload !== undefined) {
+      const bytes = response.length === 0 ? unloaded : response;
+      completeStep(draft, step, { type: responseType, bytes, payload });
+    } else if (unfit === undefined) completeStep(draft, step, { type: responseType, bytes: response });
     else {
       step.maybeExecuted = true;
       failStep(draft, step, unfit);
