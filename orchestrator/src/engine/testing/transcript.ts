@@ -215,15 +215,17 @@ function toStatus([name = "", message = ""]: readonly string[]): RpcStatus {
   return { code: code[name as CodeName], message: unquoted(message), details: [] };
 }
 
-/** "COMPLETED 'answer'", or "FAILED NOT_FOUND 'gone'". */
+/** "COMPLETED 'answer'", with kept=300000 where the response of that size is kept apart and has been loaded, if at all; or "FAILED NOT_FOUND 'gone'". */
 function toEnd([state = "", ...rest]: readonly string[]): RunEnded {
   const isCompleted = state === "COMPLETED";
+  const kept = toOptions(rest).get("kept");
   return {
     state: run_StateFromJSON(state),
     response: isCompleted ? toBytes(rest[0] ?? "") : new Uint8Array(),
     status: isCompleted ? undefined : toStatus(rest),
     step: "",
-    responsePayload: undefined,
+    responsePayload:
+      kept === undefined ? undefined : { service: "_", id: "1", chunks: 1, sizeBytes: Number(kept), runId: "" },
   };
 }
 
