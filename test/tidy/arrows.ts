@@ -38,6 +38,11 @@ export function impurities(tree: readonly Source[], parts: readonly Part[]): rea
     [/\b(async|await)\b|\bPromise\b/, "nothing here is async: decide from data to data"],
     [/\bDate\.now\b|\bnew Date\(\s*\)|\bperformance\b/, "no clock: the time is that of the event"],
     [/\bMath\.random\b|\bcrypto\b/, "no chance: derive it from run id and attempt"],
+    // What a named time zone's clock shows is known to Intl alone; it says the same in every locale.
+    [
+      /\blocaleCompare\b|\btoLocale\w+|\bIntl\.(?!DateTimeFormat)|\.get(?!UTC)(FullYear|Month|Date|Day|Hours|Minutes|Seconds)\(\)/,
+      "no locale, and no zone of the machine: a replay elsewhere must say the same",
+    ],
     [/\b(setTimeout|setInterval|setImmediate|queueMicrotask)\b/, "no timers: ask for one by a command"],
     [/\bprocess\.|\bconsole\.|\bfetch\(|\bBuffer\b/, "no Node: plain data in, plain data out"],
     [/^(?:export )?let\s/m, "no state of its own: a module's variable outlives the call"],

@@ -77,6 +77,13 @@ const breaches: readonly (readonly [breach: string, rule: Rule, path: string, te
   ["the engine waits", purity, "orchestrator/src/engine/fold.ts", "\n\nconst a = async () => 1;", "fold.ts:3"],
   ["the engine reads the clock", purity, "orchestrator/src/engine/fold.ts", "const a = Date.now();", "Date.now"],
   ["the checker throws dice", purity, "orchestrator/src/compile/a.ts", "const a = Math.random();", "Math.random"],
+  [
+    "the engine sorts by locale",
+    purity,
+    "orchestrator/src/engine/fold.ts",
+    "const a = b.localeCompare(c);",
+    "localeCompare",
+  ],
   ["the sidecar's core remembers", purity, "sidecar/src/core/a.ts", "let seen = 0;", "state of its own"],
   ["a file imports itself in a circle", circles, "proto/wire/a.ts", 'import type { A } from "./a.ts";', "a circle"],
   [

@@ -56,6 +56,7 @@ export function compileCall(context: Context, call: Call, place: Place): Compile
     onDoubt: settings.onDoubt,
     onExhausted: settings.onExhausted,
     idempotent: method.idempotency !== MethodOptions_IdempotencyLevel.IDEMPOTENCY_UNKNOWN,
+    requestType: method.input.typeName,
     responseType: method.output.typeName,
     verify,
     serverStreaming: isStream,

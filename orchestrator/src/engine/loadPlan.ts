@@ -177,6 +177,7 @@ function toCall(loader: Loader, call: Call): CallPlan {
     onExhausted: call.onExhausted,
     isIdempotent: call.idempotent,
     isClaimed: call.onDoubt !== Call_OnDoubt.RETRY && !call.idempotent,
+    requestType: call.requestType,
     responseType: call.responseType,
     resultType: call.serverStreaming ? `list(${call.responseType})` : call.responseType,
     stream: call.serverStreaming
@@ -193,6 +194,7 @@ function toVerify(loader: Loader, call: Call, verify: Verify): VerifyPlan {
     ...call,
     method: verify.method,
     request: verify.request,
+    requestType: "",
     responseType: verify.responseType,
     stepTimeoutMs: undefined,
     onDoubt: Call_OnDoubt.RETRY,

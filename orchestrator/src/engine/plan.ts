@@ -109,6 +109,8 @@ export interface CallPlan {
   readonly isIdempotent: boolean;
   /** It must not be repeated: claimed before it is called. */
   readonly isClaimed: boolean;
+  /** Full name of the method's request; empty in plans of earlier versions. */
+  readonly requestType: string;
   readonly responseType: string;
   /** Spelling of the result's type: the response, or the list of them. */
   readonly resultType: string;

@@ -1,6 +1,8 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { reflect } from "@bufbuild/protobuf/reflect";
 import { encodeMessage } from "./expression/encode.ts";
+import { toKeptForm } from "./expression/kept.ts";
+import { parseValueType } from "./expression/value.ts";
 import type { LoadedPlan } from "./plan.ts";
 
 /** A request decoded, and encoded in the one way that equal requests share. */
@@ -8,12 +10,12 @@ export type CanonicalRequest =
   | { readonly kind: "ok"; readonly bytes: Uint8Array }
   | { readonly kind: "failed"; readonly message: string };
 
-/** Why bytes are no message of a type that the plan knows; undefined: they are one. */
+/** Why bytes are no value of a type that the plan knows, as ValueType spells it; undefined: they are one. */
 export function misfitOf({ registry }: LoadedPlan, type: string, bytes: Uint8Array): string | undefined {
-  const found = registry.getMessage(type);
-  if (found === undefined) return `the plan does not know the type ${type}`;
+  const parsed = parseValueType(type, registry, "");
+  if (parsed.kind === "wrong") return `the plan does not know the type ${type}`;
   try {
-    fromBinary(found, bytes);
+    fromBinary(toKeptForm(parsed, registry).message, bytes);
     return undefined;
   } catch (error) {
     return `the bytes are not a ${type}: ${error instanceof Error ? error.message : String(error)}`;

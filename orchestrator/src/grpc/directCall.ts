@@ -72,6 +72,7 @@ function toPlan(method: string, timeoutMs: number, attempts: number): Plan {
     onDoubt: OnDoubt.RETRY,
     onExhausted: OnExhausted.ON_EXHAUSTED_FAIL,
     idempotent: false,
+    requestType: "",
     responseType: "",
     verify: undefined,
     serverStreaming: false,

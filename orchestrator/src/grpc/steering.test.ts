@@ -28,6 +28,8 @@ test("a skip or a patch that is not of the call's type is refused before anythin
   const asked = { runId: someRun, step: "", reason: "r" };
   const wrong = Buffer.of(0x0a, 0xff);
   expect(await ask(runs.skip.bind(runs), { ...asked, result: wrong })).toMatchObject({ reason: "WRONG_TYPE" });
+  // No expression builds the request: the method says what it takes.
+  expect(await ask(runs.patch.bind(runs), { ...asked, request: wrong })).toMatchObject({ reason: "WRONG_TYPE" });
   expect(front.requests).toEqual([]);
   expect(await ask(runs.skip.bind(runs), { ...asked, result: text("ok") })).toMatchObject({ code: status.OK });
   expect(await ask(runs.patch.bind(runs), { ...asked, request: text("ok") })).toMatchObject({ code: status.OK });
@@ -37,10 +39,27 @@ test("a skip or a patch that is not of the call's type is refused before anythin
   expect(front.requests.map(({ kind }) => kind)).toEqual(["skip", "patch", "compensate"]);
 });
 
+test("a skip of a child is checked against the child's response", async () => {
+  const { front, runs } = await open();
+  front.run = { incidents: [{ ...incident, reason: Incident_Reason.COMMAND_REJECTED }] };
+  const { plan: found } = makePlan();
+  const responseType = "google.protobuf.StringValue";
+  const value = { method: "a.B/C", request: undefined, key: undefined, detach: false, responseType };
+  front.plan = makePlan({
+    ...found,
+    body: { steps: [{ ...blankStep, kind: { $case: "run", value } }], result: undefined },
+  });
+  const asked = { runId: someRun, step: "", reason: "r" };
+  const wrong = Buffer.of(0x0a, 0xff);
+  expect(await ask(runs.skip.bind(runs), { ...asked, result: wrong })).toMatchObject({ reason: "WRONG_TYPE" });
+  expect(await ask(runs.skip.bind(runs), { ...asked, result: text("ok") })).toMatchObject({ code: status.OK });
+});
+
 function withCall() {
   const { plan: found } = makePlan();
   const retry = { attemptsMax: 1, backoffMs: 1, backoffMaxMs: 1, multiplier: 1, on: [] };
-  const value = { ...blankCall, method: "a.B/C", responseType: "google.protobuf.StringValue", retry };
+  const requestType = "google.protobuf.StringValue";
+  const value = { ...blankCall, method: "a.B/C", requestType, responseType: "google.protobuf.StringValue", retry };
   return makePlan({ ...found, body: { steps: [{ ...blankStep, kind: { $case: "call", value } }], result: undefined } });
 }
 

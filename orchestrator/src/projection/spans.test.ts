@@ -36,6 +36,7 @@ const callPlan = makePlan({
   call: {
     method: "payment.v1.PaymentService/Charge",
     request: undefined,
+    requestType: "",
     responseType: "",
     resultType: "",
     stream: undefined,

@@ -1,8 +1,8 @@
 import { celEnv } from "@bufbuild/cel";
 import type { CelEnv } from "@bufbuild/cel";
-import { strings } from "@bufbuild/cel/ext";
 import type { Registry } from "@bufbuild/protobuf";
 import { calendarFunctions } from "./calendar.ts";
+import { textFunctions } from "./format.ts";
 import { rewrittenFunctions, standardFunctions } from "./functions.ts";
 import type { Meter } from "./meter.ts";
 import { weighedFunctions } from "./weigh.ts";
@@ -22,7 +22,7 @@ export function toEnvironment(registry: Registry): Environment {
   const known = environments.get(registry);
   if (known !== undefined) return known;
   const meter: Meter = { stepsLeft: 0, builders: [] };
-  const own = [...strings, ...standardFunctions, ...calendarFunctions];
+  const own = [...textFunctions, ...standardFunctions, ...calendarFunctions];
   const weighed = weighedFunctions(celEnv({ funcs: own }).funcs, meter);
   const complete = withWellKnown(registry);
   const cel = celEnv({ registry: complete, funcs: [...own, ...weighed, ...rewrittenFunctions(meter, complete)] });

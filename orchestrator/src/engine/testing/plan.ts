@@ -298,6 +298,7 @@ function toDue(
 function toCall(sketch: CallSketch, place: string): Call {
   return {
     method: sketch.method,
+    requestType: "",
     request: sketch.request === undefined ? undefined : makeExpression("kept", sketch.request, `${place}.request`),
     headers: Object.entries(sketch.headers ?? {}).map(([key, value]) => ({
       key,
