@@ -6,7 +6,7 @@ import { askJetStream, JetStreamFailure } from "./jetstream.ts";
 import { makeConsumer, parsePlace } from "./logReader.ts";
 
 /** What one pull brings at most, lest the server drops a reader that is too slow. */
-const bytesMax = 8 * 1024 * 1024;
+const bytesMax = 4 * 1024 * 1024;
 const answerMaxMs = 5000;
 
 /**

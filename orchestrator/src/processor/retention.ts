@@ -42,15 +42,13 @@ export function openRetention(ground: Ground, from: number): Retention {
     const durable = ground.durable();
     const untilMs = Math.min(clock.now() - bounds.retentionMs, ground.passedMs());
     const messages = durable > position ? await ground.log.next(position + 1, messagesMax) : [];
-    const due = takeDue(messages, durable, untilMs, bounds.deletionsMax);
-    const last = due.at(-1);
-    if (last === undefined) {
-      notBeforeMs = nextLookMs(ground, messages[0]);
-      return;
-    }
+    const { due, isMore } = takeDue(messages, durable, untilMs, bounds.deletionsMax);
     const before = { deletions: counts.deletions, leftovers: counts.leftovers };
-    await deleteAll(ground, due, durable, last.sequence);
-    position = last.sequence;
+    const upTo = due.at(-1)?.sequence ?? position;
+    await deleteAll(ground, due, durable, upTo);
+    position = upTo;
+    // Where all that is due has been looked at, the next ones are left to become many: each look reads some that are not due yet.
+    if (!isMore) notBeforeMs = nextLookMs(ground, messages[due.length]);
     const [runs, leftovers] = [counts.deletions - before.deletions, counts.leftovers - before.leftovers];
     if (runs + leftovers > 0)
       logger.info("deleted what had ended before the retention", { runs, leftovers, upTo: position });
@@ -70,27 +68,27 @@ export function openRetention(ground: Ground, from: number): Retention {
   };
 }
 
-/** When there may be something due again. */
+/** When it is worth to look again: not before the first that is not due yet is, and not soon. */
 function nextLookMs({ bounds, clock }: Ground, first: LogMessage | undefined): number {
   const soonMs = clock.now() + Math.min(bounds.retentionMs / 10, 60_000);
   // What is stored from now on is due later still.
   return Math.max(soonMs, first === undefined ? 0 : first.storedMs + bounds.retentionMs);
 }
 
-/** The first of the messages: those that are old enough, with no more ends than may be deleted at a time. */
+/** The first of the messages: those that are old enough, with no more ends than may be deleted at a time. `isMore`: others may be due as well. */
 function takeDue(
   messages: readonly LogMessage[],
   durable: number,
   untilMs: number,
   endsMax: number,
-): readonly LogMessage[] {
+): { readonly due: readonly LogMessage[]; readonly isMore: boolean } {
   let ends = 0;
-  const end = messages.findIndex((message) => {
-    if (message.sequence > durable || message.storedMs > untilMs || ends >= endsMax) return true;
+  for (const [at, message] of messages.entries()) {
+    if (message.sequence > durable || message.storedMs > untilMs) return { due: messages.slice(0, at), isMore: false };
+    if (ends >= endsMax) return { due: messages.slice(0, at), isMore: true };
     if (isEnd(message)) ends++;
-    return false;
-  });
-  return end < 0 ? messages : messages.slice(0, end);
+  }
+  return { due: messages, isMore: messages.length > 0 };
 }
 
 async function deleteAll(ground: Ground, due: readonly LogMessage[], durable: number, upTo: number): Promise<void> {
