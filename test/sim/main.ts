@@ -4,7 +4,7 @@ import { simulate as simulateStack } from "./stack/simulate.ts";
 
 // npm run sim -- --seed 4711          one seed again, and what happened in it
 // npm run sim -- --seeds 200000       that many seeds; --first: from which on; --tier model|stack|both
-// npm run sim -- --bugs               plants each bug, and says what finds it
+// npm run sim -- --bugs               plants each bug, and says what finds it; --only: those whose name begins so; --quick: first what found it last
 
 const { values } = parseArgs({
   options: {
@@ -14,6 +14,8 @@ const { values } = parseArgs({
     tier: { type: "string", default: "both" },
     bugs: { type: "boolean", default: false },
     only: { type: "string" },
+    quick: { type: "boolean", default: false },
+    write: { type: "boolean", default: false },
   },
 });
 
@@ -39,7 +41,10 @@ type Tier = keyof typeof tiers;
 const chosen: readonly Tier[] =
   values.tier === "both" ? ["model", "stack"] : [values.tier === "stack" ? "stack" : "model"];
 
-if (values.bugs) await import("./bugs/main.ts").then(({ runBugs }) => runBugs(values.only));
+if (values.bugs)
+  await import("./bugs/main.ts").then(({ runBugs }) =>
+    runBugs({ only: values.only, quick: values.quick, writes: values.write }),
+  );
 else if (values.seed !== undefined) await runOne(Number(values.seed));
 else await runMany(Number(values.first), Number(values.seeds));
 

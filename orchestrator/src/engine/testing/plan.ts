@@ -329,8 +329,8 @@ function toCall(sketch: CallSketch, place: string): Call {
             result: optional("kept", sketch.verify.result, `${place}.verify.result`),
             responseType: "test.v1.Verified",
           },
-    serverStreaming: false,
-    messagesMax: 0,
+    serverStreaming: sketch.streamMax !== undefined,
+    messagesMax: sketch.streamMax ?? 0,
     bytesMax: 0,
     passesInput: sketch.passesInput ?? false,
   };

@@ -15,6 +15,7 @@ import type {
  *
  *     plan timeout=1h saga=PARALLEL output=charge
  *     step charge call pay.Pay/Charge request=input attempts=3 backoff=100ms undo=pay.Pay/Refund undo.request=charge
+ *     step watch call ship.Ship/Watch stream=100
  *     step both parallel
  *       branch result=a
  *         step a call x.X/A
@@ -289,6 +290,7 @@ function toCallSketch(method: string, options: ReadonlyMap<string, string>): Cal
     verify: toVerifySketch(options),
     passesInput: options.get("passesInput") === "true",
     isIdempotent: options.get("idempotent") === "true",
+    streamMax: numberOf(options, "stream"),
   };
 }
 

@@ -20,7 +20,8 @@ export function showCommand(command: Command): string {
         .map((header) => ` ${header.key}=${"secret" in header ? `secret(${header.secret})` : header.value}`)
         .join("");
       const undoes = command.compensates === undefined ? "" : ` undoes=${showAttempt(command.compensates)}`;
-      const flags = `${command.claim ? " claim" : ""}${command.isReissue ? " reissue" : ""}`;
+      const stream = command.stream === undefined ? "" : ` collects=${command.stream.messagesMax}`;
+      const flags = `${command.claim ? " claim" : ""}${command.isReissue ? " reissue" : ""}${stream}`;
       const request = command.request.length === 0 ? "" : ` ${showText(command.request)}`;
       return `task ${showAttempt(command.attempt)} ${command.method}${request}${headers} timeout=${showMs(command.timeoutMs)}${undoes}${flags}`;
     }

@@ -110,6 +110,8 @@ export interface CallSketch {
   readonly passesInput?: boolean | undefined;
   readonly exhausted?: "PAUSE" | "FAIL" | undefined;
   readonly isIdempotent?: boolean | undefined;
+  /** The rpc returns a stream, and so many of its messages are collected. */
+  readonly streamMax?: number | undefined;
 }
 
 export interface VerifySketch {
