@@ -3,9 +3,11 @@ import { FileDescriptorProtoSchema, FileDescriptorSetSchema } from "@bufbuild/pr
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { Plan } from "../../../proto/gen/sidestep/internal/v1/plan.ts";
+import { loadPlan } from "../engine/loadPlan.ts";
 import { compileImage } from "./compileImage.ts";
 import { defaultCompileLimits } from "./limits.ts";
-import { errorsOf, buildContract, extension, makeSet, output, pause, reserve } from "./testing.ts";
+import { errorsOf, buildContract, compileRight, extension, makeSet, output, pause, reserve } from "./testing.ts";
 
 const contract = buildContract();
 const workflow = {
@@ -65,6 +67,19 @@ describe("hostile bytes", () => {
   it("in an option are told or harmless", () => {
     expect(tried(damaged(option.subarray(2)).map(imageWithOption), 200)).toMatchObject({ failed: false });
     expect(tried(fc.uint8Array({ maxLength: 100 }).map(imageWithOption), 200)).toMatchObject({ failed: false });
+  });
+
+  it("in a stored plan are refused with an error, or harmless", () => {
+    const { plan } = compileRight(contract, { workflow });
+    const isLoadedOrRefused = (bytes: Uint8Array): boolean => {
+      try {
+        return loadPlan(bytes).steps.length > 0 || bytes.length < 1_000;
+      } catch (error) {
+        return error instanceof Error && !error.message.includes("call stack");
+      }
+    };
+    const run = fc.check(fc.property(damaged(Plan.encode(plan).finish()), isLoadedOrRefused), { numRuns: 500 });
+    expect(run).toMatchObject({ failed: false });
   });
 
   it("that nest without end are told", () => {
