@@ -32,7 +32,7 @@ async function sweepAll(): Promise<number> {
       `${story.padEnd(10)} ${victim.padEnd(14)} ${String(boundaries).padStart(6)} ${String(kills).padStart(6)} ${String(breaches.length).padStart(9)}`,
     );
   for (const breach of rows.flatMap((row) => row.breaches)) console.log(`BREACH ${breach}`);
-  return rows.length > 0 && rows.every((row) => row.breaches.length === 0) ? 0 : 1;
+  return rows.length > 0 && rows.every((row) => row.kills > 0 && row.breaches.length === 0) ? 0 : 1;
 }
 
 async function storm(): Promise<number> {
