@@ -137,6 +137,20 @@ export const processorBugs: readonly PlantedBug[] = [
   },
   {
     kind: "source",
+    name: "§9 a lock is granted to all who want it",
+    file: "orchestrator/src/engine/lock.ts",
+    find: "first === name ? grant(state, lock, holder, sequence) : undefined);",
+    replace: "grant(state, lock, holder, sequence));",
+  },
+  {
+    kind: "source",
+    name: "§9 a released lock goes to nobody",
+    file: "orchestrator/src/engine/lock.ts",
+    find: "next === undefined ? undefined : grant(state, lock, next, sequence));",
+    replace: "undefined);",
+  },
+  {
+    kind: "source",
     name: "§10 a load ends before the event at hand",
     file: `${processor}/residents.ts`,
     find: ".filter(({ sequence }) => sequence < bound)",
