@@ -34,7 +34,6 @@ describe("the order saga", () => {
       requestType: "shop.v1.FulfilRequest",
       responseType: "shop.v1.FulfilResponse",
       timeoutMs: 7 * 86_400_000,
-      retentionMs: 7 * 86_400_000,
       saga: Plan_Order.REVERSE,
       outputStep: undefined,
     });
@@ -161,7 +160,7 @@ describe("a plan", () => {
     expect([0, 1].map((index) => callAt(plan, index).idempotent)).toEqual([false, true]);
   });
 
-  it("keeps key, attributes, caller's headers, order, timeout and retention", () => {
+  it("keeps key, attributes, caller's headers, order and timeout", () => {
     const plan = planOf({
       key: "input.id + metadata['x-tenant']",
       metadata: ["x-tenant"],
@@ -172,7 +171,6 @@ describe("a plan", () => {
       ],
       saga: Saga_Order.PARALLEL,
       timeout: "1d12h",
-      retention: "30m",
       step: [pause],
       output: "{note: run.id}",
     });
@@ -181,7 +179,6 @@ describe("a plan", () => {
       attributes: [{ name: "priority" }, { name: "due" }, { name: "began" }],
       saga: Plan_Order.PARALLEL,
       timeoutMs: 36 * 3_600_000,
-      retentionMs: 30 * 60_000,
       key: { source: "input.id + metadata['x-tenant']", path: "key" },
     });
     expect(planOf({ step: [pause], output: "{}" }).timeoutMs).toBeUndefined();

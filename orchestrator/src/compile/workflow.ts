@@ -32,8 +32,6 @@ export interface PlannedWorkflow {
   readonly types: ReadonlySet<string>;
 }
 
-const retentionMs = 7 * 86_400_000;
-
 /** The rpc that is a workflow, and what its option says. */
 export interface WorkflowSource {
   readonly method: DescMethod;
@@ -67,7 +65,6 @@ export function compileWorkflow(surroundings: Surroundings, source: WorkflowSour
   const response = compileResponse(context, definition, body, place);
   const signals = compileSignals(context, siblings);
   const queries = compileQueries(context, siblings);
-  const kept = durationOr(retentionMs, definition.retention, fieldOf(place, "retention"), findings, context.limits);
   if (findings.errorCount() > before) return undefined;
   lintWorkflow(context, definition, place, timeoutMs);
   const plan: Plan = {
@@ -80,7 +77,7 @@ export function compileWorkflow(surroundings: Surroundings, source: WorkflowSour
     timeoutMs,
     saga,
     attributes,
-    retentionMs: kept,
+    retentionMs: 0,
     metadata,
     body: { steps: body.steps, result: undefined },
     output: response.output,
@@ -152,6 +149,10 @@ function refuseLater(context: Context, definition: Workflow, place: Place): void
   }
   if (definition.bodyFile !== "") {
     findings.add("NOT_YET", fieldOf(place, "body_file"), "`body_file` is not supported yet", "write the steps here");
+  }
+  if (definition.retention !== "") {
+    const hint = "the orchestrator's --retention holds for all workflows";
+    findings.add("NOT_YET", fieldOf(place, "retention"), "`retention` of one workflow is not supported yet", hint);
   }
 }
 

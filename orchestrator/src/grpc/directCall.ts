@@ -22,7 +22,6 @@ const timeoutMsDefault = 30_000;
 const timeoutMsMax = 3_650 * 86_400_000;
 const attemptsDefault = 8;
 const attemptsMax = 1_000;
-const retentionMs = 7 * 86_400_000;
 
 /** One durable call of a method whose types nobody here knows: its bytes pass as they are. Undefined: nobody listens any more. */
 export async function callDurably(
@@ -90,7 +89,7 @@ function toPlan(method: string, timeoutMs: number, attempts: number): Plan {
     ...Plan.decode(new Uint8Array()),
     workflow,
     engineRevision,
-    retentionMs,
+    retentionMs: 0,
     body: { steps: [step], result: undefined },
     outputStep: 0,
     stepCount: 1,
