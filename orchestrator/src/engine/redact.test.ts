@@ -16,6 +16,7 @@ const file = create(FileDescriptorProtoSchema, {
   messageType: [
     {
       name: "Card",
+      extensionRange: [{ start: 200, end: 300 }],
       field: [
         { name: "id", jsonName: "id", number: 1, label: optional, type: string },
         { name: "pin", jsonName: "pin", number: 2, label: optional, type: string, options: redact },
@@ -118,6 +119,11 @@ describe("what is declared debug_redact", () => {
     const list = Uint8Array.of(0x0a, one.length, ...one);
     const kept = shownBytes(registry, "list(card.Card)", list);
     expect(kept.subarray(2)).toEqual(bytesOf({ id: "a" }));
+  });
+
+  test("may stand in an extension: none is shown", () => {
+    const extended = Uint8Array.of(...bytesOf({ id: "a" }), 0xc2, 0x0c, 1, 0x31);
+    expect(shownBytes(registry, "card.Card", extended)).toEqual(bytesOf({ id: "a" }));
   });
 
   test("takes what nobody can look into with it", () => {

@@ -2,12 +2,12 @@ import type { DescMessage, Registry } from "@bufbuild/protobuf";
 import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import type { Any } from "../../../proto/gen/google/protobuf/any.ts";
 import { toKeptForm } from "./expression/kept.ts";
-import { anyName, isRedacted, mayHoldRedacted, messageOf } from "./expression/redacted.ts";
+import { anyName, isExtension, isRedacted, mayHoldRedacted, messageOf } from "./expression/redacted.ts";
 import { parseValueType } from "./expression/value.ts";
 
 /**
  * A value as it may be shown: the bytes of its type, spelled as ValueType says, without the fields that are declared `debug_redact`, however deep
- * they stand, in messages inside Any too. Bytes that can't be read, and those of a type that nobody knows, are not shown at all: nobody can say
+ * they stand, in messages inside Any too, and without extensions. Bytes that can't be read, and those of a type that nobody knows, are not shown at all: nobody can say
  * what is in them. What holds no such field comes back as it is.
  */
 export function shownBytes(registry: Registry, type: string, bytes: Uint8Array): Uint8Array {
@@ -39,7 +39,8 @@ function strip(registry: Registry, message: DescMessage, bytes: Uint8Array): Uin
     const [number, wire] = reader.tag();
     const field = message.fields.find((one) => one.number === number);
     const inside = field === undefined ? undefined : messageOf(field);
-    if (field !== undefined && isRedacted(field)) reader.skip(wire, number);
+    const isHidden = field === undefined ? isExtension(message, number) : isRedacted(field);
+    if (isHidden) reader.skip(wire, number);
     else if (field === undefined || inside === undefined || !mayHoldRedacted(inside)) {
       reader.skip(wire, number);
       writer.raw(bytes.subarray(from, reader.pos));

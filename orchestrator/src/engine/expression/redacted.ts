@@ -10,10 +10,15 @@ export function holdsRedacted(message: DescMessage): boolean {
   return reachOf(message).redacted;
 }
 
-/** The same, or an Any, which may hold anything, stands in it. */
+/** The same, or an Any or extensions, which may hold anything, stand in it. */
 export function mayHoldRedacted(message: DescMessage): boolean {
-  const { redacted, any } = reachOf(message);
-  return redacted || any;
+  const { redacted, open } = reachOf(message);
+  return redacted || open;
+}
+
+/** The number is left to extensions, whose declarations may be nobody's but their owner's. */
+export function isExtension({ proto }: DescMessage, number: number): boolean {
+  return proto.extensionRange.some(({ start, end }) => start <= number && number < end);
 }
 
 function reachOf(message: DescMessage): Reach {
@@ -32,22 +37,23 @@ export const anyName = "google.protobuf.Any";
 /** What stands in a message or in those inside it. */
 interface Reach {
   readonly redacted: boolean;
-  readonly any: boolean;
+  /** An Any, or a message that can be extended. */
+  readonly open: boolean;
 }
 
 function reach(from: DescMessage): Reach {
   const seen = new Set<DescMessage>([from]);
   let redacted = false;
-  let any = false;
+  let open = false;
   for (const message of seen) {
-    any ||= message.typeName === anyName;
+    open ||= message.typeName === anyName || message.proto.extensionRange.length > 0;
     for (const field of message.fields) {
       redacted ||= isRedacted(field);
       const inside = messageOf(field);
       if (inside !== undefined) seen.add(inside);
     }
   }
-  return { redacted, any };
+  return { redacted, open };
 }
 
 /** The message in a field: itself, an element's, a value's of a map. */
