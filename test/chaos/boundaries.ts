@@ -4,11 +4,13 @@ import { Run_State } from "../../proto/gen/sidestep/v1/run.ts";
 import { connectTo } from "../support/connectTo.ts";
 import { makeOrder, openOrderClient } from "../support/orderClient.ts";
 import type { Order, OrderClient } from "../support/orderClient.ts";
+import type { OrderServiceName } from "../support/orderServices.ts";
 import type { OrderStack } from "../support/orderStack.ts";
+import { kill } from "./kill.ts";
 
 /** What is killed: the orchestrator, or sidecar or service of the step at hand. */
 export const victims = ["orchestrator", "sidecar", "service"] as const;
-export type Victim = (typeof victims)[number];
+export type SweptVictim = (typeof victims)[number];
 
 /** An order, and what the services' journals must say of it once its run has ended, whatever died. */
 interface Story {
@@ -48,12 +50,11 @@ export const stories: Readonly<Record<string, Story>> = {
 
 const forward = new Set(["Reserve", "Charge", "Label", "Ship"]);
 const serviceNames = ["inventory", "payment", "shipping"] as const;
-type ServiceName = (typeof serviceNames)[number];
 
 /** One row of the table. */
 export interface Sweep {
   readonly story: string;
-  readonly victim: Victim;
+  readonly victim: SweptVictim;
   /** Durable writes of a run that nothing disturbs. */
   readonly boundaries: number;
   readonly kills: number;
@@ -67,7 +68,7 @@ export interface Sweep {
 export async function sweep(
   stack: OrderStack,
   name: string,
-  victim: Victim,
+  victim: SweptVictim,
   progress: (line: string) => void,
 ): Promise<Sweep> {
   const story = stories[name];
@@ -84,7 +85,7 @@ export async function sweep(
     writes.start((count, subject, service) => {
       if (count !== at) return;
       behind = subject;
-      killed = kill(stack, victim, service);
+      killed = kill(stack, victim, { orchestrator: 0, service });
     });
     const runId = await untilAnswered(client, address, story, orderId);
     const written = writes.count();
@@ -143,22 +144,10 @@ async function untilAnswered(client: OrderClient, address: string, story: Story,
   throw new Error(`order ${orderId} is not answered after two minutes`);
 }
 
-async function kill(stack: OrderStack, victim: Victim, service: ServiceName): Promise<void> {
-  switch (victim) {
-    case "orchestrator":
-      return await stack.orchestrators[0]?.crash();
-    case "sidecar":
-      return await stack.sidecars[service].crash();
-    case "service":
-      await stack.services[service].kill9();
-      return await stack.services[service].restart();
-  }
-}
-
 /** Follows what the servers acknowledge as stored of the one run that is under way. */
 interface Writes extends AsyncDisposable {
   /** Counts from 0; `onWrite` hears of each acknowledged write at once, with its subject and the service that was last named. */
-  readonly start: (onWrite: (count: number, subject: string, service: ServiceName) => void) => void;
+  readonly start: (onWrite: (count: number, subject: string, service: OrderServiceName) => void) => void;
   readonly count: () => number;
   /** Nothing has been written for a while. */
   readonly quiet: () => Promise<void>;
@@ -169,7 +158,7 @@ async function watchWrites(url: string): Promise<Writes> {
   const open = new Map<string, string>();
   let count = 0;
   let latest = Date.now();
-  let service: ServiceName = "inventory";
+  let service: OrderServiceName = "inventory";
   let heard: Parameters<Writes["start"]>[0] = () => undefined;
   const everything = nats.connection.subscribe(">", {
     callback: (error, message) => {

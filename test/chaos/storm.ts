@@ -3,6 +3,8 @@ import { Run_State } from "../../proto/gen/sidestep/v1/run.ts";
 import { makeOrder, openOrderClient } from "../support/orderClient.ts";
 import type { OrderClient } from "../support/orderClient.ts";
 import type { OrderStack } from "../support/orderStack.ts";
+import { kill } from "./kill.ts";
+import type { Victim } from "./kill.ts";
 import { findBreaches } from "./verify.ts";
 import type { OrderRecord } from "./verify.ts";
 
@@ -24,7 +26,6 @@ export interface StormReport {
   readonly breaches: readonly string[];
 }
 
-type Victim = "orchestrator" | "sidecar" | "service" | "nats-server";
 const victims: readonly Victim[] = ["orchestrator", "sidecar", "service", "nats-server"];
 const names = ["inventory", "payment", "shipping"] as const;
 
@@ -58,7 +59,10 @@ export async function runStorm(stack: OrderStack, settings: StormSettings): Prom
     await untilEnded(progressed, () => ended, ended + 1 + Math.floor(random() * 6));
     kills[victim] = (kills[victim] ?? 0) + 1;
     settings.progress(`kill -9 ${victim} (${ended} runs have ended)`);
-    await kill(stack, victim, random);
+    await kill(stack, victim, {
+      service: names[Math.floor(random() * names.length)] ?? "inventory",
+      orchestrator: Math.floor(random() * stack.orchestrators.length),
+    });
   }
   await untilEnded(progressed, () => ended, ended + settings.inFlight);
   stopped = true;
@@ -113,22 +117,6 @@ async function recordOf(
   if (run === undefined || run.state === Run_State.RUNNING) throw new Error(`run ${runId} of ${orderId} has not ended`);
   const { events } = await client.history(runId);
   return { orderId, isDeclined, run, history: events };
-}
-
-async function kill(stack: OrderStack, victim: Victim, random: () => number): Promise<void> {
-  const name = names[Math.floor(random() * names.length)] ?? "inventory";
-  switch (victim) {
-    case "orchestrator":
-      return await stack.orchestrators[Math.floor(random() * stack.orchestrators.length)]?.crash();
-    case "sidecar":
-      return await stack.sidecars[name].crash();
-    case "service":
-      await stack.services[name].kill9();
-      return await stack.services[name].restart();
-    case "nats-server":
-      await stack.nats.kill9();
-      return await stack.nats.restart();
-  }
 }
 
 /** Resolves when `ended` has reached `goal`; a storm that stands still for two minutes has failed. */

@@ -3,7 +3,7 @@ import { ScalarType } from "@bufbuild/protobuf";
 import type { Registry } from "@bufbuild/protobuf";
 import type { ElementType, ValueType } from "../../engine/expression/value.ts";
 import { withWellKnown } from "../../engine/expression/wellKnown.ts";
-import { report } from "./checking.ts";
+import { nothingFound, report } from "./checking.ts";
 import type { Checking, KnownVariable, Place, Typed, Want } from "./checking.ts";
 import { compile } from "./compile.ts";
 import { standardDeclarations } from "./declarations.ts";
@@ -60,16 +60,7 @@ function toChecking(request: CheckRequest, parsed: Parsed, limits: ExpressionLim
     strict: true,
     substitution: { bindings: new Map(), next: 0 },
     issues: [],
-    found: {
-      variables: new Map(),
-      steps: new Set(),
-      builtIns: new Set(),
-      types: new Set(),
-      builders: [],
-      readsRedacted: false,
-      redacted: [],
-      locals: 0,
-    },
+    found: nothingFound(),
     offsets: new WeakMap(),
     infer,
   };

@@ -65,6 +65,20 @@ export interface Found {
   locals: number;
 }
 
+/** Before anything is looked at. */
+export function nothingFound(): Found {
+  return {
+    variables: new Map(),
+    steps: new Set(),
+    builtIns: new Set(),
+    types: new Set(),
+    builders: [],
+    readsRedacted: false,
+    redacted: [],
+    locals: 0,
+  };
+}
+
 /** Where something that is redacted is read. */
 export interface RedactedRead {
   /** As messages call it: "payment.v1.Card.number", "what 'copy' holds". */

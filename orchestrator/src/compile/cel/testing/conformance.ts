@@ -11,6 +11,7 @@ import { absent } from "../../../engine/expression/build.ts";
 import { toEnvironment } from "../../../engine/expression/environment.ts";
 import { withWellKnown } from "../../../engine/expression/wellKnown.ts";
 import type { Dialect } from "../macro.ts";
+import { nothingFound } from "../checking.ts";
 import type { Checking, KnownVariable, Typed } from "../checking.ts";
 import { standardDeclarations } from "../declarations.ts";
 import { extensionDeclarations, gatherMath } from "./extensions.ts";
@@ -108,16 +109,7 @@ export function check(
     strict: false,
     substitution: { bindings: new Map(), next: 0 },
     issues: [],
-    found: {
-      variables: new Map(),
-      steps: new Set(),
-      builtIns: new Set(),
-      types: new Set(),
-      builders: [],
-      readsRedacted: false,
-      redacted: [],
-      locals: 0,
-    },
+    found: nothingFound(),
     offsets: new WeakMap(),
     infer,
   };
