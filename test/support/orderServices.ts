@@ -31,7 +31,8 @@ export interface OrderService extends AsyncDisposable {
   readonly restart: (env?: Readonly<Record<string, string>>) => Promise<void>;
 }
 
-export type OrderServiceName = "inventory" | "payment" | "shipping";
+export const serviceNames = ["inventory", "payment", "shipping"] as const;
+export type OrderServiceName = (typeof serviceNames)[number];
 
 export interface OrderServices extends AsyncDisposable {
   readonly inventory: OrderService;
