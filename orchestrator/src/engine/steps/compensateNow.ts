@@ -34,7 +34,8 @@ export function continueCompensateNow(draft: Draft, step: LiveStep, undoing: Und
   }
   if (undoing.isStopping) giveBackUndo(draft, undoing);
   else continueUndoing(draft, undoing);
-  if (undoing.open > 0) return;
+  // While the run is held none of them begins.
+  if (undoing.open > 0 || undoing.waiting.length > 0) return;
   scope.waiting.delete(step);
   if (undoing.isStopping) cancelStep(draft, step);
   else if (undoing.failure !== undefined) failStep(draft, step, undoing.failure);
