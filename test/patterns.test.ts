@@ -67,6 +67,38 @@ test("all 43 patterns are told of, and counted right", () => {
   for (const { name, snippet } of sections) expect(name.endsWith(": no")).toBe(snippet === undefined);
 });
 
+test("the table has each pattern, agrees with the snippets, and is added up right", () => {
+  const rows = [...page.matchAll(/^\| (\d+) \| (.+)\|$/gm)].map(([, number = "", rest = ""]) => ({
+    number: Number(number),
+    cells: rest.split("|").map((cell) => cell.trim()),
+  }));
+  const [, totals = ""] = /^\| \| \*\*Together\*\* \| (.+) \|$/m.exec(page) ?? [];
+  const counted = [1, 2, 3, 4].map((column) => {
+    const marks = rows.map(({ cells }) => cells[column]?.charAt(0));
+    return ["+", "±", "−"].map((mark) => `${marks.filter((one) => one === mark).length} ${mark}`).join(", ");
+  });
+
+  expect(rows.map(({ number, cells }) => `${number}. ${cells[0] ?? ""}`)).toEqual(
+    sections.map(({ number, name }) => `${number}. ${name.replace(/: no$/, "")}`),
+  );
+  expect(rows.map(({ cells }) => cells[1] !== "−")).toEqual(sections.map(({ snippet }) => snippet !== undefined));
+  expect(totals.split(" | ")).toEqual(counted);
+  expect(/of its (\d+) snippets (\d+) are `±`, and (\d+) `\+`/.exec(page)?.slice(1)).toEqual(["32", "8", "24"]);
+});
+
+test("each rating of others has its source", () => {
+  const defined = new Set([...page.matchAll(/^\[([a-z-]+)\]: https?:\/\/\S+$/gm)].map(([, name]) => name));
+  const used = [...page.matchAll(/\]\[([a-z-]+)\]/g)].map(([, name]) => name);
+  const ratings = [...page.matchAll(/^\| \d+ \|.*\| (.+) \| (.+) \|$/gm)].flatMap(([, asl = "", conductor = ""]) => [
+    asl,
+    conductor,
+  ]);
+
+  expect(ratings.length).toBe(86);
+  expect(ratings.filter((rating) => !/\]\[[a-z-]+\]/.test(rating))).toEqual([]);
+  expect(new Set(used)).toEqual(defined);
+});
+
 test("no snippet is wrong", () => {
   const errors = compiled.diagnostics.filter(({ severity }) => severity === 1);
   expect(errors.map(({ path: where, message, hint }) => `${where}: ${message} (${hint})`)).toEqual([]);
