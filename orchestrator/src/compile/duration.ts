@@ -1,3 +1,5 @@
+import { showDuration } from "../engine/duration.ts";
+
 const millisecondsOf: ReadonlyMap<string, number> = new Map([
   ["ms", 1],
   ["s", 1000],
@@ -32,14 +34,6 @@ export function parseDuration(text: string, maxMs: number): ParsedDuration {
     return { kind: "wrong", message: `'${text}' is too long`, hint: `the longest duration is ${showDuration(maxMs)}` };
   }
   return { kind: "ok", ms };
-}
-
-/** The shortest exact spelling: "7d", "90s", "1500ms". */
-export function showDuration(ms: number): string {
-  for (const [unit, size] of [...millisecondsOf].toReversed()) {
-    if (ms >= size && ms % size === 0) return `${ms / size}${unit}`;
-  }
-  return `${ms}ms`;
 }
 
 function hintFor(text: string): string {

@@ -3,7 +3,7 @@ import type { DescMethod } from "@bufbuild/protobuf";
 import { OnDoubt_Policy } from "../../../proto/gen/sidestep/v1/workflow.ts";
 import type { Call, Step, Workflow } from "../../../proto/gen/sidestep/v1/workflow.ts";
 import type { Context } from "./context.ts";
-import { showDuration } from "./duration.ts";
+import { showDuration } from "../engine/duration.ts";
 import { lintArms } from "./lintArms.ts";
 import { blocksOf } from "./outline.ts";
 import { elementOf, fieldOf } from "./place.ts";

@@ -1,9 +1,10 @@
+import { showDuration } from "../engine/duration.ts";
 import type { Retry as PlannedRetry } from "../../../proto/gen/sidestep/internal/v1/plan.ts";
 import { Call_OnDoubt, Call_OnExhausted } from "../../../proto/gen/sidestep/internal/v1/plan.ts";
 import { OnDoubt_Policy, OnExhausted_Policy } from "../../../proto/gen/sidestep/v1/workflow.ts";
 import type { Retry } from "../../../proto/gen/sidestep/v1/workflow.ts";
 import { codeName } from "../../../proto/wire/status.ts";
-import { parseDuration, showDuration } from "./duration.ts";
+import { parseDuration } from "./duration.ts";
 import type { Findings } from "./findings.ts";
 import type { CompileLimits } from "./limits.ts";
 import { elementOf, fieldOf } from "./place.ts";

@@ -1,3 +1,4 @@
+import { showDuration } from "../duration.ts";
 import { AttemptId_Phase as Phase } from "../../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { AttemptId } from "../../../../proto/gen/sidestep/internal/v1/event.ts";
 import { code } from "../../../../proto/wire/status.ts";
@@ -69,7 +70,7 @@ export function tryCall(draft: Draft, step: LiveStep, call: LiveCall): void {
 
 /** The run's deadline has passed. */
 export function runTimeout({ plan, state }: Draft): Failure {
-  const message = `the run did not end within its timeout of ${plan.plan.timeoutMs ?? 0} ms`;
+  const message = `the run did not end within its timeout of ${showDuration(plan.plan.timeoutMs ?? 0)}`;
   return toFailure(state.runId, "", code.DEADLINE_EXCEEDED, "RUN_TIMEOUT", message);
 }
 

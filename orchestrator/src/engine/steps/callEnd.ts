@@ -1,3 +1,4 @@
+import { showDuration } from "../duration.ts";
 import { AttemptId_Phase as Phase } from "../../../../proto/gen/sidestep/internal/v1/event.ts";
 import {
   Call_OnDoubt as OnDoubt,
@@ -87,7 +88,7 @@ export function giveUpCall(draft: Draft, step: LiveStep, call: LiveCall, failure
 export function timeOutCall(draft: Draft, step: LiveStep, call: LiveCall, last: RpcStatus | undefined): void {
   const known = last ?? step.lastStatus;
   const cause = known === undefined ? "" : `; the last attempt: ${codeName(known.code)} ${known.message}`.trimEnd();
-  const message = `no attempt succeeded within the step timeout of ${call.plan.stepTimeoutMs ?? 0} ms${cause}`;
+  const message = `no attempt succeeded within the step timeout of ${showDuration(call.plan.stepTimeoutMs ?? 0)}${cause}`;
   const failure = toFailure(draft.state.runId, step.path, code.DEADLINE_EXCEEDED, "STEP_TIMEOUT", message);
   exhaustCall(draft, step, call, failure, Reason.EXHAUSTED);
 }
