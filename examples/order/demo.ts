@@ -134,7 +134,7 @@ function journalled(stage: Stage, orderId: string): readonly string[] {
   return stage.services.all.flatMap((service) =>
     service
       .journal()
-      .filter((entry) => entry.order === orderId && entry.outcome !== "repeat")
+      .filter((entry) => entry.order === orderId && entry.outcome !== "repeat" && entry.outcome !== "asked")
       .map((entry) => `${service.name} ${entry.method} ${entry.outcome}`),
   );
 }

@@ -117,6 +117,21 @@ test("a declined order is answered, once it is undone, with the status and detai
   expect((await client.get(answer.runId)).run).toMatchObject({ state: Run_State.COMPENSATED });
 });
 
+test("a charge in doubt is asked for: one that was made is not made again, one that was not is made once", async () => {
+  const { payment } = stack.services;
+  await payment.restart({ CHARGE_TROUBLES: "lost,away" });
+  // The journal's own words: what was done, what was asked, in its order.
+  const journals = { lost: ["Charge effect", "FindCharge asked"], away: ["FindCharge asked", "Charge effect"] };
+  for (const [trouble, journal] of Object.entries(journals)) {
+    const orderId = `doubt-${trouble}`;
+    const answer = await client.fulfil(makeOrder(orderId), 60_000);
+    const told = payment.journal().filter((it) => it.order === orderId);
+    expect(told.map(({ method, outcome }) => `${method} ${outcome}`)).toEqual(journal);
+    const charge = told.find(({ outcome }) => outcome === "effect")?.answer?.["chargeId"];
+    expect(answer).toMatchObject({ kind: "ok", response: { charge_id: charge } });
+  }
+});
+
 test("the same key and request join the run, another request with the key is refused with the run's id", async () => {
   const first = await client.fulfil(makeOrder("twice-1"), 20_000);
   const second = await client.fulfil(makeOrder("twice-1"), 20_000);

@@ -5,14 +5,16 @@ import { repositoryRoot, startProgram } from "./program.ts";
 import type { Program } from "./program.ts";
 import { pythonWithGrpc } from "./python.ts";
 
-/** One line of a service's journal: a call that did something, did it before, or was refused. */
+/** One line of a service's journal: a call that did something, did it before, was refused, or asked whether something had been done. */
 export interface JournalEntry {
   readonly time: string;
   readonly method: string;
   /** The call's idempotency-key. */
   readonly key: string;
   readonly order: string;
-  readonly outcome: "effect" | "repeat" | "refused";
+  readonly outcome: "effect" | "repeat" | "refused" | "asked";
+  /** Of an effect: what the caller got, by the names of proto's JSON. */
+  readonly answer?: Readonly<Record<string, unknown>>;
 }
 
 /** A service of examples/order, as a process of its own; leaving its scope kills it. */
@@ -48,7 +50,7 @@ export interface OrderServicesOptions {
   readonly logs?: string;
   /** Endpoint for the inventory's stock instrumentation (http/protobuf); absent: it runs without. */
   readonly otlpEndpoint?: string;
-  /** More environment by service: SHIP_DELAY_MS, SHIP_OUTAGES for shipping. */
+  /** More environment by service: SHIP_DELAY_MS, SHIP_OUTAGES for shipping, CHARGE_TROUBLES for payment. */
   readonly env?: Readonly<Partial<Record<OrderServiceName, Readonly<Record<string, string>>>>>;
 }
 

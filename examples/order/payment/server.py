@@ -22,6 +22,8 @@ from payment.v1 import payment_pb2, payment_pb2_grpc
 CARD_LIMIT_UNITS = 1000
 # Invoices above this are looked at before goods leave the house.
 REVIEW_UNITS = 1000
+# What becomes of the first charges, in this order: "away" finds nobody at the bank, "lost" is done and its answer gets lost, "" is as it should.
+TROUBLES = os.environ.get("CHARGE_TROUBLES", "")
 
 
 class Declined(Exception):
@@ -32,19 +34,29 @@ class PaymentService(payment_pb2_grpc.PaymentServiceServicer):
     def __init__(self, journal):
         self._journal = journal
         self._lock = threading.Lock()
+        self._troubles = TROUBLES.split(",")
         # Charges by id, as the effects so far left them.
         self._charges = {}
         for effect in journal.effects():
             self._apply(effect.get("moved", {}))
 
     def Charge(self, request, context):
-        return self._once("Charge", request, context, self._charge, payment_pb2.ChargeResponse)
+        with self._lock:
+            trouble = self._troubles.pop(0) if self._troubles else ""
+        if trouble == "away":
+            context.abort(grpc.StatusCode.UNAVAILABLE, "the bank does not answer")
+        answer = self._once("Charge", request, context, self._charge, payment_pb2.ChargeResponse)
+        if trouble == "lost":
+            context.abort(grpc.StatusCode.UNAVAILABLE, "the line to the bank broke")
+        return answer
 
     def Refund(self, request, context):
         return self._once("Refund", request, context, self._refund, payment_pb2.RefundResponse)
 
     def FindCharge(self, request, context):
+        key = dict(context.invocation_metadata()).get("idempotency-key", "")
         with self._lock:
+            self._journal.append(method="FindCharge", key=key, order=request.order_id, outcome="asked")
             found = next((it for it in self._charges.values() if it["order"] == request.order_id), None)
         if found is None:
             return payment_pb2.FindChargeResponse()
