@@ -13,13 +13,9 @@ const outputMax = 4 * 1024 * 1024;
 
 /** Runs the buf that this package depends on. Throws when it isn't installed or can't be started. */
 export async function runBuf(args: readonly string[], folder: string): Promise<BufResult> {
-  const launcher = path.join(
-    path.dirname(createRequire(import.meta.url).resolve("@bufbuild/buf/package.json")),
-    "bin",
-    "buf",
-  );
+  const [program, ...launcher] = bufCommand();
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [launcher, ...args], { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(program, [...launcher, ...args], { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
     let stdout = "";
     let stderr = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
@@ -31,4 +27,22 @@ export async function runBuf(args: readonly string[], folder: string): Promise<B
     child.once("error", reject);
     child.once("close", (code) => resolve({ exitCode: code ?? 1, stdout, stderr }));
   });
+}
+
+const architectures: Readonly<Record<string, string>> = {
+  "linux arm64": "linux-aarch64",
+  "linux arm": "linux-armv7",
+};
+
+/** The program for this machine itself, or buf's launcher, which knows where else it may be and costs a Node more. */
+function bufCommand(): readonly [string, ...string[]] {
+  const launcher = createRequire(import.meta.url).resolve("@bufbuild/buf/package.json");
+  const { platform, arch } = process;
+  const machine = architectures[`${platform} ${arch}`] ?? `${platform}-${arch}`;
+  try {
+    const name = platform === "win32" ? "buf.exe" : "buf";
+    return [createRequire(launcher).resolve(`@bufbuild/buf-${machine}/bin/${name}`)];
+  } catch {
+    return [process.execPath, path.join(path.dirname(launcher), "bin", "buf")];
+  }
 }

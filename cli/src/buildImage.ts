@@ -54,9 +54,9 @@ export async function buildImage(folder: string): Promise<Build> {
   const copy = await mkdtemp(path.join(tmpdir(), "sidestep-"));
   try {
     await copyProtoFiles(folder, copy);
-    const listed = await runBuf(["config", "ls-modules", "--format", "json"], copy);
-    if (listed.exitCode !== 0) return notBuilt(listed, folder, copy);
-    const modules = modulesOf(listed.stdout);
+    const listed = await listModules(copy);
+    if (listed !== undefined && listed.exitCode !== 0) return notBuilt(listed, folder, copy);
+    const modules = modulesOf(listed?.stdout ?? "");
     await addSchema(copy, modules);
     const args = [
       "build",
@@ -84,6 +84,12 @@ export async function buildImage(folder: string): Promise<Build> {
   } finally {
     await rm(copy, { recursive: true, force: true });
   }
+}
+
+/** Undefined: nothing is configured, the folder is the only module. */
+async function listModules(copy: string): Promise<BufResult | undefined> {
+  const isConfigured = ["buf.yaml", "buf.work.yaml", "buf.mod"].some((name) => existsSync(path.join(copy, name)));
+  return isConfigured ? await runBuf(["config", "ls-modules", "--format", "json"], copy) : undefined;
 }
 
 function modulesOf(listing: string): readonly string[] {

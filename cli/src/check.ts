@@ -1,5 +1,4 @@
 import { readFile } from "node:fs/promises";
-import { compileImage } from "../../orchestrator/src/compile/compileImage.ts";
 import type { CompiledImage } from "../../orchestrator/src/compile/compileImage.ts";
 import { diagnosticText } from "../../orchestrator/src/compile/diagnosticText.ts";
 import { Diagnostic_Severity } from "../../proto/gen/sidestep/v1/diagnostic.ts";
@@ -23,7 +22,11 @@ export type CheckExitCode = 0 | 1 | 10;
 /** Checks the workflows of a folder, or of a descriptor set, and prints what it finds. */
 export async function check(folder: string, options: CheckOptions): Promise<CheckExitCode> {
   if (options.descriptorSet !== undefined) return await checkFile(options.descriptorSet, options);
-  const build = await buildImage(folder);
+  // The compiler takes as long to load as buf to build.
+  const [build, { compileImage }] = await Promise.all([
+    buildImage(folder),
+    import("../../orchestrator/src/compile/compileImage.ts"),
+  ]);
   switch (build.kind) {
     case "failed":
       return refuse(build.what, build.where, build.next, options);
@@ -49,6 +52,7 @@ export function printDiagnostics(
 }
 
 async function checkFile(file: string, options: CheckOptions): Promise<CheckExitCode> {
+  const { compileImage } = await import("../../orchestrator/src/compile/compileImage.ts");
   try {
     return report(compileImage(new Uint8Array(await readFile(file))), undefined, options);
   } catch (error) {

@@ -1,6 +1,6 @@
 import { InvalidArgumentError, Option } from "commander";
 import { parseDuration } from "./time.ts";
-import { parseWorkflowName } from "./workflowRpc.ts";
+import { parseWorkflowName } from "./workflowName.ts";
 
 /** --address. */
 export function addressOption(): Option {

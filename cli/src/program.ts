@@ -1,19 +1,11 @@
 import { Command, Option } from "commander";
-import { StartRunResponse } from "../../proto/gen/sidestep/v1/runs.ts";
 import { version } from "../../runtime/src/version.ts";
 import { exit } from "./failure.ts";
 import type { ExitCode } from "./failure.ts";
 import { addressOption, example, outputOption, timeout, workflowName } from "./flags.ts";
-import { openFrontClient } from "./frontClient.ts";
-import { init } from "./init.ts";
-import { bytesToJson, toRegistry } from "./messageJson.ts";
 import { addApprovals, addCall, addHolds, addTalk } from "./programTalk.ts";
-import { execRun, startRun } from "./runExec.ts";
-import { describeRun, showHistory, showTrace } from "./runShow.ts";
-import { giveToRun, steerRun } from "./runSteer.ts";
 import type { Steering } from "./runSteer.ts";
 import type { Terminal } from "./terminal.ts";
-import { listWorkflows } from "./workflowList.ts";
 
 /** The long-running programs, started in place; each reads its own flags and sets the exit code. */
 export interface Programs {
@@ -21,7 +13,7 @@ export interface Programs {
   sidecar(args: readonly string[]): Promise<void>;
 }
 
-/** The whole command tree. Actions throw CliFailure; `end` takes the exit code of those that don't end with 0. */
+/** The whole command tree; each command loads what it is made of when it is given. Actions throw CliFailure; `end` takes the exit code of those that don't end with 0. */
 export function toProgram(terminal: Terminal, programs: Programs, end: (code: number) => void): Command {
   const program = new Command("sidestep")
     .description("Durable workflows over unmodified gRPC services.")
@@ -38,7 +30,7 @@ export function toProgram(terminal: Terminal, programs: Programs, end: (code: nu
     .description("list all workflows that were ever deployed")
     .addOption(outputOption())
     .addHelpText("after", example("sidestep workflow list"))
-    .action((given: Shown) => listWorkflows(given, terminal));
+    .action(async (given: Shown) => (await import("./workflowList.ts")).listWorkflows(given, terminal));
   const run = program.command("run").description("start, watch and steer runs");
   addStarts(run, terminal, withAddress);
   addShows(run, terminal, withAddress);
@@ -78,7 +70,7 @@ function addDefinitions(
     .description("write workflow.proto, buf.yaml and a first workflow")
     .argument("[folder]", "where to", ".")
     .addHelpText("after", example("sidestep init my-workflows"))
-    .action(async (folder: string) => end(await init(folder, { out: line })));
+    .action(async (folder: string) => end(await (await import("./init.ts")).init(folder, { out: line })));
   program
     .command("check")
     .description("check the workflows of a folder; exit code 10 when something is wrong")
@@ -95,7 +87,6 @@ function addDefinitions(
     .addOption(outputOption())
     .addHelpText("after", example("sidestep check examples/order/proto"))
     .action(async (folder: string, { descriptorSet, format, output }: Pick<Shown, "output"> & CheckForm) => {
-      // The compiler takes longer to load than most commands take to run.
       const wanted = format === "text" && output === "json" ? "json" : format;
       if (wanted !== "text") {
         const { checkFor } = await import("./deploy.ts");
@@ -146,18 +137,15 @@ function addStarts(run: Command, terminal: Terminal, withAddress: (command: Comm
     .addOption(outputOption())
     .addHelpText("after", example(`sidestep run start shop.v1.OrderWorkflow/Fulfil -d '{"order_id": "o-1"}'`))
     .action(async (workflow: string, given: Starting & Shown) => {
-      using client = openFrontClient(given.address);
-      const { runId, joined } = await startRun(client, toStart(workflow, given), terminal);
-      if (given.output === "table") return terminal.out(`${runId}\n`);
-      const bytes = StartRunResponse.encode({ runId, joined }).finish();
-      return terminal.out(`${bytesToJson(toRegistry(), "sidestep.v1.StartRunResponse", bytes)}\n`);
+      const { startAndPrint } = await import("./runExec.ts");
+      await startAndPrint({ ...toStart(workflow, given), output: given.output }, terminal);
     });
   starting("exec")
     .description("start a run and wait for its answer: JSON on stdout, progress on stderr")
     .option("--timeout <duration>", "stop waiting after this long, as in 30s; the run goes on", timeout)
     .addHelpText("after", example(`sidestep run exec shop.v1.OrderWorkflow/Fulfil -d '{"order_id": "o-1"}'`))
-    .action((workflow: string, given: Starting & { readonly timeout?: number }) =>
-      execRun({ ...toStart(workflow, given), timeoutMs: given.timeout }, terminal),
+    .action(async (workflow: string, given: Starting & { readonly timeout?: number }) =>
+      (await import("./runExec.ts")).execRun({ ...toStart(workflow, given), timeoutMs: given.timeout }, terminal),
     );
 }
 
@@ -183,15 +171,17 @@ function addShows(run: Command, terminal: Terminal, withAddress: (command: Comma
       "after",
       example("sidestep run describe 0198c0ffee0010008000000000000001 --jaeger-url http://localhost:16686"),
     )
-    .action((runId: string, given: Shown & { readonly jaegerUrl?: string }) =>
-      describeRun({ ...given, runId, jaegerUrl: given.jaegerUrl }, terminal),
+    .action(async (runId: string, given: Shown & { readonly jaegerUrl?: string }) =>
+      (await import("./runShow.ts")).describeRun({ ...given, runId, jaegerUrl: given.jaegerUrl }, terminal),
     );
   withAddress(run.command("history"))
     .description("list a run's events, oldest first")
     .argument("<run id>")
     .addOption(outputOption())
     .addHelpText("after", example("sidestep run history 0198c0ffee0010008000000000000001"))
-    .action((runId: string, given: Shown) => showHistory({ ...given, runId }, terminal));
+    .action(async (runId: string, given: Shown) =>
+      (await import("./runShow.ts")).showHistory({ ...given, runId }, terminal),
+    );
   withAddress(run.command("trace"))
     .description("show a run's spans as a tree, or as JSON that trace viewers open")
     .argument("<run id>")
@@ -199,10 +189,10 @@ function addShows(run: Command, terminal: Terminal, withAddress: (command: Comma
     .option("--file <file>", "write the JSON into this file")
     .addHelpText("after", example("sidestep run trace 0198c0ffee0010008000000000000001 -o otlp-json --file trace.json"))
     .action(
-      (
+      async (
         runId: string,
         given: { readonly address: string; readonly output: "table" | "otlp-json"; readonly file?: string },
-      ) => showTrace({ ...given, runId, file: given.file }, terminal),
+      ) => (await import("./runShow.ts")).showTrace({ ...given, runId, file: given.file }, terminal),
     );
 }
 
@@ -225,8 +215,9 @@ function addSteering(run: Command, terminal: Terminal, withAddress: (command: Co
         "after",
         example(`sidestep run ${name} 0198c0ffee0010008000000000000001 --reason "asked by the customer"`),
       )
-      .action((runId: string, given: { readonly address: string; readonly reason: string; readonly step?: string }) =>
-        steerRun(name, { ...given, runId, step: given.step ?? "" }, terminal),
+      .action(
+        async (runId: string, given: { readonly address: string; readonly reason: string; readonly step?: string }) =>
+          (await import("./runSteer.ts")).steerRun(name, { ...given, runId, step: given.step ?? "" }, terminal),
       );
     if (hasStep) command.option("--step <path>", "which step, when there are several incidents");
   }
@@ -250,7 +241,7 @@ function addGivings(run: Command, terminal: Terminal, withAddress: (command: Com
         example(`sidestep run ${name} 0198c0ffee0010008000000000000001 --proto examples/order/proto -d '${json}'`),
       )
       .action(
-        (
+        async (
           runId: string,
           given: {
             readonly address: string;
@@ -259,7 +250,12 @@ function addGivings(run: Command, terminal: Terminal, withAddress: (command: Com
             readonly step: string;
             readonly reason: string;
           },
-        ) => giveToRun(name, { ...given, runId, request: given.request, protoFolder: given.proto }, terminal),
+        ) =>
+          (await import("./runSteer.ts")).giveToRun(
+            name,
+            { ...given, runId, request: given.request, protoFolder: given.proto },
+            terminal,
+          ),
       );
   }
 }

@@ -1,9 +1,5 @@
 import type { Command } from "commander";
-import { decideApproval, listApprovals } from "./approvals.ts";
-import { callOnce } from "./callOnce.ts";
 import { example, methodName, outputOption, timeout, wholeNumber } from "./flags.ts";
-import { addHold, listHolds, removeHold } from "./holds.ts";
-import { followRun, queryRun, signalRun } from "./runTalk.ts";
 import type { Terminal } from "./terminal.ts";
 
 type WithAddress = (command: Command) => Command;
@@ -21,27 +17,31 @@ export function addTalk(run: Command, terminal: Terminal, withAddress: WithAddre
     .option("--id <id>", "the same id again is dropped")
     .addHelpText("after", example(`sidestep run signal ${someRun} Approve -d '{"by": "ann"}'`))
     .action(
-      (
+      async (
         runId: string,
         name: string,
         given: { readonly address: string; readonly request?: string; readonly type?: string; readonly id?: string },
-      ) => signalRun({ ...given, runId, name, request: given.request, type: given.type, id: given.id ?? "" }, terminal),
+      ) =>
+        (await import("./runTalk.ts")).signalRun(
+          { ...given, runId, name, request: given.request, type: given.type, id: given.id ?? "" },
+          terminal,
+        ),
     );
   withAddress(run.command("query"))
     .description("ask a query rpc about a run; the answer as JSON")
     .argument("<rpc>", "package.Service/Method of the query", methodName)
     .option("-d, --request <json>", "the question as JSON, @file, or - for stdin")
     .addHelpText("after", example(`sidestep run query shop.v1.OrderWorkflow/Status -d '{"order_id": "o-1"}'`))
-    .action((method: string, given: { readonly address: string; readonly request?: string }) =>
-      queryRun({ ...given, method, request: given.request }, terminal),
+    .action(async (method: string, given: { readonly address: string; readonly request?: string }) =>
+      (await import("./runTalk.ts")).queryRun({ ...given, method, request: given.request }, terminal),
     );
   withAddress(run.command("follow"))
     .description("print what a streaming run yields, a JSON line each, until it has ended")
     .argument("<run id>")
     .option("--from <number>", "the first message wanted, counted from 0", wholeNumber, 0)
     .addHelpText("after", example(`sidestep run follow ${someRun} --from 12`))
-    .action((runId: string, given: { readonly address: string; readonly from: number }) =>
-      followRun({ ...given, runId }, terminal),
+    .action(async (runId: string, given: { readonly address: string; readonly from: number }) =>
+      (await import("./runTalk.ts")).followRun({ ...given, runId }, terminal),
     );
 }
 
@@ -61,7 +61,7 @@ export function addCall(program: Command, terminal: Terminal, withAddress: WithA
       example(`sidestep call payment.v1.PaymentService/Refund --proto examples/order/proto -d '{"charge_id": "c-1"}'`),
     )
     .action(
-      (
+      async (
         method: string,
         given: {
           readonly address: string;
@@ -73,7 +73,7 @@ export function addCall(program: Command, terminal: Terminal, withAddress: WithA
           readonly detach: boolean;
         },
       ) =>
-        callOnce(
+        (await import("./callOnce.ts")).callOnce(
           {
             ...given,
             method,
@@ -95,8 +95,8 @@ export function addApprovals(program: Command, terminal: Terminal, withAddress: 
     .argument("<run id>")
     .addOption(outputOption())
     .addHelpText("after", example(`sidestep approval list ${someRun}`))
-    .action((runId: string, given: { readonly address: string; readonly output: "table" | "json" }) =>
-      listApprovals({ ...given, runId }, terminal),
+    .action(async (runId: string, given: { readonly address: string; readonly output: "table" | "json" }) =>
+      (await import("./approvals.ts")).listApprovals({ ...given, runId }, terminal),
     );
   const decide = withAddress(approval.command("decide"))
     .description("approve or reject")
@@ -109,7 +109,7 @@ export function addApprovals(program: Command, terminal: Terminal, withAddress: 
     .option("-d, --form <json>", "what is to be filled in, as JSON, @file, or - for stdin")
     .addHelpText("after", example(`sidestep approval decide ${someRun} --approve --by ann -d '{"limit": 100}'`));
   decide.action(
-    (
+    async (
       runId: string,
       given: {
         readonly address: string;
@@ -122,7 +122,7 @@ export function addApprovals(program: Command, terminal: Terminal, withAddress: 
       },
     ) => {
       if (given.approve === given.reject) decide.error("error: give one of --approve and --reject");
-      return decideApproval(
+      return (await import("./approvals.ts")).decideApproval(
         { ...given, runId, form: given.form, decision: given.approve ? "approve" : "reject" },
         terminal,
       );
@@ -148,14 +148,18 @@ export function addHolds(program: Command, terminal: Terminal, withAddress: With
     .description("hold the calls of a workflow, a method or a service back")
     .option("--reason <text>", "shown in the list", "")
     .addHelpText("after", example(`sidestep hold add --service payment.v1.PaymentService --reason "the bank is down"`))
-    .action((given: Given & { readonly reason: string }) => addHold(given, terminal));
+    .action(async (given: Given & { readonly reason: string }) =>
+      (await import("./holds.ts")).addHold(given, terminal),
+    );
   target("remove")
     .description("let them go on")
     .addHelpText("after", example("sidestep hold remove --service payment.v1.PaymentService"))
-    .action((given: Given) => removeHold(given, terminal));
+    .action(async (given: Given) => (await import("./holds.ts")).removeHold(given, terminal));
   withAddress(hold.command("list"))
     .description("list what is held")
     .addOption(outputOption())
     .addHelpText("after", example("sidestep hold list"))
-    .action((given: { readonly address: string; readonly output: "table" | "json" }) => listHolds(given, terminal));
+    .action(async (given: { readonly address: string; readonly output: "table" | "json" }) =>
+      (await import("./holds.ts")).listHolds(given, terminal),
+    );
 }

@@ -16,6 +16,7 @@ export async function copyProtoFiles(from: string, to: string): Promise<void> {
     const real = await realpath(path.join(from, folder));
     if (visited.has(real)) return;
     visited.add(real);
+    let isMade = false;
     for (const entry of await readdir(path.join(from, folder), { withFileTypes: true })) {
       const name = path.join(folder, entry.name);
       if (entry.name.startsWith(".") || (entry.name === "node_modules" && !withModules)) continue;
@@ -24,7 +25,8 @@ export async function copyProtoFiles(from: string, to: string): Promise<void> {
       else if (kind?.isFile() === true && (entry.name.endsWith(".proto") || configFiles.has(entry.name))) {
         count++;
         if (count > filesMax) throw new Error(`more than ${filesMax} .proto files below ${from}`);
-        await mkdir(path.join(to, folder), { recursive: true });
+        if (!isMade) await mkdir(path.join(to, folder), { recursive: true });
+        isMade = true;
         await copyFile(path.join(from, name), path.join(to, name));
       }
     }

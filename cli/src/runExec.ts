@@ -1,9 +1,10 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Run } from "../../proto/gen/sidestep/v1/run.ts";
+import { StartRunResponse } from "../../proto/gen/sidestep/v1/runs.ts";
 import { CliFailure, exit } from "./failure.ts";
 import { openFrontClient } from "./frontClient.ts";
 import type { FrontClient } from "./frontClient.ts";
-import { bytesToJson, jsonToBytes } from "./messageJson.ts";
+import { bytesToJson, jsonToBytes, toRegistry } from "./messageJson.ts";
 import { openProgress } from "./progress.ts";
 import { readRequestText } from "./requestText.ts";
 import { endFailure } from "./runEnd.ts";
@@ -31,8 +32,20 @@ const waitRoundMs = 20_000;
 /** How long an orchestrator that went away is waited for. */
 const awayMaxMs = 30_000;
 
+/** Starts a run and prints its id, or as JSON all that is known of it. */
+export async function startAndPrint(
+  options: StartOptions & { readonly output: "table" | "json" },
+  terminal: Terminal,
+): Promise<void> {
+  using client = openFrontClient(options.address);
+  const { runId, joined } = await startRun(client, options, terminal);
+  if (options.output === "table") return terminal.out(`${runId}\n`);
+  const bytes = StartRunResponse.encode({ runId, joined }).finish();
+  return terminal.out(`${bytesToJson(toRegistry(), "sidestep.v1.StartRunResponse", bytes)}\n`);
+}
+
 /** Starts a run, or joins the one of the same key; throws CliFailure. */
-export async function startRun(
+async function startRun(
   client: FrontClient,
   options: StartOptions,
   terminal: Terminal,

@@ -4,9 +4,20 @@ const microsPerTick = 10_000;
 
 /** CPU time a program has used so far, user and system, in microseconds (10 ms steps, from /proc). */
 export function cpuMicros(pid: number): number {
-  const line = readFileSync(`/proc/${pid}/stat`, "utf8");
-  const fields = line.slice(line.lastIndexOf(")") + 2).split(" ");
+  const fields = statOf(pid);
   return (Number(fields[11]) + Number(fields[12])) * microsPerTick;
+}
+
+/** CPU time of the programs that a program has started, and those started by them, once they have ended. */
+export function cpuMicrosOfChildren(pid: number): number {
+  const fields = statOf(pid);
+  return (Number(fields[13]) + Number(fields[14])) * microsPerTick;
+}
+
+/** /proc/<pid>/stat behind the program's name. */
+function statOf(pid: number): readonly string[] {
+  const line = readFileSync(`/proc/${pid}/stat`, "utf8");
+  return line.slice(line.lastIndexOf(")") + 2).split(" ");
 }
 
 /** Resident memory of a program in MiB, now. */

@@ -204,12 +204,12 @@ function inferMembership(checking: Checking, item: Expr, container: Expr, place:
 /** The result of the forms that fit; `dyn` when they disagree, undefined when none fits. */
 function resolveForms(checking: Checking, forms: readonly Signature[], given: readonly Typed[]): CelType | undefined {
   const { substitution } = checking;
-  const before = new Map(substitution.bindings);
-  let learned: Map<number, CelType> | undefined;
+  const before = substitution.bindings;
+  let learned: ReadonlyMap<number, CelType> | undefined;
   let result: CelType | undefined;
   for (const form of forms) {
     if (form.parameters.length !== given.length) continue;
-    substitution.bindings = new Map(before);
+    substitution.bindings = before;
     const parameters = new Map<number, CelType>();
     const wanted = form.parameters.map((parameter) => instantiate(substitution, parameter, parameters));
     if (!wanted.every((type, at) => fits(substitution, given[at]?.type ?? dynType, type))) continue;

@@ -5,7 +5,7 @@ import { elementWant, entryWants, inferAs } from "./fit.ts";
 import { makeBinding, makeCall, makeList, makeNode } from "./node.ts";
 import { boolType, dynType, errorType, intType, listOf, mapOf, showType } from "./type.ts";
 import type { CelType } from "./type.ts";
-import { fits, freshType, join, prune, resolve, settle } from "./unify.ts";
+import { fits, freshType, join, learn, prune, resolve, settle } from "./unify.ts";
 
 /**
  * Types a macro (map, filter, all, exists, exists_one) in its expanded form. Every pass of it counts a step at run time, its variables
@@ -231,7 +231,7 @@ function itemType(checking: Checking, node: Expr, range: CelType): CelType {
     case "error":
       return dynType;
     case "unknown":
-      checking.substitution.bindings.set(known.number, dynType);
+      learn(checking.substitution, known.number, dynType);
       return dynType;
     case "null":
     case "bool":

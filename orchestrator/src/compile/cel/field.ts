@@ -5,7 +5,7 @@ import type { Checking } from "./checking.ts";
 import { redactedNames } from "./redacted.ts";
 import { dynType, showType, typeOfField } from "./type.ts";
 import type { CelType } from "./type.ts";
-import { resolve } from "./unify.ts";
+import { learn, resolve } from "./unify.ts";
 
 /** The type of a field, reported at `node` when there is no such field. Of an optional value the field is optional. */
 export function fieldType(checking: Checking, node: Expr, of: CelType, field: string): CelType {
@@ -16,7 +16,7 @@ export function fieldType(checking: Checking, node: Expr, of: CelType, field: st
       if (redactedNames(checking.registry).has(field)) noteRedacted(checking, node, field);
       return dynType;
     case "unknown":
-      checking.substitution.bindings.set(of.number, dynType);
+      learn(checking.substitution, of.number, dynType);
       return dynType;
     case "map":
       return of.value;

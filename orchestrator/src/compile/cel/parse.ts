@@ -6,6 +6,8 @@ import { parseTokens } from "./parser.ts";
 import { syntaxIssue, tokenize } from "./token.ts";
 import type { Span } from "./tree.ts";
 
+const utf8 = new TextEncoder();
+
 /** A parsed expression that knows where each part of it stands. */
 export interface Parsed {
   readonly kind: "parsed";
@@ -24,7 +26,7 @@ export function parseExpression(
   limits: ExpressionLimits,
   dialect = wholeDialect,
 ): Parsed | { readonly kind: "wrong"; readonly issue: Issue } {
-  const size = new TextEncoder().encode(source).length;
+  const size = utf8.encode(source).length;
   if (size > limits.sourceBytesMax)
     return tooBig(`the expression has ${size} bytes, ${limits.sourceBytesMax} are allowed`);
   if (source.trim() === "") return { kind: "wrong", issue: syntaxIssue("the expression is empty", undefined, 0, 1) };

@@ -1,9 +1,9 @@
 import { dynType, listOf, mapOf } from "./type.ts";
 import type { CelType } from "./type.ts";
 
-/** What is known of the types not known at first. */
+/** What is known of the types not known at first. Learning replaces the bindings, so that going back to what was known before costs nothing. */
 export interface Substitution {
-  bindings: Map<number, CelType>;
+  bindings: ReadonlyMap<number, CelType>;
   next: number;
 }
 
@@ -77,7 +77,7 @@ function mapParts(type: Exclude<CelType, { readonly kind: "unknown" }>, inner: (
 
 /** Can a value of `given` stand where `wanted` is? Learns what that says of unknown types; learns nothing when it can't. */
 export function fits(substitution: Substitution, given: CelType, wanted: CelType): boolean {
-  const before = new Map(substitution.bindings);
+  const before = substitution.bindings;
   if (unify(substitution, given, wanted)) return true;
   substitution.bindings = before;
   return false;
@@ -119,7 +119,12 @@ function widen(substitution: Substitution, number: number, type: CelType): void 
   let last = number;
   for (let next = substitution.bindings.get(last); next?.kind === "unknown"; next = substitution.bindings.get(last))
     last = next.number;
-  substitution.bindings.set(last, type);
+  learn(substitution, last, type);
+}
+
+/** From now on the unknown type of this number is known to be `type`. */
+export function learn(substitution: Substitution, number: number, type: CelType): void {
+  substitution.bindings = new Map(substitution.bindings).set(number, type);
 }
 
 type Opaque = CelType & { readonly kind: "opaque" };
@@ -132,7 +137,7 @@ function unifyOpaque(substitution: Substitution, a: Opaque, b: Opaque): boolean 
 function bind(substitution: Substitution, number: number, type: CelType): boolean {
   if (type.kind === "unknown" && type.number === number) return true;
   if (occurs(substitution, number, type)) return false;
-  substitution.bindings.set(number, type);
+  learn(substitution, number, type);
   return true;
 }
 
