@@ -238,14 +238,15 @@ function describeIncident(plan: LoadedPlan, step: LiveStep): readonly Incident[]
   ];
 }
 
-/** Attributes that have a value now: one that reads what is not there yet is left out. */
+/** Attributes that have a value now: one that reads what is not there yet, or that JSON can't say, is left out. */
 function attributesOf({ attributes, registry }: LoadedPlan, state: RunState): { [key: string]: string } {
   const found: { [key: string]: string } = {};
   const { body } = state;
   if (body === undefined) return found;
   for (const { name, value } of attributes) {
     const evaluated = evaluateValue({ state, scope: body.scope, step: "" }, value);
-    if (evaluated.kind === "value") found[name] = toJsonText(evaluated.value, registry);
+    const json = evaluated.kind === "value" ? toJsonText(evaluated.value, registry) : "";
+    if (json !== "") found[name] = json;
   }
   return found;
 }

@@ -54,3 +54,9 @@ test("a single value shows as JSON, zeros included", () => {
   expect(toJsonText(kept("string", ""), registry)).toBe('""');
   expect(toJsonText(kept("string", "c-1"), registry)).toBe('"c-1"');
 });
+
+test("a value that JSON has no form for shows as nothing", () => {
+  const after9999 = Uint8Array.of(0x08, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01);
+  expect(toJsonText({ type: "google.protobuf.Timestamp", bytes: after9999 }, registry)).toBe("");
+  expect(toJsonText({ type: "google.protobuf.Timestamp", bytes: Uint8Array.of(0xff) }, registry)).toBe("");
+});

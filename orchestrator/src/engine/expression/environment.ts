@@ -5,6 +5,7 @@ import { calendarFunctions } from "./calendar.ts";
 import { textFunctions } from "./format.ts";
 import { rewrittenFunctions, standardFunctions } from "./functions.ts";
 import type { Meter } from "./meter.ts";
+import { verifyText } from "./verifyText.ts";
 import { weighedFunctions } from "./weigh.ts";
 import { withWellKnown } from "./wellKnown.ts";
 
@@ -25,6 +26,7 @@ export function toEnvironment(registry: Registry): Environment {
   const own = [...textFunctions, ...standardFunctions, ...calendarFunctions];
   const weighed = weighedFunctions(celEnv({ funcs: own }).funcs, meter);
   const complete = withWellKnown(registry);
+  verifyText(complete);
   const cel = celEnv({ registry: complete, funcs: [...own, ...weighed, ...rewrittenFunctions(meter, complete)] });
   const environment: Environment = { cel, registry: complete, meter };
   environments.set(registry, environment);
