@@ -52,6 +52,14 @@ export const orchestratorSettings = {
     1_000,
     { min: 1, max: 100_000 },
   ),
+  yieldsBytesMax: integer(
+    {
+      flag: "yields-bytes-max",
+      doc: "Bytes of those messages; the last one stays, however large.",
+    },
+    8 * 1024 * 1024,
+    { min: 1024, max: 64 * 1024 * 1024 },
+  ),
   itemsMax: integer({ flag: "items-max", doc: "Passes of one for_each; a longer list fails its step." }, 10_000, {
     min: 1,
     max: 1_000_000,

@@ -181,6 +181,7 @@ export async function openOrchestrator(
       pendingStepsMax: 1000,
       signalsMax: 1000,
       yieldsMax: 1000,
+      yieldsBytesMax: 8_388_608,
       itemsMax: 10_000,
       parallelMax: 100,
       claimedBytesMax: 67_108_864,

@@ -1,10 +1,12 @@
 import { createFileRegistry, createRegistry } from "@bufbuild/protobuf";
 import { StringValueSchema, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { expect, test } from "vitest";
 import { toKeptForm } from "./expression/kept.ts";
 import { parseValueType } from "./expression/value.ts";
 import { toJsonText } from "./keptJson.ts";
-import { toKeptList } from "./keptList.ts";
+import { elementAt, openKeptList, toKeptList, toTexts } from "./keptList.ts";
+import type { KeptList } from "./keptList.ts";
 
 const registry = createRegistry(createFileRegistry(), StringValueSchema, ...file_google_protobuf_timestamp.messages);
 
@@ -60,3 +62,53 @@ test("a value that JSON has no form for shows as nothing", () => {
   expect(toJsonText({ type: "google.protobuf.Timestamp", bytes: after9999 }, registry)).toBe("");
   expect(toJsonText({ type: "google.protobuf.Timestamp", bytes: Uint8Array.of(0xff) }, registry)).toBe("");
 });
+
+const numbers = [
+  ["int64", [1n, 0n, -5n, 300n]],
+  ["uint64", [0n, 18_446_744_073_709_551_615n]],
+  ["double", [0, 1.5, -2]],
+  ["float", [0, 1.5]],
+  ["bool", [false, true, false]],
+] as const;
+
+test.each(numbers)("a packed list of %s is split into the same elements as one that is not", (type, values) => {
+  const elements = values.map((value) => kept(type, value));
+  const plain = toKeptList(`list(${type})`, elements, registry);
+  if (plain === undefined) throw new Error("no list");
+  const split = openKeptList(plain, registry);
+  const packed = openKeptList({ ...plain, bytes: pack(split) }, registry);
+  const mixed = openKeptList({ ...plain, bytes: Buffer.concat([pack(split), plain.bytes, pack(split)]) }, registry);
+  expect([split.size, packed.size, mixed.size]).toEqual([values.length, values.length, 3 * values.length]);
+  for (const [index, element] of elements.entries()) {
+    // A zero is left out where it stands alone.
+    const written = element.bytes.length > 0 ? element.bytes : elementAt(split, index).bytes;
+    for (const found of [
+      elementAt(split, index),
+      elementAt(packed, index),
+      elementAt(mixed, 2 * values.length + index),
+    ])
+      expect([found.type, Buffer.from(found.bytes).toString("hex")]).toEqual([
+        type,
+        Buffer.from(written).toString("hex"),
+      ]);
+  }
+});
+
+test("texts and messages are never packed, whatever their bytes look like", () => {
+  const texts = ["", "\n\u0001\n", "a"];
+  const list = toKeptList(
+    "list(string)",
+    texts.map((text) => kept("string", text)),
+    registry,
+  );
+  if (list === undefined) throw new Error("no list");
+  const split = openKeptList(list, registry);
+  expect(split.size).toBe(3);
+  expect(texts.map((_, index) => toTexts(elementAt(split, index).bytes)[0])).toEqual(texts);
+});
+
+/** The contents of the elements in one field, as other encoders write lists of numbers. */
+function pack({ value, starts, ends }: KeptList): Uint8Array {
+  const contents = starts.map((start, index) => value.bytes.subarray(start, ends[index]));
+  return new BinaryWriter().tag(1, WireType.LengthDelimited).bytes(Buffer.concat(contents)).finish();
+}

@@ -3,6 +3,7 @@ import type { CancelTimer, EndRun, TellParent } from "./command.ts";
 import type { Failure, Frame, LiveAttempt, LiveStep, LiveTimer, Undoing, UndoScope } from "./live.ts";
 import { openUndoScope } from "./live.ts";
 import type { KeptSignal } from "./outside.ts";
+import { toYields } from "./yields.ts";
 import type { Yields } from "./yields.ts";
 
 /**
@@ -158,7 +159,7 @@ export function newRun(runId: string): RunState {
     overdueTimer: undefined,
     incidents: new Set(),
     requests: new Set(),
-    yields: { first: 0, messages: [] },
+    yields: toYields(0, []),
     pendingSteps: 0,
     signals: [],
     signalIds: new Set(),

@@ -25,6 +25,11 @@ type Pull = { readonly batch: number; readonly startedAtMs: number };
 
 const expiresMs = 5_000;
 const heartbeatMs = 500;
+/**
+ * Until the consumer has been seen empty on this connection: only then is it known which deliveries are first ones, and a call of before
+ * is "maybe executed", so that what undoes it has to wait.
+ */
+const firstHeartbeatMs = 50;
 /** Two heartbeats and a bit: the pull is dead, its consumer gone or the server's leader. */
 const silenceMaxMs = 1_300;
 const windowMax = 256;
@@ -104,7 +109,8 @@ export class TaskPuller {
     this.#pulls.set(token, { batch, startedAtMs: now });
     this.#asked += batch;
     this.#outstanding += batch;
-    const request = JSON.stringify({ batch, expires: nanos(expiresMs), idle_heartbeat: nanos(heartbeatMs) });
+    const heartbeat = this.#emptySequence === undefined ? firstHeartbeatMs : heartbeatMs;
+    const request = JSON.stringify({ batch, expires: nanos(expiresMs), idle_heartbeat: nanos(heartbeat) });
     this.#options.nats.connection.publish(this.#subject, request, { reply: this.#inbox + token });
   }
 

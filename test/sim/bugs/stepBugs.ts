@@ -162,7 +162,7 @@ export const stepBugs: readonly PlantedBug[] = [
   {
     kind: "source",
     name: "yield: numbers are given twice",
-    file: `${steps}/yield.ts`,
+    file: `${engine}/yields.ts`,
     find: "    yields.first += 1;\n",
     replace: "",
   },

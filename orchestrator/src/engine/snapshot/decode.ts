@@ -5,6 +5,7 @@ import type { LoadedPlan } from "../plan.ts";
 import { attemptName } from "../state.ts";
 import type { LiveStep } from "../live.ts";
 import type { RunState, Verdict } from "../state.ts";
+import { toYields } from "../yields.ts";
 import { phases } from "./codes.ts";
 import { finishAttempt, finishFrame, finishScope, finishStep } from "./finish.ts";
 import { finishUndoing, finishUndoScope } from "./finishUndo.ts";
@@ -78,7 +79,7 @@ export function decodeRun(plan: LoadedPlan, runId: string, started: RunStarted, 
     incidents: new Set(stored.incidents.map((place) => stepAt(parts, place))),
     requests: new Set(stored.requests),
     pendingSteps: stored.pendingSteps,
-    yields: { first: stored.yieldsFirst, messages: [...stored.yields] },
+    yields: toYields(stored.yieldsFirst, stored.yields),
     ...toOutsideState(parts, stored, started),
     worklist: [],
   };

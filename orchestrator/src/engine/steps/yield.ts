@@ -4,6 +4,7 @@ import { tooLarge } from "../limits.ts";
 import type { LiveStep } from "../live.ts";
 import type { PlannedExpression } from "../plan.ts";
 import { completeStep, failStep } from "../step.ts";
+import { keepYield } from "../yields.ts";
 
 /** Hands one message to the callers of a streaming workflow; the oldest are forgotten past the run's limit. */
 export function beginYield(draft: Draft, step: LiveStep, value: PlannedExpression): void {
@@ -25,13 +26,7 @@ export function beginYield(draft: Draft, step: LiveStep, value: PlannedExpressio
 
 /** One more message for the callers; step empty: the run's response. */
 export function yieldMessage({ state, transitions }: Draft, step: string, bytes: Uint8Array): void {
-  const { yields } = state;
-  const max = state.started?.limits?.yieldsMax ?? 0;
-  const number = yields.first + yields.messages.length;
-  yields.messages.push(bytes);
-  if (max > 0 && yields.messages.length > max) {
-    yields.messages.shift();
-    yields.first += 1;
-  }
+  const { yieldsMax = 0, yieldsBytesMax = 0 } = state.started?.limits ?? {};
+  const number = keepYield(state.yields, bytes, { messagesMax: yieldsMax, bytesMax: yieldsBytesMax });
   transitions.push({ kind: "yielded", step, number, message: bytes, atMs: state.nowMs });
 }

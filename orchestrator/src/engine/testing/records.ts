@@ -44,6 +44,7 @@ export const noLimits: Limits = {
   pendingStepsMax: 0,
   signalsMax: 0,
   yieldsMax: 0,
+  yieldsBytesMax: 0,
   itemsMax: 0,
   parallelMax: 0,
   claimedBytesMax: 0,
