@@ -156,7 +156,10 @@ function against(command: Command): readonly Said[] | undefined {
   switch (command.kind) {
     case "armTimer":
       return [
-        { $case: "commandDeferred", value: { command: { $case: "timer", value: command.number }, reason: "slow" } },
+        {
+          $case: "commandDeferred",
+          value: { command: { $case: "timer", value: command.number }, reason: "slow", held: false },
+        },
       ];
     case "emitMessage":
       return [

@@ -5,7 +5,7 @@ import type { RpcStatus } from "../../../proto/gen/sidestep/internal/v1/rpc.ts";
 import type { PublishTask } from "./command.ts";
 import { withdraw } from "./draft.ts";
 import type { Draft } from "./draft.ts";
-import { reissueAfterMs } from "./limits.ts";
+import { heldPauseMs, reissueAfterMs } from "./limits.ts";
 import { leaveLock } from "./releaseLock.ts";
 import { attemptName } from "./state.ts";
 import type { LiveAttempt, LiveCall, LiveStep, PreparedCall } from "./live.ts";
@@ -104,10 +104,12 @@ function leaveCall(draft: Draft, step: LiveStep): void {
   if (step.endedMs !== 0) leaveLock(draft, step);
 }
 
-/** The task could not be written for long; it is asked for again after a pause. */
-export function deferAttempt(draft: Draft, attempt: LiveAttempt): void {
+/** The task could not be written for long, or is held back; it is asked for again after a pause. */
+export function deferAttempt(draft: Draft, attempt: LiveAttempt, isHeld: boolean): void {
+  const { nowMs } = draft.state;
   dropReissue(draft, attempt);
-  attempt.deferred = armTimer(draft, draft.state.nowMs + reissueAfterMs, { kind: "reissue", attempt });
+  const pauseMs = isHeld ? heldPauseMs(nowMs - attempt.step.startedMs) : reissueAfterMs;
+  attempt.deferred = armTimer(draft, nowMs + pauseMs, { kind: "reissue", attempt });
 }
 
 /** Asks for the same task again: it may have been written by now. */

@@ -32,12 +32,12 @@ export function rejectCommand(draft: Draft, command: CommandRejected["command"],
 }
 
 /** A command did not become durable for long, and may have: it is asked for again. */
-export function deferCommand(draft: Draft, command: CommandDeferred["command"]): boolean {
+export function deferCommand(draft: Draft, { command, held }: CommandDeferred): boolean {
   switch (command?.$case) {
     case "task": {
       const attempt = attemptOf(draft, command.value);
       if (attempt === undefined || attempt.close !== undefined) return false;
-      deferAttempt(draft, attempt);
+      deferAttempt(draft, attempt, held);
       return true;
     }
     case "timer": {

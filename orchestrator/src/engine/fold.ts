@@ -62,7 +62,7 @@ function foldEvent(draft: Draft, event: Event, storedMs: number): boolean {
     case "commandRejected":
       return rejectCommand(draft, kind.value.command, kind.value.reason);
     case "commandDeferred":
-      return deferCommand(draft, kind.value.command);
+      return deferCommand(draft, kind.value);
     case "runEnded":
       return foldEnd(draft, kind.value);
     case "signalReceived":

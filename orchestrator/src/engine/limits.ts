@@ -38,6 +38,13 @@ export function isVoidStart({ parent, detachedFrom, issuedAtMs }: RunStarted, st
 /** Pause before a task that could not be written for long is asked for again. */
 export const reissueAfterMs = 30_000;
 
+/** Pause before a task that an operator holds back is asked for again: as long as its step has waited, within bounds. */
+export function heldPauseMs(waitedMs: number): number {
+  return Math.min(Math.max(waitedMs, reissueAfterMs), heldPauseMsMax);
+}
+
+const heldPauseMsMax = 300_000;
+
 /** Overdue attempts are looked for at most this often. */
 export const overduePauseMs = 1_000;
 

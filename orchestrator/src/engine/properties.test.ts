@@ -169,7 +169,7 @@ function toEvent(kind: string, attempt: AttemptId, number: number): Event["kind"
     case "rejected":
       return { $case: "commandRejected", value: { command, reason: "" } };
     default:
-      return { $case: "commandDeferred", value: { command, reason: "" } };
+      return { $case: "commandDeferred", value: { command, reason: "", held: false } };
   }
 }
 

@@ -282,7 +282,7 @@ function factOf(kind: FactKind, sequence: number, scene: Scene): LogRecord {
     case "commandRejected":
       return event({ $case: "commandRejected", value: { command, reason: "" } });
     case "commandDeferred":
-      return event({ $case: "commandDeferred", value: { command, reason: "" } });
+      return event({ $case: "commandDeferred", value: { command, reason: "", held: false } });
     case "signalReceived":
       return event({ $case: "signalReceived", value: { name: "go", payload: new Uint8Array(), id: "", actor: "" } });
     case "decisionMade":

@@ -36,6 +36,8 @@ const scheduleAfterMs = 1000;
 const startSlackMs = 2000;
 /** After the longest time of the call this long is waited for an outcome that is under way. */
 const outcomeSlackMs = 5000;
+/** Held runs that are remembered, to be told of a release although they are not in memory then. */
+const heldRunsMax = 10_000;
 
 /** Carries out what the engine asks for. Returns at once; the turn of `carry.hold` is done when all of it is durable. */
 export function execute(owner: Ownership, run: ResidentRun, command: Command, carry: Carry): void {
@@ -75,9 +77,13 @@ export function cancelExpiry(owner: Ownership, run: ResidentRun, attempt: Attemp
 /** Tasks that were held back and are not any more are asked for now, and not only when their pause is over. */
 export function askAgainForHeld(owner: Ownership, run: ResidentRun, hold: number): void {
   const { state } = run;
+  owner.heldRuns.delete(run.runId);
   for (const { number, purpose } of state?.timers.values() ?? []) {
     if (purpose.kind !== "reissue" || state?.started === undefined) continue;
-    if (owner.heldBack.reasonFor(state.started.workflow, purpose.attempt.publish.method) !== undefined) continue;
+    if (owner.heldBack.reasonFor(state.started.workflow, purpose.attempt.publish.method) !== undefined) {
+      owner.heldRuns.add(run.runId);
+      continue;
+    }
     fire(owner, run, number, owner.clock.now(), hold);
     cancelTimer(owner, run, { kind: "cancelTimer", issuedAt: hold, number }, { hold, atMs: 0, recheck: false });
   }
@@ -97,7 +103,8 @@ function publishTask(owner: Ownership, run: ResidentRun, command: PublishTask, {
   const { attempt, method } = command;
   const held = owner.heldBack.reasonFor(run.state?.started?.workflow ?? "", method);
   if (held !== undefined) {
-    appendFailure(owner, run, hold, { kind: "deferred", reason: held }, { $case: "task", value: attempt });
+    if (owner.heldRuns.size < heldRunsMax) owner.heldRuns.add(run.runId);
+    appendFailure(owner, run, hold, { kind: "deferred", reason: held }, { $case: "task", value: attempt }, true);
     return;
   }
   const key = attemptKey(run.runId, attempt);

@@ -78,6 +78,28 @@ test("calls of a held service wait, the checkpoint does not, and all go on as so
   await expect.poll(() => timersLeft(server.url), { timeout: 5000 }).toEqual([]);
 });
 
+test("a held run that is not in memory any more goes on as soon as it is released", async () => {
+  await using server = await startNats();
+  const plan = makePlan([makeCall("a")]);
+  const bounds = { idleMs: 100, sweepEveryMs: 50 };
+  await using orchestrator = await openOrchestrator(server.url, plan, { over: { bounds } });
+  await using _sidecar = await openFakeSidecar(server.url);
+  await setHolds(orchestrator, [makeHold({ $case: "service", value: service })]);
+  const begun: RunId[] = [];
+  const begin = async (): Promise<readonly string[]> => {
+    const runId = await orchestrator.begin(plan);
+    begun.push(runId);
+    return deferrals(orchestrator, runId);
+  };
+  // Read each second; the last run finds it.
+  await expect.poll(begin, { timeout: 5000, interval: 300 }).toHaveLength(1);
+  const { counts, front } = orchestrator.processor;
+  await expect.poll(() => counts.evictions, { timeout: 5000 }).toBeGreaterThanOrEqual(begun.length);
+  await setHolds(orchestrator, []);
+  for (const runId of begun)
+    expect(await front.wait(runId, within())).toMatchObject({ kind: "ended", ended: { state: Run_State.COMPLETED } });
+});
+
 test("an owner that takes over knows what is held before it asks for anything", async () => {
   await using server = await startNats();
   const plan = makePlan([makeCall("a")]);

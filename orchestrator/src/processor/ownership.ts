@@ -1,5 +1,6 @@
 import type { Limits } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { Layouts } from "../../../proto/gen/sidestep/internal/v1/record.ts";
+import type { RunId } from "../../../proto/wire/runId.ts";
 import type { Log } from "../../../runtime/src/log.ts";
 import type { Cuts } from "./cut.ts";
 import type { Credentials } from "./credentials.ts";
@@ -145,6 +146,8 @@ export interface Ground {
 export interface Ownership extends Ground {
   readonly unfinished: Unfinished;
   readonly cuts: Cuts;
+  /** Runs with a task that is held back, as far as they are remembered. */
+  readonly heldRuns: Set<RunId>;
   /** An end met an event that may not be folded yet, or never will be. */
   endRefused(this: void, run: ResidentRun, expected: number): void;
   /** Something is done, more may be read. */

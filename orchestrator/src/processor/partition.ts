@@ -99,6 +99,7 @@ class Loop implements Partition {
       ...ground,
       unfinished,
       cuts: openCuts(ground),
+      heldRuns: new Set(),
       endRefused: (run, expected) => {
         this.#refusedEnds.set(run.runId, expected);
         this.#endAgain(run);
@@ -131,7 +132,7 @@ class Loop implements Partition {
       this.#retention.sweep();
       this.#waiters.sweep(ground.now());
     }, ground.bounds.sweepEveryMs);
-    this.#stopListening = ground.heldBack.onRelease(() => this.#onHoldReleased());
+    this.#stopListening = ground.heldBack.onRelease(() => void this.#onHoldReleased().catch(this.#owner.fail));
   }
 
   checkpoint(): number {
@@ -327,10 +328,22 @@ class Loop implements Partition {
     execute(this.#owner, run, ending, { hold: run.seen, atMs: 0, recheck: false });
   }
 
-  /** Runs that are not in memory hear of it when their pause is over. */
-  #onHoldReleased(): void {
-    if (this.#phase !== "live" || !this.#owner.isLive()) return;
-    for (const run of this.#residents.all()) askAgainForHeld(this.#owner, run, this.#reader.next() - 1);
+  /** Runs that this owner has held are loaded, one after the other, and ask at once; others hear of it when their pause is over. */
+  async #onHoldReleased(): Promise<void> {
+    for (const run of this.#residents.all()) this.#askAgainForHeld(run);
+    const held = [...this.#owner.heldRuns];
+    for (const runId of held) {
+      if (!this.#mayAsk()) return;
+      this.#askAgainForHeld(await this.#residents.ensure(runId));
+    }
+  }
+
+  #askAgainForHeld(run: ResidentRun): void {
+    if (this.#mayAsk()) askAgainForHeld(this.#owner, run, this.#reader.next() - 1);
+  }
+
+  #mayAsk(): boolean {
+    return this.#phase === "live" && this.#owner.isLive();
   }
 
   #answer(run: ResidentRun | undefined, waitedFor: WaitedFor): NonNullable<WaitReply["kind"]> | undefined {

@@ -104,10 +104,13 @@ export function appendFailure(
   hold: number,
   { kind, reason }: Extract<Written, { readonly reason: string }>,
   command: FailedCommand,
+  held = false,
 ): void {
   const value = { command, reason };
   const event = Event.encode(
-    kind === "rejected" ? { kind: { $case: "commandRejected", value } } : { kind: { $case: "commandDeferred", value } },
+    kind === "rejected"
+      ? { kind: { $case: "commandRejected", value } }
+      : { kind: { $case: "commandDeferred", value: { ...value, held } } },
   ).finish();
   const id = `${nameOf(run, command)}/${kind}/${hold}`;
   settle(owner, run, hold, owner.log.append(run.runId, id, event, { signal: owner.signal }), undefined);

@@ -74,10 +74,11 @@ export function carryOut(
         return;
       }
       if (random.chance(0.5)) store();
-      const event = {
-        $case: fate,
-        value: { command: { $case: "task", value: command.attempt }, reason: "fault" },
-      } as const;
+      const value = { command: { $case: "task", value: command.attempt }, reason: "fault" } as const;
+      const event =
+        fate === "commandRejected"
+          ? ({ $case: fate, value } as const)
+          : ({ $case: fate, value: { ...value, held: false } } as const);
       publish(world, isAlive, () => log.appendEvent(runId, `${fate}/${key}/${command.issuedAt}`, event), done);
       return;
     }

@@ -101,7 +101,11 @@ function parseEvent(state: RunState, verb: string, words: readonly string[]): Ev
     case "rejected":
       return { $case: "commandRejected", value: { command: parseCommand(first, second), reason: rest(2) } };
     case "deferred":
-      return { $case: "commandDeferred", value: { command: parseCommand(first, second), reason: rest(2) } };
+    case "held":
+      return {
+        $case: "commandDeferred",
+        value: { command: parseCommand(first, second), reason: rest(2), held: verb === "held" },
+      };
     case "signal":
       return {
         $case: "signalReceived",
