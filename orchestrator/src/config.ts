@@ -60,6 +60,14 @@ export const orchestratorSettings = {
     8 * 1024 * 1024,
     { min: 1024, max: 64 * 1024 * 1024 },
   ),
+  turnStepsMax: integer(
+    {
+      flag: "turn-steps-max",
+      doc: "Steps of a run that begin in one turn; what is more begins in the next, after what others have waited for.",
+    },
+    10_000,
+    { min: 100, max: 1_000_000 },
+  ),
   itemsMax: integer({ flag: "items-max", doc: "Passes of one for_each; a longer list fails its step." }, 10_000, {
     min: 1,
     max: 1_000_000,

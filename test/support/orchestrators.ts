@@ -182,6 +182,7 @@ export async function openOrchestrator(
       signalsMax: 1000,
       yieldsMax: 1000,
       yieldsBytesMax: 8_388_608,
+      turnStepsMax: 10_000,
       itemsMax: 10_000,
       parallelMax: 100,
       claimedBytesMax: 67_108_864,

@@ -37,6 +37,7 @@ export function advance(plan: LoadedPlan, state: RunState, record: LogRecord): T
     sequence: record.sequence,
     commands: [],
     withdrawn: undefined,
+    stepsBegun: 0,
     refusal: "",
     transitions: [],
   };

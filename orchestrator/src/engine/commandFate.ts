@@ -119,6 +119,9 @@ function rejectTimer(draft: Draft, timer: LiveTimer | undefined, reason: string)
       state.deadlineTimer = undefined;
       failRun(draft, rejection(draft, "", `the run's deadline can't be kept: ${message}`));
       return true;
+    case "rest":
+      failRun(draft, rejection(draft, "", `the run can't go on: ${message}`));
+      return true;
     case "overdue":
       state.overdueTimer = undefined;
       return true;

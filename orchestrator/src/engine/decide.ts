@@ -17,6 +17,7 @@ import { continueTry } from "./steps/try.ts";
 import { emitAgain } from "./steps/emit.ts";
 import { startAgain } from "./steps/run.ts";
 import { continueVerification } from "./steps/verify.ts";
+import { rest } from "./rest.ts";
 import { failRun } from "./stop.ts";
 import { completeRun } from "./verdict.ts";
 
@@ -35,6 +36,7 @@ export function decide(draft: Draft): void {
     worklist.length = 0;
     settle(draft);
   } while (worklist.length > 0);
+  rest(draft);
 }
 
 /** So much of the worklist is worked off before it is forgotten. */

@@ -13,6 +13,8 @@ export interface Draft {
   readonly commands: Command[];
   /** Commands of this turn that the turn itself has made needless: nobody will ever see them. */
   withdrawn: Set<Command> | undefined;
+  /** Steps that the turn has begun. */
+  stepsBegun: number;
   /** Why the record, a caller's request, changes nothing; empty: it does, or there is no more to say. */
   refusal: Refusal | "";
   readonly transitions: Transition[];

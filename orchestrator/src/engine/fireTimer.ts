@@ -1,6 +1,7 @@
 import { closeAttempt, reissueAttempt } from "./attempts.ts";
 import type { Draft } from "./draft.ts";
 import type { LiveStep } from "./live.ts";
+import { goOn } from "./rest.ts";
 import { completeStep } from "./step.ts";
 import { runTimeout } from "./steps/call.ts";
 import { passDue } from "./steps/due.ts";
@@ -40,6 +41,9 @@ export function fireTimer(draft: Draft, number: number): boolean {
       return true;
     case "overdue":
       tellOverdue(draft);
+      return true;
+    case "rest":
+      goOn(draft);
       return true;
     case "reissue":
       reissueAttempt(draft, purpose.attempt);

@@ -3,6 +3,7 @@ import { evaluateCondition, evaluateValue } from "./evaluate.ts";
 import type { Action, StepPlan } from "./plan.ts";
 import type { Failure, Frame, FrameState, Inner, LiveCall, LiveStep } from "./live.ts";
 import { openUndoScope } from "./live.ts";
+import { isLong } from "./rest.ts";
 import { addressOf, failStep, isOpen, makeStep, parentOf, registerOf, skipStep } from "./step.ts";
 import { beginCall, makeCall } from "./steps/call.ts";
 import { beginCompensateNow } from "./steps/compensateNow.ts";
@@ -44,10 +45,11 @@ export function runFrame(draft: Draft, frame: Frame): void {
       finishFrame(draft, frame);
       return;
     }
-    if (draft.state.isHeld) {
+    if (draft.state.isHeld || isLong(draft)) {
       draft.state.parked.add(frame);
       return;
     }
+    draft.stepsBegun += 1;
     frame.position += 1;
     beginStep(draft, frame, plan);
   }

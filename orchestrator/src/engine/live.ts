@@ -303,6 +303,8 @@ export type TimerPurpose =
   | { readonly kind: "stepDeadline"; readonly step: LiveStep }
   | { readonly kind: "runDeadline" }
   | { readonly kind: "overdue" }
+  /** The run goes on after a turn that was long enough. */
+  | { readonly kind: "rest" }
   | { readonly kind: "reissue"; readonly attempt: LiveAttempt };
 
 /** A place for what is left to undo, inside another one. */

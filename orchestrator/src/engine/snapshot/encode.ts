@@ -183,6 +183,7 @@ function toPurpose({ purpose }: LiveTimer, { steps, attempts }: AllPlaces): Stor
       return { $case: purpose.kind, value: steps.of(purpose.step) };
     case "runDeadline":
     case "overdue":
+    case "rest":
       return { $case: purpose.kind, value: {} };
     case "reissue":
       return { $case: "reissue", value: attempts.of(purpose.attempt) };

@@ -263,6 +263,7 @@ function toPurpose(parts: Parts, { purpose }: StoredTimer): TimerPurpose {
       return { kind: purpose.$case, step: required(parts.step(purpose.value), "the step of a timer") };
     case "runDeadline":
     case "overdue":
+    case "rest":
       return { kind: purpose.$case };
     case "reissue":
       return { kind: "reissue", attempt: required(parts.attempt(purpose.value), "the attempt of a timer") };

@@ -45,6 +45,7 @@ export const noLimits: Limits = {
   signalsMax: 0,
   yieldsMax: 0,
   yieldsBytesMax: 0,
+  turnStepsMax: 0,
   itemsMax: 0,
   parallelMax: 0,
   claimedBytesMax: 0,

@@ -80,6 +80,7 @@ function parseEvent(state: RunState, verb: string, words: readonly string[]): Ev
         signalsMax: Number(options.get("signals") ?? 0),
         yieldsMax: Number(options.get("yields") ?? 0),
         yieldsBytesMax: Number(options.get("yieldBytes") ?? 0),
+        turnStepsMax: Number(options.get("turn") ?? 0),
       };
       const parent = options.has("parent")
         ? { runId: new Uint8Array(16), step: options.get("parent") ?? "", generation: 0 }
