@@ -161,6 +161,13 @@ export const stepBugs: readonly PlantedBug[] = [
   },
   {
     kind: "source",
+    name: "loop: a turn that was too long is never gone on with",
+    file: `${engine}/rest.ts`,
+    find: '  armTimer(draft, state.nowMs, { kind: "rest" });\n',
+    replace: "",
+  },
+  {
+    kind: "source",
     name: "yield: numbers are given twice",
     file: `${engine}/yields.ts`,
     find: "    yields.first += 1;\n",
