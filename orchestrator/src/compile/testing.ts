@@ -69,6 +69,7 @@ export interface MadeWorkflow {
   /** Full names of messages; contract.v1.Order and contract.v1.Receipt unless given. */
   readonly input?: string;
   readonly output?: string;
+  readonly isStreaming?: boolean;
   readonly workflow: DeepPartial<Workflow>;
   /** Of the service; the first workflow of a service tells. */
   readonly defaults?: DeepPartial<Defaults>;
@@ -94,11 +95,19 @@ export function makeSet(contract: FileDescriptorSet, workflows: readonly MadeWor
 
 function makeService(name: string, workflows: readonly MadeWorkflow[]): ServiceDescriptorProto {
   const service = create(ServiceDescriptorProtoSchema, { name });
-  for (const { rpc = "Place", input = "contract.v1.Order", output = "contract.v1.Receipt", workflow } of workflows) {
+  for (const made of workflows) {
+    const { rpc = "Place", input = "contract.v1.Order", output = "contract.v1.Receipt", isStreaming = false } = made;
+    const { workflow } = made;
     const options = create(MethodOptionsSchema);
     options.$unknown = [extension(Workflow.encode(Workflow.fromPartial(workflow as Workflow)).finish())];
     service.method.push(
-      create(MethodDescriptorProtoSchema, { name: rpc, inputType: `.${input}`, outputType: `.${output}`, options }),
+      create(MethodDescriptorProtoSchema, {
+        name: rpc,
+        inputType: `.${input}`,
+        outputType: `.${output}`,
+        serverStreaming: isStreaming,
+        options,
+      }),
     );
   }
   const defaults = workflows[0]?.defaults;
