@@ -1,4 +1,6 @@
 import { expect, test } from "vitest";
+import { Run_State } from "../../../proto/gen/sidestep/v1/run.ts";
+import type { RunId } from "../../../proto/wire/runId.ts";
 import { startNats } from "../../../test/support/nats.ts";
 import {
   makeCall,
@@ -7,6 +9,8 @@ import {
   openFakeSidecar,
   openOrchestrator,
 } from "../../../test/support/orchestrators.ts";
+import { makeStoredPlan } from "../engine/testing/plan.ts";
+import { parsePlan } from "../engine/testing/script.ts";
 
 const within = (): AbortSignal => AbortSignal.timeout(25_000);
 
@@ -52,4 +56,24 @@ test("a takeover goes through a long window part by part", async () => {
   expect(ends.every(({ kind }) => kind === "ended")).toBe(true);
   expect(sidecar.calls).toHaveLength(200);
   await absent[Symbol.asyncDispose]();
+});
+
+test("a loop of many passes that wait for nothing keeps no other run waiting", async () => {
+  await using server = await startNats();
+  const { body } = makeStoredPlan(parsePlan(["step counted loop max=100000", "  step n let int(iteration)"]));
+  const long = makePlan(body?.steps ?? [], "test.v1.Flows/Long", { stepCount: 2 });
+  const plan = makePlan([makeCall("a"), makeCall("b")]);
+  await using orchestrator = await openOrchestrator(server.url, [long, plan]);
+  await using _sidecar = await openFakeSidecar(server.url);
+  const { front, counts } = orchestrator.processor;
+  const [first, other] = [await orchestrator.begin(long), await orchestrator.begin(plan)];
+  const ends: RunId[] = [];
+  await Promise.all(
+    [first, other].map(async (runId) => {
+      expect(await front.wait(runId, within())).toMatchObject({ kind: "ended", ended: { state: Run_State.COMPLETED } });
+      ends.push(runId);
+    }),
+  );
+  expect(ends).toEqual([other, first]);
+  expect(counts.turns).toBeGreaterThan(10);
 });
