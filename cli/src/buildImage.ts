@@ -1,5 +1,5 @@
-import { existsSync } from "node:fs";
-import { copyFile, mkdir, mkdtemp, readFile, rm, stat } from "node:fs/promises";
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import { copyFile, mkdir, mkdtemp, readFile, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fromBinary } from "@bufbuild/protobuf";
@@ -53,7 +53,7 @@ export async function buildImage(folder: string): Promise<Build> {
   }
   const copy = await mkdtemp(path.join(tmpdir(), "sidestep-"));
   try {
-    await copyProtoFiles(folder, copy);
+    copyProtoFiles(folder, copy);
     const listed = await listModules(copy);
     if (listed !== undefined && listed.exitCode !== 0) return notBuilt(listed, folder, copy);
     const modules = modulesOf(listed?.stdout ?? "");
@@ -72,7 +72,7 @@ export async function buildImage(folder: string): Promise<Build> {
     if (built.exitCode !== 0) return await wrong(built, folder, copy, modules);
     const image = new Uint8Array(await readFile(path.join(copy, "image.binpb")));
     const names = fromBinary(FileDescriptorSetSchema, image).file.map((file) => file.name);
-    return { kind: "built", image, sources: await sources(names) };
+    return { kind: "built", image, sources: sources(names) };
   } catch (error) {
     const what = error instanceof Error ? error.message : String(error);
     return {
@@ -82,7 +82,7 @@ export async function buildImage(folder: string): Promise<Build> {
       next: "name a folder whose .proto files can be read, or install Sidestep again",
     };
   } finally {
-    await rm(copy, { recursive: true, force: true });
+    rmSync(copy, { recursive: true, force: true });
   }
 }
 
@@ -105,14 +105,14 @@ async function addSchema(copy: string, modules: readonly string[]): Promise<void
 }
 
 /** Reads the texts of files of the image, from the folder as it is: those that come from elsewhere have none. */
-function sourcesOf(folder: string, modules: readonly string[]): (names: readonly string[]) => Promise<ProtoSources> {
-  return async (names) => {
+function sourcesOf(folder: string, modules: readonly string[]): (names: readonly string[]) => ProtoSources {
+  return (names) => {
     const texts = new Map<string, string>();
     const paths = new Map<string, string>();
     for (const name of names) {
       const found = modules.map((module) => path.join(folder, module, name)).find((candidate) => existsSync(candidate));
       if (found === undefined) continue;
-      texts.set(name, await readFile(found, "utf8"));
+      texts.set(name, readFileSync(found, "utf8"));
       paths.set(name, shortest(found));
     }
     return { texts, showFile: (name) => paths.get(name) ?? name };
