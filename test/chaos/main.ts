@@ -23,7 +23,7 @@ ${storyList.join("\n")}
 Judged: the order ends as without a death, or is undone exactly; by the services' journals each effect is there once and in its order,
 nothing is done after something was undone, no idempotency key has two effects, and the caller was told of one run.
 
-The exit code is 1 when anything else was seen, or a write had no kill behind it. test/chaos/README.md says more.
+The exit code is 1 when anything else was seen, or nothing was killed. test/chaos/README.md says more.
   --help`;
 
 const { values } = parseArgs({
@@ -54,12 +54,12 @@ async function sweepAll(): Promise<number> {
   for (const story of chosen)
     for (const victim of killed) rows.push(await sweep(stack, story, victim, (line) => console.log(line)));
   console.log("story      victim         writes  kills  breaches");
-  for (const { story, victim, boundaries, kills, breaches } of rows)
+  for (const { story, victim, writes, kills, breaches } of rows)
     console.log(
-      `${story.padEnd(10)} ${victim.padEnd(14)} ${String(boundaries).padStart(6)} ${String(kills).padStart(6)} ${String(breaches.length).padStart(9)}`,
+      `${story.padEnd(10)} ${victim.padEnd(14)} ${String(writes).padStart(6)} ${String(kills).padStart(6)} ${String(breaches.length).padStart(9)}`,
     );
   for (const breach of rows.flatMap((row) => row.breaches)) console.log(`BREACH ${breach}`);
-  return rows.every(({ boundaries, kills, breaches }) => kills === boundaries && breaches.length === 0) ? 0 : 1;
+  return rows.every(({ writes, kills, breaches }) => kills > 0 && kills >= writes && breaches.length === 0) ? 0 : 1;
 }
 
 async function storm(): Promise<number> {
