@@ -9,6 +9,9 @@ import { repositoryRoot } from "./support/program.ts";
 
 const guide = readFileSync(path.join(repositoryRoot, "docs/workflows.md"), "utf8");
 const readme = readFileSync(path.join(repositoryRoot, "README.md"), "utf8");
+const stepKinds = [...(/^\| kind \| does[\s\S]*?^$/m.exec(guide)?.[0] ?? "").matchAll(/^\| `(\w+)`/gm)].map(
+  ([, kind = ""]) => kind,
+);
 const snippets = [...guide.matchAll(/^```proto workflow\n([\s\S]*?)^```$/gm)].map(([, body = ""]) => body);
 const readmeRpc = /^```proto\n([\s\S]*?)^```$/m.exec(readme)?.[1] ?? "";
 const folder = mkdtempSync(path.join(os.tmpdir(), "sidestep-docs-"));
@@ -23,9 +26,15 @@ describe("the guide's snippets compile over the contracts of the example", () =>
     expect(snippets.length).toBeGreaterThanOrEqual(8);
   });
 
+  test("every kind of step has one", () => {
+    const lacking = stepKinds.filter((kind) => !snippets.some((body) => new RegExp(`\\b${kind}(:| \\{)`).test(body)));
+    expect([stepKinds.length, lacking]).toEqual([16, []]);
+  });
+
   test.each(snippets.map((body, index) => [index + 1, body] as const))("snippet %i of docs/workflows.md", (_, body) => {
     const output = /^(output|step \{ when.*return)/m.test(body) ? "" : "output: '{}'";
-    const rpc = `rpc Fulfil(FulfilRequest) returns (FulfilResponse) { option (sidestep.v1.workflow) = {\n${body}\n${output} }; }`;
+    const response = body.includes("yield:") ? "stream FulfilResponse" : "FulfilResponse";
+    const rpc = `rpc Fulfil(FulfilRequest) returns (${response}) { option (sidestep.v1.workflow) = {\n${body}\n${output} }; }`;
 
     expect(diagnosticsOf(rpc)).toEqual([]);
   });
