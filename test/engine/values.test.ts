@@ -205,7 +205,7 @@ test("what was built is read alike by Go", () => {
   expect(told.map(({ row, at }) => [row.kind, found[`r${at}`]])).toEqual(told.map(({ row }) => [row.kind, row.yields]));
 });
 
-const pageFile = path.join(repositoryRoot, "docs/data.md");
+const pageFile = path.join(repositoryRoot, "docs/values.md");
 
 function code(expression: string): string {
   return expression.includes("`") ? `\`\` ${expression} \`\`` : `\`${expression}\``;
@@ -222,7 +222,7 @@ function pageRow(row: DataRow, at: number): string {
   return `| ${row.kind} | ${isWhole ? "same bytes" : "changed"} | ${read} | ${built} | ${notes} |`;
 }
 
-test("docs/data.md has each kind as it was run (vitest -u writes it)", async () => {
+test("docs/values.md has each kind as it was run (vitest -u writes it)", async () => {
   const head = "| kind of data | passed whole | read | built | to know |\n|---|---|---|---|---|";
   const table = `${head}\n${rows.map(pageRow).join("\n")}\n`;
   const written = readFileSync(pageFile, "utf8").replace(
