@@ -79,6 +79,43 @@ step orders for_each in=['a','b'] as=order atOnce=1
   expect(new Set(spans.map(({ spanId }) => spanId)).size).toBe(spans.length);
 });
 
+test("the steps of a block that undoes stand below it, and it stands below the run", () => {
+  const spans = trace(`
+step both parallel
+  branch
+    step ship call x.X/Ship
+      undo
+        step recall call x.X/Recall
+        step note let 'n'
+step last fail ABORTED message='last'
+`);
+  expect(treeOf(spans)).toEqual([
+    "test.v1.Workflow/Run",
+    "├─ run started",
+    "├─ both",
+    "│  └─ ship",
+    "│     └─ x.X/Ship",
+    "├─ last",
+    "└─ compensate ship",
+    "   ├─ ship~undo/recall",
+    "   │  └─ x.X/Recall",
+    "   └─ ship~undo/note",
+  ]);
+  const kinds = spans.map(({ attributes }) => attributes["sidestep.step.kind"]);
+  expect(kinds).toEqual([
+    undefined,
+    undefined,
+    "call",
+    "parallel",
+    "fail",
+    undefined,
+    "call",
+    "let",
+    "block",
+    undefined,
+  ]);
+});
+
 test("a run that is told again has the same spans, and a pass that was forgotten has left its own", () => {
   const plan = "step words loop max=20\n  step said call x.X/Say";
   const spans = trace(plan);

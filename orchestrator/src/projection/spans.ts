@@ -144,7 +144,9 @@ function leftAttempt(draft: Draft, { id, publish }: LiveAttempt, endedMs: number
 function stepSpan(draft: Draft, ended: ShownStep): Span {
   const { address, plan, parent } = ended;
   const { runId } = draft;
-  const undoes = address.phase === AttemptId_Phase.COMPENSATE;
+  // What stands in a block that undoes is told like any other step.
+  const undoes = address.phase === AttemptId_Phase.COMPENSATE && parent?.phase !== AttemptId_Phase.COMPENSATE;
+  const kind = undoes ? (plan.compensate?.undo.kind ?? "call") : plan.action.kind;
   return {
     ...ownSpan(draft, undoes ? `compensate ${address.step}` : address.step, ended.startedMs, ended.endedMs),
     spanId: stepSpanId(runId, address, draft.sha256),
@@ -153,7 +155,7 @@ function stepSpan(draft: Draft, ended: ShownStep): Span {
       parent === undefined || undoes ? runSpanId(runId, draft.sha256) : stepSpanId(runId, parent, draft.sha256),
     attributes: {
       ...stepAttributes(draft, address),
-      "sidestep.step.kind": undoes ? "call" : plan.action.kind === "waitUntil" ? "wait" : plan.action.kind,
+      "sidestep.step.kind": kind === "waitUntil" ? "wait" : kind,
       "sidestep.step.result": ended.result,
       ...(plan.title === "" ? {} : { "sidestep.step.title": plan.title }),
       ...(ended.attempts === 0 ? {} : { "sidestep.step.attempts": ended.attempts }),
