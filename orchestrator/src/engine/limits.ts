@@ -64,13 +64,13 @@ export function fitsResult(state: RunState, { bytes, payload }: KeptValue): bool
 /** What is kept of the run is too large; undefined: it fits. */
 export function tooLarge(state: RunState, step: string, what: string, sizeBytes: number): Failure | undefined {
   if (fitsPayload(state, sizeBytes)) return undefined;
-  const message = `${what} has ${sizeBytes} bytes, ${state.started?.limits?.payloadBytesMax ?? 0} are allowed`;
+  const message = `${what} has ${sizeBytes} bytes, ${state.started?.limits?.payloadBytesMax ?? 0} are allowed (--payload-bytes-max)`;
   return toFailure(state.runId, step, code.RESOURCE_EXHAUSTED, "PAYLOAD_TOO_LARGE", message);
 }
 
 /** The failure of a step that finds no place among the open ones. */
 export function tooManySteps({ pendingSteps, runId }: RunState, step: string): Failure {
-  const message = `more than ${pendingSteps} steps are open at one time`;
+  const message = `more than ${pendingSteps} steps are open at one time (--pending-steps-max)`;
   return toFailure(runId, step, code.RESOURCE_EXHAUSTED, "TOO_MANY_STEPS", message);
 }
 

@@ -23,7 +23,8 @@ export function completeRun(draft: Draft, built: Pick<KeptValue, "bytes" | "payl
   const fits = isApart ? sizeBytes <= loadedBytesMax : payload === undefined && fitsPayload(state, sizeBytes);
   if (!fits) {
     const allowed = isApart ? loadedBytesMax : (state.started?.limits?.payloadBytesMax ?? 0);
-    const message = `the response has ${sizeBytes} bytes, ${allowed} are allowed`;
+    const setting = isApart ? "" : " (--payload-bytes-max)";
+    const message = `the response has ${sizeBytes} bytes, ${allowed} are allowed${setting}`;
     failRun(draft, toFailure(state.runId, step, code.RESOURCE_EXHAUSTED, "PAYLOAD_TOO_LARGE", message));
     return;
   }

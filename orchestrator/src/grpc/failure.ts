@@ -70,7 +70,7 @@ export function refusalFailure(refusal: Refusal): Failure {
     case "invalid":
       return invalid(refusal);
     case "tooLarge":
-      return tooLarge(refusal.sizeBytes, refusal.limitBytes);
+      return tooLarge(refusal.sizeBytes, refusal.limitBytes, "request-bytes-max");
     case "conflict":
       return {
         code: code.ALREADY_EXISTS,
@@ -81,7 +81,7 @@ export function refusalFailure(refusal: Refusal): Failure {
     case "exhausted":
       return {
         code: code.RESOURCE_EXHAUSTED,
-        message: "too many events wait to be folded; try again later",
+        message: "too many events wait to be folded (--backlog-max); try again later",
         reason: "BACKLOG",
         retryAfterMs: refusal.retryAfterMs,
       };
@@ -96,13 +96,13 @@ function invalid({ message, over }: Extract<Refusal, { readonly kind: "invalid" 
   return { code: code.INVALID_ARGUMENT, message, reason: "TOO_LONG", metadata };
 }
 
-/** A request over the limit. */
-export function tooLarge(sizeBytes: number, limitBytes: number): Failure {
+/** A request over the limit that a setting gives. */
+export function tooLarge(sizeBytes: number, limitBytes: number, limit = "payload-bytes-max"): Failure {
   return {
     code: code.RESOURCE_EXHAUSTED,
-    message: `the request has ${sizeBytes} bytes, at most ${limitBytes} are taken`,
+    message: `the request has ${sizeBytes} bytes, at most ${limitBytes} are taken (--${limit})`,
     reason: "TOO_LARGE",
-    metadata: { size_bytes: String(sizeBytes), limit_bytes: String(limitBytes) },
+    metadata: { limit, size_bytes: String(sizeBytes), limit_bytes: String(limitBytes) },
   };
 }
 

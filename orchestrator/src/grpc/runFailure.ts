@@ -93,7 +93,7 @@ export function refusedFailure(
     case "SIGNAL_LIMIT":
       return {
         code: code.RESOURCE_EXHAUSTED,
-        message: `as many signals as may wait to be taken by the run ${runId}`,
+        message: `as many signals wait to be taken by the run ${runId} as may (--signals-max)`,
         reason: "SIGNAL_LIMIT",
         metadata: { run_id: runId, limit: "signals-max" },
       };

@@ -4,6 +4,7 @@ import { Incident_Reason } from "../../../proto/gen/sidestep/v1/run.ts";
 import type { Incident, PendingApproval } from "../../../proto/gen/sidestep/v1/run.ts";
 import { CallRequest, DecideRequest, SignalRunRequest } from "../../../proto/gen/sidestep/v1/runs.ts";
 import { lengthsMax } from "./lengths.ts";
+import type { LengthName } from "./lengths.ts";
 import { makePlan, someRun } from "./testing.ts";
 import { ask, openTalk, text } from "./testing/talk.ts";
 import type { Open } from "./testing/talk.ts";
@@ -172,4 +173,20 @@ test("texts of callers are taken at their limit, and refused one byte over it, w
     });
   expect(await signal(lengthsMax.key)).toMatchObject({ code: status.OK });
   expect(await signal(lengthsMax.key + 1)).toMatchObject({ reason: "TOO_LONG", metadata: { limit: "key" } });
+  const decide = (more: Partial<DecideRequest>) =>
+    ask(runs.decide.bind(runs), DecideRequest.fromPartial({ runId: someRun, approved: true, by: "ann", ...more }));
+  const over = (name: LengthName): string => "x".repeat(lengthsMax[name] + 1);
+  const named = (limit: LengthName) => ({ code: status.INVALID_ARGUMENT, reason: "TOO_LONG", metadata: { limit } });
+  const told = front.requests.length;
+  expect(await decide({ by: over("by") })).toMatchObject(named("by"));
+  expect(await decide({ comment: over("comment") })).toMatchObject(named("comment"));
+  expect(await decide({ step: over("step path") })).toMatchObject(named("step path"));
+  const skip = { runId: someRun, step: over("step path"), reason: "", result: Buffer.of() };
+  expect(await ask(runs.skip.bind(runs), skip)).toMatchObject(named("step path"));
+  const long = SignalRunRequest.fromPartial({ runId: someRun, name: over("name") });
+  expect(await ask(runs.signal.bind(runs), long)).toMatchObject(named("name"));
+  const target = { kind: { $case: "service", value: "a.B" } } as const;
+  expect(await ask(runs.hold.bind(runs), { target, reason: over("reason") })).toMatchObject(named("reason"));
+  expect(front.requests).toHaveLength(told);
+  expect(front.held).toEqual([]);
 });

@@ -44,6 +44,20 @@ test("a signal of a wrong type, to no run or to a version without it is refused 
   expect(front.requests).toEqual([]);
 });
 
+test("what is sent to a run is taken at the limit of payloads, and refused one byte over it", async () => {
+  const { front, send } = await open();
+  front.run = {};
+  const sized = (low: number, count: number) => Buffer.concat([Buffer.of(0x0a, low, 0x07), Buffer.alloc(count, "o")]);
+  expect(await send(approve, sized(0xe5, 997))).toMatchObject({ code: status.OK });
+  const told = front.requests.length;
+  expect(await send(approve, sized(0xe6, 998))).toMatchObject({
+    code: status.RESOURCE_EXHAUSTED,
+    reason: "TOO_LARGE",
+    metadata: { limit: "payload-bytes-max", size_bytes: "1001", limit_bytes: "1000" },
+  });
+  expect(front.requests).toHaveLength(told);
+});
+
 test.each([
   ["DUPLICATE", status.OK, ""],
   ["", status.FAILED_PRECONDITION, "RUN_ENDED"],

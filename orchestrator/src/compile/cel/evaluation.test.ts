@@ -78,7 +78,7 @@ describe("the budget", () => {
     expect(evaluateKept(nested, bindingsOf({ input }), passes)).toMatchObject({ kind: "value" });
     expect(evaluateKept(nested, bindingsOf({ input }), passes - 1)).toMatchObject({
       kind: "failed",
-      message: "the expression takes too many steps",
+      message: "the expression takes too many steps (--evaluation-steps-max)",
     });
   });
 
@@ -93,7 +93,7 @@ describe("the budget", () => {
       expect(evaluateKept(walk, bindingsOf({ input }), 60), source).toMatchObject({ kind: "value" });
       expect(evaluateKept(walk, bindingsOf({ input }), 59), source).toMatchObject({
         kind: "failed",
-        message: "the expression takes too many steps",
+        message: "the expression takes too many steps (--evaluation-steps-max)",
       });
     }
   });
@@ -110,7 +110,7 @@ describe("the budget", () => {
     const hidden = load("input.parts.all(a, input.parts.all(b, true)) || true", { kind: "bool" });
     expect(evaluateBool(hidden, bindingsOf({ input }), 100)).toMatchObject({
       kind: "failed",
-      message: "the expression takes too many steps",
+      message: "the expression takes too many steps (--evaluation-steps-max)",
     });
     expect(evaluateBool(hidden, bindingsOf({ input }), defaultBudget)).toEqual({ kind: "value", value: true });
   });

@@ -37,7 +37,8 @@ export function parseExpression(
   const { root, tree } = parsed;
   if (tree.nodeCount > limits.nodesMax)
     return tooBig(`the expression has ${tree.nodeCount} parts, ${limits.nodesMax} are allowed`);
-  if (isDeeper(root, limits.depthMax * 4 - 1)) return tooBig("the expression has too many operations in a row");
+  const inRowMax = limits.depthMax * 4;
+  if (isDeeper(root, inRowMax - 1)) return tooBig(`the expression has more than ${inRowMax} operations in a row`);
   const spanAt = (id: bigint): Span => tree.spans.get(id) ?? { offset: 0, length: 1 };
   return {
     kind: "parsed",

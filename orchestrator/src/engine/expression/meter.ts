@@ -9,7 +9,7 @@ export interface Meter {
 }
 
 /** Told when the steps are used up. */
-export const budgetMessage = "the expression takes too many steps";
+export const budgetMessage = "the expression takes too many steps (--evaluation-steps-max)";
 
 /** Counts steps; throws when there are none left. */
 export function spend(meter: Meter, steps: number): void {

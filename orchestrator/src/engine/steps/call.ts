@@ -95,7 +95,7 @@ function prepareCall(draft: Draft, step: LiveStep, call: LiveCall): Evaluation<P
   const { payload } = found.value;
   const request = payload === undefined ? found.value.bytes : empty;
   if (!fitsPayload(state, request.length)) {
-    const message = `the request of ${plan.method} has ${request.length} bytes, ${state.started?.limits?.payloadBytesMax ?? 0} are allowed`;
+    const message = `the request of ${plan.method} has ${request.length} bytes, ${state.started?.limits?.payloadBytesMax ?? 0} are allowed (--payload-bytes-max)`;
     return {
       kind: "failed",
       failure: toFailure(state.runId, step.path, code.RESOURCE_EXHAUSTED, "PAYLOAD_TOO_LARGE", message),

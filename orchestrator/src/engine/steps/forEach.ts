@@ -23,7 +23,7 @@ export function beginForEach(draft: Draft, step: LiveStep, inner: Inner, plan: F
   const list = openKeptList(evaluated.value, draft.plan.registry);
   const itemsMax = state.started?.limits?.itemsMax ?? 0;
   if (itemsMax > 0 && list.size > itemsMax) {
-    const message = `the list has ${list.size} elements, ${itemsMax} are allowed`;
+    const message = `the list has ${list.size} elements, ${itemsMax} are allowed (--items-max)`;
     failStep(draft, step, toFailure(state.runId, step.path, code.RESOURCE_EXHAUSTED, "ITEMS_LIMIT", message));
     return;
   }

@@ -19,6 +19,6 @@ export function beginLet(draft: Draft, step: LiveStep, value: PlannedExpression)
     completeStep(draft, step, evaluated.value);
     return;
   }
-  const message = `the value has ${evaluated.value.bytes.length} bytes, ${state.started?.limits?.payloadBytesMax ?? 0} are allowed`;
+  const message = `the value has ${evaluated.value.bytes.length} bytes, ${state.started?.limits?.payloadBytesMax ?? 0} are allowed (--payload-bytes-max)`;
   failStep(draft, step, toFailure(state.runId, step.path, code.RESOURCE_EXHAUSTED, "PAYLOAD_TOO_LARGE", message));
 }

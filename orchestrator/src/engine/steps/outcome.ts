@@ -43,8 +43,8 @@ export function succeedCall(
   const { payloadBytesMax = 0, claimedBytesMax = 0 } = draft.state.started?.limits ?? {};
   const message =
     payload === undefined
-      ? `the response of ${call.plan.method} has ${bytes.length} bytes, ${payloadBytesMax} are allowed`
-      : `the response of ${call.plan.method} has ${payload.sizeBytes} bytes, ${claimedBytesMax} are allowed`;
+      ? `the response of ${call.plan.method} has ${bytes.length} bytes, ${payloadBytesMax} are allowed (--payload-bytes-max)`
+      : `the response of ${call.plan.method} has ${payload.sizeBytes} bytes, ${claimedBytesMax} are allowed (--claimed-bytes-max)`;
   giveUpCall(
     draft,
     step,
