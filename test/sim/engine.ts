@@ -1,4 +1,5 @@
 import { advance } from "../../orchestrator/src/engine/advance.ts";
+import { advanceLock, newLock } from "../../orchestrator/src/engine/lock.ts";
 import type { LoadedPlan } from "../../orchestrator/src/engine/plan.ts";
 import { attemptStanding, claimOf, openCommands } from "../../orchestrator/src/engine/standing.ts";
 import { newRun } from "../../orchestrator/src/engine/state.ts";
@@ -9,10 +10,21 @@ import type { PlanSketch } from "../../orchestrator/src/engine/testing/sketch.ts
 export interface Engine {
   readonly advance: typeof advance;
   readonly newRun: typeof newRun;
+  readonly advanceLock: typeof advanceLock;
+  readonly newLock: typeof newLock;
   readonly attemptStanding: typeof attemptStanding;
   readonly claimOf: typeof claimOf;
   readonly openCommands: typeof openCommands;
   readonly makePlan: (sketch: PlanSketch) => LoadedPlan;
 }
 
-export const engine: Engine = { advance, newRun, attemptStanding, claimOf, openCommands, makePlan };
+export const engine: Engine = {
+  advance,
+  newRun,
+  advanceLock,
+  newLock,
+  attemptStanding,
+  claimOf,
+  openCommands,
+  makePlan,
+};

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { plantedBugs } from "./main.ts";
+import { scenes } from "./scenes.ts";
 
 test("every bug is planted into code that stands there once", () => {
   const missing = plantedBugs.filter((bug) => {
@@ -11,6 +12,10 @@ test("every bug is planted into code that stands there once", () => {
     return text.split(bug.find).length !== 2;
   });
   expect(missing.map(({ name }) => name)).toEqual([]);
+});
+
+test.each(scenes)("$name: nothing is wrong where no bug is planted", async ({ play }) => {
+  expect(await play()).toEqual([]);
 });
 
 test("every planted bug is found", { timeout: 900_000 }, () => {

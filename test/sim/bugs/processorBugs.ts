@@ -219,4 +219,94 @@ export const processorBugs: readonly PlantedBug[] = [
     find: "if (revision > engineRevision) return",
     replace: "if (revision > 1_000 * engineRevision) return",
   },
+  {
+    kind: "source",
+    name: "§7 a cancelled timer stays scheduled",
+    file: `${processor}/execute.ts`,
+    find: "arming === undefined ? cancel() : arming.then(cancel), undefined);",
+    replace:
+      'arming === undefined ? Promise.resolve({ kind: "stored", sequence: 1 } as const) : arming.then(cancel), undefined);',
+  },
+  {
+    kind: "source",
+    name: "§7 a cancellation does not wait for the arming",
+    file: `${processor}/execute.ts`,
+    find: "arming === undefined ? cancel() : arming.then(cancel), undefined);",
+    replace: "cancel(), undefined);",
+  },
+  {
+    kind: "source",
+    name: "§7 a short timer is cancelled, and fires all the same",
+    file: `${processor}/execute.ts`,
+    find: "    clearTimeout(short.timeout);\n    run.shortTimers?.delete(number);\n    release(owner, run, short.hold);",
+    replace:
+      "    run.shortTimers?.delete(number);\n    keep(owner, run, short.hold);\n    release(owner, run, short.hold);",
+  },
+  {
+    kind: "source",
+    name: "§8 a request made again is another request",
+    file: `${processor}/requests.ts`,
+    find: 'const requestId = given === "" ? toHex(randomBytes(16)) : given;',
+    replace: "const requestId = toHex(randomBytes(16));",
+  },
+  {
+    kind: "source",
+    name: "§8 a request is answered before it is folded",
+    file: `${processor}/requests.ts`,
+    find: "    const waited = await waitFor(ground, runId, theFold(written.sequence), signal);",
+    replace:
+      '    if (written.kind === "stored") return { kind: "done", ignored: false, refusal: "" };\n    const waited = await waitFor(ground, runId, theFold(written.sequence), signal);',
+  },
+  {
+    kind: "source",
+    name: "§9 a parent is told nothing",
+    file: `${processor}/children.ts`,
+    find: "  settle(owner, run, hold, owner.logOf(partition).append(parentId, `${run.runId}/ended`, event, { signal }), undefined);",
+    replace:
+      "  if (signal.aborted) settle(owner, run, hold, owner.logOf(partition).append(parentId, `${run.runId}/ended`, event, { signal }), undefined);",
+  },
+  {
+    kind: "source",
+    name: "§9 a refused start leaves no mark",
+    file: `${processor}/children.ts`,
+    find: "  const written = await log.appendFirst(id, event, { signal: owner.signal });\n  return afterFirst(owner, run, command, hold, child, written);",
+    replace:
+      '  if (log === undefined) return afterFirst(owner, run, command, hold, child, { kind: "conflict" });\n  return appendOwn(owner, run, hold, `${id}/refused`, event);',
+  },
+  {
+    kind: "source",
+    name: "§9 the start of a detached child is not told",
+    file: `${processor}/children.ts`,
+    find: '  if (!command.detach) return "done";\n',
+    replace: '  if (command.at !== undefined) return "done";\n',
+  },
+  {
+    kind: "source",
+    name: "§9 the stop of a child is lost",
+    file: `${processor}/children.ts`,
+    find: 'if (command.kind === "stopChild") return tellStop(owner, run, command, hold, child);',
+    replace: 'if (command.kind === "stopChild") return hold < 0 ? tellStop(owner, run, command, hold, child) : "done";',
+  },
+  {
+    kind: "source",
+    name: "§9 a child has two logs",
+    file: `${processor}/children.ts`,
+    find: "  const id = childRunId(run.runId, at.step, at.generation);",
+    replace: "  const id = childRunId(run.runId, at.step, at.generation + owner.epoch);",
+  },
+  {
+    kind: "source",
+    name: "§9 a message is told before it is stored",
+    file: `${processor}/emit.ts`,
+    find: "const stored = await owner.messages.publish({ subject, type, id, headers, data: message }, { signal, deferAfterMs });",
+    replace:
+      'const stored = { kind: "stored", sequence: 1 } as Awaited<ReturnType<typeof owner.messages.publish>>;\n  void owner.messages.publish({ subject, type, id, headers, data: message }, { signal, deferAfterMs });',
+  },
+  {
+    kind: "source",
+    name: "§9 a message has another id each time",
+    file: `${processor}/emit.ts`,
+    find: "const id = `${run.runId}/${at.step}/g${at.generation}`;",
+    replace: "const id = `${run.runId}/${at.step}/g${at.generation}/${owner.epoch}`;",
+  },
 ];

@@ -18,6 +18,8 @@ export interface Scene {
 export const scenes: readonly Scene[] = [
   { name: "events of later versions", play: laterVersions },
   { name: "three runs and one lock", play: oneLock },
+  { name: "a start that nobody hears of for long", play: lateStart },
+  { name: "timers that can't be armed and are cancelled", play: silentTimers },
 ];
 
 /** PROTOCOL §11: what a newer version wrote parks the partition, and is not set aside. */
@@ -35,12 +37,63 @@ function laterVersions(): Promise<readonly string[]> {
   return Promise.resolve(wrong);
 }
 
+/** PROTOCOL §3: the log answers nobody for 45 s; who starts a run meanwhile is not told that it is there. */
+async function lateStart(): Promise<readonly string[]> {
+  const { violations } = await play({
+    seed: 1,
+    random: toRandom(1),
+    faults: quietFaults,
+    plans: [{ steps: [call("a")], outputStep: "a" }],
+    partitions: 1,
+    script: () => "OK",
+    begin: (stage, callers) => {
+      stage.counts.callers = 1;
+      const [plan] = stage.plans;
+      stage.world.scheduler.after(undefined, 3_000, () => {
+        stage.network.breakDown("log 0", 45_000);
+        if (plan !== undefined) callers.begin(plan, 0, "");
+      });
+    },
+    dies: undefined,
+    isDeadly: true,
+    tells: false,
+  });
+  return violations;
+}
+
+/** PROTOCOL §7: long timers are asked for while nobody hears it, and are not needed any more when somebody does; none of them stays. */
+async function silentTimers(): Promise<readonly string[]> {
+  const runs = 12;
+  const { violations } = await play({
+    seed: 1,
+    random: toRandom(1),
+    faults: quietFaults,
+    plans: [{ steps: [{ id: "go", action: { kind: "signal", name: "go", timeoutMs: 600_000 } }], signals: ["go"] }],
+    partitions: 1,
+    script: () => "OK",
+    begin: (stage, callers) => {
+      stage.counts.callers = runs;
+      const [plan] = stage.plans;
+      for (let n = 0; n < runs; n++) {
+        stage.world.scheduler.after(undefined, 3_000 + n * 6_000, () => {
+          stage.network.breakDown("timers", 4_000);
+          if (plan !== undefined) callers.begin(plan, 0, `key ${n}`);
+        });
+      }
+    },
+    dies: undefined,
+    isDeadly: false,
+    tells: false,
+  });
+  return violations;
+}
+
+function call(id: string): StepSketch {
+  return { id, action: { kind: "call", method: "test.v1.Service/M", timeoutMs: 1_000 } };
+}
+
 /** PROTOCOL §9: three runs want one lock for some seconds each; they have it one after the other, and all end. */
 async function oneLock(): Promise<readonly string[]> {
-  const call = (id: string): StepSketch => ({
-    id,
-    action: { kind: "call", method: "test.v1.Service/M", timeoutMs: 1_000 },
-  });
   const body = [call("a"), { id: "pause", action: { kind: "wait", forMs: 3_000 } } as const, call("b")];
   const locked: StepSketch = { id: "locked", lock: "'one'", action: { kind: "try", body: { steps: body } } };
   const { violations, executions } = await play({

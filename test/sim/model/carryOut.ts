@@ -1,27 +1,13 @@
-import type { Command } from "../../../orchestrator/src/engine/command.ts";
-import type { AttemptId } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import type { Command, EmitMessage, StepName } from "../../../orchestrator/src/engine/command.ts";
+import { lockHolderName } from "../../../orchestrator/src/engine/lock.ts";
+import type { CommandRejected } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import { attemptKey } from "../../../proto/wire/attempt.ts";
-import type { Engine } from "../engine.ts";
 import { checkTask } from "../rules/run.ts";
-import type { SimLog } from "./log.ts";
-import type { SimQueue } from "./queue.ts";
-import type { SimTimers } from "./timers.ts";
+import { inChain } from "./chains.ts";
+import { startChild, stopChild, tellParent } from "./children.ts";
+import type { Carrier, Ground } from "./ground.ts";
+import { grantLock, tellLock } from "./locks.ts";
 import { publish, strikes } from "./world.ts";
-import type { World } from "./world.ts";
-
-/** What owners stand on. */
-export interface Ground {
-  readonly world: World;
-  readonly engine: Engine;
-  readonly log: SimLog;
-  readonly queue: SimQueue;
-  readonly timers: SimTimers;
-  readonly reset: (runId: string, attempt: AttemptId) => void;
-  /** Bytes of every task published so far, by id. */
-  readonly published: Map<string, string>;
-  /** When each attempt was closed first, by id. */
-  readonly closedAt: Map<string, number>;
-}
 
 /** Equal for the same command, whenever it was asked for. */
 export function commandName(runId: string, command: Command): string {
@@ -37,49 +23,46 @@ export function commandName(runId: string, command: Command): string {
     case "endRun":
       return `end ${runId}`;
     case "startChild":
+      return `start ${runId}/${stepOf(command)}`;
     case "stopChild":
+      return `${command.how} ${runId}/${stepOf(command)}`;
     case "tellParent":
+      return `tell the parent of ${runId}`;
     case "emitMessage":
+      return `emit ${runId}/${stepOf(command)}`;
     case "requestLock":
+      return `request lock ${runId}/${stepOf(command)}`;
     case "releaseLock":
+      return `release lock ${runId}/${stepOf(command)}`;
     case "grantLock":
-      throw new Error(`definitions of the simulation have no step that asks for ${command.kind}`);
+      return `grant ${command.lock} ${lockHolderName(command.holder)}`;
   }
+}
+
+function stepOf({ at }: { readonly at: StepName }): string {
+  return `${at.step}/${at.generation}`;
 }
 
 /** Makes a command durable; `done` when it is. */
 export function carryOut(
   ground: Ground,
-  isAlive: () => boolean,
+  by: Carrier,
   runId: string,
   command: Command,
   recheck: boolean,
   done: () => void,
 ): void {
   const { world, log, queue, timers } = ground;
-  const { clock, random, faults, broken } = world;
+  const { clock, random, broken } = world;
+  const { isAlive } = by;
   switch (command.kind) {
     case "publishTask": {
       const key = attemptKey(runId, command.attempt);
       const id = broken.has("new message id at each publish") ? `${key}/${clock.now}/${random.next()}` : key;
       const store = (): void => queue.store(runId, id, command, recheck || command.isReissue);
       checkTask(world, ground.published, key, command);
-      const fate = strikes(world, faults.rejects)
-        ? "commandRejected"
-        : strikes(world, faults.defers)
-          ? "commandDeferred"
-          : undefined;
-      if (fate === undefined) {
+      if (!fails(ground, by, runId, { $case: "task", value: command.attempt }, command, store, done))
         publish(world, isAlive, store, done);
-        return;
-      }
-      if (random.chance(0.5)) store();
-      const value = { command: { $case: "task", value: command.attempt }, reason: "fault" } as const;
-      const event =
-        fate === "commandRejected"
-          ? ({ $case: fate, value } as const)
-          : ({ $case: fate, value: { ...value, held: false } } as const);
-      publish(world, isAlive, () => log.appendEvent(runId, `${fate}/${key}/${command.issuedAt}`, event), done);
       return;
     }
     case "armTimer": {
@@ -87,13 +70,15 @@ export function carryOut(
       const name = `${runId}/${number}`;
       const fire = (): void =>
         void log.appendEvent(runId, `fired/${name}/${clock.now}`, { $case: "timerFired", value: { number, dueMs } });
-      publish(world, isAlive, () => timers.arm(name, dueMs, fire), done);
+      inChain(by.chains, name, (next) =>
+        publish(world, isAlive, () => timers.arm(name, dueMs, fire), bothOf(done, next)),
+      );
       return;
     }
     case "cancelTimer": {
       const name = `${runId}/${command.number}`;
       // Behind the arming of it, however long that takes.
-      clock.after(0, () => publish(world, isAlive, () => timers.cancel(name), done));
+      inChain(by.chains, name, (next) => publish(world, isAlive, () => timers.cancel(name), bothOf(done, next)));
       return;
     }
     case "closeAttempt": {
@@ -126,13 +111,76 @@ export function carryOut(
       );
       return;
     }
-    case "startChild":
-    case "stopChild":
-    case "tellParent":
     case "emitMessage":
+      emit(ground, by, runId, command, done);
+      return;
+    case "startChild":
+      if (!fails(ground, by, runId, { $case: "child", value: { ...command.at } }, command, undefined, done))
+        startChild(ground, by, runId, command, done);
+      return;
+    case "stopChild":
+      stopChild(ground, by, runId, command, done);
+      return;
+    case "tellParent":
+      tellParent(ground, by, runId, command, done);
+      return;
     case "requestLock":
+      if (!fails(ground, by, runId, { $case: "lock", value: { ...command.at } }, command, undefined, done))
+        tellLock(ground, by, runId, command, done);
+      return;
     case "releaseLock":
+      tellLock(ground, by, runId, command, done);
+      return;
     case "grantLock":
-      throw new Error(`definitions of the simulation have no step that asks for ${command.kind}`);
+      grantLock(ground, by, command, done);
   }
+}
+
+function bothOf(first: () => void, second: () => void): () => void {
+  return () => {
+    first();
+    second();
+  };
+}
+
+/** The command is rejected or deferred, which its run is told; what became of it before that is chance, where there is a `store`. */
+function fails(
+  { world, log }: Ground,
+  { isAlive }: Carrier,
+  runId: string,
+  command: NonNullable<CommandRejected["command"]>,
+  { issuedAt }: Command,
+  store: (() => void) | undefined,
+  done: () => void,
+): boolean {
+  const { faults, random } = world;
+  const fate = strikes(world, faults.rejects)
+    ? "commandRejected"
+    : strikes(world, faults.defers)
+      ? "commandDeferred"
+      : undefined;
+  if (fate === undefined) return false;
+  if (store !== undefined && random.chance(0.5)) store();
+  const value = { command, reason: "fault" } as const;
+  const event =
+    fate === "commandRejected"
+      ? ({ $case: fate, value } as const)
+      : ({ $case: fate, value: { ...value, held: false } } as const);
+  const id = `${fate}/${runId}/${command.$case}/${issuedAt}/${random.next()}`;
+  publish(world, isAlive, () => log.appendEvent(runId, id, event), done);
+  return true;
+}
+
+/** Into the user's stream, then told. */
+function emit(ground: Ground, by: Carrier, runId: string, command: EmitMessage, done: () => void): void {
+  const { world, log, messages, isDoubleMessage } = ground;
+  const id = `${runId}/${stepOf(command)}`;
+  const store = (): void => {
+    if (!isDoubleMessage(id)) messages.push({ id, runId, step: command.at.step, storedAt: world.clock.now });
+  };
+  if (fails(ground, by, runId, { $case: "emit", value: { ...command.at } }, command, store, done)) return;
+  publish(world, by.isAlive, store, () => {
+    const event = { $case: "emitted", value: { step: { ...command.at } } } as const;
+    publish(world, by.isAlive, () => log.appendEvent(runId, `${id}/emitted`, event), done);
+  });
 }

@@ -26,6 +26,8 @@ export interface Faults {
   readonly forged: number;
   readonly rejects: number;
   readonly defers: number;
+  /** Chance per look of people at a run that somebody does what nothing waits for. */
+  readonly bothers: number;
   /** Steps and runs have no timeouts: only recovery helps. */
   readonly endless: boolean;
   /** No faults after this. */
@@ -53,6 +55,7 @@ export function toFaults(random: Random): Faults {
     forged: on(0.1) * factor,
     rejects: on(0.03) * factor,
     defers: on(0.05) * factor,
+    bothers: on(0.15) * factor,
     endless: random.chance(0.5),
     healsMs: random.int(5_000, 60_000),
     isQuiet,

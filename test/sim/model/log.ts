@@ -8,6 +8,8 @@ import type { World } from "./world.ts";
 /** The log of one partition: what is in it stays. */
 export interface SimLog {
   readonly records: readonly StoredRecord[];
+  /** The first record of a run. */
+  first(runId: string): LogRecord | undefined;
   appendEvent(
     runId: string,
     id: string,
@@ -24,16 +26,20 @@ export const goodToken: Uint8Array = Uint8Array.of(1);
 export function openLog(world: World): SimLog {
   const records: StoredRecord[] = [];
   const lastEvent = new Map<string, number>();
+  const firsts = new Map<string, LogRecord>();
   const listeners: (() => void)[] = [];
   const isDouble = openDedupe(world);
   const append = (runId: string, fact: LogRecord["fact"]): void => {
     const sequence = records.length + 1;
-    records.push({ runId, record: { sequence, storedMs: world.clock.now, fact } });
+    const record: LogRecord = { sequence, storedMs: world.clock.now, fact };
+    records.push({ runId, record });
+    if (!firsts.has(runId)) firsts.set(runId, record);
     if (fact.kind === "event") lastEvent.set(runId, sequence);
     for (const listener of listeners) listener();
   };
   return {
     records,
+    first: (runId) => firsts.get(runId),
     appendEvent(runId, id, event, expectedEvent) {
       if (expectedEvent !== undefined && (lastEvent.get(runId) ?? 0) !== expectedEvent) return "conflict";
       if (isDouble(id)) return "doubled";

@@ -1,10 +1,13 @@
 import type { Command } from "../../../orchestrator/src/engine/command.ts";
-import type { LoadedPlan } from "../../../orchestrator/src/engine/plan.ts";
+import { isOneShot } from "../../../orchestrator/src/engine/command.ts";
+import type { LockState } from "../../../orchestrator/src/engine/lock.ts";
 import type { RunState } from "../../../orchestrator/src/engine/state.ts";
 import { attemptKey } from "../../../proto/wire/attempt.ts";
 import { carryOut, commandName } from "./carryOut.ts";
-import type { Ground } from "./carryOut.ts";
+import type { Carrier, Ground } from "./ground.ts";
+import { isLockRecord } from "./locks.ts";
 import { checkTurn } from "../rules/run.ts";
+import type { StoredRecord } from "../story.ts";
 import type { Question, Verdict } from "./sidecar.ts";
 import { ackWaitMs } from "./queue.ts";
 import { strikes } from "./world.ts";
@@ -18,6 +21,8 @@ export interface Lease {
 /** One orchestrator's hold of the partition: reads the log, advances the runs, carries their commands out. */
 export interface Owner {
   readonly states: ReadonlyMap<string, RunState>;
+  /** By lockIdOf. */
+  readonly locks: ReadonlyMap<string, LockState>;
   isAlive(): boolean;
   /** Reads on to the end of the log, at once. */
   catchUp(): void;
@@ -26,17 +31,20 @@ export interface Owner {
 }
 
 /** Takes the partition over: folds everything silently, carries out what was asked for after the checkpoint, then reads on. */
-export function openOwner(ground: Ground, lease: Lease, plans: ReadonlyMap<string, LoadedPlan>): Owner {
-  const { world, log, engine } = ground;
+export function openOwner(ground: Ground, lease: Lease): Owner {
+  const { world, log, engine, plans } = ground;
   const { clock, random } = world;
   const states = new Map<string, RunState>();
+  const locks = new Map<string, LockState>();
   const running = new Map<string, { readonly sidecarId: string; readonly at: number }>();
   const holds = new Map<number, number>();
   const life = { isAlive: true, position: 0, isReading: false };
   const isAlive = (): boolean => life.isAlive;
+  const me: Carrier = { isAlive, chains: new Map() };
 
   const turn = (index: number): readonly Command[] => {
     const entry = log.records[index];
+    if (entry !== undefined && isLockRecord(entry.runId)) return lockTurn(entry);
     const plan = entry === undefined ? undefined : plans.get(entry.runId);
     if (entry === undefined || plan === undefined) return [];
     let state = states.get(entry.runId);
@@ -47,9 +55,15 @@ export function openOwner(ground: Ground, lease: Lease, plans: ReadonlyMap<strin
     return made.commands;
   };
 
+  const lockTurn = ({ runId, record }: StoredRecord): readonly Command[] => {
+    let lock = locks.get(runId);
+    if (lock === undefined) locks.set(runId, (lock = engine.newLock()));
+    return engine.advanceLock(lock, record).commands;
+  };
+
   const execute = (runId: string, hold: number, command: Command, recheck: boolean): void => {
     holds.set(hold, (holds.get(hold) ?? 0) + 1);
-    carryOut(ground, isAlive, runId, command, recheck, () => {
+    carryOut(ground, me, runId, command, recheck, () => {
       const left = (holds.get(hold) ?? 1) - 1;
       if (left === 0) holds.delete(hold);
       else holds.set(hold, left);
@@ -100,9 +114,10 @@ export function openOwner(ground: Ground, lease: Lease, plans: ReadonlyMap<strin
     for (const [runId, state] of states) {
       for (const command of engine.openCommands(state)) wanted.add(commandName(runId, command));
     }
+    for (const [lockId, { grant }] of locks) if (grant !== undefined) wanted.add(commandName(lockId, grant));
     for (const [name, { runId, command }] of issued) {
       const latest = command.kind === "endRun" ? (states.get(runId)?.ending ?? command) : command;
-      if (command.kind === "cancelTimer" || wanted.has(name)) execute(runId, hold, latest, true);
+      if (isOneShot(command) || wanted.has(name)) execute(runId, hold, latest, true);
     }
   };
 
@@ -127,7 +142,7 @@ export function openOwner(ground: Ground, lease: Lease, plans: ReadonlyMap<strin
   };
 
   const catchUp = (): void => readOn(log.records.length);
-  const owner: Owner = { states, isAlive, catchUp, answer, die: () => (life.isAlive = false) };
+  const owner: Owner = { states, locks, isAlive, catchUp, answer, die: () => (life.isAlive = false) };
   takeOver();
   log.onAppend(wake);
   saveCheckpoint();
@@ -136,12 +151,12 @@ export function openOwner(ground: Ground, lease: Lease, plans: ReadonlyMap<strin
 }
 
 /** Owners die, are followed by others, and in bad seeds go on for a while beside them. */
-export function openOwnership(ground: Ground, plans: ReadonlyMap<string, LoadedPlan>): Lease {
+export function openOwnership(ground: Ground): Lease {
   const { world } = ground;
   const { clock, random, faults } = world;
   const lease: Lease = { owner: undefined, checkpoint: 0 };
   const succeed = (): void => {
-    lease.owner = openOwner(ground, lease, plans);
+    lease.owner = openOwner(ground, lease);
   };
   const watch = (): void => {
     const old = lease.owner;

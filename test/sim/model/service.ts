@@ -1,7 +1,9 @@
 import type { Failure } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import { makeFailure } from "../../../orchestrator/src/engine/testing/records.ts";
 import type { PublishTask } from "../../../orchestrator/src/engine/command.ts";
+import { AttemptId_Phase as Phase } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import { attemptKey } from "../../../proto/wire/attempt.ts";
+import { phaseAskedFor } from "../performed.ts";
 import type { Execution } from "../performed.ts";
 import { strikes } from "./world.ts";
 import type { World } from "./world.ts";
@@ -23,9 +25,18 @@ export interface SimService {
 export function openService(world: World): SimService {
   const { clock, random, faults } = world;
   const executions: Execution[] = [];
+  /** What a service that is asked whether a call was carried out knows of it. */
+  const recall = (runId: string, { attempt, request }: PublishTask): string => {
+    const phase = phaseAskedFor(request);
+    return (
+      executions.find(
+        (it) => it.runId === runId && it.step === attempt.step && it.phase === phase && it.effectAt !== undefined,
+      )?.answer ?? "no"
+    );
+  };
   const begin = (runId: string, task: PublishTask): Execution => {
     const { step, phase, attempt } = task.attempt;
-    const answer = `${step}/${phase}/${attempt}/${executions.length}`;
+    const answer = phase === Phase.VERIFY ? recall(runId, task) : `${step}/${phase}/${attempt}/${executions.length}`;
     const id = attemptKey(runId, task.attempt);
     const execution: Execution = { runId, id, step, phase, attempt, startedAt: clock.now, effectAt: undefined, answer };
     executions.push(execution);

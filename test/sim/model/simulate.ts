@@ -1,23 +1,26 @@
-import type { LoadedPlan } from "../../../orchestrator/src/engine/plan.ts";
 import { makeFailure, makeStarted, outcomeAt } from "../../../orchestrator/src/engine/testing/records.ts";
 import { toRunId } from "../../../proto/wire/runId.ts";
-import type { Ground } from "./carryOut.ts";
+import type { Ground } from "./ground.ts";
 import { openClock } from "./clock.ts";
 import { engine as realEngine } from "../engine.ts";
 import type { Engine } from "../engine.ts";
 import { toFaults } from "./faults.ts";
 import { checkClosed, checkRun, checkSame, refold } from "../rules/run.ts";
+import { checkTogether } from "../rules/outside.ts";
+import type { Refolded } from "../rules/run.ts";
 import { openLog } from "./log.ts";
 import { openOwnership } from "./owner.ts";
 import type { Lease } from "./owner.ts";
 import { openQueue } from "./queue.ts";
+import { bother, helpWith } from "../people.ts";
+import type { Request } from "../people.ts";
 import { toRandom } from "../random.ts";
 import { tellStory } from "../story.ts";
 import { openService } from "./service.ts";
 import { openSidecars } from "./sidecar.ts";
 import { openTimers } from "./timers.ts";
-import { toWorkflow } from "../workflow.ts";
-import { strikes, wireMs } from "./world.ts";
+import { toWorkflows } from "../workflow.ts";
+import { openDedupe, strikes, wireMs } from "./world.ts";
 import type { BrokenRule, World } from "./world.ts";
 
 /** What one seed came to. */
@@ -33,6 +36,8 @@ export interface Simulated {
 }
 
 const startMs = 1_000_000;
+/** Without faults a cancellation does not take longer. */
+const cancelledWithinMs = 2_000;
 const endMs = startMs + 4 * 3_600_000;
 
 /** Random workflows on a random bad day; the seed decides everything. */
@@ -57,42 +62,55 @@ export function simulate(
       clock.after(wireMs(world), () => answer(verdict));
     });
   });
+  const workflows = toWorkflows(random, faults.endless, random.int(1, 3));
+  const plans = new Map(
+    workflows.plans.map((sketch, n) => [
+      toRunId(startMs, 0, n + 1, new Uint8Array(8)) as string,
+      engine.makePlan(sketch),
+    ]),
+  );
   const ground: Ground = {
     world,
     engine,
     log,
     queue,
     timers,
+    plans,
+    deployed: new Map([...workflows.children].map(([name, sketch]) => [name, engine.makePlan(sketch)])),
     reset: (runId, attempt) => sidecars.reset(runId, attempt),
     published: new Map(),
     closedAt: new Map(),
+    messages: [],
+    isDoubleMessage: openDedupe(world),
   };
-  const plans = new Map<string, LoadedPlan>();
-  for (let n = random.int(1, 3); n > 0; n--) {
-    plans.set(toRunId(startMs, 0, n, new Uint8Array(8)), engine.makePlan(toWorkflow(random, faults.endless)));
-  }
-  const lease: Lease = openOwnership(ground, plans);
+  const lease: Lease = openOwnership(ground);
   // In one seed of four a turn begins two steps at most, so that most turns are too long.
   for (const runId of plans.keys()) begin(ground, runId, seed % 4 === 0 ? 2 : 0);
-  attend(ground, lease, [...plans.keys()]);
+  attend(ground, lease);
   let isDone = false;
   const look = (): void => {
-    isDone = log.records.length > 20_000 || isQuiet(world, lease, plans, timers.armed, queue.tasks);
+    if (world.isQuiet) checkArmed(ground, lease);
+    isDone = log.records.length > 20_000 || isQuiet(ground, lease);
     clock.after(500, look);
   };
   look();
   clock.run(endMs, () => isDone);
 
   const ends: number[] = [];
+  lease.owner?.catchUp();
+  const runs = new Map<string, Refolded>();
   for (const [runId, plan] of plans) {
     const run = refold(engine, plan, log.records, runId);
     const live = lease.owner?.states.get(runId);
-    lease.owner?.catchUp();
+    runs.set(runId, run);
     if (live !== undefined) checkSame(world, live, run);
     checkRun(world, run, service.executions);
-    checkClosed(world, service.executions, ground.closedAt);
     ends.push(run.state.ended?.state ?? 0);
   }
+  checkClosed(world, service.executions, ground.closedAt);
+  checkTogether(world, { runs, records: log.records, messages: ground.messages, isOneClock: true });
+  for (const [lock, { queue: holders }] of lease.owner?.locks ?? [])
+    if (holders.size > 0) violations.push(`10: ${lock} is not free`);
   return {
     seed,
     violations,
@@ -103,17 +121,22 @@ export function simulate(
   };
 }
 
-/** All has ended, and nothing is left in the queue or in the timers. */
-function isQuiet(
-  world: World,
-  lease: Lease,
-  plans: ReadonlyMap<string, LoadedPlan>,
-  armed: ReadonlySet<string>,
-  tasks: readonly { readonly isAcked: boolean }[],
-): boolean {
-  if (world.isFaulty() || lease.owner === undefined) return false;
-  for (const runId of plans.keys()) if (lease.owner.states.get(runId)?.ended === undefined) return false;
-  return armed.size === 0 && tasks.every((task) => task.isAcked);
+/** All has ended, and nothing is left in the queue, in the timers or at the locks. */
+function isQuiet({ world, plans, timers, queue }: Ground, { owner }: Lease): boolean {
+  if (world.isFaulty() || owner === undefined) return false;
+  for (const runId of plans.keys()) if (owner.states.get(runId)?.ended === undefined) return false;
+  for (const lock of owner.locks.values()) if (lock.queue.size > 0) return false;
+  return timers.armed.size === 0 && queue.tasks.every((task) => task.isAcked);
+}
+
+/** PROTOCOL §12.10: a run that ended a while ago has no timer of its own any more. */
+function checkArmed({ world, timers }: Ground, { owner }: Lease): void {
+  for (const name of timers.armed) {
+    const [runId = "", number] = name.split("/");
+    const state = owner?.states.get(runId);
+    if (state?.ended !== undefined && number !== undefined && state.endedMs < world.clock.now - cancelledWithinMs)
+      world.violations.push(`10: timer ${number} of ${runId} is armed after the end`);
+  }
 }
 
 function begin({ world, log }: Ground, runId: string, turnStepsMax: number): void {
@@ -141,28 +164,23 @@ function request(
   if (strikes(world, 0.3)) log.appendEvent(runId, `${kind}/again/${runId}`, { $case: kind, value });
 }
 
-/** People look after incidents, and somebody forges outcomes. */
-function attend({ world, log }: Ground, lease: Lease, runIds: readonly string[]): void {
+/** People do what runs wait for, and what none waits for; somebody forges outcomes. */
+function attend({ world, log, plans }: Ground, lease: Lease): void {
   const { clock, random, faults } = world;
+  let count = 0;
+  const id = (): string => `request ${++count}`;
+  const send = (runId: string, asked: Request): void => {
+    const name = `${asked.$case}/${runId}/${++count}`;
+    log.appendEvent(runId, name, asked);
+    if (!strikes(world, faults.double)) return;
+    clock.after(random.int(1, 3_000), () => log.appendEvent(runId, `${name}/again`, asked));
+  };
   const look = (): void => {
-    for (const runId of runIds) {
+    for (const runId of plans.keys()) {
       const state = lease.owner?.states.get(runId);
+      if (state !== undefined && strikes(world, faults.bothers)) send(runId, bother(random, id));
       if (state === undefined || state.ended !== undefined) continue;
-      for (const step of state.incidents) {
-        if (random.chance(0.5)) continue;
-        const kind = random.chance(0.7) ? "retryRequested" : "failRequested";
-        const value = {
-          step: step.path,
-          compensation: step.phase === 1,
-          reason: "",
-          actor: "",
-          requestId: `${step.path}/${clock.now}`,
-        };
-        log.appendEvent(runId, `${kind}/${runId}/${clock.now}`, { $case: kind, value });
-        if (!strikes(world, faults.double)) continue;
-        const again = `${kind}/${runId}/${clock.now}/again`;
-        clock.after(random.int(1, 3_000), () => log.appendEvent(runId, again, { $case: kind, value }));
-      }
+      for (const asked of helpWith(random, state, id)) send(runId, asked);
       if (strikes(world, faults.forged)) forge(world, log, runId);
     }
     clock.after(random.int(500, 3_000), look);

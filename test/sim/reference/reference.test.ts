@@ -8,11 +8,11 @@ import type { Random } from "../random.ts";
 import { quietFaults } from "../stack/faults.ts";
 import { play } from "../stack/simulate.ts";
 import type { Simulated } from "../stack/simulate.ts";
-import { toWorkflow } from "../workflow.ts";
+import { toWorkflows } from "../workflow.ts";
 import { callsOf, interpret, isTimeless } from "./interpret.ts";
 import type { Answers } from "./interpret.ts";
 
-const seeds = 1000;
+const seeds = 500;
 
 /** Passing failures that an attempt is left for, or in some a final answer; not in a branch, where it would be a race. */
 function toAnswers(random: Random, plan: PlanSketch): Answers {
@@ -63,7 +63,9 @@ test(`on ${seeds} days without faults runs end as the naive interpreter says`, {
   let compared = 0;
   for (let seed = 1; seed <= seeds; seed++) {
     const random = toRandom(seed);
-    const plan = toWorkflow(random, true);
+    const {
+      plans: [plan = { steps: [] }],
+    } = toWorkflows(random, true, 1);
     if (!isTimeless(plan)) continue;
     compared++;
     const answers = toAnswers(random, plan);
@@ -86,5 +88,5 @@ test(`on ${seeds} days without faults runs end as the naive interpreter says`, {
       undone: [...undone].toSorted(),
     });
   }
-  expect(compared).toBeGreaterThan(seeds / 4);
+  expect(compared).toBeGreaterThan(seeds / 2);
 });

@@ -8,19 +8,27 @@ import type { Transition } from "../../../orchestrator/src/engine/transition.ts"
 import { AttemptId_Phase as Phase } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import { Run_State } from "../../../proto/gen/sidestep/v1/run.ts";
 import type { Engine } from "../engine.ts";
+import { givenResult } from "../people.ts";
 import type { Execution } from "../performed.ts";
 import type { StoredRecord } from "../story.ts";
 import type { Judge } from "./judge.ts";
 import { isSameState } from "./same.ts";
+import { openWatch } from "./watch.ts";
+import type { Watched } from "./watch.ts";
 
-/** After each turn: an ignored record asks for nothing new, and an ended run for nothing but the end of its timers. */
+/** What the end of a run may ask for. */
+const partings: ReadonlySet<string> = new Set(["cancelTimer", "tellParent", "releaseLock"]);
+
+/** After each turn: an ignored record asks for nothing new, and an ended run for nothing but to give back what it has. */
 export function checkTurn(judge: Judge, state: RunState, turn: Turn, wasEnded: boolean): void {
   if (turn.ignored && turn.commands.some(({ kind }) => kind !== "endRun"))
     judge.violations.push("an ignored record asked for something");
   if (turn.ignored && turn.transitions.length > 0) judge.violations.push("an ignored record moved something");
-  if (wasEnded && turn.commands.length > 0) judge.violations.push("an ended run asked for something");
-  if (state.ended !== undefined && turn.commands.some(({ kind }) => kind !== "cancelTimer"))
-    judge.violations.push("the end asked for more than to cancel timers");
+  // A lock that comes too late goes back.
+  if (wasEnded && turn.commands.some(({ kind }) => kind !== "releaseLock"))
+    judge.violations.push("an ended run asked for something");
+  if (state.ended !== undefined && turn.commands.some(({ kind }) => !partings.has(kind)))
+    judge.violations.push("the end asked for more than to leave all in order");
   if (state.worklist.length > 0) judge.violations.push("a turn left work behind");
 }
 
@@ -39,6 +47,7 @@ export interface Refolded {
   readonly state: RunState;
   readonly transitions: readonly Transition[];
   readonly commands: Turn["commands"];
+  readonly watched: Watched;
   /** Its end was decided on all that stands before it. */
   readonly isEndSound: boolean;
 }
@@ -48,17 +57,21 @@ export function refold(engine: Engine, plan: LoadedPlan, records: readonly Store
   const state = engine.newRun(runId);
   const transitions: Transition[] = [];
   const commands: Turn["commands"][number][] = [];
+  const watch = openWatch();
   let isEndSound = true;
   for (const entry of records) {
     if (entry.runId !== runId) continue;
     const { fact } = entry.record;
-    if (fact.kind === "event" && fact.event.kind?.$case === "runEnded" && state.ended === undefined)
+    if (fact.kind === "event" && fact.event.kind?.$case === "runEnded" && state.ended === undefined) {
       isEndSound = state.ending?.expectedEvent === state.lastEvent;
+      watch.beforeEnd(state);
+    }
     const turn = engine.advance(plan, state, entry.record);
+    watch.after(state, entry.record, turn);
     transitions.push(...turn.transitions);
     commands.push(...turn.commands);
   }
-  return { runId, plan, state, transitions, commands, isEndSound };
+  return { runId, plan, state, transitions, commands, watched: watch.watched, isEndSound };
 }
 
 /** PROTOCOL §12.4: live state = refold. */
@@ -91,6 +104,7 @@ export function checkRun(judge: Judge, run: Refolded, executions: readonly Execu
   for (const step of state.steps.values()) {
     if (step.call === undefined || step.state.kind !== "completed") continue;
     const answer = new TextDecoder().decode(step.result?.bytes);
+    if (answer === givenResult) continue;
     if (!forward.some((it) => it.answer === answer && it.effectAt !== undefined))
       tell(`7: ${step.path} has a result that no call gave`);
   }

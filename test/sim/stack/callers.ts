@@ -26,6 +26,8 @@ export interface Callers {
   begin(plan: LoadedPlan, planNumber: number, key: string): void;
   /** An operator's request, repeated until somebody says that it is done. */
   request(runId: RunId, request: RunRequest): void;
+  /** Signals of which somebody was told that the run has them. */
+  readonly acceptedSignals: readonly { readonly runId: RunId; readonly payload: string }[];
   /** Requests that nobody has answered yet. */
   readonly pending: ReadonlySet<string>;
 }
@@ -34,6 +36,7 @@ export interface Callers {
 export function openCallers(stage: Stage, pick: () => SimOrchestrator | undefined): Callers {
   const all: Caller[] = [];
   const pending = new Set<string>();
+  const acceptedSignals: { readonly runId: RunId; readonly payload: string }[] = [];
   const { scheduler, random, faults } = stage.world;
 
   /** One call of one orchestrator; undefined: its connection broke, or it took too long. */
@@ -110,8 +113,11 @@ export function openCallers(stage: Stage, pick: () => SimOrchestrator | undefine
     call(
       (front, signal) => front.request(runId, wanted, signal),
       (result) => {
-        if (result?.kind === "done") pending.delete(wanted.event.requestId);
-        else if (result?.kind === "unknown") stage.world.violations.push(`a run is unknown to a request: ${runId}`);
+        if (result?.kind === "done") {
+          pending.delete(wanted.event.requestId);
+          if (wanted.kind === "signal" && !result.ignored)
+            acceptedSignals.push({ runId, payload: new TextDecoder().decode(wanted.event.payload) });
+        } else if (result?.kind === "unknown") stage.world.violations.push(`a run is unknown to a request: ${runId}`);
         else scheduler.after(undefined, random.int(50, 3_000), () => request(runId, wanted));
       },
     );
@@ -125,6 +131,7 @@ export function openCallers(stage: Stage, pick: () => SimOrchestrator | undefine
       start(caller, planNumber);
     },
     request,
+    acceptedSignals,
     pending,
   };
 }

@@ -1,6 +1,9 @@
 import { Outcome } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import { parseRunId } from "../../../proto/wire/runId.ts";
 import { makeFailure, outcomeAt } from "../../../orchestrator/src/engine/testing/records.ts";
+import type { RunRequest } from "../../../orchestrator/src/processor/front.ts";
+import { bother, helpWith } from "../people.ts";
+import type { Request } from "../people.ts";
 import type { Callers } from "./callers.ts";
 import type { Crew } from "./crew.ts";
 import { names } from "./log.ts";
@@ -98,29 +101,55 @@ function partitionOfRun(stage: Stage, runId: string): number | undefined {
   return at < 0 ? undefined : at;
 }
 
-/** Operators look after incidents until all has ended, and some runs are cancelled. */
-export function openOperators(stage: Stage, callers: Callers): void {
+/** People do what runs wait for until all has ended, and what none waits for; some runs are cancelled. */
+export function openPeople(stage: Stage, callers: Callers): void {
   const { world, states } = stage;
   const { scheduler, random, faults } = world;
   let count = 0;
-  const ask = (runId: string, kind: "cancel" | "retry" | "fail" | "terminate", more: object): void => {
+  const id = (): string => `request ${++count}`;
+  const send = (runId: string, request: RunRequest): void => {
     const parsed = parseRunId(runId);
     if (parsed === undefined) return;
-    const event = { reason: "", actor: "", requestId: `request ${++count}`, step: "", compensation: false, ...more };
-    callers.request(parsed, { kind, event });
-    if (strikes(world, faults.doubleRequests)) callers.request(parsed, { kind, event });
+    callers.request(parsed, request);
+    if (strikes(world, faults.doubleRequests)) callers.request(parsed, request);
   };
   const look = (): void => {
     for (const [runId, state] of states) {
+      if (strikes(world, faults.bothers)) send(runId, toRunRequest(bother(random, id)));
       if (state.ended !== undefined) continue;
-      for (const step of state.incidents) {
-        if (random.chance(0.5))
-          ask(runId, random.chance(0.7) ? "retry" : "fail", { step: step.path, compensation: step.phase === 1 });
-      }
+      for (const asked of helpWith(random, state, id)) send(runId, toRunRequest(asked));
       // Not after the healing: it would hide a run that hangs.
-      if (strikes(world, 0.05)) ask(runId, random.chance(0.85) ? "cancel" : "terminate", {});
+      if (!strikes(world, 0.05)) continue;
+      const event = { reason: "", actor: "", requestId: id() };
+      send(runId, { kind: random.chance(0.85) ? "cancel" : "terminate", event });
     }
     scheduler.after(undefined, random.int(500, 3_000), look);
   };
   look();
+}
+
+/** As the front door takes it. */
+function toRunRequest(asked: Request): RunRequest {
+  switch (asked.$case) {
+    case "retryRequested":
+      return { kind: "retry", event: asked.value };
+    case "failRequested":
+      return { kind: "fail", event: asked.value };
+    case "skipRequested":
+      return { kind: "skip", event: asked.value };
+    case "patchRequested":
+      return { kind: "patch", event: asked.value };
+    case "compensateRequested":
+      return { kind: "compensate", event: asked.value };
+    case "pauseRequested":
+      return { kind: "pause", event: asked.value };
+    case "resumeRequested":
+      return { kind: "resume", event: asked.value };
+    case "decisionMade":
+      return { kind: "decide", event: asked.value };
+    case "signalReceived": {
+      const { id: requestId, ...event } = asked.value;
+      return { kind: "signal", event: { ...event, requestId } };
+    }
+  }
 }

@@ -21,6 +21,10 @@ export interface Crew {
   cutAll(forMs: number): void;
   /** Somebody stands still. */
   isStopped(): boolean;
+  /** Who is there now. */
+  processes(): readonly Process[];
+  /** Tasks in the hands of sidecars. */
+  held(): number;
 }
 
 /** Starts them. */
@@ -95,6 +99,8 @@ export function openCrew(stage: Stage, dies: ((process: Process) => boolean) | u
     cutAll: (forMs) => {
       for (const link of links()) network.cut(link, forMs);
     },
+    processes: () => [...orchestrators, ...sidecars].map(({ process }) => process),
+    held: () => [...sidecars].reduce((sum, { held }) => sum + held(), 0),
     isStopped: () => [...orchestrators, ...sidecars].some(({ process }) => process.pausedUntilMs > scheduler.nowMs),
   };
 }

@@ -40,6 +40,8 @@ export interface Faults {
   readonly lateCancels: number;
   /** Chance that a request is made twice. */
   readonly doubleRequests: number;
+  /** Chance per look of people at a run that somebody does what nothing waits for. */
+  readonly bothers: number;
   /** Steps and runs have no timeouts: only recovery helps. */
   readonly endless: boolean;
   /** No faults after this. */
@@ -79,6 +81,7 @@ export function toFaults(random: Random): Faults {
     doubleTimers: on(0.3),
     lateCancels: on(0.3),
     doubleRequests: on(0.5),
+    bothers: on(0.15),
     endless: random.chance(0.5),
     healsMs: random.int(3_000, 30_000),
     isQuiet,
@@ -113,6 +116,7 @@ export const quietFaults: Faults = {
   doubleTimers: 0,
   lateCancels: 0,
   doubleRequests: 0,
+  bothers: 0,
   endless: true,
   healsMs: 0,
   isQuiet: true,

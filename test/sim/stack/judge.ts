@@ -1,36 +1,69 @@
+import { isLockId } from "../../../proto/wire/lockId.ts";
+import type { RunId } from "../../../proto/wire/runId.ts";
 import { engine } from "../engine.ts";
 import type { StoredRecord } from "../story.ts";
+import { checkTogether } from "../rules/outside.ts";
 import { checkClosed, checkRun, checkSame, refold } from "../rules/run.ts";
+import type { Refolded } from "../rules/run.ts";
+import type { Crew } from "./crew.ts";
 import type { Callers } from "./callers.ts";
 import { openProgress } from "./progress.ts";
 import type { Stage } from "./stage.ts";
 
 /** Everything that must hold once all is quiet; returns how the runs ended. */
-export function judge(stage: Stage, callers: Callers, records: readonly StoredRecord[]): readonly number[] {
+export function judge(stage: Stage, crew: Crew, callers: Callers, records: readonly StoredRecord[]): readonly number[] {
   const { world, plans, service } = stage;
   const ends: number[] = [];
   const keys = new Map<string, string>();
+  const runs = new Map<string, Refolded>();
   for (const { runId, record } of records) {
     const { fact } = record;
     if (fact.kind !== "event" || fact.event.kind?.$case !== "runStarted") continue;
-    const { planHash, key } = fact.event.kind.value;
+    const { planHash, key, workflow } = fact.event.kind.value;
     const plan = plans[planHash[0] ?? 0];
     if (plan === undefined) continue;
     const run = refold(engine, plan, records, runId);
     if (run.state.phase === "void") continue;
     const live = stage.states.get(runId);
     if (live !== undefined && live.lastSequence === run.state.lastSequence) checkSame(world, live, run);
+    runs.set(runId, run);
     checkRun(world, run, service.executions);
     ends.push(run.state.ended?.state ?? 0);
     if (key === "") continue;
-    if (keys.has(key)) world.violations.push(`8: two runs of the key ${key}`);
-    keys.set(key, runId);
+    const name = `${workflow} ${key}`;
+    if (keys.has(name)) world.violations.push(`8: two runs of the key ${key}`);
+    keys.set(name, runId);
   }
+  checkTogether(world, { runs, records, messages: stage.messages, isOneClock: world.faults.skewMsMax === 0 });
+  checkLocks(stage, records);
+  checkAccepted(stage, callers, runs);
   checkTimers(stage, records);
   checkClosed(world, service.executions, stage.closedAt);
   checkCallers(stage, callers, records);
+  checkMemory(stage, crew);
   checkLeft(stage, openProgress(stage).isCheckpointed());
   return ends;
+}
+
+/** PROTOCOL §12.10: nobody has a lock any more, or waits for one. */
+function checkLocks({ world }: Stage, records: readonly StoredRecord[]): void {
+  const locks = new Map<string, ReturnType<typeof engine.newLock>>();
+  for (const { runId, record } of records) {
+    if (!isLockId(runId as RunId)) continue;
+    const lock = locks.get(runId) ?? engine.newLock();
+    locks.set(runId, lock);
+    engine.advanceLock(lock, record);
+  }
+  for (const { queue } of locks.values())
+    if (queue.size > 0) world.violations.push(`10: a lock is not free: ${[...queue.keys()].join()}`);
+}
+
+/** PROTOCOL §12.10: what somebody was told is accepted came to its run. */
+function checkAccepted({ world }: Stage, callers: Callers, runs: ReadonlyMap<string, Refolded>): void {
+  for (const { runId, payload } of callers.acceptedSignals) {
+    if (runs.get(runId)?.watched.accepted.some((signal) => signal.payload === payload) !== true)
+      world.violations.push(`10: the accepted signal ${payload} is not in the log of ${runId}`);
+  }
 }
 
 /** PROTOCOL §2: a timer comes when it is due, as far as clocks agree. */
@@ -52,6 +85,18 @@ function checkLeft({ world, counts, queue, timers }: Stage, isCheckpointed: bool
   if (timers.armed.size > 0) tell(`10: timers are left: ${[...timers.armed.keys()].join()}`);
   if (queue.tasks.length > 0) tell(`10: tasks are left: ${queue.tasks.map(({ id }) => id).join()}`);
   if (counts.setAside < counts.garbageTasks) tell("I16: garbage in the queue was not set aside");
+}
+
+/** What an idle process has to do, however much it has done: its intervals, its reads, a pause here and there. */
+const pendingMax = 16;
+
+/** I17: nobody remembers what is over. */
+function checkMemory({ world }: Stage, crew: Crew): void {
+  if (crew.held() > 0) world.violations.push("I17: a sidecar holds tasks that there are not");
+  for (const process of crew.processes()) {
+    const pending = world.scheduler.pending(process);
+    if (pending > pendingMax) world.violations.push(`I17: ${pending} things are to come for ${process.name}`);
+  }
 }
 
 function checkCallers({ world }: Stage, callers: Callers, records: readonly StoredRecord[]): void {

@@ -83,8 +83,11 @@ function toPorts(stage: Stage, link: Link): Ports {
       },
     },
     messages: {
-      publish: (_message, limits) => {
-        const store = (): { readonly kind: "stored"; readonly sequence: number } => ({ kind: "stored", sequence: 1 });
+      publish: ({ id, headers }, limits) => {
+        const store = (): { readonly kind: "stored"; readonly sequence: number } => {
+          stage.takeMessage(id, new Map(headers));
+          return { kind: "stored", sequence: 1 };
+        };
         return write(world, network, link, { place: "tasks", store, standsAt: () => undefined }, limits);
       },
     },
@@ -156,7 +159,8 @@ function toObserver({ world, states }: Stage): TurnObserver {
   return {
     opened: () => undefined,
     turn: ({ runId, state }, record, turn) => {
-      states.set(runId, state);
+      // Who has been left behind and goes on tells nothing new.
+      if ((states.get(runId)?.lastSequence ?? 0) <= state.lastSequence) states.set(runId, state);
       const wasEnded = state.ended !== undefined && !isEnd(record.fact);
       checkTurn(world, state, turn, wasEnded);
     },

@@ -1,10 +1,9 @@
 import { Lease } from "../../../proto/gen/sidestep/internal/v1/record.ts";
 import { Event } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import { parseLogSubject } from "../../../proto/wire/subjects.ts";
+import { isVoidStart } from "../../../orchestrator/src/engine/limits.ts";
 import type { LogMessage } from "../../../orchestrator/src/processor/ports.ts";
 import type { Stage } from "./stage.ts";
-
-const voidAfterMs = 30_000;
 
 /** Which runs have started and not ended, as the logs say. */
 export interface Progress {
@@ -22,7 +21,7 @@ export function openProgress({ logs, leases }: Stage): Progress {
     const place = parseLogSubject(message.subject);
     if (place?.kind !== "e") return;
     const kind = kindOf(message.data);
-    if (kind?.$case === "runStarted" && message.storedMs - kind.value.issuedAtMs <= voidAfterMs) open.add(place.runId);
+    if (kind?.$case === "runStarted" && !isVoidStart(kind.value, message.storedMs)) open.add(place.runId);
     if (kind?.$case === "runEnded") open.delete(place.runId);
   };
   return {

@@ -27,6 +27,8 @@ export interface Scheduler {
   readonly steps: number;
   after(process: Process | undefined, delayMs: number, act: () => void): Task;
   cancel(task: Task): void;
+  /** How many things are to come for a process. */
+  pending(process: Process): number;
   /** Ends when nothing is due before `endMs`, or `isDone` says so; rejects with what a step throws. */
   run(endMs: number, isDone: () => boolean): Promise<void>;
 }
@@ -76,6 +78,7 @@ export function openScheduler(startMs: number): Scheduler {
     cancel(task) {
       task.act = undefined;
     },
+    pending: (process) => heap.filter((task) => task.process === process && task.act !== undefined).length,
     run(endMs, isDone) {
       return new Promise((resolve, reject) => {
         const step = (): void => {

@@ -1,8 +1,10 @@
 import type { Call, CallRequest } from "../../../sidecar/src/ports.ts";
 import type { Ending } from "../../../sidecar/src/core/ending.ts";
-import { attemptHeader, compensatesHeader, runIdHeader, stepHeader } from "../../../proto/wire/headers.ts";
+import { AttemptId_Phase as Phase } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import { attemptHeader, runIdHeader, stepHeader } from "../../../proto/wire/headers.ts";
 import { code } from "../../../proto/wire/status.ts";
 import type { CodeName } from "../../../proto/wire/status.ts";
+import { phaseAskedFor } from "../performed.ts";
 import type { Execution } from "../performed.ts";
 import type { Process } from "./scheduler.ts";
 import { strikes } from "./world.ts";
@@ -35,10 +37,19 @@ export function openService(
   const executions: Execution[] = [];
   const underWay = new Set<UnderWay>();
 
+  /** What a service that is asked whether a call was carried out knows of it. */
+  const recall = ({ runId, step }: Execution, request: Uint8Array): string => {
+    const phase = phaseAskedFor(request);
+    return (
+      executions.find((it) => it.runId === runId && it.step === step && it.phase === phase && it.effectAt !== undefined)
+        ?.answer ?? "no"
+    );
+  };
+
   const begin = (request: CallRequest): Execution => {
     const headers = new Map(request.headers.map(({ key, value }) => [key, new TextDecoder().decode(value)]));
     const step = headers.get(stepHeader) ?? "";
-    const phase = headers.has(compensatesHeader) ? 1 : 0;
+    const phase = phaseOf(request);
     const attempt = Number(headers.get(attemptHeader));
     const execution: Execution = {
       runId: headers.get(runIdHeader) ?? "",
@@ -48,8 +59,11 @@ export function openService(
       attempt,
       startedAt: scheduler.nowMs,
       effectAt: undefined,
-      answer: script === undefined ? `${step}/${phase}/${attempt}/${executions.length}` : `${step}/${phase}`,
+      answer: "",
     };
+    if (phase === Phase.VERIFY) execution.answer = recall(execution, request.body);
+    else
+      execution.answer = script === undefined ? `${step}/${phase}/${attempt}/${executions.length}` : `${step}/${phase}`;
     executions.push(execution);
     return execution;
   };
@@ -90,6 +104,12 @@ export function openService(
       for (const one of underWay) if (one.from === from && random.chance(0.5)) one.breakOff();
     },
   };
+}
+
+function phaseOf({ method, service }: CallRequest): Phase {
+  const name = `${service}/${method}`;
+  if (name.endsWith("/Verify")) return Phase.VERIFY;
+  return name.endsWith("/Undo") ? Phase.COMPENSATE : Phase.FORWARD;
 }
 
 type Outcome = Ending extends infer Each

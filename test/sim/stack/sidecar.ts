@@ -18,6 +18,8 @@ import type { Stage } from "./stage.ts";
 export interface SimSidecar {
   readonly process: Process;
   readonly link: Link;
+  /** Tasks in its hands. */
+  readonly held: () => number;
 }
 
 const concurrency = 4;
@@ -31,8 +33,12 @@ export function openSidecar(stage: Stage, name: string): SimSidecar {
   const { world, network } = stage;
   const process: Process = { name, isAlive: true, pausedUntilMs: 0 };
   const link = network.open(process);
-  world.scheduler.after(process, 0, () => new Pulling(stage, link, world.random.int(-300, 300)).begin());
-  return { process, link };
+  let pulling: Pulling | undefined;
+  world.scheduler.after(process, 0, () => {
+    pulling = new Pulling(stage, link, world.random.int(-300, 300));
+    pulling.begin();
+  });
+  return { process, link, held: () => pulling?.held() ?? 0 };
 }
 
 class Pulling {
@@ -92,6 +98,10 @@ class Pulling {
     setInterval(() => this.#worker.extend(), extendCheckMs);
     setInterval(() => this.#watch(), heartbeatMs);
     this.#pull();
+  }
+
+  held(): number {
+    return concurrency - this.#worker.free();
   }
 
   #now(): number {

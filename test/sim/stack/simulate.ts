@@ -9,16 +9,17 @@ import { loadTestExpression } from "../../../orchestrator/src/engine/testing/exp
 import { makeStoredPlan } from "../../../orchestrator/src/engine/testing/plan.ts";
 import type { PlanSketch } from "../../../orchestrator/src/engine/testing/sketch.ts";
 import type { RunEnded } from "../../../proto/gen/sidestep/internal/v1/event.ts";
-import type { Execution } from "../performed.ts";
+import { runIdHeader, stepHeader } from "../../../proto/wire/headers.ts";
+import type { Execution, StoredMessage } from "../performed.ts";
 import { toRandom } from "../random.ts";
 import type { Random } from "../random.ts";
 import { tellStory } from "../story.ts";
 import type { StoredRecord } from "../story.ts";
-import { toWorkflow } from "../workflow.ts";
+import { toWorkflows } from "../workflow.ts";
 import { openBucket } from "./buckets.ts";
 import { openCallers } from "./callers.ts";
 import type { Callers } from "./callers.ts";
-import { openChaos, openOperators } from "./chaos.ts";
+import { openChaos, openPeople } from "./chaos.ts";
 import { openCrew } from "./crew.ts";
 import type { Crew } from "./crew.ts";
 import { toFaults } from "./faults.ts";
@@ -37,7 +38,7 @@ import type { Process } from "./scheduler.ts";
 import { openService } from "./service.ts";
 import type { Script } from "./service.ts";
 import type { Stage } from "./stage.ts";
-import { openStream } from "./stream.ts";
+import { dedupeMs, openStream } from "./stream.ts";
 import { openTimerStream } from "./timers.ts";
 import type { World } from "./world.ts";
 
@@ -68,6 +69,8 @@ export interface Scenario {
   readonly random: Random;
   readonly faults: Faults;
   readonly plans: readonly PlanSketch[];
+  /** Those that runs start, by the full name of their rpc. */
+  readonly children?: ReadonlyMap<string, PlanSketch>;
   readonly partitions: number;
   /** What the service answers; undefined: chance says. */
   readonly script: Script | undefined;
@@ -86,9 +89,9 @@ export function simulate(seed: number, options: { readonly tells?: boolean } = {
   const random = toRandom(seed);
   const faults = toFaults(random);
   const partitions = random.int(1, 3);
-  const plans = Array.from({ length: random.int(1, 3) }, () => toWorkflow(random, faults.endless));
+  const workflows = toWorkflows(random, faults.endless, random.int(1, 3));
   const always = { begin: beginSome, script: undefined, dies: undefined, isDeadly: false };
-  return play({ seed, random, faults, plans, partitions, tells: options.tells === true, ...always });
+  return play({ seed, random, faults, ...workflows, partitions, tells: options.tells === true, ...always });
 }
 
 /** Plays a scenario to its end. */
@@ -115,12 +118,12 @@ export async function play(scenario: Scenario): Promise<Simulated> {
   const crew = openCrew(stage, scenario.dies);
   const callers = openCallers(stage, () => crew.pick());
   openChaos(stage, crew);
-  openOperators(stage, callers);
+  openPeople(stage, callers);
   scenario.begin(stage, callers);
   await runUntilQuiet(stage, crew, callers);
 
   const records = recordsOf(stage);
-  const ends = judge(stage, callers, records);
+  const ends = judge(stage, crew, callers, records);
   return {
     seed,
     violations: world.violations,
@@ -138,7 +141,7 @@ export async function play(scenario: Scenario): Promise<Simulated> {
   };
 }
 
-function toStage(world: World, { plans, partitions, script }: Scenario): Stage {
+function toStage(world: World, { plans, children, partitions, script }: Scenario): Stage {
   const network = openNetwork(world);
   const logs = Array.from({ length: partitions }, () => openStream(world));
   const logOf = (partition: number): (typeof logs)[number] => {
@@ -163,7 +166,12 @@ function toStage(world: World, { plans, partitions, script }: Scenario): Stage {
     service,
     layouts: { layout: [{ generation: 0, partitions: logs.length }] },
     credentials,
-    plans: plans.map(toPlan),
+    plans: [
+      ...plans.map((sketch) => toPlan(sketch, workflowName)),
+      ...[...(children ?? [])].map(([name, sketch]) => toPlan(sketch, name)),
+    ],
+    startable: plans.length,
+    ...openUserStream(world),
     states: new Map(),
     tasks: new Map(),
     attempts,
@@ -172,17 +180,36 @@ function toStage(world: World, { plans, partitions, script }: Scenario): Stage {
   };
 }
 
+/** Where runs emit to. */
+function openUserStream({ scheduler }: World): Pick<Stage, "messages" | "takeMessage"> {
+  const messages: StoredMessage[] = [];
+  const ids = new Map<string, number>();
+  return {
+    messages,
+    takeMessage: (id, headers) => {
+      const knownAt = ids.get(id);
+      if (knownAt !== undefined && scheduler.nowMs - knownAt < dedupeMs) return;
+      ids.set(id, scheduler.nowMs);
+      const [runId = "", step = ""] = [headers.get(runIdHeader), headers.get(stepHeader)];
+      messages.push({ id, runId, step, storedAt: Math.floor(scheduler.nowMs) });
+    },
+  };
+}
+
 const registry = createRegistry(EmptySchema, StringValueSchema);
 
-function toPlan(sketch: PlanSketch): LoadedPlan {
-  const stored = { ...makeStoredPlan(sketch), requestType: "google.protobuf.StringValue" };
+/** Of all workflows that callers start. */
+const workflowName = "test.v1.Workflow/Run";
+
+function toPlan(sketch: PlanSketch, workflow: string): LoadedPlan {
+  const stored = { ...makeStoredPlan(sketch), workflow, requestType: "google.protobuf.StringValue" };
   return toLoadedPlan(stored, registry, loadTestExpression);
 }
 
 function beginSome(stage: Stage, callers: Callers): void {
   const { scheduler, random, faults } = stage.world;
   for (let n = random.int(1, 4); n > 0; n--) {
-    const number = random.int(0, stage.plans.length - 1);
+    const number = random.int(0, stage.startable - 1);
     const plan = stage.plans[number];
     if (plan === undefined) continue;
     const key = random.chance(0.5) ? "" : `key ${n}`;
@@ -212,8 +239,24 @@ function isQuiet(stage: Stage, crew: Crew, callers: Callers, progress: Progress)
   if (world.isFaulty() || crew.isStopped() || callers.pending.size > 0) return false;
   if (callers.all.length < stage.counts.callers) return false;
   if (callers.all.some(({ ended, isLost }) => ended === undefined && !isLost)) return false;
-  if (timers.armed.size > 0 || queue.tasks.length > 0) return false;
-  return progress.open() === 0 && progress.isCheckpointed();
+  if (queue.tasks.length > 0 || crew.held() > 0 || progress.open() > 0 || !progress.isCheckpointed()) return false;
+  checkArmed(stage);
+  return timers.armed.size === 0;
+}
+
+/** PROTOCOL §12.10: all has ended, and what was asked for by the ends is durable; only ends of closed attempts may still come. */
+function checkArmed({ world, timers }: Stage): void {
+  if (mayBeOvertaken(world)) return;
+  for (const name of timers.armed.keys())
+    if (/\/\d{1,9}$/.test(name) && !timers.uncancelled.has(name))
+      world.violations.push(`10: ${name} is armed for ever`);
+}
+
+/** Another owner, or one that stood still, may arm a timer behind its cancellation. */
+function mayBeOvertaken({ faults, ...world }: World): boolean {
+  if (faults.isQuiet) return !world.isQuiet;
+  const { orchestratorDies, orchestratorStops, orchestratorLeaves, diesAtSend, outage, stall } = faults;
+  return orchestratorDies + orchestratorStops + orchestratorLeaves + diesAtSend + outage + stall > 0;
 }
 
 function recordsOf(stage: Stage): readonly StoredRecord[] {

@@ -2,6 +2,7 @@ import type { Credentials } from "../../../orchestrator/src/processor/credential
 import type { LoadedPlan } from "../../../orchestrator/src/engine/plan.ts";
 import type { RunState } from "../../../orchestrator/src/engine/state.ts";
 import type { Layouts } from "../../../proto/gen/sidestep/internal/v1/record.ts";
+import type { StoredMessage } from "../performed.ts";
 import type { Bucket } from "./buckets.ts";
 import type { Network } from "./network.ts";
 import type { Core } from "./questions.ts";
@@ -28,6 +29,12 @@ export interface Stage {
   readonly credentials: Credentials;
   /** By the first byte of their hash. */
   readonly plans: readonly LoadedPlan[];
+  /** So many of them are started by callers, the others by runs. */
+  readonly startable: number;
+  /** What the user's stream has taken. */
+  readonly messages: StoredMessage[];
+  /** Has that stream take one, once as long as its id is remembered. */
+  readonly takeMessage: (id: string, headers: ReadonlyMap<string, string>) => void;
   /** What owners know of each run, as of the last turn of any of them. */
   readonly states: Map<string, RunState>;
   /** Bytes of every task that was asked for, by id, without what may differ. */

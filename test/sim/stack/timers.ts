@@ -13,6 +13,8 @@ export interface TimerStream {
   readonly armed: ReadonlyMap<string, Task>;
   /** Names of all that were ever armed. */
   readonly known: ReadonlySet<string>;
+  /** Names of those whose cancellation could not be stored: they fire in vain. */
+  readonly uncancelled: Set<string>;
   skewMs: number;
   arm(name: string, dueMs: number, fire: () => void): void;
   cancel(name: string): void;
@@ -29,6 +31,7 @@ export function openTimerStream(world: World): TimerStream {
   const stream: TimerStream = {
     armed,
     known,
+    uncancelled: new Set(),
     skewMs: 0,
     arm(name, dueMs, fire) {
       const at = ids.get(name);
@@ -76,12 +79,14 @@ export function toTimers(
       };
       return write(world, network, link, { place: "timers", store, standsAt: () => undefined }, limits);
     },
-    cancel: ({ runId, name }, limits) => {
+    cancel: async ({ runId, name }, limits) => {
       const store = (): { readonly kind: "stored"; readonly sequence: number } => {
         stream.cancel(`${runId}/${name}`);
         return { kind: "stored", sequence: 1 };
       };
-      return write(world, network, link, { place: "timers", store, standsAt: () => undefined }, limits);
+      const written = await write(world, network, link, { place: "timers", store, standsAt: () => undefined }, limits);
+      if (written.kind !== "stored") stream.uncancelled.add(`${runId}/${name}`);
+      return written;
     },
     remove: async (_partition, runId) => {
       const answer = await network.call(link, "timers", () => {

@@ -1,0 +1,78 @@
+import type { Event } from "../../proto/gen/sidestep/internal/v1/event.ts";
+import { AttemptId_Phase as Phase } from "../../proto/gen/sidestep/internal/v1/event.ts";
+import type { RunState } from "../../orchestrator/src/engine/state.ts";
+import { approver, signalNames } from "./workflow.ts";
+import type { Random } from "./random.ts";
+
+/** What people ask of a run: an event of it. */
+export type Request = Extract<
+  NonNullable<Event["kind"]>,
+  {
+    readonly $case:
+      | "retryRequested"
+      | "failRequested"
+      | "skipRequested"
+      | "patchRequested"
+      | "compensateRequested"
+      | "pauseRequested"
+      | "resumeRequested"
+      | "signalReceived"
+      | "decisionMade";
+  }
+>;
+
+/** What people give in place of a call's result. */
+export const givenResult = "given by a person";
+
+/** People look at a run and do what it waits for, sooner or later. `id` makes a request's own id. */
+export function* helpWith(random: Random, state: RunState, id: () => string): Generator<Request> {
+  for (const step of state.incidents) {
+    if (!random.chance(0.5)) yield leaveIncident(random, step.path, step.phase === Phase.COMPENSATE, id());
+  }
+  for (const name of state.listeners.keys()) if (random.chance(0.4)) yield signal(name, id());
+  for (const step of state.approvals) {
+    // Without a step it is of the only one that waits, if there is one.
+    if (random.chance(0.4)) yield decide(random, random.chance(0.2) ? "" : step.path, id());
+  }
+  if (state.isHeld && random.chance(0.4)) yield { $case: "resumeRequested", value: { ...nobody, requestId: id() } };
+}
+
+/** Somebody does what nothing waits for: an early signal, one of another name, a decision or a pause that is not wanted. */
+export function bother(random: Random, id: () => string): Request {
+  const what = random.next();
+  if (what < 0.45) return signal(random.pick(signalNames), id());
+  if (what < 0.5) return signal("unknown", id());
+  if (what < 0.6) return decide(random, `s${random.int(0, 5)}`, id());
+  if (what < 0.65) return { $case: "resumeRequested", value: { ...nobody, requestId: id() } };
+  return { $case: "pauseRequested", value: { ...nobody, requestId: id() } };
+}
+
+const nobody = { reason: "", actor: "" };
+
+function signal(name: string, id: string): Request {
+  return { $case: "signalReceived", value: { name, id, payload: new TextEncoder().encode(id), actor: "" } };
+}
+
+function decide(random: Random, step: string, requestId: string): Request {
+  const value = {
+    step,
+    approved: random.chance(0.7),
+    form: new Uint8Array(),
+    by: random.chance(0.8) ? approver : "bob",
+    comment: "",
+    requestId,
+  };
+  return { $case: "decisionMade", value };
+}
+
+function leaveIncident(random: Random, step: string, compensation: boolean, requestId: string): Request {
+  const value = { step, compensation, ...nobody, requestId };
+  const what = random.next();
+  if (what < 0.55) return { $case: "retryRequested", value };
+  if (what < 0.75) return { $case: "failRequested", value };
+  if (what < 0.85)
+    return { $case: "skipRequested", value: { ...value, result: new TextEncoder().encode(givenResult) } };
+  if (what < 0.95)
+    return { $case: "patchRequested", value: { ...value, request: new TextEncoder().encode(`patched ${requestId}`) } };
+  return { $case: "compensateRequested", value: { step, ...nobody, requestId } };
+}
