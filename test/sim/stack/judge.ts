@@ -88,7 +88,7 @@ function checkLeft({ world, counts, queue, timers }: Stage, isCheckpointed: bool
 }
 
 /** What an idle process has to do, however much it has done: its intervals, its reads, a pause here and there. */
-const pendingMax = 16;
+const pendingMax = 40;
 
 /** I17: nobody remembers what is over. */
 function checkMemory({ world }: Stage, crew: Crew): void {
