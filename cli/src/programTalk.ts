@@ -13,17 +13,16 @@ export function addTalk(run: Command, terminal: Terminal, withAddress: WithAddre
     .argument("<run id>")
     .argument("<name>", "what the workflow waits for")
     .option("-d, --request <json>", "the signal as JSON, @file, or - for stdin")
-    .option("--type <message>", "its full type, where no rpc of that name stands beside the workflow")
     .option("--id <id>", "the same id again is dropped")
-    .addHelpText("after", example(`sidestep run signal ${someRun} Approve -d '{"by": "ann"}'`))
+    .addHelpText("after", example(`sidestep run signal ${someRun} reviewed -d '{"approved": true}'`))
     .action(
       async (
         runId: string,
         name: string,
-        given: { readonly address: string; readonly request?: string; readonly type?: string; readonly id?: string },
+        given: { readonly address: string; readonly request?: string; readonly id?: string },
       ) =>
         (await import("./runTalk.ts")).signalRun(
-          { ...given, runId, name, request: given.request, type: given.type, id: given.id ?? "" },
+          { ...given, runId, name, request: given.request, id: given.id ?? "" },
           terminal,
         ),
     );

@@ -1,7 +1,7 @@
 import { Metadata } from "@grpc/grpc-js";
 import type { ServiceError } from "@grpc/grpc-js";
+import type { Run } from "../../proto/gen/sidestep/v1/run.ts";
 import type { FollowRunResponse } from "../../proto/gen/sidestep/v1/runs.ts";
-import { splitMethod } from "../../proto/wire/subjects.ts";
 import { CliFailure, exit, toCliFailure } from "./failure.ts";
 import { openFrontClient } from "./frontClient.ts";
 import type { FrontClient } from "./frontClient.ts";
@@ -16,8 +16,6 @@ export interface SignalOptions {
   readonly runId: string;
   readonly name: string;
   readonly request: string | undefined;
-  /** Full name of the signal's message; undefined: that of the rpc of the signal's name beside the workflow. */
-  readonly type: string | undefined;
   /** The same id again is dropped; empty: a signal of its own. */
   readonly id: string;
 }
@@ -27,14 +25,13 @@ export async function signalRun(options: SignalOptions, terminal: Terminal): Pro
   using client = openFrontClient(options.address);
   const { runId, name, id: signalId } = options;
   const json = await readRequestText(options.request, terminal);
-  const workflow = await workflowOf(client, runId);
+  const { workflow, signals } = await getRun(client, runId);
   const registry = await registryFor(client, workflow);
-  const { service } = splitMethod(workflow);
-  const rpc = registry.getService(service)?.methods.find((one) => one.name === name);
-  const type = options.type ?? rpc?.input.typeName;
+  const type = signals.find((one) => one.name === name)?.type;
   if (type === undefined) {
-    const what = `the type of the signal ${name} is not known`;
-    throw new CliFailure(exit.usage, what, service, "name it: --type package.Message");
+    const what = `${workflow} takes no signal '${name}'`;
+    const taken = signals.map((one) => `${one.name} (${one.type})`).join(", ");
+    throw new CliFailure(exit.usage, what, `run ${runId}`, taken === "" ? "it takes none" : `it takes ${taken}`);
   }
   const payload = Buffer.from(jsonToBytes(registry, type, json));
   const { runs } = client;
@@ -69,7 +66,7 @@ export async function followRun(
   terminal: Terminal,
 ): Promise<void> {
   using client = openFrontClient(options.address);
-  const workflow = await workflowOf(client, options.runId);
+  const { workflow } = await getRun(client, options.runId);
   const { registry, responseType } = await methodTypes(client, workflow, undefined);
   let next = options.from;
   const show = ({ number, message }: FollowRunResponse): void => {
@@ -103,8 +100,8 @@ function stream(
   });
 }
 
-async function workflowOf(client: FrontClient, runId: string): Promise<string> {
+async function getRun(client: FrontClient, runId: string): Promise<Run> {
   const { run } = await client.call(client.runs.get.bind(client.runs), { runId });
-  if (run !== undefined) return run.workflow;
+  if (run !== undefined) return run;
   throw new CliFailure(exit.error, "the answer has no run", `the orchestrator at ${client.address}`, "try again");
 }

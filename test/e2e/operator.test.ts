@@ -129,3 +129,32 @@ test("exec says soon that no sidecar is there, and a cancel ends the run", async
   expect(await sidestep("run", "cancel", runId)).toMatchObject({ code: 1, text: expect.stringContaining("RUN_ENDED") });
   await stack.sidecars.shipping.restart();
 });
+
+test("an order that waits for its review is held, reviewed, asked about and let go by the command line", async () => {
+  const fulfil = "shop.v1.OrderWorkflow/Fulfil";
+  const order = { order_id: "reviewed-1", items: [{ sku: "rug", quantity: 1 }], address: "Home", pay_by_invoice: true };
+  const request = JSON.stringify({ ...order, total: { currency: "EUR", units: 3_000 } });
+  const runId = (await sidestep("run", "start", fulfil, "-d", request)).stdout.trim();
+  const describe = async (): Promise<string> => (await sidestep("run", "describe", runId)).stdout;
+  await expect.poll(describe, { timeout: 20_000 }).toMatch(/review +signal +waiting/);
+  expect((await sidestep("run", "pause", runId)).code).toBe(0);
+  const signal = (name: string): ReturnType<typeof sidestep> =>
+    sidestep("run", "signal", runId, name, "-d", '{"approved": true, "reviewer": "eve"}', "--id", "once");
+  expect(await signal("review")).toMatchObject({
+    code: 2,
+    text: expect.stringContaining("it takes reviewed (shop.v1.ReviewRequest)"),
+  });
+  expect((await signal("reviewed")).code).toBe(0);
+  expect((await signal("reviewed")).code).toBe(0);
+  expect(await describe()).toMatch(/held[\s\S]*review +signal +completed/);
+  expect((await sidestep("run", "resume", runId)).code).toBe(0);
+  await expect.poll(describe, { timeout: 20_000 }).toMatch(/state +COMPLETED/);
+  const progress = await sidestep(
+    "run",
+    "query",
+    "shop.v1.OrderWorkflow/GetProgress",
+    "-d",
+    '{"order_id": "reviewed-1"}',
+  );
+  expect(JSON.parse(progress.stdout)).toMatchObject({ reserved: true, tracking: expect.stringMatching(/^t-/) });
+});

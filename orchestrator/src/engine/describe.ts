@@ -42,6 +42,7 @@ export function describeRun(plan: LoadedPlan, state: RunState): Run {
     parentStep: parent?.step ?? "",
     signalsWaiting: state.signals.length,
     yielded: BigInt(state.yields.first + state.yields.messages.length),
+    signals: plan.signals.map(({ name, type }) => ({ name, type })),
   };
 }
 
