@@ -2,9 +2,21 @@ import { parseArgs } from "node:util";
 import { simulate as simulateModel } from "./model/simulate.ts";
 import { simulate as simulateStack } from "./stack/simulate.ts";
 
-// npm run sim -- --seed 4711          one seed again, and what happened in it
-// npm run sim -- --seeds 200000       that many seeds; --first: from which on; --tier model|stack|both
-// npm run sim -- --bugs               plants each bug, and says what finds it; --only: those whose name begins so; --quick: first what found it last
+const help = `npm run sim -- [options]
+
+Plays days of chance: one seed decides workflows, faults, deaths and timings. A line for each seed that breaks a rule, with the command that
+shows its story; the exit code is 1 then. test/sim/README.md says what is simulated and what must hold.
+
+  --seeds <n>      that many seeds (3000)
+  --first <n>      from which on (1)
+  --tier <tier>    model: the engine between models; stack: the real processor and worker on simulated ports; both: the model, and each tenth
+                   seed on the stack (both)
+  --seed <n>       one seed again, with its story
+  --bugs           plants each known bug in turn and says what finds it; the exit code is 1 when one escapes
+  --only <text>    with --bugs: those whose name begins so
+  --quick          with --bugs: begins with what found each last
+  --write          with --bugs: keeps what found them for --quick
+  --help`;
 
 const { values } = parseArgs({
   options: {
@@ -16,6 +28,7 @@ const { values } = parseArgs({
     only: { type: "string" },
     quick: { type: "boolean", default: false },
     write: { type: "boolean", default: false },
+    help: { type: "boolean", default: false },
   },
 });
 
@@ -41,7 +54,8 @@ type Tier = keyof typeof tiers;
 const chosen: readonly Tier[] =
   values.tier === "both" ? ["model", "stack"] : [values.tier === "stack" ? "stack" : "model"];
 
-if (values.bugs)
+if (values.help) console.log(help);
+else if (values.bugs)
   await import("./bugs/main.ts").then(({ runBugs }) =>
     runBugs({ only: values.only, quick: values.quick, writes: values.write }),
   );
