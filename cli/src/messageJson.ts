@@ -8,7 +8,7 @@ import {
   clone,
   create,
 } from "@bufbuild/protobuf";
-import type { JsonValue, Registry } from "@bufbuild/protobuf";
+import type { DescMessage, JsonValue, Registry } from "@bufbuild/protobuf";
 import { DescriptorProtoSchema, FileDescriptorProtoSchema, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import type { FileDescriptorProto } from "@bufbuild/protobuf/wkt";
 import { imageBase64 } from "../../proto/gen/image.ts";
@@ -41,10 +41,30 @@ export function bytesToLine(registry: Registry, type: string, bytes: Uint8Array)
   return JSON.stringify(bytesToShown(registry, type, bytes));
 }
 
+/** bytesToJson, or the size of what has no JSON form, such as a Timestamp after the year 9999. */
+export function bytesToText(registry: Registry, type: string, bytes: Uint8Array): string {
+  try {
+    return bytesToJson(registry, type, bytes);
+  } catch (error) {
+    if (!(error instanceof CliFailure)) throw error;
+    return `${bytes.length} bytes (${error.message})`;
+  }
+}
+
 function bytesToShown(registry: Registry, type: string, bytes: Uint8Array): JsonValue {
   const description = descriptor(registry, type);
-  const json = toJson(description, fromBinary(description, bytes), { registry: withUnknownTypes(registry) });
-  return redactJson(registry, description, json);
+  return redactJson(registry, description, jsonOf(registry, description, bytes));
+}
+
+function jsonOf(registry: Registry, description: DescMessage, bytes: Uint8Array): JsonValue {
+  try {
+    return toJson(description, fromBinary(description, bytes), { registry: withUnknownTypes(registry) });
+  } catch (error) {
+    // The reason may quote a value.
+    const reason = !holdsRedacted(description) && error instanceof Error ? `: ${error.message}` : "";
+    const what = `${description.typeName} as it came can't be shown as JSON${reason}`;
+    throw new CliFailure(exit.error, what, "the answer", "read it with a client of its contract", error);
+  }
 }
 
 /** A message's bytes from protobuf JSON, with camelCase or snake_case names. */

@@ -15,7 +15,7 @@ import type {
 } from "../../proto/gen/sidestep/v1/run.ts";
 import { codeName } from "../../proto/wire/status.ts";
 import { splitMethod } from "../../proto/wire/subjects.ts";
-import { anyToLine, bytesToJson } from "./messageJson.ts";
+import { anyToLine, bytesToText } from "./messageJson.ts";
 import { listText, tableText } from "./table.ts";
 import type { Tone } from "./terminal.ts";
 import { toned } from "./terminal.ts";
@@ -45,14 +45,14 @@ export function runText(
     ]),
   ];
   if (run.requestType === "" && run.request.length > 0) parts.push(`request\n${run.request.length} bytes\n`);
-  if (run.requestType !== "") parts.push(`request\n${bytesToJson(registry, run.requestType, run.request)}\n`);
+  if (run.requestType !== "") parts.push(`request\n${bytesToText(registry, run.requestType, run.request)}\n`);
   if (run.steps.length > 0) parts.push(stepsText(run.steps));
   for (const incident of run.incidents) parts.push(incidentText(run.runId, incident));
   for (const approval of run.approvals) parts.push(approvalText(run.runId, approval));
   if (run.status !== undefined && run.state !== Run_State.COMPLETED) parts.push(failureLines(run.status, registry));
   if (run.state === Run_State.COMPLETED) {
     const isTyped = run.responseType !== "";
-    const answer = isTyped ? bytesToJson(registry, run.responseType, run.response) : `${run.response.length} bytes`;
+    const answer = isTyped ? bytesToText(registry, run.responseType, run.response) : `${run.response.length} bytes`;
     parts.push(`answer\n${answer}\n`);
   }
   return parts.join("\n");

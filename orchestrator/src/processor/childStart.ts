@@ -48,7 +48,7 @@ export async function prepareChild(
   if ("kind" in prepared) {
     if (prepared.kind === "invalid") return refused(code.INVALID_ARGUMENT, "INVALID_REQUEST", prepared.message, {});
     const { sizeBytes, limitBytes } = prepared;
-    const message = `the request has ${sizeBytes} bytes, at most ${limitBytes} are taken`;
+    const message = `the request has ${sizeBytes} bytes, at most ${limitBytes} are taken (--request-bytes-max)`;
     const metadata = { size_bytes: String(sizeBytes), limit_bytes: String(limitBytes) };
     return refused(code.RESOURCE_EXHAUSTED, "TOO_LARGE", message, metadata);
   }
