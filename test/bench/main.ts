@@ -15,6 +15,7 @@ import { measureEach } from "./long/each.ts";
 import { measureLoop } from "./long/loop.ts";
 import { makeFloorStreams } from "./floor/bus.ts";
 import { measurePurge } from "./purge.ts";
+import { measureSimulation } from "./sim.ts";
 import { inShort, toReport, toTable } from "./report.ts";
 import { measureRound, startDriver, warmUp } from "./rounds.ts";
 import type { RoundFigures, Side } from "./rounds.ts";
@@ -27,6 +28,7 @@ const others: Readonly<Record<string, (args: readonly string[]) => Promise<unkno
   each: measureEach,
   cancel: measureCancel,
   purge: measurePurge,
+  sim: measureSimulation,
 };
 const other = others[process.argv[2] ?? ""];
 if (other !== undefined) {
@@ -40,6 +42,7 @@ const help = `npm run bench [-- options]
        npm run bench -- loop      one run of many passes, its owner killed on the way (--help)
        npm run bench -- each      for_each over many items (--help)
        npm run bench -- cancel    how soon a cancel reaches the service (--help)
+       npm run bench -- sim       seeds a second of the simulation (--help)
        npm run bench -- purge     what it costs to cut a run out of a log with a million messages of others
 
 Runs chains of 1 and 10 calls through the product and through the floor beside it, round by round in turn, and prints medians. It takes

@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
-import { simulate as simulateModel } from "./model/simulate.ts";
-import { simulate as simulateStack } from "./stack/simulate.ts";
+import { play, playMany } from "./play.ts";
+import type { Tier } from "./play.ts";
 
 const help = `npm run sim -- [options]
 
@@ -34,23 +34,6 @@ const { values } = parseArgs({
 
 /** Of both tiers the whole stack takes every so many seeds: it is that much slower. */
 const stackEvery = 10;
-
-interface Result {
-  readonly violations: readonly string[];
-  readonly records: number;
-  readonly ends: readonly number[];
-  readonly story: () => readonly string[];
-}
-
-const tiers = {
-  model: { every: 1, run: (seed: number): Promise<Result> => Promise.resolve(simulateModel(seed)) },
-  stack: {
-    every: values.tier === "stack" ? 1 : stackEvery,
-    run: (seed: number): Promise<Result> => simulateStack(seed, { tells: values.seed !== undefined }),
-  },
-} as const;
-type Tier = keyof typeof tiers;
-
 const chosen: readonly Tier[] =
   values.tier === "both" ? ["model", "stack"] : [values.tier === "stack" ? "stack" : "model"];
 
@@ -65,7 +48,7 @@ else await runMany(Number(values.first), Number(values.seeds));
 /** The story of a seed. */
 async function runOne(seed: number): Promise<void> {
   for (const tier of chosen) {
-    const result = await tiers[tier].run(seed);
+    const result = await play(tier, seed, true);
     console.log(`${tier} ${seed}\n${result.story().join("\n")}`);
     for (const violation of new Set(result.violations)) console.log(`BROKEN ${violation}`);
     if (result.violations.length > 0) process.exitCode = 1;
@@ -75,23 +58,12 @@ async function runOne(seed: number): Promise<void> {
 /** A line for each seed that breaks a rule, and how to run it again. */
 async function runMany(first: number, count: number): Promise<void> {
   for (const tier of chosen) {
-    const { every, run } = tiers[tier];
-    const ends: Record<number, number> = {};
-    let [records, broken, seeds] = [0, 0, 0];
-    const startedMs = performance.now();
-    for (let seed = first; seed < first + count; seed += every) {
-      const result = await run(seed);
-      seeds++;
-      records += result.records;
-      for (const end of result.ends) ends[end] = (ends[end] ?? 0) + 1;
-      if (result.violations.length === 0) continue;
-      broken++;
+    const every = values.tier === "both" && tier === "stack" ? stackEvery : 1;
+    const played = await playMany(tier, { first, count, every }, (seed, violations) => {
       process.exitCode = 1;
-      const told = [...new Set(result.violations)].slice(0, 3).join(" | ");
+      const told = violations.slice(0, 3).join(" | ");
       console.log(`${tier} seed ${seed}: ${told}\n  npm run sim -- --tier ${tier} --seed ${seed}`);
-    }
-    const seconds = (performance.now() - startedMs) / 1_000;
-    const perSecond = Math.round(seeds / seconds);
-    console.log(JSON.stringify({ tier, seeds, broken, records, ends, seconds: Number(seconds.toFixed(1)), perSecond }));
+    });
+    console.log(JSON.stringify(played));
   }
 }
