@@ -10,7 +10,10 @@ import type { Publisher } from "./publisher.ts";
 export interface Payloads {
   /** Resolves once all of it is durable. Throws PayloadError when it can't be. */
   put(service: string, runId: string, bytes: Uint8Array, signal: AbortSignal): Promise<PayloadRef>;
-  /** Undefined: it is not there, or not all of it. Throws PayloadError when NATS does not answer. */
+  /**
+   * Undefined: it is not there, or not all of it, or the reference is none that `put` gave. Whatever a reference claims, no more is held than what is
+   * stored. Throws PayloadError when NATS does not answer.
+   */
   get(ref: PayloadRef): Promise<Uint8Array | undefined>;
 }
 
@@ -51,33 +54,51 @@ export function toPayloads(connection: NatsConnection, publisher: Publisher, nam
         );
         if (stored.kind !== "stored")
           throw new PayloadError(`a payload of ${bytes.length} bytes is not stored: ${stored.message}`);
+        return true;
       });
       return { runId, service, id, chunks, sizeBytes: bytes.length };
     },
-    get: async ({ runId, service, id, chunks, sizeBytes }) => {
-      const parts: (Uint8Array | undefined)[] = Array.from({ length: chunks }, () => undefined);
-      await atOnce(chunks, async (n) => {
-        parts[n] = await readChunk(names.payloadSubject(service, runId, id, n));
+    get: async (ref) => {
+      const { runId, service, id, chunks, sizeBytes } = ref;
+      if (!isWellFormed(ref)) return undefined;
+      const parts: Uint8Array[] = [];
+      let left = sizeBytes;
+      const isWhole = await atOnce(chunks, async (n) => {
+        const part = await readChunk(names.payloadSubject(service, runId, id, n));
+        if (part === undefined) return false;
+        parts[n] = part;
+        left -= part.length;
+        return left >= 0;
       });
-      const found = parts.filter((part) => part !== undefined);
-      if (found.length < chunks) return undefined;
-      const bytes = chunks === 1 ? (found[0] ?? new Uint8Array()) : Buffer.concat(found);
-      return bytes.length === sizeBytes && idOf(bytes) === id ? bytes : undefined;
+      if (!isWhole || left !== 0) return undefined;
+      const bytes = chunks === 1 ? (parts[0] ?? new Uint8Array()) : Buffer.concat(parts);
+      return idOf(bytes) === id ? bytes : undefined;
     },
   };
+}
+
+const hexForm = /^[0-9a-f]{32}$/;
+const serviceForm = /^[\w.-]{1,1024}$/;
+
+/** A reference comes from whoever wrote a message: NATS is asked only for subjects that can be ones of payloads. */
+function isWellFormed({ runId, service, id, chunks, sizeBytes }: PayloadRef): boolean {
+  const isNamed = hexForm.test(runId) && hexForm.test(id) && serviceForm.test(service);
+  return isNamed && chunks >= 1 && chunks <= Math.max(1, sizeBytes);
 }
 
 function idOf(bytes: Uint8Array): string {
   return hash("sha256", bytes, "hex").slice(0, 32);
 }
 
-/** Does all of 0 to count - 1, some at a time. */
-async function atOnce(count: number, work: (n: number) => Promise<void>): Promise<void> {
+/** Does all of 0 to count - 1, some at a time; begins no more, and answers false, once one of them said false. */
+async function atOnce(count: number, work: (n: number) => Promise<boolean>): Promise<boolean> {
   let next = 0;
+  let goesOn = true;
   const worker = async (): Promise<void> => {
-    while (next < count) await work(next++);
+    while (goesOn && next < count) if (!(await work(next++))) goesOn = false;
   };
   await Promise.all(Array.from({ length: Math.min(chunksAtOnce, count) }, worker));
+  return goesOn;
 }
 
 /** From any replica, as raw bytes. Undefined: this replica has none. */

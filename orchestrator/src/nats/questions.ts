@@ -16,6 +16,8 @@ import type { Nats } from "../../../runtime/src/natsConnection.ts";
 import type { Control, Questions } from "../processor/ports.ts";
 
 const askTimeoutMs = 5000;
+/** What createInbox makes; nobody may have an owner publish elsewhere, or where the client throws. */
+const notifyForm = /^(_INBOX\.[\w.]{1,200})?$/;
 
 /** Requests of sidecars and front doors to a partition's owner, over core NATS. */
 export function toQuestions(nats: Nats, names: Names, log: Log): Questions {
@@ -46,7 +48,7 @@ export function toQuestions(nats: Nats, names: Names, log: Log): Questions {
         callback: (error, message) => {
           if (error !== null || message.reply === undefined) return;
           const request = decode(() => WaitRequest.decode(message.data));
-          if (request === undefined) {
+          if (request === undefined || !notifyForm.test(request.notify)) {
             log.warn("a wait can't be read", { subject: message.subject });
             return;
           }

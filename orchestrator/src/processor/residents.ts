@@ -224,7 +224,7 @@ export class Residents {
     const started = startIn(records) ?? startIn(run.mailbox);
     const plan = started === undefined ? undefined : await this.planOf(started);
     if (isLockId(run.runId)) {
-      for (const record of beginLock(run, records)) takeTurn(owner, run, record, replay);
+      for (const record of beginLock(owner, run, records)) takeTurn(owner, run, record, replay);
     } else if (started === undefined) {
       run.phase = "orphan";
     } else if (plan === undefined) {
@@ -262,13 +262,18 @@ export function begin(
   }
 }
 
-/** Makes a lock ready, on its last Snapshot as a run is, and answers what is to be folded then. */
-export function beginLock(run: ResidentRun, records: readonly LogRecord[]): readonly LogRecord[] {
-  const resumed = resumeLock(records);
-  run.lock = resumed.state;
-  run.phase = "ready";
-  run.cutThrough = (records[0]?.sequence ?? 1) - 1;
-  return resumed.records;
+/** Makes a lock ready, on its last Snapshot as a run is, and answers what is to be folded then. It is parked as a run is. */
+export function beginLock(owner: Ownership, run: ResidentRun, records: readonly LogRecord[]): readonly LogRecord[] {
+  try {
+    const resumed = resumeLock(records);
+    run.lock = resumed.state;
+    run.phase = "ready";
+    run.cutThrough = (records[0]?.sequence ?? 1) - 1;
+    return resumed.records;
+  } catch (error) {
+    park(owner, run, records.at(-1)?.sequence ?? 0, error);
+    return [];
+  }
 }
 
 /** Remembers that a message of the run has come. */

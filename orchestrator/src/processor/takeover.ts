@@ -107,7 +107,7 @@ async function prepare(
   records: readonly LogRecord[],
   checkpoint: number,
 ): Promise<readonly LogRecord[]> {
-  if (isLockId(run.runId)) return beginLock(run, records);
+  if (isLockId(run.runId)) return beginLock(owner, run, records);
   const started = startIn(records);
   if (started === undefined) {
     run.phase = "orphan";

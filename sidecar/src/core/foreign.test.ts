@@ -1,6 +1,8 @@
-import { assert, option, property, string, uint8Array } from "fast-check";
+import { assert, nat, option, property, string, uint8Array } from "fast-check";
 import { expect, test } from "vitest";
+import { AttemptId_Phase } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import { RetryInfo, RpcStatus } from "../../../proto/gen/sidestep/internal/v1/rpc.ts";
+import { Task } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import { parseAckSubject } from "./delivery.ts";
 import { parseFile, servicesOf, servicesOfSet } from "./descriptors.ts";
 import type { ExposedService } from "./exposure.ts";
@@ -17,6 +19,29 @@ test("bytes of any kind are a task or garbage with a reason, never an error", ()
       expect(reading.kind === "garbage" ? reading.reason : reading.task.key).not.toBe("");
     }),
   );
+});
+
+test("a task with any of its bytes changed, cut away or put in is one that says all it must, or garbage", () => {
+  const whole = Task.encode({
+    ...Task.decode(new Uint8Array()),
+    runId: new Uint8Array(16).fill(7),
+    attempt: { step: "pay", generation: 1, phase: AttemptId_Phase.FORWARD, attempt: 2 },
+    token: new Uint8Array(32).fill(9),
+    method: "shop.v1.Orders/Place",
+    headers: [{ key: "a", value: new Uint8Array([1]), secret: "" }],
+    requestPayload: { service: "_", id: "ab", chunks: 3, sizeBytes: 1_000_000, runId: "cd" },
+  }).finish();
+  const place = nat(whole.length);
+  assert(
+    property(place, place, uint8Array({ maxLength: 8 }), (from, to, more) => {
+      const reading = readTask(Buffer.concat([whole.subarray(0, from), more, whole.subarray(to)]));
+      const service = reading.kind === "task" ? reading.task.service : "garbage";
+      const runId = reading.kind === "task" ? reading.task.runId : "0".repeat(32);
+      expect(service).toMatch(/^[A-Za-z_][\w.]*$/);
+      expect(runId).toMatch(/^[0-9a-f]{32}$/);
+    }),
+  );
+  expect(readTask(whole).kind).toBe("task");
 });
 
 test("details of any kind say a pause or nothing, never an error", () => {

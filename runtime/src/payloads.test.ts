@@ -1,0 +1,91 @@
+import { assert, asyncProperty, constantFrom, integer, nat, oneof, record, string } from "fast-check";
+import { hash } from "node:crypto";
+import type { NatsConnection } from "@nats-io/transport-node";
+import { expect, test } from "vitest";
+import type { PayloadRef } from "../../proto/gen/sidestep/internal/v1/event.ts";
+import { toNames } from "../../proto/wire/subjects.ts";
+import { toPayloads } from "./payloads.ts";
+import type { Publisher } from "./publisher.ts";
+
+const names = toNames();
+const content = Buffer.from("what is kept");
+const id = hash("sha256", content, "hex").slice(0, 32);
+const good: PayloadRef = {
+  service: "shop.v1.Orders",
+  id,
+  chunks: 2,
+  sizeBytes: content.length,
+  runId: "ab".repeat(16),
+};
+
+/** A stream that has the two chunks of `good`, and counts what it is asked; a subject that the server can't take is never answered. */
+function openStream() {
+  const chunks = new Map(
+    [content.subarray(0, 5), content.subarray(5)].map((chunk, n) => [
+      `$JS.API.DIRECT.GET.${names.payloadsStream}.${names.payloadSubject(good.service, good.runId, id, n)}`,
+      chunk,
+    ]),
+  );
+  const asked: string[] = [];
+  const connection = {
+    request: (subject: string) => {
+      asked.push(subject);
+      if (subject.length > 4000 || !/^[^\s.]+(\.[^\s.]+)*$/.test(subject))
+        return Promise.reject(new Error("no answer"));
+      const data = chunks.get(subject);
+      if (data !== undefined) return Promise.resolve({ data });
+      const isLeader = subject.startsWith("$JS.API.STREAM.MSG.GET.");
+      return Promise.resolve(
+        isLeader
+          ? { data: Buffer.from('{"error":{"err_code":10037}}') }
+          : { data: Buffer.alloc(0), headers: { code: 404 } },
+      );
+    },
+  } as unknown as NatsConnection;
+  return { asked, payloads: toPayloads(connection, {} as Publisher, names) };
+}
+
+test("a payload is read by its reference", async () => {
+  const { payloads } = openStream();
+  expect(await payloads.get(good)).toEqual(content);
+});
+
+test("a reference that claims more chunks than are stored costs a few reads and no memory", async () => {
+  const { payloads, asked } = openStream();
+  expect(await payloads.get({ ...good, chunks: 0xffff_ffff, sizeBytes: Number.MAX_SAFE_INTEGER })).toBeUndefined();
+  expect(asked.length).toBeLessThan(20);
+});
+
+test.each([
+  ["a service with a space", { service: "shop v1" }],
+  ["no service", { service: "" }],
+  ["a service too long for a subject", { service: "x".repeat(5000) }],
+  ["a service that is a wildcard", { service: "*" }],
+  ["an id with a line break", { id: "a\r\nPUB x 0" }],
+  ["a run of another form", { runId: "." }],
+  ["no chunks", { chunks: 0 }],
+])("a reference with %s is one to nothing, and NATS is not asked", async (_, wrong) => {
+  const { payloads, asked } = openStream();
+  expect(await payloads.get({ ...good, ...wrong })).toBeUndefined();
+  expect(asked).toEqual([]);
+});
+
+test("whatever a reference says, it gives the payload or nothing, and never fails", async () => {
+  const text = (own: string) =>
+    oneof(constantFrom(own), constantFrom("", ".", "*", ">", "a b", "\r\n", "\u0000", "ü"), string({ maxLength: 40 }));
+  const ref = record({
+    service: text(good.service),
+    id: text(id),
+    runId: text(good.runId),
+    chunks: oneof(constantFrom(1, 2), integer({ min: 0, max: 0xffff_ffff })),
+    sizeBytes: oneof(constantFrom(content.length), nat(), constantFrom(Number.MAX_SAFE_INTEGER)),
+  });
+  await assert(
+    asyncProperty(ref, async (one) => {
+      const { payloads, asked } = openStream();
+      const bytes = await payloads.get(one);
+      expect(bytes === undefined || content.equals(bytes)).toBe(true);
+      expect(asked.length).toBeLessThan(20);
+    }),
+  );
+});
