@@ -43,9 +43,23 @@ export interface MadeKind {
 export type StepsMaker = (making: Making, names: Readable[], spot: Spot) => DeepPartial<Step>[];
 
 /** An expression short enough for a definition. */
-export function textOf({ random }: Making, type: Kind, names: readonly Readable[], isRunning = true): string {
+export function textOf(making: Making, type: Kind, names: readonly Readable[], isRunning = true): string {
+  return boundedText(making, type, names, { isRunning, comprehensions: 2 });
+}
+
+/** The same for the inside of a comprehension: one more nesting level is taken. */
+export function innerTextOf(making: Making, type: Kind, names: readonly Readable[]): string {
+  return boundedText(making, type, names, { isRunning: true, comprehensions: 1 });
+}
+
+function boundedText(
+  { random }: Making,
+  type: Kind,
+  names: readonly Readable[],
+  around: { readonly isRunning: boolean; readonly comprehensions: number },
+): string {
   for (let depth = 3; depth >= 0; depth--) {
-    const text = expressionOf(type, { random, names, isRunning, depth, comprehensions: 2 });
+    const text = expressionOf(type, { random, names, depth, ...around });
     if (text.length < 1500) return text;
   }
   return type.kind === "bool" ? "true" : "{}";

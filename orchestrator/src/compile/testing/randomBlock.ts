@@ -1,7 +1,7 @@
 import type { DescMessage } from "@bufbuild/protobuf";
 import { Status_Code } from "../../../../proto/gen/sidestep/v1/workflow.ts";
 import type { DeepPartial, Step } from "../../../../proto/gen/sidestep/v1/workflow.ts";
-import { textOf, uncertain } from "./making.ts";
+import { innerTextOf, textOf, uncertain } from "./making.ts";
 import type { MadeKind, Making, Spot, StepsMaker } from "./making.ts";
 import type { Kind, Readable } from "./randomExpression.ts";
 
@@ -82,7 +82,7 @@ export function makeForEach(making: Making, names: Readable[], spot: Spot, makeS
 /** A list whose own text says what its elements are: nothing is wanted of it there. */
 function listOf(making: Making, part: DescMessage, names: readonly Readable[]): readonly [string, Kind] {
   const { random } = making;
-  const condition = textOf(making, { kind: "bool" }, names);
+  const condition = innerTextOf(making, { kind: "bool" }, names);
   return random.pick<readonly [string, Kind]>([
     ["input.parts", { kind: "message", message: part }],
     [`input.parts.filter(p, ${condition})`, { kind: "message", message: part }],
