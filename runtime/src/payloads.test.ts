@@ -41,7 +41,7 @@ function openStream() {
           : { data: Buffer.alloc(0), headers: { code: 404 } },
       );
     },
-  } as unknown as NatsConnection;
+  } as object as NatsConnection;
   return { asked, payloads: toPayloads(connection, {} as Publisher, names) };
 }
 

@@ -16,11 +16,14 @@ function heard(notifies: readonly string[]): readonly string[] {
     subscribe: (subject: string, { callback }: { callback: Callback }) => void callbacks.set(subject, callback),
   };
   const taken: string[] = [];
-  const log = { warn: () => undefined } as unknown as Log;
-  toQuestions({ connection } as unknown as Nats, names, log).serve(0, {
-    ask: () => Promise.reject(new Error("not asked here")),
-    wait: ({ notify }) => void taken.push(notify),
-  });
+  const log = { warn: () => undefined } as Partial<Log> as Log;
+  toQuestions({ connection: connection as object as Nats["connection"] } as Partial<Nats> as Nats, names, log).serve(
+    0,
+    {
+      ask: () => Promise.reject(new Error("not asked here")),
+      wait: ({ notify }) => void taken.push(notify),
+    },
+  );
   const subject = names.waitSubject(0);
   for (const notify of notifies) {
     const data = WaitRequest.encode({ ...WaitRequest.decode(new Uint8Array()), notify }).finish();

@@ -2,6 +2,7 @@ import type { RunStarted } from "../../../proto/gen/sidestep/internal/v1/event.t
 import { parseRunId } from "../../../proto/wire/runId.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
 import { advanceLock, resumeLock } from "../engine/lock.ts";
+import type { LogRecord } from "../engine/record.ts";
 import { beginsRun, eventIn } from "./eventIn.ts";
 import { toFact } from "./fact.ts";
 import { keyPlace } from "./keyPlace.ts";
@@ -45,7 +46,7 @@ export async function deleteLeftover(
   return true;
 }
 
-/** Removes the log of a lock that nobody wants, when all of it is that old: without a log it is the same lock. */
+/** Removes the log of a lock that nobody wants, when all of it is that old: without a log it is the same lock. One that can't be read stays. */
 export async function deleteLock(ground: DeletionGround, lockId: RunId, upTo: number): Promise<boolean> {
   const { event } = await ground.log.positions(lockId);
   if (event === 0 || event > upTo) return false;
@@ -54,12 +55,21 @@ export async function deleteLock(ground: DeletionGround, lockId: RunId, upTo: nu
     const fact = toFact(message, ground.credentials);
     return fact.kind === "record" ? [fact.record] : [];
   });
-  const { state, records: rest } = resumeLock(records);
-  for (const record of rest) advanceLock(state, record);
   const [first] = messages;
-  if (first === undefined || state.queue.size > 0) return false;
+  if (first === undefined || isWanted(records)) return false;
   await unlessLeft(ground, () => ground.log.remove(lockId, first.sequence, event));
   return true;
+}
+
+function isWanted(records: readonly LogRecord[]): boolean {
+  try {
+    const { state, records: rest } = resumeLock(records);
+    for (const record of rest) advanceLock(state, record);
+    return state.queue.size > 0;
+  } catch {
+    // Nobody knows.
+    return true;
+  }
 }
 
 /** The record may name another run by now: then it stays. */

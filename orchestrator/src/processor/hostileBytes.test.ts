@@ -1,8 +1,8 @@
 import { assert, constantFrom, integer, oneof, property, tuple, uint8Array } from "fast-check";
 import type { Arbitrary } from "fast-check";
 import { describe, expect, test } from "vitest";
-import { AttemptId_Phase } from "../../../proto/gen/sidestep/internal/v1/event.ts";
-import type { Event } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import { AttemptId_Phase, Event } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+
 import {
   DefinitionIndex,
   Holds,
@@ -25,6 +25,8 @@ import type { LogRecord } from "../engine/record.ts";
 import { misfitOf, canonicalRequest } from "../engine/request.ts";
 import { makePlan } from "../engine/testing/plan.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
+import { deleteLock } from "./deletion.ts";
+import type { DeletionGround } from "./deletion.ts";
 import type { Ownership } from "./ownership.ts";
 import { toResidentRun } from "./residentRun.ts";
 import { beginLock } from "./residents.ts";
@@ -141,10 +143,25 @@ describe("bytes that somebody else wrote", () => {
     const run = toResidentRun("0".repeat(32) as RunId, 0);
     const errors: string[] = [];
     const owner = { counts: { corruptRuns: 0 }, logger: { error: (text: string) => void errors.push(text) } };
-    expect(beginLock(owner as unknown as Ownership, run, [lockSnapshot(new Uint8Array([10, 200]))])).toEqual([]);
+    expect(beginLock(owner as object as Ownership, run, [lockSnapshot(new Uint8Array([10, 200]))])).toEqual([]);
     expect(run.phase).toBe("corrupt");
     expect(owner.counts.corruptRuns).toBe(1);
     expect(errors).toHaveLength(1);
+  });
+
+  test("keep the log of a lock whose snapshot they are, and what else is due is deleted", async () => {
+    const snapshot: Event["kind"] = {
+      $case: "snapshot",
+      value: { sequence: 2, started: undefined, state: new Uint8Array([10, 200]) },
+    };
+    const message = {
+      sequence: 3,
+      storedMs: 0,
+      subject: `sidestep.log.0.${"0".repeat(32)}.e`,
+      data: Event.encode({ kind: snapshot }).finish(),
+    };
+    const log = { positions: () => Promise.resolve({ event: 3 }), load: () => Promise.resolve([message]) };
+    expect(await deleteLock({ log } as object as DeletionGround, "0".repeat(32) as RunId, 3)).toBe(false);
   });
 
   test("are the request of a workflow, the value of a signal or an approval, or said to be none", () => {
