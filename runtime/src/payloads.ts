@@ -95,7 +95,12 @@ async function atOnce(count: number, work: (n: number) => Promise<boolean>): Pro
   let next = 0;
   let goesOn = true;
   const worker = async (): Promise<void> => {
-    while (goesOn && next < count) if (!(await work(next++))) goesOn = false;
+    try {
+      while (goesOn && next < count) if (!(await work(next++))) goesOn = false;
+    } catch (error) {
+      goesOn = false;
+      throw error;
+    }
   };
   await Promise.all(Array.from({ length: Math.min(chunksAtOnce, count) }, worker));
   return goesOn;

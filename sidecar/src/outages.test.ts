@@ -106,32 +106,6 @@ test("what was stored before the connection to a restarted server is asked about
   expect(calls(back, "begin")).toEqual([]);
 });
 
-test("that nothing waits is told soon after the connection, for only then a delivery is known to be the first", async () => {
-  await orchestrator.deploy("echo.v1.Echo");
-  const heartbeats: number[] = [];
-  const inboxes = new Set<string>();
-  orchestrator.connection.subscribe("$JS.API.CONSUMER.MSG.NEXT.SIDESTEP_TASKS.>", {
-    callback: (_, message) => {
-      inboxes.add(message.reply ?? "");
-      heartbeats.push(message.json<{ readonly idle_heartbeat: number }>().idle_heartbeat);
-    },
-  });
-  const empty = Promise.withResolvers<void>();
-  orchestrator.connection.subscribe("_INBOX.>", {
-    callback: (_, message) => {
-      if (inboxes.has(message.subject) && message.headers?.description === "Idle Heartbeat") empty.resolve();
-    },
-  });
-  await orchestrator.connection.flush();
-  await using _sidecar = await startSidecar(ground.nats, "--service", echo.address, ...expose);
-  await empty.promise;
-  const soon = heartbeats.length;
-  for (let number = 1; heartbeats.length === soon; number += 1)
-    expect(await orchestrator.outcome(await say(number, "first"))).toMatchObject({ delivery: 1, recheck: false });
-  expect(orchestrator.asks).toEqual([]);
-  expect([heartbeats[0], heartbeats.at(-1)]).toEqual([50_000_000, 500_000_000]);
-});
-
 test("a clock that runs ahead makes every task look old: each is asked about and runs, and it is told", async () => {
   await orchestrator.deploy("echo.v1.Echo");
   const ahead = ["--import", `data:text/javascript,const now = Date.now; Date.now = () => now() + 3_600_000;`];

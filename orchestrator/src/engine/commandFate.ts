@@ -12,6 +12,7 @@ import { emitAgain, emittingStep } from "./steps/emit.ts";
 import { followingStep, startAgain } from "./steps/run.ts";
 import { exhaustCall } from "./steps/callEnd.ts";
 import { failRun } from "./stop.ts";
+import { goOn } from "./rest.ts";
 
 /** A command can never become durable: what waited for it fails, or becomes an incident. */
 export function rejectCommand(draft: Draft, command: CommandRejected["command"], reason: string): boolean {
@@ -120,7 +121,8 @@ function rejectTimer(draft: Draft, timer: LiveTimer | undefined, reason: string)
       failRun(draft, rejection(draft, "", `the run's deadline can't be kept: ${message}`));
       return true;
     case "rest":
-      failRun(draft, rejection(draft, "", `the run can't go on: ${message}`));
+      // This is the next turn.
+      goOn(draft);
       return true;
     case "overdue":
       state.overdueTimer = undefined;

@@ -18,8 +18,9 @@ export function fireTimer(draft: Draft, number: number): boolean {
     return false;
   }
   state.timers.delete(number);
-  if (timer.dueMs > state.nowMs) state.nowMs = timer.dueMs;
   const { purpose } = timer;
+  // What a released hold fires early is not due yet, and depends on no time.
+  if (purpose.kind !== "reissue" && timer.dueMs > state.nowMs) state.nowMs = timer.dueMs;
   switch (purpose.kind) {
     case "backoff":
     case "pass":

@@ -121,7 +121,7 @@ function endOf(runId: RunId, ended: RunEnded): Failure | undefined {
 function yieldsGone(runId: RunId, wanted: number, first: number): Failure {
   return {
     code: code.OUT_OF_RANGE,
-    message: `message ${wanted} of the run ${runId} is not kept any more (--yields-max); the oldest is ${first}`,
+    message: `message ${wanted} of the run ${runId} is not kept any more (--yields-max, --yields-bytes-max); the oldest is ${first}`,
     reason: "YIELDS_GONE",
     metadata: { run_id: runId, first: String(first) },
   };

@@ -16,8 +16,12 @@ import type { Nats } from "../../../runtime/src/natsConnection.ts";
 import type { Control, Questions } from "../processor/ports.ts";
 
 const askTimeoutMs = 5000;
-/** What createInbox makes; nobody may have an owner publish elsewhere, or where the client throws. */
-const notifyForm = /^(_INBOX\.[\w.]{1,200})?$/;
+/** Inboxes as clients make them; nobody may have an owner publish elsewhere, or where the client throws. */
+const inboxForm = /^_INBOX(\.\w{1,100}){1,3}$/;
+
+function isInbox(subject: string): boolean {
+  return inboxForm.test(subject);
+}
 
 /** Requests of sidecars and front doors to a partition's owner, over core NATS. */
 export function toQuestions(nats: Nats, names: Names, log: Log): Questions {
@@ -29,7 +33,7 @@ export function toQuestions(nats: Nats, names: Names, log: Log): Questions {
           if (error !== null || message.reply === undefined) return;
           const { reply, subject } = message;
           const ask = decode(() => Ask.decode(message.data));
-          if (ask === undefined) {
+          if (ask === undefined || !isInbox(reply)) {
             log.warn("an ask can't be read", { subject });
             return;
           }
@@ -48,7 +52,8 @@ export function toQuestions(nats: Nats, names: Names, log: Log): Questions {
         callback: (error, message) => {
           if (error !== null || message.reply === undefined) return;
           const request = decode(() => WaitRequest.decode(message.data));
-          if (request === undefined || !notifyForm.test(request.notify)) {
+          const isHeard = request?.notify === "" || isInbox(request?.notify ?? "");
+          if (request === undefined || !isHeard || !isInbox(message.reply)) {
             log.warn("a wait can't be read", { subject: message.subject });
             return;
           }

@@ -77,9 +77,11 @@ export function cancelExpiry(owner: Ownership, run: ResidentRun, attempt: Attemp
 /** Tasks that were held back and are not any more are asked for now, and not only when their pause is over. */
 export function askAgainForHeld(owner: Ownership, run: ResidentRun, hold: number): void {
   const { state } = run;
+  // While it is loaded nobody knows.
+  if (state?.started === undefined) return;
   owner.heldRuns.delete(run.runId);
-  for (const { number, purpose } of state?.timers.values() ?? []) {
-    if (purpose.kind !== "reissue" || state?.started === undefined) continue;
+  for (const { number, purpose } of state.timers.values()) {
+    if (purpose.kind !== "reissue") continue;
     if (owner.heldBack.reasonFor(state.started.workflow, purpose.attempt.publish.method) !== undefined) {
       owner.heldRuns.add(run.runId);
       continue;

@@ -331,10 +331,13 @@ class Loop implements Partition {
   /** Runs that this owner has held are loaded, one after the other, and ask at once; others hear of it when their pause is over. */
   async #onHoldReleased(): Promise<void> {
     for (const run of this.#residents.all()) this.#askAgainForHeld(run);
-    const held = [...this.#owner.heldRuns];
+    const { heldRuns } = this.#owner;
+    const held = [...heldRuns];
     for (const runId of held) {
       if (!this.#mayAsk()) return;
-      this.#askAgainForHeld(await this.#residents.ensure(runId));
+      const run = await this.#residents.ensure(runId);
+      this.#askAgainForHeld(run);
+      if (run.state === undefined) heldRuns.delete(runId);
     }
   }
 

@@ -25,11 +25,6 @@ type Pull = { readonly batch: number; readonly startedAtMs: number };
 
 const expiresMs = 5_000;
 const heartbeatMs = 500;
-/**
- * Until the consumer has been seen empty on this connection: only then is it known which deliveries are first ones, and a call of before
- * is "maybe executed", so that what undoes it has to wait.
- */
-const firstHeartbeatMs = 50;
 /** Two heartbeats and a bit: the pull is dead, its consumer gone or the server's leader. */
 const silenceMaxMs = 1_300;
 const windowMax = 256;
@@ -109,8 +104,7 @@ export class TaskPuller {
     this.#pulls.set(token, { batch, startedAtMs: now });
     this.#asked += batch;
     this.#outstanding += batch;
-    const heartbeat = this.#emptySequence === undefined ? firstHeartbeatMs : heartbeatMs;
-    const request = JSON.stringify({ batch, expires: nanos(expiresMs), idle_heartbeat: nanos(heartbeat) });
+    const request = JSON.stringify({ batch, expires: nanos(expiresMs), idle_heartbeat: nanos(heartbeatMs) });
     this.#options.nats.connection.publish(this.#subject, request, { reply: this.#inbox + token });
   }
 
