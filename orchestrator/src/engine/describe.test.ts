@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { AttemptId_Phase as Phase } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import { RpcStatus } from "../../../proto/gen/sidestep/internal/v1/rpc.ts";
 import {
   HistoryEvent_Kind as Kind,
@@ -251,4 +252,36 @@ test("who asks about an attempt is told where it stands, and who has claimed it"
   expect(claimOf(state, charge)).toEqual({ sidecarId: "side-1", delivery: 1 });
   advance(once, state, eventAt(4, 3, { $case: "cancelRequested", value: { reason: "", actor: "", requestId: "" } }));
   expect(attemptStanding(state, charge)).toBe("closed");
+});
+
+test("what a verify rpc answers is told as that, and not as the step's result", () => {
+  const call = {
+    kind: "call",
+    method: "pay.Pay/Charge",
+    timeoutMs: 1_000,
+    attempts: 3,
+    backoffMs: 10,
+    exhausted: "FAIL",
+    doubt: "VERIFY",
+    verify: { method: "pay.Pay/Find", request: "input", done: "answer=='yes'", result: "answer" },
+  } as const;
+  const verified = makePlan({ steps: [{ id: "charge", action: call }] });
+  const run = newRun(testRunId);
+  const forward = { step: "charge", generation: 0, phase: Phase.FORWARD, attempt: 1 };
+  const asked = { ...forward, phase: Phase.VERIFY };
+  const log = [
+    eventAt(1, 0, { $case: "runStarted", value: makeStarted() }),
+    outcomeAt(2, 100, forward, { $case: "started", value: {} }),
+    outcomeAt(3, 200, forward, { $case: "failed", value: makeFailure("UNAVAILABLE", "lost") }),
+    outcomeAt(4, 300, asked, { $case: "failed", value: makeFailure("UNAVAILABLE", "away") }),
+    outcomeAt(5, 20_000, { ...asked, attempt: 2 }, { $case: "completed", value: new TextEncoder().encode("no") }),
+  ];
+  const told = log.map((it) => describeEvent(verified, run, it, advance(verified, run, it)));
+  expect(told.map(({ kind, text }) => [kind, text])).toEqual([
+    [Kind.RUN_STARTED, "test.v1.Workflow/Run version 1"],
+    [Kind.ATTEMPT_CLAIMED, ""],
+    [Kind.ATTEMPT_FAILED, ""],
+    [Kind.ATTEMPT_FAILED, "verify"],
+    [Kind.VERIFY_ANSWERED, ""],
+  ]);
 });

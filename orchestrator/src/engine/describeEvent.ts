@@ -118,13 +118,15 @@ function showEvent(loaded: LoadedPlan, { kind }: Event, turn: Turn | undefined):
 
 function showOutcome(state: RunState | undefined, outcome: Outcome): Shown {
   const about = showAttempt(outcome.attempt);
+  const isVerify = outcome.attempt?.phase === Phase.VERIFY;
+  const answered = isVerify ? Kind.VERIFY_ANSWERED : Kind.STEP_COMPLETED;
   switch (outcome.kind?.$case) {
     case undefined:
       return about;
     case "completed":
       return {
         ...about,
-        kind: Kind.STEP_COMPLETED,
+        kind: answered,
         payload: outcome.kind.value,
         payloadType: responseTypeOf(state, outcome.attempt),
       };
@@ -133,7 +135,7 @@ function showOutcome(state: RunState | undefined, outcome: Outcome): Shown {
       const payloadType = responseTypeOf(state, outcome.attempt);
       return {
         ...about,
-        kind: Kind.STEP_COMPLETED,
+        kind: answered,
         payloadType,
         text: `the result of ${sizeBytes} bytes is kept apart`,
       };
@@ -141,7 +143,7 @@ function showOutcome(state: RunState | undefined, outcome: Outcome): Shown {
     case "failed": {
       const { code, message, details } = outcome.kind.value;
       const status: RpcStatus = { code: status_CodeFromJSON(code), message, details: parseDetails(details) };
-      return { ...about, kind: Kind.ATTEMPT_FAILED, status };
+      return { ...about, kind: Kind.ATTEMPT_FAILED, status, text: isVerify ? "verify" : "" };
     }
     case "started":
       return { ...about, kind: Kind.ATTEMPT_CLAIMED };
@@ -176,7 +178,8 @@ function showCommand(command: CommandRejected["command"]): Shown {
 function responseTypeOf(state: RunState | undefined, id: AttemptId | undefined): string {
   if (state === undefined || id === undefined) return "";
   const steps = id.phase === Phase.COMPENSATE ? state.compensations : state.steps;
-  return steps.get(id.step)?.call?.plan.resultType ?? "";
+  const call = steps.get(id.step)?.call?.plan;
+  return (id.phase === Phase.VERIFY ? call?.verify?.call : call)?.resultType ?? "";
 }
 
 /** What the timer was for, by what it led to. */
