@@ -97,6 +97,7 @@ test("each rating of others has its source", () => {
   expect(ratings.length).toBe(86);
   expect(ratings.filter((rating) => !/\]\[[a-z-]+\]/.test(rating))).toEqual([]);
   expect(new Set(used)).toEqual(defined);
+  expect(/^† .+$/m.test(page)).toBe(page.includes(" † |"));
 });
 
 test("no snippet is wrong", () => {
