@@ -277,6 +277,7 @@ test("what a verify rpc answers is told as that, and not as the step's result", 
     outcomeAt(5, 20_000, { ...asked, attempt: 2 }, { $case: "completed", value: new TextEncoder().encode("no") }),
   ];
   const told = log.map((it) => describeEvent(verified, run, it, advance(verified, run, it)));
+  expect(told.at(-1)?.payloadType).toBe("test.v1.Verified");
   expect(told.map(({ kind, text }) => [kind, text])).toEqual([
     [Kind.RUN_STARTED, "test.v1.Workflow/Run version 1"],
     [Kind.ATTEMPT_CLAIMED, ""],

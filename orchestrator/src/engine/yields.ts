@@ -7,7 +7,7 @@ export interface Yields {
   sizeBytes: number;
 }
 
-/** How many are kept, and how many bytes beside the last one; 0: any number. */
+/** How many are kept, and how many bytes of them; 0: any number. */
 export interface YieldLimits {
   readonly messagesMax: number;
   readonly bytesMax: number;
