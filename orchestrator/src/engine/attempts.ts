@@ -109,7 +109,7 @@ export function deferAttempt(draft: Draft, attempt: LiveAttempt, isHeld: boolean
   const { nowMs } = draft.state;
   dropReissue(draft, attempt);
   const pauseMs = isHeld ? heldPauseMs(nowMs - attempt.step.startedMs) : reissueAfterMs;
-  attempt.deferred = armTimer(draft, nowMs + pauseMs, { kind: "reissue", attempt });
+  attempt.deferred = armTimer(draft, nowMs + pauseMs, { kind: isHeld ? "held" : "reissue", attempt });
 }
 
 /** Asks for the same task again: it may have been written by now. */

@@ -128,6 +128,7 @@ function rejectTimer(draft: Draft, timer: LiveTimer | undefined, reason: string)
       state.overdueTimer = undefined;
       return true;
     case "reissue":
+    case "held":
       purpose.attempt.deferred = undefined;
       return rejectTask(draft, purpose.attempt, message);
   }

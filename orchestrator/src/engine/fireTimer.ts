@@ -19,8 +19,8 @@ export function fireTimer(draft: Draft, number: number): boolean {
   }
   state.timers.delete(number);
   const { purpose } = timer;
-  // What a released hold fires early is not due yet, and depends on no time.
-  if (purpose.kind !== "reissue" && timer.dueMs > state.nowMs) state.nowMs = timer.dueMs;
+  // What a released hold fires early is not due yet.
+  if (purpose.kind !== "held" && timer.dueMs > state.nowMs) state.nowMs = timer.dueMs;
   switch (purpose.kind) {
     case "backoff":
     case "pass":
@@ -47,6 +47,7 @@ export function fireTimer(draft: Draft, number: number): boolean {
       goOn(draft);
       return true;
     case "reissue":
+    case "held":
       reissueAttempt(draft, purpose.attempt);
       return true;
   }

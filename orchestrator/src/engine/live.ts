@@ -305,7 +305,9 @@ export type TimerPurpose =
   | { readonly kind: "overdue" }
   /** The run goes on after a turn that was long enough. */
   | { readonly kind: "rest" }
-  | { readonly kind: "reissue"; readonly attempt: LiveAttempt };
+  | { readonly kind: "reissue"; readonly attempt: LiveAttempt }
+  /** A reissue of what an operator holds back; it may fire early, when the hold ends. */
+  | { readonly kind: "held"; readonly attempt: LiveAttempt };
 
 /** A place for what is left to undo, inside another one. */
 export function openUndoScope(parent: UndoScope | undefined, step: string, isTry: boolean): UndoScope {

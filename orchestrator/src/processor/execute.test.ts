@@ -4,6 +4,10 @@ import { AttemptId_Phase, Event } from "../../../proto/gen/sidestep/internal/v1/
 import { Task } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import { parseRunId } from "../../../proto/wire/runId.ts";
 import { silent } from "../../../test/support/connectTo.ts";
+import { advance } from "../engine/advance.ts";
+import { newRun } from "../engine/state.ts";
+import { makePlan } from "../engine/testing/plan.ts";
+import { eventAt, makeStarted } from "../engine/testing/records.ts";
 import { toCredentials } from "./credentials.ts";
 import { execute } from "./execute.ts";
 import { defaultBounds, zeroCounts } from "./ownership.ts";
@@ -46,8 +50,10 @@ function makeOwner() {
       return Promise.resolve(stored);
     },
   };
+  const held = new Set<string>();
   const owner = {
     partition: 0,
+    heldRuns: new Set(),
     log: log as PartitionLog,
     tasks,
     credentials: toCredentials([new Uint8Array(32)]),
@@ -62,12 +68,15 @@ function makeOwner() {
       throw error;
     },
     roomAgain: () => undefined,
-    heldBack: { reasonFor: () => undefined, onRelease: () => () => undefined },
+    heldBack: {
+      reasonFor: (_workflow, method) => (held.has(method) ? "ann" : undefined),
+      onRelease: () => () => undefined,
+    },
     unfinished,
   } as Partial<Ownership> as Ownership;
   const runId = parseRunId("a".repeat(32));
   assert(runId !== undefined);
-  return { owner, asked, appended, published, armed, unfinished, run: toResidentRun(runId, 0) };
+  return { owner, asked, appended, published, armed, unfinished, held, run: toResidentRun(runId, 0) };
 }
 
 test("a timer is cancelled only once its arming is known: a retry of that could come after the cancellation", async () => {
@@ -134,4 +143,23 @@ test("a task that may have been written before is to be asked about", () => {
   execute(owner, run, { ...command, isReissue: true }, { ...carry, recheck: false });
   execute(owner, run, command, carry);
   expect(published.map(({ recheck }) => recheck)).toEqual([false, true, true]);
+});
+
+test("a hold that ends while its deferral is on its way makes nobody wait: the pause is over before it begins", () => {
+  const { owner, asked, appended, held, run } = makeOwner();
+  const plan = makePlan({ steps: [{ id: "a", action: { kind: "call", method: "x.X/A", timeoutMs: 1_000 } }] });
+  run.state = newRun(run.runId);
+  const attempt = { step: "a", generation: 0, phase: AttemptId_Phase.FORWARD, attempt: 1 };
+  advance(plan, run.state, eventAt(1, 0, { $case: "runStarted", value: makeStarted() }));
+  const deferred = { command: { $case: "task", value: attempt }, reason: "ann", held: true } as const;
+  const { commands } = advance(plan, run.state, eventAt(2, 10, { $case: "commandDeferred", value: deferred }));
+  expect(commands.map(({ kind }) => kind)).toEqual(["armTimer"]);
+
+  held.add("x.X/A");
+  for (const command of commands) execute(owner, run, command, carry);
+  expect([asked, appended]).toEqual([["arm"], []]);
+
+  held.clear();
+  for (const command of commands) execute(owner, run, command, { ...carry, hold: 2 });
+  expect(appended).toEqual(["timerFired"]);
 });

@@ -81,14 +81,26 @@ export function askAgainForHeld(owner: Ownership, run: ResidentRun, hold: number
   if (state?.started === undefined) return;
   owner.heldRuns.delete(run.runId);
   for (const { number, purpose } of state.timers.values()) {
-    if (purpose.kind !== "reissue") continue;
-    if (owner.heldBack.reasonFor(state.started.workflow, purpose.attempt.publish.method) !== undefined) {
+    if (purpose.kind !== "held") continue;
+    if (!isReleased(owner, run, number)) {
       owner.heldRuns.add(run.runId);
       continue;
     }
-    fire(owner, run, number, owner.clock.now(), hold);
-    cancelTimer(owner, run, { kind: "cancelTimer", issuedAt: hold, number }, { hold, atMs: 0, recheck: false });
+    fireEarly(owner, run, number, hold);
   }
+}
+
+/** Wherever the timer is armed, it is not needed there any more. */
+function fireEarly(owner: Ownership, run: ResidentRun, number: number, hold: number): void {
+  fire(owner, run, number, owner.clock.now(), hold);
+  cancelTimer(owner, run, { kind: "cancelTimer", issuedAt: hold, number }, { hold, atMs: 0, recheck: false });
+}
+
+/** Is the timer the pause of a task that nobody holds back any more? */
+function isReleased(owner: Ownership, { state }: ResidentRun, number: number): boolean {
+  const purpose = state?.timers.get(number)?.purpose;
+  if (purpose?.kind !== "held" || state?.started === undefined) return false;
+  return owner.heldBack.reasonFor(state.started.workflow, purpose.attempt.publish.method) === undefined;
 }
 
 /** Makes every timer in memory durable, so that the partition can be left. */
@@ -154,6 +166,8 @@ function toHeaders(run: ResidentRun, { headers, attempt, compensates }: PublishT
 }
 
 function armTimer(owner: Ownership, run: ResidentRun, { number, dueMs }: ArmTimer, { hold, recheck }: Carry): void {
+  // The hold may have ended while the deferral was on its way.
+  if (isReleased(owner, run, number)) return fireEarly(owner, run, number, hold);
   const inMs = Math.max(dueMs - owner.clock.now(), 0);
   const isShort = inMs <= shortTimerMs;
   if (recheck && !isShort) {
@@ -247,6 +261,7 @@ function expiryName(run: ResidentRun, attempt: AttemptId): string {
 
 function endRun(owner: Ownership, run: ResidentRun, { ended, expectedEvent }: EndRun, { hold }: Carry): void {
   const event = Event.encode({ kind: { $case: "runEnded", value: ended } }).finish();
+  owner.heldRuns.delete(run.runId);
   // Garbage on the run's subject moves its end without moving the state.
   const expected = Math.max(expectedEvent, run.seenEvent);
   keep(owner, run, hold);

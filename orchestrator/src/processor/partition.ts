@@ -132,7 +132,7 @@ class Loop implements Partition {
       this.#retention.sweep();
       this.#waiters.sweep(ground.now());
     }, ground.bounds.sweepEveryMs);
-    this.#stopListening = ground.heldBack.onRelease(() => void this.#onHoldReleased().catch(this.#owner.fail));
+    this.#stopListening = ground.heldBack.onRelease(() => this.#askForReleased());
   }
 
   checkpoint(): number {
@@ -306,6 +306,8 @@ class Loop implements Partition {
     for (const message of messages) this.#onMessage(message);
     // Runs of before the window have been left out so far.
     for (const runId of this.#waiters.runs()) void this.#lookFor(runId);
+    // What was released meanwhile nobody has heard.
+    this.#askForReleased();
   }
 
   #afterTurn(run: ResidentRun): void {
@@ -329,7 +331,11 @@ class Loop implements Partition {
   }
 
   /** Runs that this owner has held are loaded, one after the other, and ask at once; others hear of it when their pause is over. */
-  async #onHoldReleased(): Promise<void> {
+  #askForReleased(): void {
+    this.#askAll().catch(this.#owner.fail);
+  }
+
+  async #askAll(): Promise<void> {
     for (const run of this.#residents.all()) this.#askAgainForHeld(run);
     const { heldRuns } = this.#owner;
     const held = [...heldRuns];

@@ -186,6 +186,7 @@ function toPurpose({ purpose }: LiveTimer, { steps, attempts }: AllPlaces): Stor
     case "rest":
       return { $case: purpose.kind, value: {} };
     case "reissue":
-      return { $case: "reissue", value: attempts.of(purpose.attempt) };
+    case "held":
+      return { $case: purpose.kind, value: attempts.of(purpose.attempt) };
   }
 }

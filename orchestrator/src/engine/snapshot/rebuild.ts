@@ -266,7 +266,8 @@ function toPurpose(parts: Parts, { purpose }: StoredTimer): TimerPurpose {
     case "rest":
       return { kind: purpose.$case };
     case "reissue":
-      return { kind: "reissue", attempt: required(parts.attempt(purpose.value), "the attempt of a timer") };
+    case "held":
+      return { kind: purpose.$case, attempt: required(parts.attempt(purpose.value), "the attempt of a timer") };
     case undefined:
       return broken("the purpose of a timer is unknown");
   }
