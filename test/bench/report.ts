@@ -1,59 +1,65 @@
 import { median } from "./accounting.ts";
-import type { LoadFigures, RoundFigures } from "./rounds.ts";
+import type { RoundFigures, SideName } from "./rounds.ts";
 
 /** What `--json` writes. */
 export interface Report {
-  readonly step: { readonly productMs: number; readonly floorMs: number };
+  readonly sides: readonly SideReport[];
+}
+
+interface SideReport {
+  readonly name: SideName;
+  readonly idleStepMs: Spread | undefined;
   readonly load: readonly LoadReport[];
   readonly rssMiB: Readonly<Record<string, number>>;
 }
 
 interface LoadReport {
   readonly runs: number;
-  readonly productStepsPerSecond: number;
-  readonly floorStepsPerSecond: number;
-  /** Of the product. */
-  readonly cpuMicrosPerStep: Readonly<Record<"orchestrator" | "sidecar" | "natsServer", number>>;
-  readonly otherCpuMicrosPerStep: Readonly<Record<"service" | "driver", number>>;
-  /** Of the floor, by the same names: what the product is to be compared with. */
-  readonly floorCpuMicrosPerStep: Readonly<Record<Process, number>>;
+  readonly stepsPerSecond: Spread;
+  /** Medians. */
+  readonly cpuMicrosPerStep: Readonly<Record<string, number>>;
+}
+
+/** Of all rounds. */
+interface Spread {
+  readonly median: number;
+  readonly least: number;
+  readonly most: number;
+}
+
+/** What was measured of one side, round by round. */
+export interface Measured {
+  readonly name: SideName;
+  readonly rounds: readonly RoundFigures[];
+  /** Resident memory in the end. */
+  readonly rssMiB: Readonly<Record<string, number>>;
 }
 
 const processes = ["orchestrator", "sidecar", "natsServer", "service", "driver"] as const;
-type Process = (typeof processes)[number];
+/** Without the service and the caller: what the product itself costs. */
+const own: readonly string[] = ["orchestrator", "sidecar", "natsServer"];
 
-/** Medians over the rounds. */
-export function toReport(
-  rounds: readonly { readonly product: RoundFigures; readonly floor: RoundFigures }[],
-  rssMiB: Readonly<Record<string, number>>,
-): Report {
-  const loads = rounds[0]?.product.load ?? [];
+/** Medians and ranges over the rounds. */
+export function toReport(measured: readonly Measured[]): Report {
+  return { sides: measured.map(toSideReport) };
+}
+
+function toSideReport({ name, rounds, rssMiB }: Measured): SideReport {
+  const steps = rounds.flatMap((it) => it.stepMs ?? []);
   return {
-    step: {
-      productMs: round3(median(rounds.map((it) => it.product.stepMs))),
-      floorMs: round3(median(rounds.map((it) => it.floor.stepMs))),
-    },
-    load: loads.map(({ runs }, index) => {
-      const product = rounds.flatMap((it) => it.product.load[index] ?? []);
-      const floor = rounds.flatMap((it) => it.floor.load[index] ?? []);
-      const cpu = (name: Process, of = product): number => median(of.map((it) => it.cpuMicrosPerStep[name] ?? 0));
+    name,
+    idleStepMs: steps.length === 0 ? undefined : toSpread(steps, round3),
+    load: (rounds[0]?.load ?? []).map(({ runs }, index) => {
+      const loads = rounds.flatMap((it) => it.load[index] ?? []);
       return {
         runs,
-        productStepsPerSecond: stepsOf(product),
-        floorStepsPerSecond: stepsOf(floor),
-        cpuMicrosPerStep: {
-          orchestrator: cpu("orchestrator"),
-          sidecar: cpu("sidecar"),
-          natsServer: cpu("natsServer"),
-        },
-        otherCpuMicrosPerStep: { service: cpu("service"), driver: cpu("driver") },
-        floorCpuMicrosPerStep: {
-          orchestrator: cpu("orchestrator", floor),
-          sidecar: cpu("sidecar", floor),
-          natsServer: cpu("natsServer", floor),
-          service: cpu("service", floor),
-          driver: cpu("driver", floor),
-        },
+        stepsPerSecond: toSpread(
+          loads.map((it) => it.stepsPerSecond),
+          Math.round,
+        ),
+        cpuMicrosPerStep: Object.fromEntries(
+          processes.map((process) => [process, median(loads.map((it) => it.cpuMicrosPerStep[process] ?? 0))]),
+        ),
       };
     }),
     rssMiB,
@@ -61,56 +67,60 @@ export function toReport(
 }
 
 /** The table that people read. */
-export function toTable(report: Report): string {
-  const { step } = report;
-  const lines = [
-    "Service: Node, grpc-js. Driver, nats-server (default sync), orchestrator, sidecar and service share this machine.",
+export function toTable({ sides }: Report): string {
+  const product = sides.find((it) => it.name === "product");
+  const others = sides.filter((it) => it !== product);
+  const columns = product === undefined ? others : [product, ...others];
+  const row = (name: string, read: (side: SideReport) => Spread | undefined, unit: string, inTime: boolean): string => {
+    const spreads = columns.map(read);
+    const [first] = spreads;
+    const ratios = spreads.slice(1).map((it) => {
+      if (first === undefined || it === undefined) return "";
+      return (inTime ? first.median / it.median : it.median / first.median).toFixed(2);
+    });
+    return pad([name, ...spreads.map((it) => (it === undefined ? "" : inWords(it, unit))), ...ratios]);
+  };
+  const runs = product?.load.map((it) => it.runs) ?? [];
+  return [
+    pad(["", ...columns.map((it) => it.name), ...columns.slice(1).map((it) => `to the ${it.name}, in time`)]),
+    ...(product?.idleStepMs === undefined ? [] : [row("idle step, p50", (it) => it.idleStepMs, " ms", true)]),
+    ...runs.map((count, index) => row(`steps/s at ${count} runs`, (it) => it.load[index]?.stepsPerSecond, "", false)),
     "",
-    pad(["", "product", "floor", "product / floor"]),
-    pad(["idle step, p50", `${step.productMs} ms`, `${step.floorMs} ms`, ratio(step.productMs, step.floorMs)]),
-    ...report.load.map((it) =>
-      pad([
-        `steps/s at ${it.runs} runs`,
-        String(it.productStepsPerSecond),
-        String(it.floorStepsPerSecond),
-        `${ratio(it.floorStepsPerSecond, it.productStepsPerSecond)} in time`,
-      ]),
+    ...(runs.length === 0 ? [] : [pad(["CPU, µs a step", ...processes, "all", "without service and driver"])]),
+    ...runs.flatMap((count, index) =>
+      columns.map((it) => cpuRow(`${it.name}, ${count} runs`, it.load[index]?.cpuMicrosPerStep ?? {})),
     ),
     "",
-    pad(["CPU, µs a step", ...processes, "all"]),
-    ...report.load.flatMap((it) => [
-      cpuRow(`product, ${it.runs} runs`, { ...it.cpuMicrosPerStep, ...it.otherCpuMicrosPerStep }),
-      cpuRow(`floor, ${it.runs} runs`, it.floorCpuMicrosPerStep),
-    ]),
-    "",
-    `Resident memory, MiB: ${Object.entries(report.rssMiB)
-      .map(([name, size]) => `${name} ${size}`)
-      .join(", ")}`,
-  ];
-  return lines.join("\n");
+    pad(["Resident memory, MiB", ...processes]),
+    ...columns.map((it) => pad([it.name, ...processes.map((process) => String(it.rssMiB[process] ?? ""))])),
+  ].join("\n");
 }
 
 /** One side of one round in a line. */
 export function inShort({ stepMs, load }: RoundFigures): string {
-  const loads = load.map((it) => `${it.stepsPerSecond} steps/s at ${it.runs} runs`);
-  return [`idle step ${round3(stepMs)} ms`, ...loads].join(", ");
+  const step = stepMs === undefined ? [] : [`idle step ${round3(stepMs)} ms`];
+  const loads = load.map((it) => {
+    const cpu = own.reduce((sum, process) => sum + (it.cpuMicrosPerStep[process] ?? 0), 0);
+    return `${it.stepsPerSecond} steps/s at ${it.runs} runs (${cpu} µs a step)`;
+  });
+  return [...step, ...loads].join(", ");
 }
 
-function cpuRow(name: string, micros: Readonly<Record<Process, number>>): string {
-  const all = processes.map((process) => micros[process]);
-  return pad([name, ...all.map(String), String(all.reduce((sum, one) => sum + one, 0))]);
+function cpuRow(name: string, micros: Readonly<Record<string, number>>): string {
+  const sum = (of: readonly string[]): string => String(of.reduce((all, process) => all + (micros[process] ?? 0), 0));
+  return pad([name, ...processes.map((process) => String(micros[process] ?? 0)), sum(processes), sum(own)]);
 }
 
-function stepsOf(loads: readonly LoadFigures[]): number {
-  return Math.round(median(loads.map((it) => it.stepsPerSecond)));
+function toSpread(values: readonly number[], round: (value: number) => number): Spread {
+  return { median: round(median(values)), least: round(Math.min(...values)), most: round(Math.max(...values)) };
+}
+
+function inWords({ median: middle, least, most }: Spread, unit: string): string {
+  return `${middle}${unit} (${least} to ${most})`;
 }
 
 function pad(cells: readonly string[]): string {
-  return cells.map((cell, index) => (index === 0 ? cell.padEnd(24) : cell.padStart(16))).join("");
-}
-
-function ratio(a: number, b: number): string {
-  return (a / b).toFixed(2);
+  return cells.map((cell, index) => (index === 0 ? cell.padEnd(24) : `  ${cell.padStart(12)}`)).join("");
 }
 
 function round3(value: number): number {

@@ -3,14 +3,21 @@ import type { ChildProcess } from "node:child_process";
 import path from "node:path";
 import { cpuNow, cpuPerUnit, median } from "./accounting.ts";
 import type { DriverReply, DriverRequest } from "./driverMessages.ts";
+import type { Profiler } from "./profile/inspector.ts";
+import type { Profiles } from "./profile/profiles.ts";
 
-/** One of the two systems that are measured beside each other. */
+/** The product, and the least that a program of its shape can cost. */
+export type SideName = "product" | "floor";
+
+/** One of the systems that are measured beside each other. */
 export interface Side {
-  readonly name: "product" | "floor";
+  readonly name: SideName;
   /** Where it serves bench.v1.Chain. */
   readonly address: string;
   /** Its programs, and those that it shares, by the names of the report. */
   readonly pids: Readonly<Record<string, number>>;
+  /** Of its Node programs that are ours, when profiles are wanted. */
+  readonly profilers: Readonly<Record<string, Profiler>>;
 }
 
 export interface LoadFigures {
@@ -21,15 +28,17 @@ export interface LoadFigures {
 
 export interface RoundFigures {
   /** Idle time of one more step: (p50 of ten steps - p50 of one step) / 9. */
-  readonly stepMs: number;
+  readonly stepMs: number | undefined;
   readonly load: readonly LoadFigures[];
 }
 
 export interface RoundSettings {
+  /** 0: idle latency is not measured. */
   readonly latencyRuns: number;
   readonly loads: readonly number[];
   readonly warmMs: number;
   readonly windowMs: number;
+  readonly profiles: Profiles | undefined;
 }
 
 /** The driver in its own process; leaving the scope ends it. */
@@ -72,11 +81,18 @@ export async function warmUp(driver: Driver, side: Side, seconds: number): Promi
 
 /** One round of one side: idle latency, then each load. */
 export async function measureRound(driver: Driver, side: Side, settings: RoundSettings): Promise<RoundFigures> {
-  const one = await p50(driver, side.address, "/bench.v1.Chain/One", settings.latencyRuns);
-  const ten = await p50(driver, side.address, "/bench.v1.Chain/Ten", settings.latencyRuns);
+  const stepMs = settings.latencyRuns === 0 ? undefined : await measureStep(driver, side, settings);
   const load: LoadFigures[] = [];
   for (const runs of settings.loads) load.push(await measureLoad(driver, side, runs, settings));
-  return { stepMs: (ten - one) / 9, load };
+  return { stepMs, load };
+}
+
+async function measureStep(driver: Driver, side: Side, { latencyRuns, profiles }: RoundSettings): Promise<number> {
+  const one = await p50(driver, side.address, "/bench.v1.Chain/One", latencyRuns);
+  const end = await profiles?.begin(`${side.name}-idle`, side.profilers);
+  const ten = await p50(driver, side.address, "/bench.v1.Chain/Ten", latencyRuns);
+  await end?.();
+  return (ten - one) / 9;
 }
 
 async function p50(driver: Driver, address: string, method: string, count: number): Promise<number> {
@@ -89,6 +105,8 @@ async function measureLoad(driver: Driver, side: Side, runs: number, settings: R
   const pids = { ...side.pids, driver: driver.pid };
   let before: Record<string, number> = {};
   let after: Record<string, number> = {};
+  let profiled: Promise<void> | undefined;
+  const begun = Promise.withResolvers<(() => Promise<void>) | undefined>();
   const request = {
     kind: "load",
     address: side.address,
@@ -98,9 +116,16 @@ async function measureLoad(driver: Driver, side: Side, runs: number, settings: R
     windowMs: settings.windowMs,
   } as const;
   const reply = await driver.ask(request, (it) => {
-    if (it.kind === "counting") before = cpuNow(pids);
-    if (it.kind === "counted") after = cpuNow(pids);
+    if (it.kind === "counting") {
+      before = cpuNow(pids);
+      begun.resolve(settings.profiles?.begin(`${side.name}-${runs}`, side.profilers));
+    }
+    if (it.kind === "counted") {
+      after = cpuNow(pids);
+      profiled = begun.promise.then((end) => end?.());
+    }
   });
+  await profiled;
   if (reply.kind !== "load") throw new Error("the driver gave no figures");
   if (reply.errors > 0) throw new Error(`${side.name}: ${reply.errors} runs failed, last: ${reply.lastError}`);
   const steps = reply.done * 10;

@@ -83,9 +83,17 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
 /** Starts one of our entry points, or a service of a test, written in TypeScript or JavaScript, under the Node that runs the tests. */
 export function startNode(
   file: string,
-  options: Omit<ProgramOptions, "command" | "name"> & { readonly name?: string } = {},
+  options: Omit<ProgramOptions, "command" | "name"> & {
+    readonly name?: string;
+    /** Flags of Node itself. */
+    readonly nodeArgs?: readonly string[];
+  } = {},
 ): Promise<Program> {
-  const args = [path.resolve(options.cwd ?? repositoryRoot, file), ...(options.args ?? [])];
+  const args = [
+    ...(options.nodeArgs ?? []),
+    path.resolve(options.cwd ?? repositoryRoot, file),
+    ...(options.args ?? []),
+  ];
   return startProgram({ name: path.basename(file), ...options, command: process.execPath, args });
 }
 

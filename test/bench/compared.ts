@@ -1,0 +1,150 @@
+import { writeFile } from "node:fs/promises";
+import { parseArgs } from "node:util";
+import { freePort } from "../support/freePort.ts";
+import { startNats } from "../support/nats.ts";
+import type { Nats } from "../support/nats.ts";
+import { startNode } from "../support/program.ts";
+import type { Program } from "../support/program.ts";
+import { residentMiB } from "./accounting.ts";
+import { numbersOf, withOptionalValue } from "./commandLine.ts";
+import { makeFloorStreams } from "./floor/bus.ts";
+import { startProduct } from "./product.ts";
+import { inspectFlag, openProfiler } from "./profile/inspector.ts";
+import type { Profiler } from "./profile/inspector.ts";
+import { openProfiles } from "./profile/profiles.ts";
+import { inShort, toReport, toTable } from "./report.ts";
+import { measureRound, startDriver, warmUp } from "./rounds.ts";
+import type { RoundFigures, Side } from "./rounds.ts";
+
+const help = `npm run bench [-- options]
+       npm run bench -- step      idle latency alone
+       npm run bench -- load      steps/s alone
+       npm run bench -- check     a tree of 100 workflows through the checker
+       npm run bench -- engine    turns of the engine alone
+       npm run bench -- loop      one run of many passes, its owner killed on the way (--help)
+       npm run bench -- each      for_each over many items (--help)
+       npm run bench -- cancel    how soon a cancel reaches the service (--help)
+       npm run bench -- sim       seeds a second of the simulation (--help)
+       npm run bench -- purge     what it costs to cut a run out of a log with a million messages of others
+
+Runs chains of 1 and 10 calls through the product and through the floor beside it, round by round in turn, and prints medians. It takes
+about two minutes, and means something only on a machine that does nothing else. docs/performance.md says what each figure is.
+
+  --rounds <n>        rounds of each (3)
+  --seconds <s>       that one load is measured for (5)
+  --warm <s>          seconds that it runs before (2)
+  --warm-up <s>       seconds that each side is loaded for before the first round (10)
+  --latency <n>       runs for one idle figure (300)
+  --at <list>         runs in flight (64,256)
+  --product-only      without the floor
+  --profile [folder]  CPU profiles of our programs for just what is measured, and the widest frames of each; slows them down somewhat
+  --json <file>       writes the figures
+  --help`;
+
+const progress = (line: string): void => void process.stderr.write(`${line}\n`);
+
+/** The product beside the floor: idle latency, load, or both. Prints the table. */
+export async function measureCompared(args: readonly string[], what: "all" | "step" | "load"): Promise<void> {
+  const { values } = parseArgs({
+    args: withOptionalValue(args, "--profile"),
+    options: {
+      rounds: { type: "string", default: "3" },
+      seconds: { type: "string", default: "5" },
+      warm: { type: "string", default: "2" },
+      "warm-up": { type: "string", default: "10" },
+      latency: { type: "string", default: "300" },
+      at: { type: "string", default: "64,256" },
+      "product-only": { type: "boolean", default: false },
+      profile: { type: "string" },
+      json: { type: "string" },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.help) {
+    console.log(help);
+    return;
+  }
+  await using programs = new AsyncDisposableStack();
+  const profiles = values.profile === undefined ? undefined : await openProfiles(values.profile);
+  progress("starting nats-server, service, floor and product");
+  const nats = programs.use(await startNats());
+  const echoPort = await freePort();
+  const echo = programs.use(await startNode("test/bench/echo.ts", { args: [String(echoPort)], readyLine: /READY/ }));
+  const about = { nats, service: `127.0.0.1:${echoPort}`, isProfiled: profiles !== undefined };
+  const toSide = async (
+    name: Side["name"],
+    started: { readonly address: string; readonly own: Readonly<Record<string, Program>> },
+  ): Promise<Side> => {
+    const pids = Object.entries(started.own).map(([program, { pid }]) => [program, pid] as const);
+    const profilers: Record<string, Profiler> = {};
+    if (profiles !== undefined) {
+      for (const [program, it] of Object.entries(started.own))
+        profilers[program] = programs.use(await openProfiler(it));
+    }
+    return {
+      name,
+      address: started.address,
+      pids: { ...Object.fromEntries(pids), natsServer: nats.pid(), service: echo.pid },
+      profilers,
+    };
+  };
+  const sides: Side[] = [];
+  if (!values["product-only"]) sides.push(await toSide("floor", await startFloor(programs, about)));
+  const { orchestrator, sidecar, address } = programs.use(await startProduct(about));
+  sides.push(await toSide("product", { address, own: { orchestrator, sidecar } }));
+  const driver = programs.use(await startDriver());
+  const settings = {
+    latencyRuns: what === "load" ? 0 : Number(values.latency),
+    loads: what === "step" ? [] : numbersOf(values.at),
+    warmMs: Number(values.warm) * 1000,
+    windowMs: Number(values.seconds) * 1000,
+    profiles,
+  };
+  for (const side of sides) {
+    progress(`warming up: ${side.name}`);
+    const runs = await warmUp(driver, side, Number(values["warm-up"]));
+    progress(`  ${runs * 10} steps`);
+  }
+  const rounds = new Map<string, RoundFigures[]>(sides.map((side) => [side.name, []]));
+  for (let round = 1; round <= Number(values.rounds); round++) {
+    progress(`round ${round} of ${values.rounds}`);
+    for (const side of sides) {
+      const figures = await measureRound(driver, side, settings);
+      progress(`  ${`${side.name}:`.padEnd(9)}${inShort(figures)}`);
+      rounds.get(side.name)?.push(figures);
+    }
+  }
+  const report = toReport(
+    sides.map((side) => ({
+      name: side.name,
+      rounds: rounds.get(side.name) ?? [],
+      rssMiB: Object.fromEntries(Object.entries(side.pids).map(([name, pid]) => [name, residentMiB(pid)])),
+    })),
+  );
+  console.log(
+    "Service: Node, grpc-js. Driver, nats-server (default sync), orchestrator, sidecar and service share this machine.\n",
+  );
+  console.log(toTable(report));
+  if (profiles !== undefined) {
+    console.log(
+      `\n${await profiles.report()}\nThe profiles are in ${profiles.folder}; Chrome's DevTools and VS Code open them.`,
+    );
+  }
+  if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(report, undefined, 2)}\n`);
+}
+
+async function startFloor(
+  programs: AsyncDisposableStack,
+  about: { readonly nats: Nats; readonly service: string; readonly isProfiled: boolean },
+): Promise<{ readonly address: string; readonly own: Readonly<Record<string, Program>> }> {
+  const port = await freePort();
+  const { url } = about.nats;
+  await makeFloorStreams(url);
+  const start = async (file: string, args: readonly string[]): Promise<Program> =>
+    programs.use(
+      await startNode(file, { args, readyLine: /READY/, name: file, nodeArgs: about.isProfiled ? [inspectFlag] : [] }),
+    );
+  const orchestrator = await start("test/bench/floor/orchestrator.ts", [url, String(port)]);
+  const sidecar = await start("test/bench/floor/sidecar.ts", [url, about.service]);
+  return { address: `127.0.0.1:${port}`, own: { orchestrator, sidecar } };
+}
