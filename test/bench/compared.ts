@@ -8,6 +8,8 @@ import type { Program } from "../support/program.ts";
 import { residentMiB } from "./accounting.ts";
 import { numbersOf, withOptionalValue } from "./commandLine.ts";
 import { makeFloorStreams } from "./floor/bus.ts";
+import type { FloorKind } from "./floor/bus.ts";
+import { describeMachine, machineText } from "./machine.ts";
 import { startProduct } from "./product.ts";
 import { inspectFlag, openProfiler } from "./profile/inspector.ts";
 import type { Profiler } from "./profile/inspector.ts";
@@ -15,6 +17,7 @@ import { openProfiles } from "./profile/profiles.ts";
 import { inShort, toReport, toTable } from "./report.ts";
 import { measureRound, startDriver, warmUp } from "./rounds.ts";
 import type { RoundFigures, Side } from "./rounds.ts";
+import { parseServiceKind, serviceNames, startService } from "./services/service.ts";
 
 const help = `npm run bench [-- options]
        npm run bench -- step      idle latency alone
@@ -27,8 +30,9 @@ const help = `npm run bench [-- options]
        npm run bench -- sim       seeds a second of the simulation (--help)
        npm run bench -- purge     what it costs to cut a run out of a log with a million messages of others
 
-Runs chains of 1 and 10 calls through the product and through the floor beside it, round by round in turn, and prints medians. It takes
-about two minutes, and means something only on a machine that does nothing else. docs/performance.md says what each figure is.
+Runs chains of 1 and 10 calls through the product and through two floors beside it, the least that does what it does and the fastest that is known, round
+by round in turn, and prints medians. It takes four minutes, and means something only on a machine that does nothing else. docs/performance.md says what
+each figure is.
 
   --rounds <n>        rounds of each (3)
   --seconds <s>       that one load is measured for (5)
@@ -36,7 +40,9 @@ about two minutes, and means something only on a machine that does nothing else.
   --warm-up <s>       seconds that each side is loaded for before the first round (10)
   --latency <n>       runs for one idle figure (300)
   --at <list>         runs in flight (64,256)
-  --product-only      without the floor
+  --product-only      without the floors
+  --service <kind>    what answers: plain (Node, HTTP/2 on plain sockets; the cheapest), node (grpc-js) or python (grpcio) (plain)
+  --sync <interval>   sync_interval of nats-server: always, or such as 100ms (its default, 2m)
   --profile [folder]  CPU profiles of our programs for just what is measured, and the widest frames of each; slows them down somewhat
   --json <file>       writes the figures
   --help`;
@@ -55,6 +61,8 @@ export async function measureCompared(args: readonly string[], what: "all" | "st
       latency: { type: "string", default: "300" },
       at: { type: "string", default: "64,256" },
       "product-only": { type: "boolean", default: false },
+      service: { type: "string", default: "plain" },
+      sync: { type: "string" },
       profile: { type: "string" },
       json: { type: "string" },
       help: { type: "boolean", default: false },
@@ -64,13 +72,16 @@ export async function measureCompared(args: readonly string[], what: "all" | "st
     console.log(help);
     return;
   }
+  const service = parseServiceKind(values.service);
+  const machine = await describeMachine();
   await using programs = new AsyncDisposableStack();
   const profiles = values.profile === undefined ? undefined : await openProfiles(values.profile);
-  progress("starting nats-server, service, floor and product");
-  const nats = programs.use(await startNats());
-  const echoPort = await freePort();
-  const echo = programs.use(await startNode("test/bench/echo.ts", { args: [String(echoPort)], readyLine: /READY/ }));
-  const about = { nats, service: `127.0.0.1:${echoPort}`, isProfiled: profiles !== undefined };
+  progress(machineText(machine));
+  progress(`starting nats-server, service, ${values["product-only"] ? "" : "floors "}and product`);
+  const nats = programs.use(await startNats(values.sync === undefined ? {} : { syncInterval: values.sync }));
+  const echo = await startService(service);
+  programs.use(echo.program);
+  const about = { nats, service: echo.address, isProfiled: profiles !== undefined };
   const toSide = async (
     name: Side["name"],
     started: { readonly address: string; readonly own: Readonly<Record<string, Program>> },
@@ -84,12 +95,13 @@ export async function measureCompared(args: readonly string[], what: "all" | "st
     return {
       name,
       address: started.address,
-      pids: { ...Object.fromEntries(pids), natsServer: nats.pid(), service: echo.pid },
+      pids: { ...Object.fromEntries(pids), natsServer: nats.pid(), service: echo.program.pid },
       profilers,
     };
   };
   const sides: Side[] = [];
-  if (!values["product-only"]) sides.push(await toSide("floor", await startFloor(programs, about)));
+  for (const kind of values["product-only"] ? [] : (["floor", "fastest"] as const))
+    sides.push(await toSide(kind, await startFloor(programs, kind, about)));
   const { orchestrator, sidecar, address } = programs.use(await startProduct(about));
   sides.push(await toSide("product", { address, own: { orchestrator, sidecar } }));
   const driver = programs.use(await startDriver());
@@ -114,15 +126,21 @@ export async function measureCompared(args: readonly string[], what: "all" | "st
       rounds.get(side.name)?.push(figures);
     }
   }
+  const conditions = {
+    service: serviceNames[service],
+    syncInterval: values.sync ?? "2m, the default",
+    replicas: 1,
+    rounds: Number(values.rounds),
+    secondsEach: Number(values.seconds),
+  };
   const report = toReport(
+    machine,
+    conditions,
     sides.map((side) => ({
       name: side.name,
       rounds: rounds.get(side.name) ?? [],
       rssMiB: Object.fromEntries(Object.entries(side.pids).map(([name, pid]) => [name, residentMiB(pid)])),
     })),
-  );
-  console.log(
-    "Service: Node, grpc-js. Driver, nats-server (default sync), orchestrator, sidecar and service share this machine.\n",
   );
   console.log(toTable(report));
   if (profiles !== undefined) {
@@ -135,16 +153,17 @@ export async function measureCompared(args: readonly string[], what: "all" | "st
 
 async function startFloor(
   programs: AsyncDisposableStack,
+  kind: FloorKind,
   about: { readonly nats: Nats; readonly service: string; readonly isProfiled: boolean },
 ): Promise<{ readonly address: string; readonly own: Readonly<Record<string, Program>> }> {
   const port = await freePort();
   const { url } = about.nats;
-  await makeFloorStreams(url);
+  await makeFloorStreams(url, kind, 1);
   const start = async (file: string, args: readonly string[]): Promise<Program> =>
     programs.use(
       await startNode(file, { args, readyLine: /READY/, name: file, nodeArgs: about.isProfiled ? [inspectFlag] : [] }),
     );
-  const orchestrator = await start("test/bench/floor/orchestrator.ts", [url, String(port)]);
-  const sidecar = await start("test/bench/floor/sidecar.ts", [url, about.service]);
+  const orchestrator = await start("test/bench/floor/orchestrator.ts", [url, String(port), kind]);
+  const sidecar = await start("test/bench/floor/sidecar.ts", [url, about.service, kind]);
   return { address: `127.0.0.1:${port}`, own: { orchestrator, sidecar } };
 }

@@ -1,9 +1,25 @@
 import { median } from "./accounting.ts";
+import { machineText } from "./machine.ts";
+import type { Machine } from "./machine.ts";
+import { textTable } from "./textTable.ts";
 import type { RoundFigures, SideName } from "./rounds.ts";
 
 /** What `--json` writes. */
 export interface Report {
+  readonly machine: Machine;
+  readonly conditions: Conditions;
   readonly sides: readonly SideReport[];
+}
+
+/** What was chosen for it. */
+export interface Conditions {
+  readonly service: string;
+  /** Of nats-server's store. */
+  readonly syncInterval: string;
+  /** Of each stream. */
+  readonly replicas: number;
+  readonly rounds: number;
+  readonly secondsEach: number;
 }
 
 interface SideReport {
@@ -40,8 +56,8 @@ const processes = ["orchestrator", "sidecar", "natsServer", "service", "driver"]
 const own: readonly string[] = ["orchestrator", "sidecar", "natsServer"];
 
 /** Medians and ranges over the rounds. */
-export function toReport(measured: readonly Measured[]): Report {
-  return { sides: measured.map(toSideReport) };
+export function toReport(machine: Machine, conditions: Conditions, measured: readonly Measured[]): Report {
+  return { machine, conditions, sides: measured.map(toSideReport) };
 }
 
 function toSideReport({ name, rounds, rssMiB }: Measured): SideReport {
@@ -67,33 +83,61 @@ function toSideReport({ name, rounds, rssMiB }: Measured): SideReport {
 }
 
 /** The table that people read. */
-export function toTable({ sides }: Report): string {
+export function toTable({ machine, conditions, sides }: Report): string {
   const product = sides.find((it) => it.name === "product");
   const others = sides.filter((it) => it !== product);
   const columns = product === undefined ? others : [product, ...others];
-  const row = (name: string, read: (side: SideReport) => Spread | undefined, unit: string, inTime: boolean): string => {
+  const row = (
+    name: string,
+    read: (side: SideReport) => Spread | undefined,
+    unit: string,
+    inTime: boolean,
+  ): readonly string[] => {
     const spreads = columns.map(read);
     const [first] = spreads;
     const ratios = spreads.slice(1).map((it) => {
       if (first === undefined || it === undefined) return "";
       return (inTime ? first.median / it.median : it.median / first.median).toFixed(2);
     });
-    return pad([name, ...spreads.map((it) => (it === undefined ? "" : inWords(it, unit))), ...ratios]);
+    return [name, ...spreads.map((it) => (it === undefined ? "" : inWords(it, unit))), ...ratios];
   };
   const runs = product?.load.map((it) => it.runs) ?? [];
+  const { service, syncInterval, replicas, rounds, secondsEach } = conditions;
   return [
-    pad(["", ...columns.map((it) => it.name), ...columns.slice(1).map((it) => `to the ${it.name}, in time`)]),
-    ...(product?.idleStepMs === undefined ? [] : [row("idle step, p50", (it) => it.idleStepMs, " ms", true)]),
-    ...runs.map((count, index) => row(`steps/s at ${count} runs`, (it) => it.load[index]?.stepsPerSecond, "", false)),
+    machineText(machine),
+    `Service: ${service}. nats-server's sync_interval: ${syncInterval}; copies of each stream: ${replicas}. All of it and the caller share this machine.`,
+    `Medians of ${rounds} rounds (least to most), ${secondsEach} s for each load; chains of 10 calls with 128 bytes, traces sampled at 1 %.`,
     "",
-    ...(runs.length === 0 ? [] : [pad(["CPU, µs a step", ...processes, "all", "without service and driver"])]),
-    ...runs.flatMap((count, index) =>
-      columns.map((it) => cpuRow(`${it.name}, ${count} runs`, it.load[index]?.cpuMicrosPerStep ?? {})),
-    ),
+    textTable([
+      ["", ...columns.map((it) => it.name), ...columns.slice(1).map((it) => `time / ${it.name}`)],
+      ...(product?.idleStepMs === undefined ? [] : [row("idle step, p50", (it) => it.idleStepMs, " ms", true)]),
+      ...runs.map((count, index) => row(`steps/s at ${count} runs`, (it) => it.load[index]?.stepsPerSecond, "", false)),
+    ]),
     "",
-    pad(["Resident memory, MiB", ...processes]),
-    ...columns.map((it) => pad([it.name, ...processes.map((process) => String(it.rssMiB[process] ?? ""))])),
+    ...(runs.length === 0 ? [] : [cpuTable(columns, runs), ""]),
+    memoryTable(columns),
   ].join("\n");
+}
+
+function memoryTable(sides: readonly SideReport[]): string {
+  const row = ({ name, rssMiB }: SideReport): readonly string[] => {
+    const cells = processes.map((process) => String(rssMiB[process] ?? ""));
+    return [name, ...cells];
+  };
+  return textTable([["resident memory, MiB", ...processes], ...sides.map(row)]);
+}
+
+function cpuTable(sides: readonly SideReport[], runs: readonly number[]): string {
+  const row = (name: string, micros: Readonly<Record<string, number>>): readonly string[] => {
+    const sum = (of: readonly string[]): string => String(of.reduce((all, process) => all + (micros[process] ?? 0), 0));
+    return [name, ...processes.map((process) => String(micros[process] ?? 0)), sum(processes), sum(own)];
+  };
+  return textTable([
+    ["CPU, µs a step", ...processes, "all", "without service and driver"],
+    ...runs.flatMap((count, index) =>
+      sides.map((it) => row(`${it.name}, ${count} runs`, it.load[index]?.cpuMicrosPerStep ?? {})),
+    ),
+  ]);
 }
 
 /** One side of one round in a line. */
@@ -106,21 +150,12 @@ export function inShort({ stepMs, load }: RoundFigures): string {
   return [...step, ...loads].join(", ");
 }
 
-function cpuRow(name: string, micros: Readonly<Record<string, number>>): string {
-  const sum = (of: readonly string[]): string => String(of.reduce((all, process) => all + (micros[process] ?? 0), 0));
-  return pad([name, ...processes.map((process) => String(micros[process] ?? 0)), sum(processes), sum(own)]);
-}
-
 function toSpread(values: readonly number[], round: (value: number) => number): Spread {
   return { median: round(median(values)), least: round(Math.min(...values)), most: round(Math.max(...values)) };
 }
 
 function inWords({ median: middle, least, most }: Spread, unit: string): string {
   return `${middle}${unit} (${least} to ${most})`;
-}
-
-function pad(cells: readonly string[]): string {
-  return cells.map((cell, index) => (index === 0 ? cell.padEnd(24) : `  ${cell.padStart(12)}`)).join("");
 }
 
 function round3(value: number): number {

@@ -3,11 +3,12 @@ import type { ChildProcess } from "node:child_process";
 import path from "node:path";
 import { cpuNow, cpuPerUnit, median } from "./accounting.ts";
 import type { DriverReply, DriverRequest } from "./driverMessages.ts";
+import type { FloorKind } from "./floor/bus.ts";
 import type { Profiler } from "./profile/inspector.ts";
 import type { Profiles } from "./profile/profiles.ts";
 
 /** The product, and the least that a program of its shape can cost. */
-export type SideName = "product" | "floor";
+export type SideName = "product" | FloorKind;
 
 /** One of the systems that are measured beside each other. */
 export interface Side {

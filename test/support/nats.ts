@@ -32,6 +32,8 @@ export async function startNats(
   options: {
     /** Added to the server's configuration file: accounts, limits, `max_payload`. */
     readonly configuration?: string;
+    /** How often the store is synced to disk: "always" or a duration; without it as the server does by default, every two minutes. */
+    readonly syncInterval?: string;
     /** The port to listen on, else a free one. */
     readonly port?: number;
     /** Where its log is kept too. */
@@ -42,11 +44,12 @@ export async function startNats(
   const port = options.port ?? (await freePort());
   const folder = await mkdtemp(path.join(os.tmpdir(), "sidestep-nats-"));
   const file = path.join(folder, "nats.conf");
+  const sync = options.syncInterval === undefined ? "" : `, sync_interval: ${options.syncInterval}`;
   await writeFile(
     file,
     [
       `listen: "127.0.0.1:${port}"`,
-      `jetstream { store_dir: ${JSON.stringify(path.join(folder, "store"))} }`,
+      `jetstream { store_dir: ${JSON.stringify(path.join(folder, "store"))}${sync} }`,
       options.configuration ?? "",
       "",
     ].join("\n"),

@@ -11,7 +11,23 @@ export interface Bus {
   consume(stream: string, durable: string | undefined, take: (message: JsMsg) => void): Promise<void>;
 }
 
-export const floorStreams = { log: "FLOOR_LOG", tasks: "FLOOR_TASKS" } as const;
+/** The floor that does as the product does, and the fastest that is known. */
+export type FloorKind = "floor" | "fastest";
+
+/** Its streams, its consumer and their subjects. */
+export function floorNames(kind: FloorKind) {
+  return {
+    log: `${kind}-log`,
+    tasks: `${kind}-tasks`,
+    service: "echo",
+    logSubject: (run: number | "all") => `${kind}.log.${run}`,
+    taskSubject: `${kind}.task.echo`,
+  };
+}
+
+export function parseFloorKind(text: string | undefined): FloorKind {
+  return text === "fastest" ? "fastest" : "floor";
+}
 
 export async function openBus(url: string): Promise<Bus> {
   const connection = await connect({ servers: url, noAsyncTraces: true });
@@ -43,14 +59,23 @@ export async function openBus(url: string): Promise<Bus> {
   };
 }
 
-/** Makes the floor's two streams: a log and a work queue. */
-export async function makeFloorStreams(url: string): Promise<void> {
+/**
+ * Makes its two streams: a log, and the tasks as a work queue; the fastest floor has them in a stream that keeps its messages, whose consumer knows how far it
+ * is: to remove each message costs the server more than anything else.
+ */
+export async function makeFloorStreams(url: string, kind: FloorKind, replicas: number): Promise<void> {
   const connection = await connect({ servers: url });
   const manager = await jetstreamManager(connection);
-  await manager.streams.add({ name: floorStreams.log, subjects: ["floor.log.>"] });
-  await manager.streams.add({ name: floorStreams.tasks, subjects: ["floor.task.>"], retention: "workqueue" });
-  await manager.consumers.add(floorStreams.tasks, {
-    durable_name: "echo",
+  const names = floorNames(kind);
+  await manager.streams.add({ name: names.log, subjects: [`${kind}.log.>`], num_replicas: replicas });
+  await manager.streams.add({
+    name: names.tasks,
+    subjects: [`${kind}.task.>`],
+    num_replicas: replicas,
+    ...(kind === "floor" ? { retention: "workqueue" } : { max_msgs: 1_000_000 }),
+  });
+  await manager.consumers.add(names.tasks, {
+    durable_name: names.service,
     ack_policy: "explicit",
     max_ack_pending: 10_000,
   });

@@ -7,23 +7,35 @@ export interface Fact {
 }
 
 const kinds = ["started", "outcome", "ended"] as const;
-const headerBytes = 12;
+const headerBytes = 16;
 
-export function encodeFact(fact: Fact): Buffer {
-  const bytes = Buffer.allocUnsafe(headerBytes + fact.payload.length);
-  bytes.writeUInt32BE(kinds.indexOf(fact.kind), 0);
-  bytes.writeUInt32BE(fact.run, 4);
-  bytes.writeUInt32BE(fact.step, 8);
-  bytes.set(fact.payload, headerBytes);
+/** One message may hold several. */
+export function encodeFacts(facts: readonly Fact[]): Buffer {
+  const bytes = Buffer.allocUnsafe(facts.reduce((sum, { payload }) => sum + headerBytes + payload.length, 0));
+  let at = 0;
+  for (const { kind, run, step, payload } of facts) {
+    bytes.writeUInt32BE(kinds.indexOf(kind), at);
+    bytes.writeUInt32BE(run, at + 4);
+    bytes.writeUInt32BE(step, at + 8);
+    bytes.writeUInt32BE(payload.length, at + 12);
+    bytes.set(payload, at + headerBytes);
+    at += headerBytes + payload.length;
+  }
   return bytes;
 }
 
-export function decodeFact(bytes: Uint8Array): Fact {
+export function decodeFacts(bytes: Uint8Array): readonly Fact[] {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  return {
-    kind: kinds[view.readUInt32BE(0)] ?? "ended",
-    run: view.readUInt32BE(4),
-    step: view.readUInt32BE(8),
-    payload: view.subarray(headerBytes),
-  };
+  const facts: Fact[] = [];
+  for (let at = 0; at < view.length;) {
+    const end = at + headerBytes + view.readUInt32BE(at + 12);
+    facts.push({
+      kind: kinds[view.readUInt32BE(at)] ?? "ended",
+      run: view.readUInt32BE(at + 4),
+      step: view.readUInt32BE(at + 8),
+      payload: view.subarray(at + headerBytes, end),
+    });
+    at = end;
+  }
+  return facts;
 }

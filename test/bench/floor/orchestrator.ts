@@ -1,9 +1,12 @@
 // The floor's orchestrator: gRPC in, a durable start, one durable task and one durable outcome a step, state moves only by what comes back
-// from the log. No checker, retries, timers, recovery or traces: the least that this shape can cost. Arguments: NATS URL, port.
+// from the log. No checker, retries, timers, recovery or traces: the least that this shape can cost. Arguments: NATS URL, port,
+// which floor.
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import type { UntypedServiceImplementation } from "@grpc/grpc-js";
-import { floorStreams, openBus } from "./bus.ts";
-import { decodeFact, encodeFact } from "./fact.ts";
+import { toAppend } from "./batches.ts";
+import { floorNames, openBus, parseFloorKind } from "./bus.ts";
+import { decodeFacts, encodeFacts } from "./fact.ts";
+import type { Fact } from "./fact.ts";
 
 interface FloorRun {
   readonly steps: number;
@@ -11,8 +14,11 @@ interface FloorRun {
   readonly answer: (error: null, bytes: Buffer) => void;
 }
 
-const [url = "", port = "0"] = process.argv.slice(2);
+const [url = "", port = "0", kindText] = process.argv.slice(2);
+const kind = parseFloorKind(kindText);
 const bus = await openBus(url);
+const append = toAppend(bus, kind);
+const names = floorNames(kind);
 const runs = new Map<number, FloorRun>();
 let lastRun = 0;
 const same = (bytes: Buffer): Buffer => bytes;
@@ -21,8 +27,9 @@ const fail = (error: unknown): never => {
   process.exit(1);
 };
 
-await bus.consume(floorStreams.log, undefined, (message) => {
-  const fact = decodeFact(message.data);
+await bus.consume(names.log, undefined, (message) => decodeFacts(message.data).forEach(take));
+
+function take(fact: Fact): void {
   const run = runs.get(fact.run);
   if (run === undefined) return;
   if (fact.kind === "outcome") run.done += 1;
@@ -30,13 +37,12 @@ await bus.consume(floorStreams.log, undefined, (message) => {
     runs.delete(fact.run);
     run.answer(null, Buffer.from(fact.payload));
   } else if (run.done < run.steps) {
-    const task = encodeFact({ kind: "outcome", run: fact.run, step: run.done, payload: fact.payload });
-    bus.publish("floor.task.echo", task).catch(fail);
+    const task = encodeFacts([{ kind: "outcome", run: fact.run, step: run.done, payload: fact.payload }]);
+    bus.publish(names.taskSubject, task).catch(fail);
   } else {
-    const end = encodeFact({ kind: "ended", run: fact.run, step: 0, payload: fact.payload });
-    bus.publish(`floor.log.${fact.run}.e`, end).catch(fail);
+    append({ kind: "ended", run: fact.run, step: 0, payload: fact.payload }).catch(fail);
   }
-});
+}
 
 const server = new Server();
 const start =
@@ -44,8 +50,7 @@ const start =
   (call: { request: Buffer }, answer: (error: null, bytes: Buffer) => void): void => {
     const run = (lastRun += 1);
     runs.set(run, { steps, done: 0, answer });
-    const started = encodeFact({ kind: "started", run, step: 0, payload: call.request });
-    bus.publish(`floor.log.${run}.e`, started).catch(fail);
+    append({ kind: "started", run, step: 0, payload: call.request }).catch(fail);
   };
 const method = (name: string) => ({
   path: `/bench.v1.Chain/${name}`,

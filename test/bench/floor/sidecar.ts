@@ -1,16 +1,23 @@
-// The floor's sidecar: pull a task, call the service with grpc-js, publish the outcome durably, acknowledge the task.
-// Arguments: NATS URL, address of the service.
-import { Client, credentials } from "@grpc/grpc-js";
+// The floor's sidecar: pull a task, call the service with the sidecar's own client, append the outcome durably, acknowledge the task.
+// Arguments: NATS URL, address of the service, which floor.
 import type { JsMsg } from "@nats-io/jetstream";
-import { floorStreams, openBus } from "./bus.ts";
-import { decodeFact, encodeFact } from "./fact.ts";
+import { parseTarget } from "../../../sidecar/src/grpc/target.ts";
+import { UnaryClient } from "../../../sidecar/src/grpc/unaryClient.ts";
+import { toAppend } from "./batches.ts";
+import { floorNames, openBus, parseFloorKind } from "./bus.ts";
+import { decodeFacts } from "./fact.ts";
+import type { Fact } from "./fact.ts";
 
-const [url = "", address = ""] = process.argv.slice(2);
+const [url = "", address = "", kindText] = process.argv.slice(2);
+const kind = parseFloorKind(kindText);
 const bus = await openBus(url);
-const client = new Client(address, credentials.createInsecure());
-const same = (bytes: Buffer): Buffer => bytes;
+const append = toAppend(bus, kind);
+const names = floorNames(kind);
+const target = parseTarget(address);
+if (target === undefined) throw new Error(`no address: ${address}`);
+const client = new UnaryClient(target, undefined);
 
-await bus.consume(floorStreams.tasks, "echo", (message) => {
+await bus.consume(names.tasks, names.service, (message) => {
   carryOut(message).catch((error: unknown) => {
     console.error(error);
     process.exit(1);
@@ -19,22 +26,20 @@ await bus.consume(floorStreams.tasks, "echo", (message) => {
 console.log("READY");
 
 async function carryOut(message: JsMsg): Promise<void> {
-  const task = decodeFact(message.data);
-  const payload = await call(Buffer.from(task.payload));
-  await bus.publish(`floor.log.${task.run}.o`, encodeFact({ ...task, payload }));
+  await Promise.all(decodeFacts(message.data).map(callAndAppend));
   message.ack();
 }
 
-function call(request: Buffer): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    client.makeUnaryRequest(
-      "/bench.v1.Echo/Say",
-      same,
-      same,
-      request,
-      { deadline: Date.now() + 30_000 },
-      (error, answer) =>
-        error === null && answer !== undefined ? resolve(answer) : reject(error ?? new Error("no answer")),
-    );
+async function callAndAppend(task: Fact): Promise<void> {
+  const call = client.call({
+    service: "bench.v1.Echo",
+    method: "bench.v1.Echo/Say",
+    body: task.payload,
+    headers: [],
+    timeoutMs: 30_000,
+    stream: undefined,
   });
+  const ending = await call.ending;
+  if (ending.kind !== "answered") throw new Error(`the call ended: ${JSON.stringify(ending)}`);
+  await append({ ...task, payload: ending.response });
 }
