@@ -26,6 +26,21 @@ export function residentMiB(pid: number): number {
   return Math.round(Number(found?.[1] ?? 0) / 1024);
 }
 
+/** Watches how much memory programs have, four times a second; answers the most of each. */
+export function watchResident(pids: () => Readonly<Record<string, number>>): () => Readonly<Record<string, number>> {
+  const most: Record<string, number> = {};
+  const look = (): void => {
+    for (const [name, pid] of Object.entries(pids())) most[name] = Math.max(most[name] ?? 0, residentMiB(pid));
+  };
+  look();
+  const timer = setInterval(look, 250);
+  return () => {
+    clearInterval(timer);
+    look();
+    return most;
+  };
+}
+
 /** CPU used by each program between two looks, per unit of work, in microseconds. */
 export function cpuPerUnit(
   before: Readonly<Record<string, number>>,
@@ -50,4 +65,10 @@ export function median(values: readonly number[]): number {
   const middle = sorted.length >> 1;
   const upper = sorted[middle] ?? Number.NaN;
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2;
+}
+
+/** The value that so large a part of them is not above; NaN of none. */
+export function quantile(values: readonly number[], part: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN;
 }

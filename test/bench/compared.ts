@@ -11,8 +11,8 @@ import { makeFloorStreams } from "./floor/bus.ts";
 import type { FloorKind } from "./floor/bus.ts";
 import { describeMachine, machineText } from "./machine.ts";
 import { startProduct } from "./product.ts";
-import { inspectFlag, openProfiler } from "./profile/inspector.ts";
-import type { Profiler } from "./profile/inspector.ts";
+import { inspectFlag, openInspector } from "./profile/inspector.ts";
+import type { Inspector } from "./profile/inspector.ts";
 import { openProfiles } from "./profile/profiles.ts";
 import { inShort, toReport, toTable } from "./report.ts";
 import { measureRound, startDriver, warmUp } from "./rounds.ts";
@@ -22,6 +22,8 @@ import { parseServiceKind, serviceNames, startService } from "./services/service
 const help = `npm run bench [-- options]
        npm run bench -- step      idle latency alone
        npm run bench -- load      steps/s alone
+       npm run bench -- wait      100,000 runs that wait for a day (--help)
+       npm run bench -- timers    10,000 timers due in one second (--help)
        npm run bench -- check     a tree of 100 workflows through the checker
        npm run bench -- engine    turns of the engine alone
        npm run bench -- loop      one run of many passes, its owner killed on the way (--help)
@@ -87,23 +89,33 @@ export async function measureCompared(args: readonly string[], what: "all" | "st
     started: { readonly address: string; readonly own: Readonly<Record<string, Program>> },
   ): Promise<Side> => {
     const pids = Object.entries(started.own).map(([program, { pid }]) => [program, pid] as const);
-    const profilers: Record<string, Profiler> = {};
+    const inspectors: Record<string, Inspector> = {};
     if (profiles !== undefined) {
       for (const [program, it] of Object.entries(started.own))
-        profilers[program] = programs.use(await openProfiler(it));
+        inspectors[program] = programs.use(await openInspector(it));
     }
     return {
       name,
       address: started.address,
       pids: { ...Object.fromEntries(pids), natsServer: nats.pid(), service: echo.program.pid },
-      profilers,
+      inspectors,
     };
   };
   const sides: Side[] = [];
   for (const kind of values["product-only"] ? [] : (["floor", "fastest"] as const))
     sides.push(await toSide(kind, await startFloor(programs, kind, about)));
-  const { orchestrator, sidecar, address } = programs.use(await startProduct(about));
-  sides.push(await toSide("product", { address, own: { orchestrator, sidecar } }));
+  const product = programs.use(
+    await startProduct({
+      natsUrl: nats.url,
+      sidecars: [{ service: echo.address }],
+      isInspected: profiles !== undefined,
+    }),
+  );
+  const [orchestrator] = product.orchestrators;
+  const [sidecar] = product.sidecars;
+  if (orchestrator === undefined || sidecar === undefined) throw new Error("the product is not whole");
+  const own = { orchestrator: orchestrator.program, sidecar: sidecar.program };
+  sides.push(await toSide("product", { address: orchestrator.address, own }));
   const driver = programs.use(await startDriver());
   const settings = {
     latencyRuns: what === "load" ? 0 : Number(values.latency),

@@ -5,6 +5,8 @@ import { measureCompared } from "./compared.ts";
 const commands: Readonly<Record<string, (args: readonly string[]) => Promise<unknown>>> = {
   step: (args) => measureCompared(args, "step"),
   load: (args) => measureCompared(args, "load"),
+  wait: async (args) => (await import("./wait.ts")).measureWait(args),
+  timers: async (args) => (await import("./timers.ts")).measureTimers(args),
   check: () => import("./check.ts"),
   engine: async (args) => (await import("./engine.ts")).measureEngine(args),
   loop: async (args) => (await import("./long/loop.ts")).measureLoop(args),

@@ -4,7 +4,7 @@ import path from "node:path";
 import { cpuNow, cpuPerUnit, median } from "./accounting.ts";
 import type { DriverReply, DriverRequest } from "./driverMessages.ts";
 import type { FloorKind } from "./floor/bus.ts";
-import type { Profiler } from "./profile/inspector.ts";
+import type { Inspector } from "./profile/inspector.ts";
 import type { Profiles } from "./profile/profiles.ts";
 
 /** The product, and the least that a program of its shape can cost. */
@@ -18,7 +18,7 @@ export interface Side {
   /** Its programs, and those that it shares, by the names of the report. */
   readonly pids: Readonly<Record<string, number>>;
   /** Of its Node programs that are ours, when profiles are wanted. */
-  readonly profilers: Readonly<Record<string, Profiler>>;
+  readonly inspectors: Readonly<Record<string, Inspector>>;
 }
 
 export interface LoadFigures {
@@ -68,7 +68,7 @@ export async function startDriver(): Promise<Driver> {
 const warmUpRuns = 64;
 
 /** Loads a side without counting: JavaScript comes up to its speed over the first ten thousand steps or so. Answers how many runs ended. */
-export async function warmUp(driver: Driver, side: Side, seconds: number): Promise<number> {
+export async function warmUp(driver: Driver, side: Pick<Side, "address">, seconds: number): Promise<number> {
   const reply = await driver.ask({
     kind: "load",
     address: side.address,
@@ -90,7 +90,7 @@ export async function measureRound(driver: Driver, side: Side, settings: RoundSe
 
 async function measureStep(driver: Driver, side: Side, { latencyRuns, profiles }: RoundSettings): Promise<number> {
   const one = await p50(driver, side.address, "/bench.v1.Chain/One", latencyRuns);
-  const end = await profiles?.begin(`${side.name}-idle`, side.profilers);
+  const end = await profiles?.begin(`${side.name}-idle`, side.inspectors);
   const ten = await p50(driver, side.address, "/bench.v1.Chain/Ten", latencyRuns);
   await end?.();
   return (ten - one) / 9;
@@ -119,7 +119,7 @@ async function measureLoad(driver: Driver, side: Side, runs: number, settings: R
   const reply = await driver.ask(request, (it) => {
     if (it.kind === "counting") {
       before = cpuNow(pids);
-      begun.resolve(settings.profiles?.begin(`${side.name}-${runs}`, side.profilers));
+      begun.resolve(settings.profiles?.begin(`${side.name}-${runs}`, side.inspectors));
     }
     if (it.kind === "counted") {
       after = cpuNow(pids);

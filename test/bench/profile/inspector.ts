@@ -1,19 +1,21 @@
 import type { Program } from "../../support/program.ts";
 import type { CpuProfile } from "./cpuProfile.ts";
 
-/** Takes CPU profiles of a Node process, for just as long as something is measured. */
-export interface Profiler extends Disposable {
-  start(): Promise<void>;
-  stop(): Promise<CpuProfile>;
+/** A look into a Node process, for just as long as something is measured. */
+export interface Inspector extends Disposable {
+  startProfile(): Promise<void>;
+  stopProfile(): Promise<CpuProfile>;
+  /** What its objects take, in MiB, once those that nobody holds are gone. */
+  heapMiB(): Promise<number>;
 }
 
-/** The flag that a process needs to be profiled. It costs nothing until a profile begins. */
+/** The flag that a process needs to be looked into. It costs nothing until somebody looks. */
 export const inspectFlag = "--inspect=127.0.0.1:0";
 
 const samplingMicros = 500;
 
 /** Connects to a program that was started with `inspectFlag`. */
-export async function openProfiler(program: Program): Promise<Profiler> {
+export async function openInspector(program: Program): Promise<Inspector> {
   const line = await program.waitForLine(/^Debugger listening on ws:/);
   const socket = new WebSocket(line.slice("Debugger listening on ".length));
   await new Promise<void>((resolve, reject) => {
@@ -37,8 +39,13 @@ export async function openProfiler(program: Program): Promise<Profiler> {
   await ask("Profiler.enable");
   await ask("Profiler.setSamplingInterval", { interval: samplingMicros });
   return {
-    start: async () => void (await ask("Profiler.start")),
-    stop: async () => ((await ask("Profiler.stop")) as { readonly profile: CpuProfile }).profile,
+    startProfile: async () => void (await ask("Profiler.start")),
+    stopProfile: async () => ((await ask("Profiler.stop")) as { readonly profile: CpuProfile }).profile,
+    heapMiB: async () => {
+      await ask("HeapProfiler.collectGarbage");
+      const { usedSize } = (await ask("Runtime.getHeapUsage")) as { readonly usedSize: number };
+      return Math.round((usedSize / 2 ** 20) * 10) / 10;
+    },
     [Symbol.dispose]: () => socket.close(),
   };
 }

@@ -2,14 +2,14 @@ import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import type { CpuProfile } from "./cpuProfile.ts";
-import type { Profiler } from "./inspector.ts";
+import type { Inspector } from "./inspector.ts";
 import { toText, toWidest } from "./widest.ts";
 
 /** The profiles of one run of the benchmark: files in a folder, and in the end a report of each program. */
 export interface Profiles {
   readonly folder: string;
   /** Begins a profile of each; call what comes back at the end of what is measured. `title`: of what is measured. */
-  begin(title: string, profilers: Readonly<Record<string, Profiler>>): Promise<() => Promise<void>>;
+  begin(title: string, inspectors: Readonly<Record<string, Inspector>>): Promise<() => Promise<void>>;
   /** Writes a report beside the profiles of each title and program, and answers all of them. */
   report(): Promise<string>;
 }
@@ -21,12 +21,12 @@ export async function openProfiles(given: string): Promise<Profiles> {
   const taken = new Map<string, CpuProfile[]>();
   return {
     folder,
-    begin: async (title, profilers) => {
-      const all = Object.entries(profilers);
-      await Promise.all(all.map(([, profiler]) => profiler.start()));
+    begin: async (title, inspectors) => {
+      const all = Object.entries(inspectors);
+      await Promise.all(all.map(([, inspector]) => inspector.startProfile()));
       return async () => {
         const stopped = await Promise.all(
-          all.map(async ([program, profiler]) => [program, await profiler.stop()] as const),
+          all.map(async ([program, inspector]) => [program, await inspector.stopProfile()] as const),
         );
         for (const [program, profile] of stopped) {
           const name = `${title}-${program}`;

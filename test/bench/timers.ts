@@ -1,0 +1,147 @@
+import { writeFile } from "node:fs/promises";
+import { performance } from "node:perf_hooks";
+import { parseArgs } from "node:util";
+import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import { quantile } from "./accounting.ts";
+import { inFlight } from "./caller.ts";
+import type { Caller } from "./caller.ts";
+import { pause, probeFor, spreadOf, startProbe } from "./probe.ts";
+import { heading, progress, startStack } from "./stack.ts";
+import { readEvents } from "./streams.ts";
+import { textTable } from "./textTable.ts";
+
+const help = `npm run bench -- timers [options]
+
+Starts runs that wait for points in time, all within one second, and reads from the log how late each timer fired and its run ended. Meanwhile other runs
+go on, whose p99 is told beside its idle value.
+
+  --timers <n>     (10000)
+  --within <ms>    over which they are due, evenly (1000)
+  --idle <s>       for which the idle value is measured (5)
+  --json <file>    writes the figures
+  --help`;
+
+/** After the last start: timers are written a second after they were asked for. */
+const leadMs = 4_000;
+const lateMsMax = 60_000;
+
+/** Measures timers that are due together and prints what came of it. */
+export async function measureTimers(args: readonly string[]): Promise<void> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      timers: { type: "string", default: "10000" },
+      within: { type: "string", default: "1000" },
+      idle: { type: "string", default: "5" },
+      json: { type: "string" },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.help) {
+    console.log(help);
+    return;
+  }
+  const timers = Number(values.timers);
+  const withinMs = Number(values.within);
+  const head = await heading("plain");
+  progress("starting nats-server, service and product, and warming them up");
+  await using stack = await startStack();
+  // So that the code of waits is warm, too, and to know how fast they start.
+  const trials = Math.ceil(timers / 10);
+  const trialMs = performance.now();
+  await startUntil(stack.caller, trials, () => Date.now() + 1_500);
+  const startMs = (performance.now() - trialMs) / trials;
+  await pause(3_000);
+  const idle = spreadOf(await probeFor(stack.caller, Number(values.idle)));
+  progress(`idle: p50 ${idle.p50Ms} ms, p99 ${idle.p99Ms} ms; starting ${timers} runs`);
+  const firstMs = Math.ceil(Date.now() + 1.5 * timers * startMs + leadMs);
+  await startUntil(stack.caller, timers, (index) => firstMs + (index * withinMs) / timers);
+  const waitMs = firstMs - Date.now();
+  if (waitMs < 1_500) throw new Error("the starts took longer than was foreseen: try again");
+  progress(`waiting ${(waitMs / 1_000).toFixed(1)} s until they are due`);
+  await pause(waitMs - 200);
+  const epochMs = Date.now() - performance.now();
+  const probe = startProbe(stack.caller);
+  const read = await untilAllEnded(stack.nats.url, timers, firstMs, withinMs);
+  await probe.stop();
+  const busyUntilMs = Math.max(...read.ended);
+  const meanwhile = probe.samples.filter(({ atMs, tookMs }) => {
+    const at = atMs + epochMs;
+    return at + tookMs >= firstMs && at <= busyUntilMs;
+  });
+  const busy = spreadOf(meanwhile);
+  const report = {
+    timers,
+    withinMs,
+    firedLateMs: latenessOf(read.late),
+    allFiredMsAfterTheFirstWasDue: Math.round(Math.max(...read.fired) - firstMs),
+    allEndedMsAfterTheFirstWasDue: Math.round(busyUntilMs - firstMs),
+    othersMs: {
+      idle,
+      meanwhile: busy,
+      samples: meanwhile.length,
+      p99Ratio: Number((busy.p99Ms / idle.p99Ms).toFixed(2)),
+    },
+  };
+  const { p50, p99, most } = report.firedLateMs;
+  console.log(head);
+  console.log(
+    textTable([
+      [`${timers} timers due within ${withinMs} ms`, "p50", "p99", "most"],
+      ["fired after they were due, ms", `${p50}`, `${p99}`, `${most}`],
+      ["other runs of one call, idle, ms", `${idle.p50Ms}`, `${idle.p99Ms}`, ""],
+      ["other runs of one call, meanwhile, ms", `${busy.p50Ms}`, `${busy.p99Ms}`, ""],
+    ]),
+  );
+  console.log(
+    `\nAfter the first was due, the last had fired ${report.allFiredMsAfterTheFirstWasDue} ms later, and the last run had ended after ${report.allEndedMsAfterTheFirstWasDue} ms. ` +
+      `p99 of others: ${report.othersMs.p99Ratio} times its idle value, over ${meanwhile.length} runs.`,
+  );
+  if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(report, undefined, 2)}\n`);
+}
+
+interface ReadBack {
+  /** How late each timer fired. */
+  readonly late: readonly number[];
+  /** When, by the log's clock. */
+  readonly fired: readonly number[];
+  readonly ended: readonly number[];
+}
+
+/** Looks into the logs until all those runs have ended there. */
+async function untilAllEnded(url: string, timers: number, firstMs: number, withinMs: number): Promise<ReadBack> {
+  const giveUpMs = firstMs + withinMs + lateMsMax;
+  // Reading costs nats-server; what is measured is over by then as a rule.
+  await pause(firstMs + withinMs + 2_000 - Date.now());
+  for (;;) {
+    const late = new Map<string, number>();
+    const fired: number[] = [];
+    const ended: number[] = [];
+    await readEvents(url, ({ kind }, storedMs, runId) => {
+      if (kind?.$case === "timerFired" && kind.value.dueMs >= firstMs) {
+        late.set(runId, storedMs - kind.value.dueMs);
+        fired.push(storedMs);
+      } else if (kind?.$case === "runEnded" && late.has(runId)) ended.push(storedMs);
+    });
+    if (ended.length >= timers) return { late: [...late.values()], fired, ended };
+    if (Date.now() > giveUpMs)
+      throw new Error(`${fired.length} of ${timers} timers have fired, ${ended.length} runs ended`);
+    await pause(1_000);
+  }
+}
+
+/** Starts runs that wait, each until its point in time; a number of milliseconds since 1970. */
+async function startUntil(caller: Caller, count: number, dueMs: (index: number) => number): Promise<void> {
+  await inFlight(count, 64, async (index) => {
+    const due = Math.ceil(dueMs(index));
+    const seconds = Math.floor(due / 1_000);
+    const request = new BinaryWriter().tag(1, WireType.LengthDelimited).fork();
+    request.tag(1, WireType.Varint).int64(seconds);
+    request.tag(2, WireType.Varint).int32((due - seconds * 1_000) * 1_000_000);
+    await caller.start("bench.v1.Waiting/Until", request.join().finish());
+  });
+}
+
+function latenessOf(late: readonly number[]) {
+  return { p50: quantile(late, 0.5), p99: quantile(late, 0.99), most: Math.max(...late) };
+}
