@@ -1,6 +1,8 @@
 // The caller of the benchmark, in a process of its own: starts runs by gRPC and waits for their answers. It is told what to do over
 // the IPC channel of its parent, one request at a time.
-import { Client, credentials } from "@grpc/grpc-js";
+import { Client, credentials, status } from "@grpc/grpc-js";
+import type { ServiceError } from "@grpc/grpc-js";
+import { RpcStatus } from "../../proto/gen/sidestep/internal/v1/rpc.ts";
 import { toSayRequest } from "./sayRequest.ts";
 import type { DriverReply, DriverRequest } from "./driverMessages.ts";
 
@@ -23,6 +25,8 @@ async function serve(request: DriverRequest): Promise<DriverReply> {
       return { kind: "latency", millis: await measureLatency(request.address, request.method, request.count) };
     case "load":
       return await measureLoad(request);
+    case "burst":
+      return await measureBurst(request);
   }
 }
 
@@ -69,9 +73,51 @@ async function measureLoad(request: Extract<DriverRequest, { kind: "load" }>): P
   return { kind: "load", done, seconds, errors, lastError };
 }
 
-function callOnce(address: string, method: string): Promise<Buffer> {
-  const client = clients.get(address) ?? new Client(address, credentials.createInsecure());
-  clients.set(address, client);
+const burstConnections = 20;
+
+/** All of it is asked at once. */
+async function measureBurst({
+  address,
+  method,
+  count,
+}: Extract<DriverRequest, { kind: "burst" }>): Promise<DriverReply> {
+  const answers: Record<string, number> = {};
+  const okMillis: number[] = [];
+  let withRetryInfo = 0;
+  const pool = Array.from(
+    { length: burstConnections },
+    () => new Client(address, credentials.createInsecure(), { "grpc.use_local_subchannel_pool": 1 }),
+  );
+  await Promise.all(pool.map((client) => callOnce(address, method, client)));
+  const start = performance.now();
+  const one = async (index: number): Promise<void> => {
+    let code = status.OK;
+    try {
+      await callOnce(address, method, pool[index % burstConnections]);
+      okMillis.push(performance.now() - start);
+    } catch (error) {
+      const failure = error as ServiceError;
+      code = failure.code;
+      if (code === status.RESOURCE_EXHAUSTED && saysWhen(failure)) withRetryInfo += 1;
+    }
+    const name = status[code] ?? String(code);
+    answers[name] = (answers[name] ?? 0) + 1;
+  };
+  await Promise.all(Array.from({ length: count }, (_, index) => one(index)));
+  const seconds = (performance.now() - start) / 1000;
+  for (const client of pool) client.close();
+  return { kind: "burst", answers, withRetryInfo, seconds, okMillis };
+}
+
+function saysWhen({ metadata }: ServiceError): boolean {
+  const [details] = metadata.get("grpc-status-details-bin");
+  if (!Buffer.isBuffer(details)) return false;
+  return RpcStatus.decode(details).details.some(({ typeUrl }) => typeUrl.endsWith("google.rpc.RetryInfo"));
+}
+
+function callOnce(address: string, method: string, own?: Client): Promise<Buffer> {
+  const client = own ?? clients.get(address) ?? new Client(address, credentials.createInsecure());
+  if (own === undefined) clients.set(address, client);
   return new Promise((resolve, reject) => {
     client.makeUnaryRequest(method, same, same, payload, { deadline: Date.now() + 60_000 }, (error, answer) =>
       error === null && answer !== undefined ? resolve(answer) : reject(error ?? new Error("no answer")),

@@ -9,7 +9,9 @@ export type DriverRequest =
       readonly runs: number;
       readonly warmMs: number;
       readonly windowMs: number;
-    };
+    }
+  /** So many runs at once, over several connections; each waits for its answer. */
+  | { readonly kind: "burst"; readonly address: string; readonly method: string; readonly count: number };
 
 /** What the driver answers. `counting` and `counted` frame the window in which CPU is counted. */
 export type DriverReply =
@@ -23,5 +25,15 @@ export type DriverReply =
       readonly seconds: number;
       readonly errors: number;
       readonly lastError: string;
+    }
+  | {
+      readonly kind: "burst";
+      /** By status code. */
+      readonly answers: Readonly<Record<string, number>>;
+      /** Of those that were RESOURCE_EXHAUSTED, how many said when to try again. */
+      readonly withRetryInfo: number;
+      readonly seconds: number;
+      /** How long those took that ended well. */
+      readonly okMillis: readonly number[];
     }
   | { readonly kind: "failed"; readonly message: string };

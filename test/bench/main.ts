@@ -7,6 +7,7 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<unk
   load: (args) => measureCompared(args, "load"),
   wait: async (args) => (await import("./wait.ts")).measureWait(args),
   timers: async (args) => (await import("./timers.ts")).measureTimers(args),
+  overload: async (args) => (await import("./overload.ts")).measureOverload(args),
   check: () => import("./check.ts"),
   engine: async (args) => (await import("./engine.ts")).measureEngine(args),
   loop: async (args) => (await import("./long/loop.ts")).measureLoop(args),
