@@ -1,9 +1,11 @@
+import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { freePort } from "./freePort.ts";
 import { startNats } from "./nats.ts";
 import type { Nats } from "./nats.ts";
+import { startNatsCluster } from "./natsCluster.ts";
 import { startOrderServices } from "./orderServices.ts";
 import type { OrderService, OrderServiceName, OrderServices } from "./orderServices.ts";
 import { repositoryRoot, runProgram, startNode } from "./program.ts";
@@ -21,7 +23,9 @@ export interface Restartable {
 
 /** The order example with everything it needs, each part a process of its own; leaving the scope ends all of it. */
 export interface OrderStack extends AsyncDisposable {
+  /** The first of the servers. */
   readonly nats: Nats;
+  readonly servers: readonly Nats[];
   readonly orchestrators: readonly (Restartable & { readonly address: string })[];
   readonly services: OrderServices;
   readonly sidecars: Readonly<Record<OrderServiceName, Restartable>>;
@@ -29,6 +33,8 @@ export interface OrderStack extends AsyncDisposable {
 
 export interface OrderStackOptions {
   readonly orchestrators?: number;
+  /** nats-servers: 1 unless told; of 3 each stream has three copies. */
+  readonly servers?: 1 | 3;
   readonly otlpEndpoint?: string;
   readonly serviceEnv?: Readonly<Partial<Record<OrderServiceName, Readonly<Record<string, string>>>>>;
 }
@@ -39,7 +45,7 @@ export async function startOrderStack(options: OrderStackOptions = {}): Promise<
   await using started = new AsyncDisposableStack();
   const folder = await mkdtemp(path.join(os.tmpdir(), "sidestep-order-"));
   started.defer(() => rm(folder, { recursive: true, force: true, maxRetries: 3 }));
-  const nats = started.use(await startNats());
+  const { nats, servers } = await startServers(started, options.servers ?? 1);
   const services = started.use(
     await startOrderServices({
       folder,
@@ -48,7 +54,8 @@ export async function startOrderStack(options: OrderStackOptions = {}): Promise<
     }),
   );
   const env = {
-    NATS_URL: nats.url,
+    NATS_URL: servers.map(({ url }) => url).join(","),
+    ...(servers.length === 3 ? { SIDESTEP_REPLICAS: "3" } : {}),
     ...(options.otlpEndpoint === undefined ? {} : { OTEL_EXPORTER_OTLP_ENDPOINT: options.otlpEndpoint }),
   };
   const orchestrators: (Restartable & { readonly address: string })[] = [];
@@ -80,7 +87,21 @@ export async function startOrderStack(options: OrderStackOptions = {}): Promise<
     shipping: await sidecar(services.shipping),
   };
   const owned = started.move();
-  return { nats, orchestrators, services, sidecars, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return { nats, servers, orchestrators, services, sidecars, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+async function startServers(
+  owner: AsyncDisposableStack,
+  count: 1 | 3,
+): Promise<{ readonly nats: Nats; readonly servers: readonly Nats[] }> {
+  if (count === 1) {
+    const nats = owner.use(await startNats());
+    return { nats, servers: [nats] };
+  }
+  const { servers } = owner.use(await startNatsCluster({ servers: count }));
+  const [nats] = servers;
+  assert(nats !== undefined);
+  return { nats, servers };
 }
 
 /** What an orchestrator logs when it serves. */

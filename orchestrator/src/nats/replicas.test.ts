@@ -1,10 +1,8 @@
-import assert from "node:assert/strict";
 import { expect, test } from "vitest";
 import { openNats } from "../../../runtime/src/natsConnection.ts";
 import { openPublisher } from "../../../runtime/src/publisher.ts";
 import { natsSettingsFor, silent } from "../../../test/support/connectTo.ts";
-import { freePort } from "../../../test/support/freePort.ts";
-import { startNats } from "../../../test/support/nats.ts";
+import { startNatsCluster } from "../../../test/support/natsCluster.ts";
 import { names } from "../../../test/support/orchestrators.ts";
 import { askJetStream, untilAnswered } from "./jetstream.ts";
 import { openLogReader } from "./logReader.ts";
@@ -13,22 +11,9 @@ import type { LogMessage } from "../processor/ports.ts";
 
 const topology = { names, replicas: 3 };
 
-async function startCluster() {
-  const ports = await Promise.all([freePort(), freePort(), freePort()]);
-  const routes = ports.map((port) => `"nats://127.0.0.1:${port}"`).join(", ");
-  const start = (port: number) =>
-    startNats({
-      configuration: `server_name: n${port}\ncluster { name: c, listen: "127.0.0.1:${port}", routes: [${routes}] }`,
-    });
-  return Promise.all(ports.map(start));
-}
-
 test("on three nodes every stream has three copies, and timers reach the log by a durable consumer", async () => {
-  const [first, second, third] = await startCluster();
-  assert(first !== undefined && second !== undefined && third !== undefined);
-  await using stack = new AsyncDisposableStack();
-  for (const server of [first, second, third]) stack.use(server);
-  const settings = { ...natsSettingsFor(first.url), natsUrl: [first.url, second.url, third.url] };
+  await using servers = await startNatsCluster();
+  const settings = { ...natsSettingsFor(""), natsUrl: servers.urls };
   const signal = AbortSignal.timeout(50_000);
   await using nats = await openNats(settings, { name: "test", log: silent, signal });
   const { connection } = nats;
