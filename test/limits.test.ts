@@ -109,6 +109,10 @@ function keyed(count: number): string {
 }
 
 const steering = "orchestrator/src/grpc/steering.test.ts";
+const limiting: Elsewhere = [
+  steering,
+  "a limit is listed until it is lifted, replaces an earlier one, and bounds something",
+];
 const talking = "orchestrator/src/grpc/talking.test.ts";
 const transcripts = (name: string): Elsewhere => [`orchestrator/src/engine/testdata/${name}.txt`, ""];
 
@@ -143,6 +147,9 @@ const cases: Readonly<Record<string, Case | readonly Case[] | Elsewhere>> = {
   "Signals of a run that wait to be taken": transcripts("signal_waits"),
   "Messages of a streaming run that are kept": transcripts("yield"),
   "Held targets": [steering, "what is held is listed until it is released, and what is no target is refused"],
+  "Limited methods": limiting,
+  "Calls at a time, in a limit": limiting,
+  "Rate, in a limit": limiting,
   "Attempts of a `Runs.Call`": [steering, "one durable call is a run of a plan made for it"],
 
   Image: { at: () => padded(32 * mebibyte), over: () => padded(32 * mebibyte + 1) },

@@ -1,4 +1,6 @@
 import { InvalidArgumentError, Option } from "commander";
+import type { Rate } from "../../proto/gen/sidestep/v1/runs.ts";
+import { parseRate } from "./rate.ts";
 import { parseDuration } from "./time.ts";
 import { parseWorkflowName } from "./workflowName.ts";
 
@@ -34,6 +36,13 @@ export function timeout(text: string): number {
   const ms = parseDuration(text);
   if (ms === undefined) throw new InvalidArgumentError("Expected a duration such as 500ms, 30s or 5m.");
   return ms;
+}
+
+/** So many calls in a second, minute, hour or day. */
+export function rate(text: string): Rate {
+  const parsed = parseRate(text);
+  if (parsed === undefined) throw new InvalidArgumentError("Expected a rate such as 10/s, 30/m, 100/h or 1000/d.");
+  return parsed;
 }
 
 /** A whole number that is not negative. */

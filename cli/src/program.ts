@@ -3,7 +3,7 @@ import { version } from "../../runtime/src/version.ts";
 import { exit } from "./failure.ts";
 import type { ExitCode } from "./failure.ts";
 import { addressOption, example, outputOption, timeout, workflowName } from "./flags.ts";
-import { addApprovals, addCall, addHolds, addTalk } from "./programTalk.ts";
+import { addApprovals, addCall, addHolds, addLimits, addTalk } from "./programTalk.ts";
 import type { Steering } from "./runSteer.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -40,6 +40,7 @@ export function toProgram(terminal: Terminal, programs: Programs, end: (code: nu
   addCall(program, terminal, withAddress);
   addApprovals(program, terminal, withAddress);
   addHolds(program, terminal, withAddress);
+  addLimits(program, terminal, withAddress);
   program
     .command("version")
     .description("print the version")

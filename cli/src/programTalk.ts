@@ -1,5 +1,6 @@
 import type { Command } from "commander";
-import { example, methodName, outputOption, timeout, wholeNumber } from "./flags.ts";
+import type { Rate } from "../../proto/gen/sidestep/v1/runs.ts";
+import { example, methodName, outputOption, rate, timeout, wholeNumber } from "./flags.ts";
 import type { Terminal } from "./terminal.ts";
 
 type WithAddress = (command: Command) => Command;
@@ -160,5 +161,42 @@ export function addHolds(program: Command, terminal: Terminal, withAddress: With
     .addHelpText("after", example("sidestep hold list"))
     .action(async (given: { readonly address: string; readonly output: "table" | "json" }) =>
       (await import("./holds.ts")).listHolds(given, terminal),
+    );
+}
+
+/** `limit set`, `limit clear` and `limit list`. */
+export function addLimits(program: Command, terminal: Terminal, withAddress: WithAddress): void {
+  const limit = program.command("limit").description("how many calls a method gets, over all runs");
+  withAddress(limit.command("set"))
+    .description("limit the calls of a method; an earlier limit of it is replaced")
+    .argument("<package.Service/Method>", "what is limited", methodName)
+    .option("--concurrency <n>", "calls at a time, over all sidecars", wholeNumber)
+    .option("--per-sidecar <n>", "calls at a time of each sidecar", wholeNumber)
+    .option("--rate <n/unit>", "calls in a time, over all sidecars: 10/s, 30/m, 100/h, 1000/d", rate)
+    .addHelpText("after", example("sidestep limit set shop.v1.PaymentService/Charge --concurrency 4 --rate 10/s"))
+    .action(
+      async (
+        method: string,
+        given: {
+          readonly address: string;
+          readonly concurrency?: number;
+          readonly perSidecar?: number;
+          readonly rate?: Rate;
+        },
+      ) => (await import("./limits.ts")).setLimit(method, given, terminal),
+    );
+  withAddress(limit.command("clear"))
+    .description("lift the limit of a method")
+    .argument("<package.Service/Method>", "what is limited", methodName)
+    .addHelpText("after", example("sidestep limit clear shop.v1.PaymentService/Charge"))
+    .action(async (method: string, given: { readonly address: string }) =>
+      (await import("./limits.ts")).clearLimit(method, given, terminal),
+    );
+  withAddress(limit.command("list"))
+    .description("list what is limited")
+    .addOption(outputOption())
+    .addHelpText("after", example("sidestep limit list"))
+    .action(async (given: { readonly address: string; readonly output: "table" | "json" }) =>
+      (await import("./limits.ts")).listLimits(given, terminal),
     );
 }

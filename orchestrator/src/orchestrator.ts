@@ -89,7 +89,7 @@ export async function serve(settings: OrchestratorSettings, log: Log, signal: Ab
   });
   openMeasures(metrics.meter, processor, nats);
   const catalog = openCatalogView(nats.connection, names, Date.now, signal);
-  const door = { front: processor.front, definitions, catalog, showTrace: tracing.showTrace };
+  const door = { front: processor.front, definitions, catalog, limits: attached.limits, showTrace: tracing.showTrace };
   const work = async (server: FrontServer): Promise<void> => {
     const tell = (isReady: boolean): void => {
       Object.assign(state, { isReady, waitsFor: isReady ? "" : "NATS is away" });
@@ -153,7 +153,7 @@ async function readDefinitions(store: DefinitionStore, log: Log, signal: AbortSi
 
 /** Opens the front door, and closes it when `work` is done; false when calls had to be left behind. */
 async function serveFront(
-  door: Pick<FrontServerOptions, "front" | "definitions" | "catalog" | "showTrace">,
+  door: Pick<FrontServerOptions, "front" | "definitions" | "catalog" | "limits" | "showTrace">,
   settings: OrchestratorSettings,
   log: Log,
   work: (server: FrontServer) => Promise<void>,

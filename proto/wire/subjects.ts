@@ -9,6 +9,7 @@ export interface Names {
   readonly partitionsBucket: string;
   readonly catalogBucket: string;
   readonly definitionsBucket: string;
+  readonly limitsBucket: string;
   readonly payloadsStream: string;
   /** Is the subject one of ours, that nobody else may publish to? */
   isOwn(subject: string): boolean;
@@ -46,6 +47,10 @@ export interface Names {
   tasksSubjects(): string;
   /** Durable consumer of a service's tasks. */
   taskConsumer(service: string): string;
+  /** Tasks of a method with a limit; not among those of its service. */
+  limitedSubject(method: string): string;
+  /** Durable consumer of those. */
+  limitedConsumer(method: string): string;
   /** Chunk `n` of a payload of a run that `service` wrote; "_" is the front door. */
   payloadSubject(service: string, runId: string, id: string, n: number): string;
   /** All payloads of a run, whoever wrote them. */
@@ -62,6 +67,12 @@ export interface Names {
 /** A protobuf service's name as one NATS token: "shop.v1.Orders" is "shop-v1-Orders". */
 export function serviceToken(service: string): string {
   return service.replaceAll(".", "-");
+}
+
+/** A method's name as one token that no service has: "shop.v1.Orders/Place" is "shop-v1-Orders--Place". */
+export function methodToken(method: string): string {
+  const { service, name } = splitMethod(method);
+  return `${serviceToken(service)}--${name}`;
 }
 
 /** "shop.v1.Orders/Place" as its service and method. */
@@ -82,6 +93,10 @@ export function parseLogSubject(subject: string): { readonly runId: string; read
 /** The names under a prefix of lower-case letters, digits and dashes. */
 export function toNames(prefix = "sidestep"): Names {
   const upper = prefix.toUpperCase().replaceAll("-", "_");
+  const taskSubject = (method: string): string => {
+    const { service, name } = splitMethod(method);
+    return `${prefix}.task.${serviceToken(service)}.${name}`;
+  };
   return {
     tasksStream: `${upper}_TASKS`,
     timersStream: `${upper}_TIMERS`,
@@ -89,6 +104,7 @@ export function toNames(prefix = "sidestep"): Names {
     partitionsBucket: `${upper}_PARTITIONS`,
     catalogBucket: `${upper}_CATALOG`,
     definitionsBucket: `${upper}_DEFINITIONS`,
+    limitsBucket: `${upper}_LIMITS`,
     payloadsStream: `${upper}_PAYLOADS`,
     isOwn: (subject) => subject === prefix || subject.startsWith(`${prefix}.`),
     logStream: (partition) => `${upper}_LOG_${partition}`,
@@ -113,13 +129,12 @@ export function toNames(prefix = "sidestep"): Names {
       dest: `${prefix}.log.${partition}.{{wildcard(1)}}.e`,
     }),
     timerSubjects: () => [`${prefix}.timer.>`, `${prefix}.due.>`],
-    taskSubject: (method) => {
-      const { service, name } = splitMethod(method);
-      return `${prefix}.task.${serviceToken(service)}.${name}`;
-    },
+    taskSubject,
     taskFilter: (service) => `${prefix}.task.${serviceToken(service)}.*`,
     tasksSubjects: () => `${prefix}.task.>`,
     taskConsumer: (service) => serviceToken(service),
+    limitedSubject: (method) => `${taskSubject(method)}.limited`,
+    limitedConsumer: (method) => methodToken(method),
     payloadSubject: (service, runId, id, n) => `${prefix}.payload.${serviceToken(service)}.${runId}.${id}.${n}`,
     payloadsOfRun: (runId) => `${prefix}.payload.*.${runId}.>`,
     payloadSubjects: () => `${prefix}.payload.>`,

@@ -11,14 +11,20 @@ import { atMost } from "../../runtime/src/shutdown.ts";
 import { clockError, observeClock, unknownOffset } from "./core/admission.ts";
 import type { ClockOffset } from "./core/admission.ts";
 import type { ServiceWatch } from "./grpc/serviceWatch.ts";
+import { LimitedLanes } from "./limitedLanes.ts";
 import type { openMeasures } from "./measures.ts";
 import { askOwner } from "./nats/asks.ts";
 import { openCatalog } from "./nats/catalog.ts";
 import type { CatalogWriter } from "./nats/catalog.ts";
 import { listenForControl } from "./nats/control.ts";
+import { openLimitView } from "./nats/limits.ts";
+import type { LimitView } from "./nats/limits.ts";
+import { moveTask } from "./nats/moves.ts";
 import { reportOutcome } from "./nats/outcomes.ts";
 import { fetchRequest, keepAnswer } from "./nats/payloads.ts";
 import { TaskPuller } from "./nats/tasks.ts";
+import type { Room } from "./nats/tasks.ts";
+import { openTurns } from "./nats/turns.ts";
 import type { Delivery, Service, WorkerPorts } from "./ports.ts";
 import type { Secrets } from "./secrets.ts";
 import { Worker } from "./worker.ts";
@@ -54,6 +60,8 @@ export class Sidecar {
   readonly #stop = new AbortController();
   readonly #publisher: Publisher;
   readonly #catalog: CatalogWriter;
+  readonly #limits: LimitView;
+  readonly #lanes: LimitedLanes;
   readonly #timers: readonly NodeJS.Timeout[];
   #providers: ReadonlyMap<string, Provider> = new Map();
   #isPullDue = false;
@@ -66,9 +74,14 @@ export class Sidecar {
     this.#publisher = openPublisher(options.nats.connection);
     this.#catalog = openCatalog(this.#publisher, options.names, options.facts.id);
     this.worker = new Worker(this.#ports(), { concurrency: options.concurrency, sidecar: options.facts });
+    this.#limits = openLimitView(options.nats, options.names, options.log, () => this.update());
+    this.#lanes = this.#openLanes();
     this.worker.onRoom(() => this.#pullSoon());
     this.#timers = [
-      setInterval(() => this.worker.extend(), extendCheckMs),
+      setInterval(() => {
+        this.worker.extend();
+        this.#lanes.extend(Date.now());
+      }, extendCheckMs),
       setInterval(() => this.#sayAll(), catalogEveryMs),
     ];
   }
@@ -99,6 +112,8 @@ export class Sidecar {
       control[Symbol.dispose]();
       void puller.close();
     }
+    this.#lanes.update(this.#limits.limits(), this.#providers);
+    this.#pullSoon();
     this.#sayAll();
   }
 
@@ -113,11 +128,13 @@ export class Sidecar {
       lastWordsMs,
       Promise.all([
         ...pulling.map(([, { puller }]) => puller.close()),
+        this.#lanes.close(),
         ...pulling.map(([service]) => this.#catalog.unsay(service)),
       ]),
     );
     const isDone = await atMost(boundMs, this.worker.drain());
     for (const timer of this.#timers) clearInterval(timer);
+    this.#limits[Symbol.dispose]();
     this.#stop.abort();
     for (const [, { control }] of pulling) control[Symbol.dispose]();
     this.#pulling.clear();
@@ -138,18 +155,15 @@ export class Sidecar {
         names,
         service,
         log,
-        room: () => {
-          const free = this.worker.free();
-          const outstanding = [...this.#pulling.values()].reduce((sum, one) => sum + one.puller.outstanding(), 0);
-          return { free, unasked: free - outstanding, slots: this.#options.concurrency };
-        },
-        accept: (delivery) => this.#accept(service, delivery),
+        room: () => this.#room(this.worker.free()),
+        accept: (delivery, subject) => this.#accept(service, delivery, subject),
       }),
       control: listenForControl(
         nats,
         names,
         service,
         (reset) => this.worker.reset(reset),
+        () => this.#limits.refresh(),
         () => measures.garbage(),
       ),
     };
@@ -157,7 +171,41 @@ export class Sidecar {
     return pulling;
   }
 
-  #accept(service: string, delivery: Delivery): void {
+  /** What may be asked for of the slots, by a service or by a limited method that has room for so many. */
+  #room(room: number): Room {
+    const { concurrency } = this.#options;
+    // A limit that is not known yet must not be passed.
+    if (!this.#limits.isKnown()) return { free: 0, unasked: 0, slots: concurrency };
+    let unasked = this.worker.free() - this.#lanes.outstanding();
+    for (const { puller } of this.#pulling.values()) unasked -= puller.outstanding();
+    return { free: room, unasked: Math.min(unasked, room), slots: concurrency };
+  }
+
+  #openLanes(): LimitedLanes {
+    const { nats, names, log, facts } = this.#options;
+    const turns = openTurns(nats, this.#publisher, names, facts.id);
+    return new LimitedLanes({
+      names,
+      lane: {
+        free: () => this.worker.free(),
+        run: (delivery, service) => this.worker.accept(delivery, service),
+        take: turns.take,
+        now: turns.now,
+        pause: (ms) => pause(ms, this.#stop.signal),
+      },
+      pull: (service, method, room, accept) =>
+        new TaskPuller({ nats, names, service, method, log, room: () => this.#room(room()), accept }),
+      accept: (delivery, service, onServing) => this.#acceptOf(service, delivery, onServing),
+    });
+  }
+
+  #accept(service: string, delivery: Delivery, subject: string): void {
+    const method = this.#lanes.methodOf(subject);
+    if (method === undefined) this.#acceptOf(service, delivery, (provider) => this.worker.accept(delivery, provider));
+    else void moveTask(this.#publisher, this.#options.names, method, delivery);
+  }
+
+  #acceptOf(service: string, delivery: Delivery, onServing: (provider: Service) => void): void {
     this.#offset = observeClock(this.#offset, delivery.storedAtMs, delivery.receivedAtMs);
     const aheadMs = clockError(delivery.age, delivery.storedAtMs, delivery.receivedAtMs);
     if (aheadMs !== undefined && !this.#isClockTold) {
@@ -167,7 +215,7 @@ export class Sidecar {
     const provider = this.#providers.get(service);
     // Asked for while it still served: another sidecar may have one that does.
     if (provider?.isServing !== true) delivery.nak(awayDelayMs);
-    else this.worker.accept(delivery, provider);
+    else onServing(provider);
   }
 
   /** Slots that get free together are asked for together. */
@@ -177,6 +225,7 @@ export class Sidecar {
     setImmediate(() => {
       this.#isPullDue = false;
       for (const { puller } of this.#pulling.values()) puller.pull();
+      this.#lanes.pull();
     });
   }
 
@@ -194,6 +243,7 @@ export class Sidecar {
         target: provider.target,
         serving: provider.isServing,
         concurrency,
+        broken: [],
       };
       this.#catalog
         .say(service, entry)

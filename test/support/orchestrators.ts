@@ -105,12 +105,8 @@ export function makeCall(name: string, over: Partial<Call> = {}): Step {
 
 /** A wait of so long. */
 export function makeWait(name: string, forMs: number): Step {
-  return {
-    ...Step.decode(new Uint8Array()),
-    name,
-    id: name,
-    kind: { $case: "wait", value: { kind: { $case: "forMs", value: forMs } } },
-  };
+  const value = { kind: { $case: "forMs", value: forMs } } as const;
+  return { ...Step.decode(new Uint8Array()), name, id: name, kind: { $case: "wait", value } };
 }
 
 /** An orchestrator without a front door. */
@@ -119,6 +115,7 @@ export interface Orchestrator extends AsyncDisposable {
   readonly nats: Nats;
   readonly processor: Processor;
   readonly ports: Ports;
+  readonly limits: Awaited<ReturnType<typeof attach>>["limits"];
   readonly layouts: Layouts;
   start(
     plan: LoadedPlan,
@@ -202,6 +199,7 @@ export async function openOrchestrator(
     nats,
     processor,
     ports: attached.ports,
+    limits: attached.limits,
     layouts: attached.layouts,
     start,
     begin: async (ofPlan, key) => {

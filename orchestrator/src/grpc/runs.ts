@@ -28,6 +28,8 @@ import type { Failure } from "./failure.ts";
 import { hold, listHolds, release } from "./heldTargets.ts";
 import { leaveIncident } from "./incidents.ts";
 import { tooLong } from "./lengths.ts";
+import { clearLimit, listLimits, setLimit } from "./methodLimits.ts";
+import type { LimitStore } from "./methodLimits.ts";
 import type { Signals } from "./signals.ts";
 import { header, startRun } from "./starting.ts";
 import type { IngressOptions } from "./starting.ts";
@@ -45,13 +47,21 @@ export type ShowTrace = (runId: RunId, plan: LoadedPlan, records: readonly LogRe
 /** What sidestep.v1.Runs needs besides what every ingress does. */
 export interface RunsOptions extends IngressOptions {
   readonly catalog: Catalog;
+  readonly limits: LimitStore;
   readonly showTrace: ShowTrace;
   readonly signals: Signals;
 }
 
 /** sidestep.v1.Runs over the front; Get tells besides whether a step waits for a sidecar that isn't there. */
 export function runsService(options: RunsOptions): RunsServer {
-  return { ...starts(options), ...shows(options), ...steering(options), ...incidents(options), ...people(options) };
+  return {
+    ...starts(options),
+    ...shows(options),
+    ...steering(options),
+    ...incidents(options),
+    ...people(options),
+    ...limits(options),
+  };
 }
 
 function starts(options: RunsOptions): Pick<RunsServer, "start" | "wait" | "call" | "follow"> {
@@ -160,6 +170,14 @@ function people(options: RunsOptions): Pick<RunsServer, "signal" | "decide" | "h
     hold: unary(({ request: { target, reason } }) => hold(target, reason, options, Date.now())),
     release: unary(({ request: { target } }) => release(target, options)),
     listHolds: unary(() => listHolds(options)),
+  };
+}
+
+function limits(options: RunsOptions): Pick<RunsServer, "setLimit" | "clearLimit" | "listLimits"> {
+  return {
+    setLimit: unary(({ request: { limit } }) => setLimit(limit, options, Date.now())),
+    clearLimit: unary(({ request: { method } }) => clearLimit(method, options)),
+    listLimits: unary(() => listLimits(options)),
   };
 }
 

@@ -13,6 +13,7 @@ import { describeServices } from "./describedServices.ts";
 import type { Contract, DescribedServices } from "./describedServices.ts";
 import { newHealth } from "./health.ts";
 import { serveWorkflows } from "./ingress.ts";
+import type { LimitStore } from "./methodLimits.ts";
 import { serveReflection } from "./reflection.ts";
 import { runsService } from "./runs.ts";
 import type { ShowTrace } from "./runs.ts";
@@ -21,6 +22,7 @@ import type { IngressOptions } from "./starting.ts";
 
 export interface FrontServerOptions extends Omit<IngressOptions, "closing"> {
   readonly catalog: Catalog;
+  readonly limits: LimitStore;
   readonly showTrace: ShowTrace;
   /** "127.0.0.1:7420"; port 0 lets the system choose. */
   readonly address: string;
@@ -63,7 +65,13 @@ export async function openFrontServer(options: FrontServerOptions): Promise<Fron
   let isServing = false;
   server.addService(
     RunsService,
-    runsService({ ...ingress, catalog: options.catalog, showTrace: options.showTrace, signals }),
+    runsService({
+      ...ingress,
+      catalog: options.catalog,
+      limits: options.limits,
+      showTrace: options.showTrace,
+      signals,
+    }),
   );
   server.addService(DefinitionsService, definitionsService(definitions));
   server.addService(HealthService, health.service);

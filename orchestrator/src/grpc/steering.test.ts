@@ -2,7 +2,7 @@ import { status } from "@grpc/grpc-js";
 import { afterAll, expect, test } from "vitest";
 import { Incident_Reason } from "../../../proto/gen/sidestep/v1/run.ts";
 import type { Incident, PendingApproval } from "../../../proto/gen/sidestep/v1/run.ts";
-import { CallRequest, DecideRequest, SignalRunRequest } from "../../../proto/gen/sidestep/v1/runs.ts";
+import { CallRequest, DecideRequest, MethodLimit, SignalRunRequest } from "../../../proto/gen/sidestep/v1/runs.ts";
 import { lengthsMax } from "./lengths.ts";
 import type { LengthName } from "./lengths.ts";
 import { makePlan, someRun } from "./testing.ts";
@@ -140,6 +140,39 @@ test("what is held is listed until it is released, and what is no target is refu
     sinceMs: 0,
   }));
   expect(await ask(runs.hold.bind(runs), { target, reason: "" })).toMatchObject({ reason: "HOLD_LIMIT" });
+});
+
+test("a limit is listed until it is lifted, replaces an earlier one, and bounds something", async () => {
+  const { runs } = await open();
+  const method = "shop.v1.Payments/Charge";
+  const rate = { calls: 10, per: { seconds: 60n, nanos: 0 } };
+  const set = (limit: Partial<MethodLimit>) =>
+    ask(runs.setLimit.bind(runs), { limit: MethodLimit.fromPartial({ method, ...limit }) });
+  expect(await set({ concurrency: 4 })).toMatchObject({ code: status.OK });
+  expect(await set({ concurrencyPerSidecar: 2, rate })).toMatchObject({ code: status.OK });
+  const { response } = await ask(runs.listLimits.bind(runs), {});
+  expect(response).toMatchObject({ limits: [{ method, concurrency: 0, concurrencyPerSidecar: 2, rate }] });
+  expect(await ask(runs.clearLimit.bind(runs), { method })).toMatchObject({ code: status.OK });
+  expect(await ask(runs.clearLimit.bind(runs), { method })).toMatchObject({
+    code: status.NOT_FOUND,
+    reason: "NOT_LIMITED",
+  });
+  const wrong = [
+    {},
+    { method: "nothing", concurrency: 1 },
+    { concurrency: 10_001 },
+    { rate: { ...rate, calls: 0 } },
+    { rate: { ...rate, calls: 1_000_001 } },
+    { rate: { calls: 1, per: { seconds: 0n, nanos: 999_000_000 } } },
+    { rate: { calls: 1, per: { seconds: 86_401n, nanos: 0 } } },
+  ];
+  for (const limit of wrong) expect(await set(limit)).toMatchObject({ reason: "INVALID_LIMIT" });
+  expect(
+    await set({ concurrency: 10_000, rate: { calls: 1_000_000, per: { seconds: 86_400n, nanos: 0 } } }),
+  ).toMatchObject({ code: status.OK });
+  for (let number = 1; number < 1_000; number++)
+    expect(await set({ method: `a.S/M${number}`, concurrency: 1 })).toMatchObject({ code: status.OK });
+  expect(await set({ method: "a.S/M1000", concurrency: 1 })).toMatchObject({ reason: "LIMIT_LIMIT" });
 });
 
 test("one durable call is a run of a plan made for it; the same key joins, and its bytes pass as they are", async () => {

@@ -2,7 +2,7 @@ import { createRegistry } from "@bufbuild/protobuf";
 import { EmptySchema, StringValueSchema } from "@bufbuild/protobuf/wkt";
 import { Plan } from "../../../proto/gen/sidestep/internal/v1/plan.ts";
 import type { RunEnded, TraceStart } from "../../../proto/gen/sidestep/internal/v1/event.ts";
-import type { DefinitionEntry, Hold } from "../../../proto/gen/sidestep/internal/v1/record.ts";
+import type { DefinitionEntry, Hold, MethodLimit } from "../../../proto/gen/sidestep/internal/v1/record.ts";
 import { Run } from "../../../proto/gen/sidestep/v1/run.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
 import { silentLog } from "../../../runtime/src/log.ts";
@@ -11,6 +11,7 @@ import { toLoadedPlan } from "../engine/loadPlan.ts";
 import type { LoadedPlan } from "../engine/plan.ts";
 import { loadTestExpression } from "../engine/testing/expression.ts";
 import type { Front, QueryAnswer, Requested, RunRequest, StartRequest, StartResult } from "../processor/front.ts";
+import type { LimitStore } from "./methodLimits.ts";
 import { openFrontServer } from "./server.ts";
 import type { FrontServer, FrontServerOptions } from "./server.ts";
 
@@ -187,6 +188,18 @@ export function makeEntry(workflow: string, activeVersion = 1, more: Partial<Def
   };
 }
 
+/** Limits in memory. */
+export function fakeLimits(): LimitStore {
+  let limits: readonly MethodLimit[] = [];
+  return {
+    list: () => Promise.resolve(limits),
+    change: (change) => {
+      limits = change(limits) ?? limits;
+      return Promise.resolve(true);
+    },
+  };
+}
+
 /** A front server on a port of its own. */
 export function openTestServer(
   front: Front,
@@ -204,6 +217,7 @@ export function openTestServer(
     definitions,
     showTrace: () => ({ traceId: "", tree: [], otlpJson: "" }),
     catalog: { isServed: () => true },
+    limits: fakeLimits(),
     address: "127.0.0.1:0",
     requestBytesMax: 1000,
     payloadBytesMax: 1000,

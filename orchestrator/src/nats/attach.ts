@@ -10,6 +10,8 @@ import { openDirectGets } from "./directGet.ts";
 import { toHoldRecord } from "./holdRecord.ts";
 import { untilAnswered } from "./jetstream.ts";
 import { toBeats, toKeys, toLeases } from "./leases.ts";
+import { openLimits } from "./limits.ts";
+import type { Limits } from "./limits.ts";
 import { toMembers } from "./members.ts";
 import { toMessages } from "./messages.ts";
 import { toPartitionLog } from "./partitionLog.ts";
@@ -36,6 +38,7 @@ export interface Attached extends Disposable {
   /** What tokens are made of when no file says otherwise. */
   readonly secret: Uint8Array;
   readonly ports: Ports;
+  readonly limits: Limits;
 }
 
 /** Makes or verifies streams and buckets and opens the processor's ports on them. Throws for a server that can't carry us. */
@@ -51,12 +54,14 @@ export async function attach({ nats, names, partitions, replicas, log, signal }:
   const writer = openWriter(nats, publisher);
   const directGets = openDirectGets(nats);
   const access = { nats, names, writer, directGets, log };
+  const limits = openLimits({ nats, names, publisher, log, now: Date.now });
   return {
     layouts,
     secret,
+    limits,
     ports: {
       logOf: (partition) => toPartitionLog(access, partition),
-      tasks: toTasks(names, writer),
+      tasks: toTasks(names, writer, limits.isLimited),
       timers: toTimers(nats, names, writer),
       messages: toMessages(nats, names, publisher),
       control: toControl(nats, names),
@@ -70,6 +75,7 @@ export async function attach({ nats, names, partitions, replicas, log, signal }:
       isConnected: () => nats.isConnected(),
     },
     [Symbol.dispose]: () => {
+      limits[Symbol.dispose]();
       directGets[Symbol.dispose]();
       publisher[Symbol.dispose]();
     },

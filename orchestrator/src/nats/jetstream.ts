@@ -46,6 +46,8 @@ export interface JetStreamAnswer {
   readonly consumers?: readonly string[];
   /** Messages that a consumer which has just been made has before it. */
   readonly num_pending?: number;
+  /** Messages of a consumer that are delivered and not acknowledged. */
+  readonly num_ack_pending?: number;
 }
 
 interface StoredAnswer {

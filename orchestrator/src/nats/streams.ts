@@ -17,7 +17,8 @@ const second = 1_000_000_000;
 const duplicateWindow = 120 * second;
 /** A delivered task that was not extended for this long is delivered again. */
 export const taskAckWaitMs = 10_000;
-const tasksInHandsMax = 10_000;
+/** Tasks of one consumer that may be delivered and not acknowledged. */
+export const tasksInHandsMax = 10_000;
 /** How long an entry of the catalog outlives its sidecar. */
 const catalogTtlSeconds = 30;
 
@@ -107,6 +108,7 @@ export function otherBuckets(names: Names, replicas: number): readonly StreamCon
   return [
     bucket(names.keysBucket, replicas),
     bucket(names.catalogBucket, replicas, catalogTtlSeconds),
+    bucket(names.limitsBucket, replicas),
     objectStore(names.definitionsBucket, replicas),
     payloadsStream(names, replicas),
   ];
@@ -132,13 +134,25 @@ export function timersSourceConsumer(names: Names, partition: number, replicas: 
 
 /** The consumer from which all sidecars of a service pull. */
 export function taskConsumer(names: Names, service: string): ConsumerConfig {
+  return workConsumer(names.taskConsumer(service), names.taskFilter(service), tasksInHandsMax);
+}
+
+/**
+ * The consumer from which they pull the tasks of a method with a limit. A task is acknowledged once its outcome is durable, so the server
+ * itself keeps the number of calls, over all sidecars.
+ */
+export function limitedConsumer(names: Names, method: string, inHandsMax: number): ConsumerConfig {
+  return workConsumer(names.limitedConsumer(method), names.limitedSubject(method), inHandsMax);
+}
+
+function workConsumer(name: string, filter: string, inHandsMax: number): ConsumerConfig {
   return {
-    durable_name: names.taskConsumer(service),
-    filter_subject: names.taskFilter(service),
+    durable_name: name,
+    filter_subject: filter,
     ack_policy: "explicit",
     ack_wait: (taskAckWaitMs / 1000) * second,
     max_deliver: -1,
-    max_ack_pending: tasksInHandsMax,
+    max_ack_pending: inHandsMax,
     deliver_policy: "all",
   };
 }

@@ -26,6 +26,7 @@ test("streams, buckets and consumers are made once, and making them again change
   expect(streams?.toSorted()).toEqual([
     "KV_SIDESTEP_CATALOG",
     "KV_SIDESTEP_KEYS",
+    "KV_SIDESTEP_LIMITS",
     "KV_SIDESTEP_PARTITIONS",
     "OBJ_SIDESTEP_DEFINITIONS",
     "SIDESTEP_LOG_0",

@@ -4,6 +4,7 @@ import type { Log } from "../../../runtime/src/log.ts";
 import { askJetStream, JetStreamFailure } from "./jetstream.ts";
 import {
   bucket,
+  limitedConsumer,
   logStream,
   otherBuckets,
   taskConsumer,
@@ -21,6 +22,7 @@ export interface TopologyOptions {
 }
 
 const nameInUse = 10058;
+const noSuchConsumer = 10014;
 const smallestPayloadBytes = 1024 * 1024;
 const replicatedSourceSince: readonly [number, number] = [2, 15];
 
@@ -64,6 +66,32 @@ export async function ensureTopology(
 /** Makes the consumer from which sidecars pull the tasks of a service; at deploy, so that tasks can wait for sidecars. */
 export async function ensureTaskConsumer(connection: NatsConnection, names: Names, service: string): Promise<void> {
   await ensureConsumer(connection, names.tasksStream, taskConsumer(names, service));
+}
+
+/** Makes the consumer of a limited method's tasks, or lets it hand out so many at a time from now on. */
+export async function ensureLimitedConsumer(
+  connection: NatsConnection,
+  names: Names,
+  method: string,
+  inHandsMax: number,
+): Promise<void> {
+  await ensureConsumer(connection, names.tasksStream, limitedConsumer(names, method, inHandsMax));
+}
+
+/** Removes that consumer once nothing waits for it; false when something does. */
+export async function removeIdleConsumer(connection: NatsConnection, names: Names, method: string): Promise<boolean> {
+  const name = names.limitedConsumer(method);
+  const found = await askJetStream(connection, `CONSUMER.INFO.${names.tasksStream}.${name}`, undefined).catch(absent);
+  if (found === undefined) return true;
+  if ((found.num_pending ?? 0) + (found.num_ack_pending ?? 0) > 0) return false;
+  await askJetStream(connection, `CONSUMER.DELETE.${names.tasksStream}.${name}`, undefined).catch(absent);
+  return true;
+}
+
+/** Undefined for a consumer that is not there. */
+function absent(error: unknown): undefined {
+  if (error instanceof JetStreamFailure && error.code === noSuchConsumer) return undefined;
+  throw error;
 }
 
 async function ensureStream(connection: NatsConnection, wanted: StreamConfig): Promise<void> {

@@ -9,6 +9,7 @@ export function listenForControl(
   names: Names,
   service: string,
   onReset: (reset: Control_Reset) => void,
+  onLimits: () => void,
   onGarbage: () => void,
 ): Disposable {
   const subscription = nats.connection.subscribe(names.controlSubject(service), {
@@ -18,6 +19,8 @@ export function listenForControl(
       switch (control?.kind?.$case) {
         case "reset":
           return onReset(control.kind.value);
+        case "limitsChanged":
+          return onLimits();
         case undefined:
           return onGarbage();
       }

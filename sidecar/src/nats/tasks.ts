@@ -16,8 +16,10 @@ export type PullerOptions = {
   readonly nats: Nats;
   readonly names: Names;
   readonly service: string;
+  /** Of a method with a limit only that one's tasks, from a consumer of its own. */
+  readonly method?: string;
   readonly room: () => Room;
-  readonly accept: (delivery: Delivery) => void;
+  readonly accept: (delivery: Delivery, subject: string) => void;
   readonly log: Log;
 };
 
@@ -32,12 +34,13 @@ const missingPauseMs = 250;
 const missingPauseMaxMs = 2_000;
 
 /**
- * Pulls the tasks of one service from its durable consumer, which the orchestrator makes at deploy. Asks for no more tasks than there
+ * Pulls the tasks of one service, or of one limited method, from its durable consumer, which the orchestrator makes at deploy. Asks for no more tasks than there
  * are free slots. It comes back by itself after a lost consumer, leader or connection, and waits quietly for a consumer that does not
  * exist yet.
  */
 export class TaskPuller {
   readonly #options: PullerOptions;
+  readonly #about: Readonly<Record<string, string>>;
   readonly #inbox = `${createInbox()}.`;
   readonly #subject: string;
   readonly #subscription: Subscription;
@@ -62,8 +65,10 @@ export class TaskPuller {
   constructor(options: PullerOptions) {
     this.#options = options;
     this.#window = firstWindow(options.room().slots);
-    const { nats, names, service } = options;
-    this.#subject = `$JS.API.CONSUMER.MSG.NEXT.${names.tasksStream}.${names.taskConsumer(service)}`;
+    const { nats, names, service, method } = options;
+    const consumer = method === undefined ? names.taskConsumer(service) : names.limitedConsumer(method);
+    this.#about = method === undefined ? { service } : { service, method };
+    this.#subject = `$JS.API.CONSUMER.MSG.NEXT.${names.tasksStream}.${consumer}`;
     this.#subscription = nats.connection.subscribe(`${this.#inbox}*`, {
       callback: (error, message) => {
         if (error === null) this.#receive(message);
@@ -130,7 +135,7 @@ export class TaskPuller {
       this.#window = grown(this.#window, Math.min(this.#options.room().slots, windowMax));
     }
     if (this.#isMissing) this.#found();
-    if (delivery !== undefined) this.#options.accept(delivery);
+    if (delivery !== undefined) this.#options.accept(delivery, message.subject);
     this.pull();
   }
 
@@ -138,9 +143,9 @@ export class TaskPuller {
     const { code = 0, description = "" } = message.headers ?? {};
     if (code === 100) {
       if (this.#isMissing) this.#found();
-      // A heartbeat comes only when there is nothing to deliver.
+      // A heartbeat comes only when there is nothing to deliver, or, of a limited method, no more may be handed out.
       const last = message.headers?.get("Nats-Last-Stream") ?? "";
-      if (/^\d+$/.test(last)) this.#emptySequence = Number(last);
+      if (this.#options.method === undefined && /^\d+$/.test(last)) this.#emptySequence = Number(last);
       return;
     }
     if (
@@ -154,11 +159,8 @@ export class TaskPuller {
     }
     if (code === 503 && !this.#isMissing) {
       this.#isMissing = true;
-      this.#options.log.info("waiting for the first workflow that calls the service", {
-        service: this.#options.service,
-      });
-    } else if (code !== 503)
-      this.#options.log.info("a pull has ended", { service: this.#options.service, code, description });
+      this.#options.log.info("waiting for the first workflow that calls the service", this.#about);
+    } else if (code !== 503) this.#options.log.info("a pull has ended", { ...this.#about, code, description });
     this.#rest();
   }
 
@@ -192,7 +194,7 @@ export class TaskPuller {
   #found(): void {
     this.#isMissing = false;
     this.#missingPauseMs = missingPauseMs;
-    this.#options.log.info("pulling tasks", { service: this.#options.service });
+    this.#options.log.info("pulling tasks", this.#about);
   }
 
   #restart(): void {
@@ -211,7 +213,7 @@ export class TaskPuller {
       if (now - pull.startedAtMs > expiresMs + silenceMaxMs) this.#end(token, 0);
     }
     if (this.#pulls.size > 0 && now - this.#heardAtMs > silenceMaxMs) {
-      this.#options.log.warn("a pull fell silent, pulling anew", { service: this.#options.service });
+      this.#options.log.warn("a pull fell silent, pulling anew", this.#about);
       this.#clear();
       this.#window = firstWindow(this.#options.room().slots);
     }

@@ -1,0 +1,142 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { MethodLimit } from "../../proto/gen/sidestep/internal/v1/record.ts";
+import { startNats } from "../support/nats.ts";
+import type { Nats } from "../support/nats.ts";
+import { makeCall, makePlan, openOrchestrator, service } from "../support/orchestrators.ts";
+import type { Orchestrator } from "../support/orchestrators.ts";
+import { sidecarReady } from "../support/orderStack.ts";
+import { startNode } from "../support/program.ts";
+import type { Program } from "../support/program.ts";
+import { mostAtATime, mostWithin, openSeenService } from "../support/seenService.ts";
+import type { SeenService } from "../support/seenService.ts";
+
+// Measured at the service, with two sidecars beside it.
+
+const limited = `${service}/Do`;
+const plans = {
+  do: makePlan([makeCall("a")], "test.v1.Flows/Do"),
+  other: makePlan([makeCall("a", { method: `${service}/Other` })], "test.v1.Flows/Other"),
+};
+
+let nats: Nats;
+let seen: SeenService;
+let orchestrator: Orchestrator;
+const sidecars: Program[] = [];
+
+beforeAll(async () => {
+  nats = await startNats();
+  seen = await openSeenService(service, ["Do", "Other"]);
+  orchestrator = await openOrchestrator(nats.url, Object.values(plans));
+  sidecars.push(await startSidecar(), await startSidecar());
+});
+
+afterAll(async () => {
+  await Promise.all(sidecars.map((one) => one.kill9()));
+  await orchestrator?.[Symbol.asyncDispose]();
+  await seen?.[Symbol.asyncDispose]();
+  await nats?.[Symbol.asyncDispose]();
+});
+
+function startSidecar(): Promise<Program> {
+  return startNode("sidecar/src/main.ts", {
+    name: "sidecar",
+    args: ["--service", seen.address, "--expose", service, "--admin-port", "0"],
+    env: { NATS_URL: nats.url, NODE_OPTIONS: undefined },
+    readyLine: sidecarReady,
+  });
+}
+
+async function setLimit(bounds: Partial<MethodLimit>): Promise<void> {
+  const limit = {
+    method: limited,
+    concurrency: 0,
+    concurrencyPerSidecar: 0,
+    rateCalls: 0,
+    ratePerMs: 0,
+    sinceMs: Date.now(),
+    liftedMs: 0,
+    ...bounds,
+  };
+  expect(await orchestrator.limits.change(() => [limit])).toBe(true);
+}
+
+async function clearLimit(): Promise<void> {
+  expect(await orchestrator.limits.change(() => [])).toBe(true);
+}
+
+/** Starts so many runs of one call each; resolves when all have ended. */
+async function run(count: number, plan = plans.do): Promise<void> {
+  const ids = await Promise.all(Array.from({ length: count }, () => orchestrator.begin(plan)));
+  await Promise.all(ids.map((id) => orchestrator.processor.front.wait(id, AbortSignal.timeout(60_000))));
+}
+
+/** Calls of the limited method from here on. */
+function fromNow(): () => typeof seen.calls {
+  const from = seen.calls.length;
+  return () => seen.calls.slice(from).filter(({ method }) => method === "Do");
+}
+
+test.each([1, 4])("a limit of %i calls at a time holds exactly over two sidecars", async (concurrency) => {
+  seen.answer = () => ({ code: 0, afterMs: 15 });
+  await setLimit({ concurrency });
+  const calls = fromNow();
+  await run(40);
+  expect([calls().length, mostAtATime(calls())]).toEqual([40, concurrency]);
+});
+
+test("a limit of each sidecar holds in each", async () => {
+  seen.answer = () => ({ code: 0, afterMs: 15 });
+  await setLimit({ concurrencyPerSidecar: 3 });
+  const calls = fromNow();
+  await run(80);
+  expect([calls().length, mostAtATime(calls())]).toEqual([80, 6]);
+});
+
+test("a rate holds in every second over two sidecars, with one call more at its edges", async () => {
+  seen.answer = () => ({ code: 0, afterMs: 1 });
+  await setLimit({ rateCalls: 40, ratePerMs: 1_000 });
+  const calls = fromNow();
+  await run(70);
+  expect(calls().length).toBe(70);
+  expect(mostWithin(calls(), 1_000)).toBeLessThanOrEqual(41);
+});
+
+test("what waits for a limited method holds up no other method of the service", async () => {
+  seen.answer = ({ method }) => ({ code: 0, afterMs: method === "Do" ? 30 : 0 });
+  await setLimit({ concurrency: 1 });
+  const calls = fromNow();
+  const slow = run(60);
+  await expect.poll(() => calls().length).toBeGreaterThan(0);
+  await run(60, plans.other);
+  expect(calls().length).toBeLessThan(60);
+  await clearLimit();
+  await slow;
+});
+
+test("a limit that is set and lifted while calls wait is in force from then on, and none is lost", async () => {
+  seen.answer = () => ({ code: 0, afterMs: 40 });
+  const calls = fromNow();
+  const all = run(600);
+  await expect.poll(() => calls().length).toBeGreaterThan(100);
+  await setLimit({ concurrency: 2 });
+  const before = calls().length;
+  await expect.poll(() => calls().filter(({ endedMs }) => endedMs === undefined).length).toBeLessThanOrEqual(2);
+  const quietMs = performance.now();
+  await expect.poll(() => calls().length).toBeGreaterThan(before + 20);
+  expect(mostAtATime(calls(), quietMs)).toBe(2);
+  await clearLimit();
+  await expect.poll(() => seen.running("Do")).toBeGreaterThan(2);
+  await all;
+  expect(calls().length).toBe(600);
+});
+
+test("a limit holds when a sidecar is killed in the midst of its calls", async () => {
+  seen.answer = () => ({ code: 0, afterMs: 15 });
+  await setLimit({ concurrency: 4 });
+  const calls = fromNow();
+  const all = run(120);
+  await expect.poll(() => calls().length).toBeGreaterThan(40);
+  await sidecars[0]?.kill9();
+  await all;
+  expect(mostAtATime(calls())).toBe(4);
+});
