@@ -24,6 +24,10 @@ const help = `npm run bench [-- options]
        npm run bench -- load      steps/s alone
        npm run bench -- wait      100,000 runs that wait for a day (--help)
        npm run bench -- timers    10,000 timers due in one second (--help)
+       npm run bench -- flat      steps/s and idle latency beside 100,000 waiting runs, 1,000,000 events and more (--help)
+       npm run bench -- overload  5,000 starts in a burst (--help)
+       npm run bench -- neighbours  slow, hanging, flooding services and clients that don't read, and what others feel (--help)
+       npm run bench -- balance   how sidecars and orchestrators share the work (--help)
        npm run bench -- check     a tree of 100 workflows through the checker
        npm run bench -- engine    turns of the engine alone
        npm run bench -- loop      one run of many passes, its owner killed on the way (--help)

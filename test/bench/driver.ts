@@ -47,10 +47,12 @@ async function measureLoad(request: Extract<DriverRequest, { kind: "load" }>): P
   let done = 0;
   let errors = 0;
   let lastError = "";
-  const loop = async (): Promise<void> => {
+  const { addresses } = request;
+  const loop = async (index: number): Promise<void> => {
+    const address = addresses[index % addresses.length] ?? "";
     while (!stopped) {
       try {
-        await callOnce(request.address, request.method);
+        await callOnce(address, request.method);
         if (counting) done += 1;
       } catch (error) {
         errors += 1;
@@ -59,7 +61,7 @@ async function measureLoad(request: Extract<DriverRequest, { kind: "load" }>): P
       }
     }
   };
-  const loops = Array.from({ length: request.runs }, loop);
+  const loops = Array.from({ length: request.runs }, (_, index) => loop(index));
   await pause(request.warmMs);
   counting = true;
   process.send?.({ kind: "counting" } satisfies DriverReply);

@@ -3,7 +3,8 @@ export type DriverRequest =
   | { readonly kind: "latency"; readonly address: string; readonly method: string; readonly count: number }
   | {
       readonly kind: "load";
-      readonly address: string;
+      /** Front doors; callers are spread over them. */
+      readonly addresses: readonly string[];
       readonly method: string;
       /** Runs in flight at any time. */
       readonly runs: number;

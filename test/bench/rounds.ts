@@ -71,7 +71,7 @@ const warmUpRuns = 64;
 export async function warmUp(driver: Driver, side: Pick<Side, "address">, seconds: number): Promise<number> {
   const reply = await driver.ask({
     kind: "load",
-    address: side.address,
+    addresses: [side.address],
     method: "/bench.v1.Chain/Ten",
     runs: warmUpRuns,
     warmMs: 0,
@@ -110,7 +110,7 @@ async function measureLoad(driver: Driver, side: Side, runs: number, settings: R
   const begun = Promise.withResolvers<(() => Promise<void>) | undefined>();
   const request = {
     kind: "load",
-    address: side.address,
+    addresses: [side.address],
     method: "/bench.v1.Chain/Ten",
     runs,
     warmMs: settings.warmMs,

@@ -1,0 +1,168 @@
+import { writeFile } from "node:fs/promises";
+import { parseArgs } from "node:util";
+import { startNats } from "../support/nats.ts";
+import { median } from "./accounting.ts";
+import { numbersOf } from "./commandLine.ts";
+import type { DriverReply } from "./driverMessages.ts";
+import { startProduct } from "./product.ts";
+import type { Member } from "./product.ts";
+import { startDriver, warmUp } from "./rounds.ts";
+import type { Driver } from "./rounds.ts";
+import { scrape } from "./scrape.ts";
+import { startService } from "./services/service.ts";
+import { heading, progress } from "./stack.ts";
+import { textTable } from "./textTable.ts";
+
+const help = `npm run bench -- balance [options]
+
+How two sidecars of one service share the work under load, each with a process of the service of its own: both alike, then one whose service takes its time.
+Then steps/s with 1, 2 and 4 orchestrators on this machine, round by round in turn, over front doors of all of them.
+
+  --at <list>             runs in flight while sidecars share (64,256)
+  --slow <ms>             that each call takes at the slow one (20)
+  --orchestrators <list>  how many, beside each other (1,2,4)
+  --rounds <n>            (3)
+  --seconds <s>           for each figure (5)
+  --warm-up <s>           (5)
+  --json <file>           writes the figures
+  --help`;
+
+/** Measures how work is shared and prints what came of it. */
+export async function measureBalance(args: readonly string[]): Promise<void> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      at: { type: "string", default: "64,256" },
+      slow: { type: "string", default: "20" },
+      orchestrators: { type: "string", default: "1,2,4" },
+      rounds: { type: "string", default: "3" },
+      seconds: { type: "string", default: "5" },
+      "warm-up": { type: "string", default: "5" },
+      json: { type: "string" },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.help) {
+    console.log(help);
+    return;
+  }
+  const settings = {
+    loads: numbersOf(values.at),
+    seconds: Number(values.seconds),
+    rounds: Number(values.rounds),
+    warmUpSeconds: Number(values["warm-up"]),
+  };
+  const head = await heading("plain");
+  const alike = await shareOf("alike", [0, 0], settings);
+  const unequal = await shareOf(`one ${values.slow} ms slower`, [0, Number(values.slow)], settings);
+  const sharing = [...alike, ...unequal];
+  const owners = await compareOwners(numbersOf(values.orchestrators), settings);
+  console.log(head);
+  console.log(
+    textTable([
+      ["two sidecars of one service", "first, calls", "second, calls", "second / first"],
+      ...sharing.map(({ name, runs, calls }) => [
+        `${name}, ${runs} runs in flight`,
+        ...calls.map(String),
+        ((calls[1] ?? 0) / (calls[0] ?? 0)).toFixed(3),
+      ]),
+    ]),
+  );
+  const [one] = owners;
+  console.log(
+    `\n${textTable([
+      ["orchestrators on this machine", "steps/s at 64 runs", "to the first"],
+      ...owners.map((it) => [
+        String(it.orchestrators),
+        `${Math.round(median(it.stepsPerSecond))} (${Math.min(...it.stepsPerSecond)} to ${Math.max(...it.stepsPerSecond)})`,
+        (median(it.stepsPerSecond) / median(one?.stepsPerSecond ?? [])).toFixed(2),
+      ]),
+    ])}`,
+  );
+  if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify({ sharing, owners }, undefined, 2)}\n`);
+}
+
+interface Settings {
+  readonly loads: readonly number[];
+  readonly seconds: number;
+  readonly rounds: number;
+  readonly warmUpSeconds: number;
+}
+
+/** Calls that each of two sidecars made. */
+async function shareOf(name: string, delaysMs: readonly number[], settings: Settings) {
+  progress(`two sidecars, ${name}`);
+  await using started = new AsyncDisposableStack();
+  const nats = started.use(await startNats());
+  const sidecars = [];
+  for (const delayMs of delaysMs) {
+    const service = await startService("plain", delayMs);
+    started.use(service.program);
+    sidecars.push({ service: service.address });
+  }
+  const product = started.use(await startProduct({ natsUrl: nats.url, sidecars }));
+  const driver = started.use(await startDriver());
+  const addresses = product.orchestrators.map(({ address }) => address);
+  await load(driver, addresses, 64, settings.warmUpSeconds);
+  const figures: { name: string; runs: number; calls: readonly number[] }[] = [];
+  for (const runs of settings.loads) {
+    const before = await callsOf(product.sidecars);
+    await load(driver, addresses, runs, settings.seconds);
+    const after = await callsOf(product.sidecars);
+    const calls = after.map((count, index) => count - (before[index] ?? 0));
+    progress(`  ${runs} runs in flight: ${calls.join(" and ")} calls`);
+    figures.push({ name, runs, calls });
+  }
+  return figures;
+}
+
+function callsOf(sidecars: readonly Member[]): Promise<readonly number[]> {
+  return Promise.all(
+    sidecars.map(async ({ adminPort }) => (await scrape(adminPort))("sidestep_sidecar_tasks_total", 'outcome="OK"')),
+  );
+}
+
+/** Each on a nats-server of its own; what stands by costs next to nothing. */
+async function compareOwners(counts: readonly number[], settings: Settings) {
+  await using started = new AsyncDisposableStack();
+  const service = await startService("plain");
+  started.use(service.program);
+  const driver = started.use(await startDriver());
+  const stacks: { orchestrators: number; addresses: readonly string[]; stepsPerSecond: number[] }[] = [];
+  for (const orchestrators of counts) {
+    progress(`starting ${orchestrators} orchestrators`);
+    const nats = started.use(await startNats());
+    const sidecars = [{ service: service.address }];
+    const product = started.use(await startProduct({ natsUrl: nats.url, orchestrators, sidecars }));
+    const addresses = product.orchestrators.map(({ address }) => address);
+    for (const address of addresses) await warmUp(driver, { address }, settings.warmUpSeconds);
+    stacks.push({ orchestrators, addresses, stepsPerSecond: [] });
+  }
+  for (let round = 1; round <= settings.rounds; round++) {
+    for (const { orchestrators, addresses, stepsPerSecond } of stacks) {
+      const reply = await load(driver, addresses, 64, settings.seconds);
+      stepsPerSecond.push(Math.round((reply.done * 10) / reply.seconds));
+      progress(`round ${round}: ${orchestrators} orchestrators, ${stepsPerSecond.at(-1)} steps/s`);
+    }
+  }
+  return stacks;
+}
+
+async function load(
+  driver: Driver,
+  addresses: readonly string[],
+  runs: number,
+  seconds: number,
+): Promise<Extract<DriverReply, { kind: "load" }>> {
+  const reply = await driver.ask({
+    kind: "load",
+    addresses,
+    method: "/bench.v1.Chain/Ten",
+    runs,
+    warmMs: 1_000,
+    windowMs: seconds * 1_000,
+  });
+  if (reply.kind !== "load") throw new Error("the driver gave no figures");
+  if (reply.errors > 0) throw new Error(`${reply.errors} runs failed, last: ${reply.lastError}`);
+  return reply;
+}
