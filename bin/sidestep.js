@@ -6,6 +6,7 @@ import { existsSync, readFileSync, readdirSync, realpathSync, statSync } from "n
 import { createRequire } from "node:module";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { nodeFlags } from "./nodeFlags.mjs";
 
 const root = path.dirname(path.dirname(realpathSync(fileURLToPath(import.meta.url))));
 const sourceFolders = ["cli/src", "orchestrator/src", "sidecar/src", "runtime/src", "proto"];
@@ -19,7 +20,7 @@ if (node === undefined || entry === undefined) {
   process.stderr.write(`sidestep can't start: ${what}.\nWhere: ${root}\nWhat next: run npm install there.\n`);
   process.exit(1);
 }
-runUnder(node, [entry, ...process.argv.slice(2)]);
+runUnder(node, [...flagsFor(process.argv[2] ?? ""), entry, ...process.argv.slice(2)]);
 
 function findNode() {
   try {
@@ -36,6 +37,13 @@ function findNode() {
 
 function majorOf(version) {
   return Number(version.split(".")[0]);
+}
+
+/** What NODE_OPTIONS says of the same thing counts more. */
+function flagsFor(program) {
+  const flags = Object.hasOwn(nodeFlags, program) ? nodeFlags[program] : [];
+  const told = process.env.NODE_OPTIONS ?? "";
+  return flags.filter((flag) => !told.includes(flag.split("=")[0]));
 }
 
 function findEntry() {

@@ -1,9 +1,10 @@
-import { existsSync, readFileSync } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { parse } from "yaml";
+import { nodeFlags } from "../bin/nodeFlags.mjs";
 import { fulfil } from "../examples/order/demo/orders.ts";
 import type { Order } from "../examples/order/demo/orders.ts";
 import { isWhole } from "../examples/order/demo/report.ts";
@@ -128,6 +129,7 @@ const running = new AsyncDisposableStack();
 
 beforeAll(async () => {
   place = await mkdtemp(path.join(os.tmpdir(), "sidestep-compose-"));
+  await buildImages(place);
 });
 
 afterAll(async () => {
@@ -135,11 +137,16 @@ afterAll(async () => {
   await rm(place, { recursive: true, force: true, maxRetries: 3 });
 });
 
+test("the sidecar's bundle is one file of at most 0.9 MB, and run by name it has its flags", () => {
+  const file = path.join(place, "sidecar.js");
+  expect(statSync(file).size).toBeLessThanOrEqual(900_000);
+  expect(readFileSync(file, "utf8").split("\n")[0]).toBe(`#!/usr/bin/env -S node ${nodeFlags.sidecar.join(" ")}`);
+});
+
 test("the commands and environments of our services work together, as processes of this machine", async () => {
   const nats = running.use(await startNats());
   const receiver = running.use(await startOtlpReceiver());
   const address = `127.0.0.1:${await freePort()}`;
-  await buildImages(place);
   // What containers have and one machine has not: names of hosts, ports of their own, /data and /app.
   const ports = { "50051": await freePort(), "50052": await freePort(), "50053": await freePort() };
   const here = (text: string): string =>
@@ -161,11 +168,13 @@ test("the commands and environments of our services work together, as processes 
   ): Promise<Program> => {
     const service = compose.services[name];
     const environment = Object.entries(service?.environment ?? {}).map(([key, value]) => [key, here(value)]);
+    const words = (service?.command ?? []).map(here);
+    const [command = "", ...args] = [...entrypointOf(service?.build?.target), ...words];
     return running.use(
       await startProgram({
         name,
-        command: service?.build?.target === "order-python" ? pythonWithGrpc() : process.execPath,
-        args: (service?.command ?? []).map(here),
+        command,
+        args,
         cwd: service?.build?.target === "sidestep" ? place : path.join(repositoryRoot, "examples/order"),
         env: { ...Object.fromEntries(environment), OTEL_BSP_SCHEDULE_DELAY: "100", ...more },
         ...(readyLine === undefined ? {} : { readyLine }),
@@ -198,6 +207,12 @@ test("the commands and environments of our services work together, as processes 
   await isTraced(second.runId);
 });
 
+/** Of the images, for this machine. Ours are run by their names. */
+function entrypointOf(image: string | undefined): readonly string[] {
+  if (image === "order-node") return [process.execPath];
+  return image === "order-python" ? [pythonWithGrpc()] : [];
+}
+
 /** What the Dockerfile puts into /app. */
 async function buildImages(into: string): Promise<void> {
   const node = { command: process.execPath, args: ["scripts/build.ts", into] };
@@ -209,7 +224,6 @@ async function buildImages(into: string): Promise<void> {
     const built = await runProgram({ name: step.args.join(" "), ...step });
     if (built.code !== 0) throw new Error(`${step.args.join(" ")} failed:\n${built.lines.join("\n")}`);
   }
-  await writeFile(path.join(into, "package.json"), '{ "type": "module" }');
 }
 
 function makeOrder(id: string): Order {

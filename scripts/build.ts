@@ -1,15 +1,16 @@
 // Bundles each program of ours into one file of dist/, or of the folder given, and sees that each starts. What a command of `sidestep` loads
 // only when it is given lies beside it in dist/parts/.
 import { execFileSync } from "node:child_process";
-import { existsSync, rmSync, statSync } from "node:fs";
+import { chmodSync, existsSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { build } from "esbuild";
-import type { BuildOptions } from "esbuild";
+import type { BuildOptions, Metafile } from "esbuild";
+import { nodeFlags } from "../bin/nodeFlags.mjs";
+import { builtinsWithoutImport } from "./bundle/builtins.ts";
+import { leftOut } from "./bundle/leftOut.ts";
+import { noticesOf } from "./bundle/notices.ts";
 
-const servers: Readonly<Record<string, string>> = {
-  orchestrator: "orchestrator/src/main.ts",
-  sidecar: "sidecar/src/main.ts",
-};
-const command: Readonly<Record<string, string>> = { sidestep: "cli/src/main.ts" };
+const servers = { orchestrator: "orchestrator/src/main.ts", sidecar: "sidecar/src/main.ts" } as const;
+const command = { sidestep: "cli/src/main.ts" } as const;
 
 const programs = { ...servers, ...command };
 const missing = Object.values(programs).filter((entry) => !existsSync(entry));
@@ -17,29 +18,46 @@ if (missing.length > 0) throw new Error(`nothing to bundle at ${missing.join(", 
 
 const outdir = process.argv[2] ?? "dist";
 rmSync(outdir, { recursive: true, force: true });
-const options: BuildOptions = {
+
+/** A program that is run by its name gets the flags it was measured with. */
+const interpreter = (flags: readonly string[]): string => `#!/usr/bin/env -S ${["node", ...flags].join(" ")}\n`;
+/** grpc-js is CommonJS and requires Node's own modules by name. */
+const requireOfModule = `const require = process.getBuiltinModule("node:module").createRequire(import.meta.url);`;
+const options = {
   outdir,
   bundle: true,
   platform: "node",
   target: "node24",
   format: "esm",
+  // Names stay what they are: stacks and profiles are read.
+  minifySyntax: true,
+  minifyWhitespace: true,
   sourcemap: "linked",
-  legalComments: "external",
+  legalComments: "none",
+  metafile: true,
+  plugins: [builtinsWithoutImport, leftOut],
   // Its ECMAScript form loads grpc-js at run time through a `require` that no bundler sees.
   alias: {
     "@opentelemetry/otlp-grpc-exporter-base": "./node_modules/@opentelemetry/otlp-grpc-exporter-base/dist/index.cjs",
   },
   logLevel: "warning",
-  // grpc-js is CommonJS and requires Node's own modules by name.
-  banner: {
-    js: 'import { createRequire as makeRequire } from "node:module"; const require = makeRequire(import.meta.url);',
-  },
-};
-await build({ ...options, entryPoints: servers });
-await build({ ...options, entryPoints: command, splitting: true, chunkNames: "parts/[name]-[hash]" });
+} satisfies BuildOptions;
+
+const made: Metafile[] = [];
+for (const name of ["orchestrator", "sidecar"] as const) {
+  const banner = { js: `${interpreter(nodeFlags[name])}${requireOfModule}` };
+  made.push((await build({ ...options, banner, entryPoints: { [name]: servers[name] } })).metafile);
+}
+const banner = { js: `${interpreter([])}${requireOfModule}` };
+const parts = { splitting: true, chunkNames: "parts/[name]-[hash]" };
+made.push((await build({ ...options, ...parts, banner, entryPoints: command })).metafile);
+writeFileSync(`${outdir}/LICENSES.txt`, noticesOf(made.flatMap((one) => Object.keys(one.inputs))));
+// Run by name they are modules wherever they lie.
+writeFileSync(`${outdir}/package.json`, '{ "type": "module" }\n');
 
 for (const name of Object.keys(programs)) {
   const file = `${outdir}/${name}.js`;
+  chmodSync(file, 0o755);
   execFileSync(process.execPath, [file, "--help"], { stdio: ["ignore", "ignore", "inherit"], timeout: 20_000 });
-  process.stdout.write(`${file} ${(statSync(file).size / 1024 / 1024).toFixed(2)} MiB, starts\n`);
+  process.stdout.write(`${file} ${(statSync(file).size / 1_000_000).toFixed(2)} MB, starts\n`);
 }

@@ -2,6 +2,7 @@ import { chmod, cp, mkdir, mkdtemp, readFile, rm, symlink, utimes, writeFile } f
 import os from "node:os";
 import path from "node:path";
 import { expect, test } from "vitest";
+import { nodeFlags } from "../bin/nodeFlags.mjs";
 import { repositoryRoot, runProgram, startProgram } from "./support/program.ts";
 
 /** A package as npm leaves it: the launcher, a pinned Node that tells when it is used, and `files`. */
@@ -42,6 +43,21 @@ test("the command runs under the pinned Node, with its arguments, and its exit c
 
   expect(result.stdout).toBe("source yes run list");
   expect(result.code).toBe(7);
+});
+
+test("a sidecar's Node has the flags it was measured with, unless NODE_OPTIONS says otherwise; other commands have none", async () => {
+  await using installed = await openPackage({ "cli/src/main.ts": "console.log(process.execArgv.join(' '));" });
+  const flagsOf = async (command: string, nodeOptions?: string): Promise<string> => {
+    const env = { NODE_OPTIONS: nodeOptions };
+    const args = [installed.launcher, command];
+    return (await runProgram({ name: "sidestep", command: process.execPath, args, env })).stdout;
+  };
+
+  expect(await flagsOf("sidecar")).toBe(nodeFlags.sidecar.join(" "));
+  expect(await flagsOf("sidecar", "--max-old-space-size=500")).toBe(
+    nodeFlags.sidecar.filter((flag) => !flag.startsWith("--max-old")).join(" "),
+  );
+  expect(await flagsOf("check")).toBe("");
 });
 
 test("it works through a link, as npm link and a global install make it", async () => {

@@ -1,19 +1,15 @@
-import { fromBinary } from "@bufbuild/protobuf";
-import { FileDescriptorProtoSchema, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
-import type { FileDescriptorProto } from "@bufbuild/protobuf/wkt";
+import { FileOutline, FileSetOutline } from "../../../proto/gen/sidestep/internal/v1/outline.ts";
+import type { MethodOutline } from "../../../proto/gen/sidestep/internal/v1/outline.ts";
 import type { ExposedService } from "./exposure.ts";
 
-/** Number of our option on rpcs: a service that has it is served by the orchestrator, not by a service process. */
-const workflowOption = 51_701;
-
-/** A file as reflection sends it. Throws when the bytes are not one. */
-export function parseFile(bytes: Uint8Array): FileDescriptorProto {
-  return fromBinary(FileDescriptorProtoSchema, bytes);
+/** A google.protobuf.FileDescriptorProto as reflection sends it. Throws when the bytes are not one. */
+export function parseFile(bytes: Uint8Array): FileOutline {
+  return FileOutline.decode(bytes);
 }
 
-/** The services of a FileDescriptorSet that a process may implement. Throws when the bytes are not one. */
+/** The services of a google.protobuf.FileDescriptorSet that a process may implement. Throws when the bytes are not one. */
 export function servicesOfSet(bytes: Uint8Array): readonly ExposedService[] {
-  const { file } = fromBinary(FileDescriptorSetSchema, bytes);
+  const { file } = FileSetOutline.decode(bytes);
   const workflows = new Set(
     file.flatMap((one) =>
       one.service
@@ -29,7 +25,7 @@ export function servicesOfSet(bytes: Uint8Array): readonly ExposedService[] {
  * descriptors of servers that rebuild them (@grpc/reflection over protobufjs: relative type names, map entries under another name,
  * proto3_optional lost, imports left out) do as well as sound ones.
  */
-export function servicesOf(files: readonly FileDescriptorProto[]): readonly ExposedService[] {
+export function servicesOf(files: readonly FileOutline[]): readonly ExposedService[] {
   return files.flatMap((file) =>
     file.service.map((service) => ({
       service: fullName(file.package, service.name),
@@ -41,8 +37,9 @@ export function servicesOf(files: readonly FileDescriptorProto[]): readonly Expo
   );
 }
 
-function isWorkflow(method: FileDescriptorProto["service"][number]["method"][number]): boolean {
-  return method.options?.$unknown?.some((field) => field.no === workflowOption) ?? false;
+/** Those are served by the orchestrator, not by a service process. */
+function isWorkflow(method: MethodOutline): boolean {
+  return method.options?.workflow !== undefined;
 }
 
 function fullName(packageName: string, name: string): string {

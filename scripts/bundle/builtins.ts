@@ -1,0 +1,19 @@
+import { isBuiltin } from "node:module";
+import type { Plugin } from "esbuild";
+
+/**
+ * Takes Node's own modules from `process.getBuiltinModule`. An `import` of one reads each of its exports, and so loads what hides behind a
+ * getter: undici, whole, behind `node:http`, which costs more than all of gRPC.
+ */
+export const builtinsWithoutImport: Plugin = {
+  name: "builtins without import",
+  setup: (build) => {
+    build.onResolve({ filter: /^[\w:/]+$/ }, ({ path, kind }) => {
+      if (!isBuiltin(path)) return undefined;
+      return kind === "require-call" ? { path, external: true } : { path, namespace: "builtin" };
+    });
+    build.onLoad({ filter: /./, namespace: "builtin" }, ({ path }) => ({
+      contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)});`,
+    }));
+  },
+};
