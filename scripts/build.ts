@@ -29,9 +29,7 @@ const options = {
   platform: "node",
   target: "node24",
   format: "esm",
-  // Names stay what they are: stacks and profiles are read.
-  minifySyntax: true,
-  minifyWhitespace: true,
+  minify: true,
   sourcemap: "linked",
   legalComments: "none",
   metafile: true,
