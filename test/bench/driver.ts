@@ -8,6 +8,7 @@ import type { DriverReply, DriverRequest } from "./driverMessages.ts";
 
 const same = (bytes: Buffer): Buffer => bytes;
 const payload = toSayRequest("x".repeat(120));
+const deadlineMs = 180_000;
 const clients = new Map<string, Client>();
 
 process.on("message", (request: DriverRequest) => {
@@ -121,7 +122,7 @@ function callOnce(address: string, method: string, own?: Client): Promise<Buffer
   const client = own ?? clients.get(address) ?? new Client(address, credentials.createInsecure());
   if (own === undefined) clients.set(address, client);
   return new Promise((resolve, reject) => {
-    client.makeUnaryRequest(method, same, same, payload, { deadline: Date.now() + 60_000 }, (error, answer) =>
+    client.makeUnaryRequest(method, same, same, payload, { deadline: Date.now() + deadlineMs }, (error, answer) =>
       error === null && answer !== undefined ? resolve(answer) : reject(error ?? new Error("no answer")),
     );
   });

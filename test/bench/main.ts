@@ -10,6 +10,7 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<unk
   overload: async (args) => (await import("./overload.ts")).measureOverload(args),
   balance: async (args) => (await import("./balance.ts")).measureBalance(args),
   neighbours: async (args) => (await import("./neighbours.ts")).measureNeighbours(args),
+  flat: async (args) => (await import("./flat.ts")).measureFlat(args),
   check: () => import("./check.ts"),
   engine: async (args) => (await import("./engine.ts")).measureEngine(args),
   loop: async (args) => (await import("./long/loop.ts")).measureLoop(args),
