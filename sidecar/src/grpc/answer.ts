@@ -1,4 +1,5 @@
 import { code } from "../../../proto/wire/status.ts";
+import { uint32At } from "../http2/wire/frame.ts";
 import { messageBytesMax } from "./channel.ts";
 
 /** Why an answer can't be taken. */
@@ -7,7 +8,7 @@ export type Unfit = { readonly code: number; readonly message: string };
 /** What comes in answer to a call, piece by piece. */
 export interface Answer {
   /** Takes the next piece; says why nothing more is wanted. */
-  take(chunk: Buffer): Unfit | undefined;
+  take(chunk: Uint8Array): Unfit | undefined;
   /** What has come in all, once the service has said OK. */
   finish(): Uint8Array | Unfit;
 }
@@ -17,28 +18,37 @@ export type StreamCaps = { readonly messagesMax: number; readonly bytesMax: numb
 
 /** Compressed or not, then the length. */
 const prefixBytes = 5;
-const nothing = Buffer.alloc(0);
+const nothing = new Uint8Array();
 
 /** The one message of a unary rpc. */
 export function openMessage(): Answer {
-  const chunks: Buffer[] = [];
-  let received = 0;
-  return {
-    take: (chunk) => {
-      chunks.push(chunk);
-      received += chunk.length;
-      if (received < prefixBytes) return undefined;
-      const size = lengthIn(chunks);
-      if (size > messageBytesMax) return tooLarge(`the answer has ${size} bytes, at most ${messageBytesMax} are taken`);
-      return received > size + prefixBytes ? broken("more than one message came in answer") : undefined;
-    },
-    finish: () => {
-      const answer = chunks.length === 1 ? (chunks[0] ?? nothing) : Buffer.concat(chunks);
-      if (answer.length < prefixBytes || answer.length - prefixBytes !== answer.readUInt32BE(1))
-        return broken("the service said OK without one whole message");
-      return answer[0] === 0 ? answer.subarray(prefixBytes) : compressed;
-    },
-  };
+  return new MessageAnswer();
+}
+
+class MessageAnswer implements Answer {
+  /** Mostly all of it. */
+  #first: Uint8Array = nothing;
+  #more: Uint8Array[] | undefined;
+  #received = 0;
+
+  take(chunk: Uint8Array): Unfit | undefined {
+    if (this.#received === 0) this.#first = chunk;
+    // So that the length always lies in the first one.
+    else if (this.#first.length < prefixBytes) this.#first = Buffer.concat([this.#first, chunk]);
+    else (this.#more ??= []).push(chunk);
+    this.#received += chunk.length;
+    if (this.#received < prefixBytes) return undefined;
+    const size = uint32At(this.#first, 1);
+    if (size > messageBytesMax) return tooLarge(`the answer has ${size} bytes, at most ${messageBytesMax} are taken`);
+    return this.#received > size + prefixBytes ? broken("more than one message came in answer") : undefined;
+  }
+
+  finish(): Uint8Array | Unfit {
+    const answer = this.#more === undefined ? this.#first : Buffer.concat([this.#first, ...this.#more], this.#received);
+    if (answer.length < prefixBytes || answer.length - prefixBytes !== uint32At(answer, 1))
+      return broken("the service said OK without one whole message");
+    return answer[0] === 0 ? answer.subarray(prefixBytes) : compressed;
+  }
 }
 
 /**
@@ -47,15 +57,15 @@ export function openMessage(): Answer {
  */
 export function openStream({ messagesMax, bytesMax }: StreamCaps): Answer {
   const parts: Uint8Array[] = [];
-  let pending: Buffer = nothing;
-  let waiting: Buffer[] = [];
+  let pending: Uint8Array = nothing;
+  let waiting: Uint8Array[] = [];
   let waitingBytes = 0;
   let wantedBytes = prefixBytes;
   let messages = 0;
   let bytes = 0;
   const takeWhole = (): Unfit | undefined => {
     while (pending.length >= prefixBytes) {
-      const size = pending.readUInt32BE(1);
+      const size = uint32At(pending, 1);
       if (pending[0] !== 0) return compressed;
       if (messages + 1 > messagesMax) return tooLarge(`more than ${messagesMax} messages came in answer`);
       if (bytes + size > bytesMax) return tooLarge(`the messages in answer have more than ${bytesMax} bytes`);
@@ -104,10 +114,4 @@ function tagAndLength(size: number): Uint8Array {
   for (; rest > 0x7f; rest >>>= 7) head.push((rest & 0x7f) | 0x80);
   head.push(rest);
   return Uint8Array.from(head);
-}
-
-/** The length that the first five bytes announce. */
-function lengthIn(chunks: readonly Buffer[]): number {
-  const [first = nothing] = chunks;
-  return (first.length >= prefixBytes ? first : Buffer.concat(chunks)).readUInt32BE(1);
 }

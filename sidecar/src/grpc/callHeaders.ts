@@ -1,94 +1,146 @@
-import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http2";
-import { pushbackTrailer, statusDetailsTrailer } from "../../../proto/wire/headers.ts";
-import { code } from "../../../proto/wire/status.ts";
+import { encodeFields, encodeName, lengthBytesMax, putLength } from "../http2/wire/hpackEncoder.ts";
+import { fieldBytes, fieldOverhead } from "../http2/wire/hpackTable.ts";
+import type { Field } from "../http2/wire/hpackTable.ts";
 import type { CallRequest } from "../ports.ts";
 
-const decoder = new TextDecoder();
+const pathForm = /^[!-~]+$/;
 const keyForm = /^[0-9a-z_.-]+$/;
-const textForm = /^[ -~]*$/;
-const timeoutDigitsMax = 99_999_999;
-
-/** The headers of a call. Throws when one of the task's can't be sent. */
-export function toCallHeaders(request: CallRequest, scheme: "http" | "https", authority: string): OutgoingHttpHeaders {
-  const headers: OutgoingHttpHeaders = {
-    ":method": "POST",
-    ":scheme": scheme,
-    ":authority": authority,
-    ":path": `/${request.method}`,
-    te: "trailers",
-    "content-type": "application/grpc",
-    "user-agent": "sidestep-sidecar",
-    "grpc-accept-encoding": "identity",
-  };
-  if (request.timeoutMs > 0) {
-    const { timeoutMs } = request;
-    headers["grpc-timeout"] = timeoutMs > timeoutDigitsMax ? `${Math.ceil(timeoutMs / 1_000)}S` : `${timeoutMs}m`;
-  }
-  for (const { key, value } of request.headers) {
-    const name = key.toLowerCase();
-    if (!keyForm.test(name)) throw new Error(`${JSON.stringify(key)} is no name of a header`);
-    const text = name.endsWith("-bin") ? toBase64(value) : decoder.decode(value);
-    if (!textForm.test(text))
-      throw new Error(`the value of ${name} is not printable ASCII; only names that end in -bin carry other bytes`);
-    const before = headers[name];
-    headers[name] = before === undefined ? text : Array.isArray(before) ? [...before, text] : [String(before), text];
-  }
-  return headers;
-}
-
-/** What the service said at the end of a call. */
-export type CallStatus = {
-  readonly code: number;
-  readonly message: string;
-  readonly details: Uint8Array;
-  readonly pushback: string | undefined;
-};
-
-/** The status in a block of headers or trailers; undefined when there is none. */
-export function parseCallStatus(headers: IncomingHttpHeaders): CallStatus | undefined {
-  const number = one(headers["grpc-status"]);
-  if (number === undefined) return undefined;
-  const details = one(headers[statusDetailsTrailer]);
-  return {
-    code: /^\d{1,3}$/.test(number) ? Number(number) : code.UNKNOWN,
-    message: unescaped(one(headers["grpc-message"]) ?? ""),
-    details: details === undefined ? new Uint8Array() : Buffer.from(details.split(",", 1)[0] ?? "", "base64"),
-    pushback: one(headers[pushbackTrailer]),
-  };
-}
-
-/** What an HTTP status without a gRPC one means: something answered that is no gRPC server, such as a proxy. */
-export function httpStatus(status: number): CallStatus {
-  const number = codesOfHttp.get(status) ?? code.UNKNOWN;
-  return {
-    code: number,
-    message: `HTTP status ${status} instead of a gRPC answer`,
-    details: new Uint8Array(),
-    pushback: undefined,
-  };
-}
-
-const codesOfHttp: ReadonlyMap<number, number> = new Map([
-  [400, code.INTERNAL],
-  [401, code.UNAUTHENTICATED],
-  [403, code.PERMISSION_DENIED],
-  [404, code.UNIMPLEMENTED],
-  [429, code.UNAVAILABLE],
-  [502, code.UNAVAILABLE],
-  [503, code.UNAVAILABLE],
-  [504, code.UNAVAILABLE],
+/** What the transport sets itself, or HTTP/2 has no place for. */
+const keysTaken: ReadonlySet<string> = new Set([
+  "connection",
+  "content-type",
+  "grpc-accept-encoding",
+  "grpc-timeout",
+  "host",
+  "keep-alive",
+  "proxy-connection",
+  "te",
+  "transfer-encoding",
+  "upgrade",
+  "user-agent",
 ]);
+const timeoutDigitsMax = 99_999_999;
+const cachedMax = 1_000;
+const scratchBytes = 16 * 1024;
 
-function one(value: string | readonly string[] | undefined): string | undefined {
-  return typeof value === "string" ? value : value?.[0];
+type Name = { readonly encoded: Uint8Array; readonly isBinary: boolean; readonly listBytes: number };
+type Prefix = { readonly encoded: Uint8Array; readonly listBytes: number };
+
+/**
+ * Writes the headers of calls as HTTP/2 has them. What is the same in each call of a method is encoded once; nothing is compressed, since the
+ * service is beside us.
+ */
+export class CallHeaders {
+  readonly #scheme: "http" | "https";
+  readonly #authority: string;
+  readonly #prefixes = new Map<string, Prefix>();
+  readonly #timeouts = new Map<number, Prefix>();
+  readonly #names = new Map<string, Name>();
+  #bytes: Buffer = Buffer.allocUnsafeSlow(scratchBytes);
+  #listBytes = 0;
+
+  constructor(scheme: "http" | "https", authority: string) {
+    this.#scheme = scheme;
+    this.#authority = authority;
+  }
+
+  /** Where the last ones written lie, from the beginning. */
+  get bytes(): Uint8Array {
+    return this.#bytes;
+  }
+
+  /** Size of the last ones written, as SETTINGS_MAX_HEADER_LIST_SIZE counts it. */
+  get listBytes(): number {
+    return this.#listBytes;
+  }
+
+  /** Writes the headers of a call over those of the last one; returns their length. Throws when one of the task's can't be sent. */
+  write(request: CallRequest, timeoutMs: number): number {
+    const prefix = this.#prefixOf(request.method);
+    const timeout = timeoutMs > 0 ? this.#timeoutOf(timeoutMs) : undefined;
+    let bytesMax = prefix.encoded.length + (timeout?.encoded.length ?? 0);
+    for (const { key, value } of request.headers) bytesMax += fieldBytesMax(key, value);
+    if (this.#bytes.length < bytesMax) this.#bytes = Buffer.allocUnsafeSlow(bytesMax);
+    this.#bytes.set(prefix.encoded, 0);
+    this.#listBytes = prefix.listBytes;
+    let at = prefix.encoded.length;
+    if (timeout !== undefined) {
+      this.#bytes.set(timeout.encoded, at);
+      this.#listBytes += timeout.listBytes;
+      at += timeout.encoded.length;
+    }
+    for (const { key, value } of request.headers) at = this.#put(at, key, value);
+    return at;
+  }
+
+  #put(start: number, key: string, value: Uint8Array): number {
+    const name = this.#nameOf(key);
+    this.#bytes.set(name.encoded, start);
+    let at = start + name.encoded.length;
+    if (name.isBinary) {
+      const text = toBase64(value);
+      at = putLength(this.#bytes, at, text.length);
+      at += this.#bytes.write(text, at, "latin1");
+      this.#listBytes += name.listBytes + text.length;
+      return at;
+    }
+    at = putLength(this.#bytes, at, value.length);
+    for (let index = 0; index < value.length; index += 1) {
+      const byte = value[index] ?? 0;
+      if (byte < 0x20 || byte > 0x7e)
+        throw new Error(`the value of ${key} is not printable ASCII; only names that end in -bin carry other bytes`);
+      this.#bytes[at + index] = byte;
+    }
+    this.#listBytes += name.listBytes + value.length;
+    return at + value.length;
+  }
+
+  #prefixOf(method: string): Prefix {
+    return cached(this.#prefixes, method, () => {
+      if (!pathForm.test(method)) throw new Error(`${JSON.stringify(method)} is no name of a method`);
+      return toPrefix([
+        [":method", "POST"],
+        [":scheme", this.#scheme],
+        [":authority", this.#authority],
+        [":path", `/${method}`],
+        ["te", "trailers"],
+        ["content-type", "application/grpc"],
+        ["user-agent", "sidestep-sidecar"],
+        ["grpc-accept-encoding", "identity"],
+      ]);
+    });
+  }
+
+  #timeoutOf(timeoutMs: number): Prefix {
+    const text = timeoutMs > timeoutDigitsMax ? `${Math.ceil(timeoutMs / 1_000)}S` : `${timeoutMs}m`;
+    return cached(this.#timeouts, timeoutMs, () => toPrefix([["grpc-timeout", text]]));
+  }
+
+  #nameOf(key: string): Name {
+    return cached(this.#names, key, () => {
+      const name = key.toLowerCase();
+      if (!keyForm.test(name)) throw new Error(`${JSON.stringify(key)} is no name of a header`);
+      if (keysTaken.has(name)) throw new Error(`${name} is not the task's to set`);
+      return { encoded: encodeName(name), isBinary: name.endsWith("-bin"), listBytes: name.length + fieldOverhead };
+    });
+  }
 }
 
-function unescaped(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
+function toPrefix(fields: readonly Field[]): Prefix {
+  return { encoded: encodeFields(fields), listBytes: fields.reduce((sum, field) => sum + fieldBytes(field), 0) };
+}
+
+function cached<K, V>(known: Map<K, V>, key: K, make: () => V): V {
+  const found = known.get(key);
+  if (found !== undefined) return found;
+  const made = make();
+  if (known.size >= cachedMax) known.clear();
+  known.set(key, made);
+  return made;
+}
+
+function fieldBytesMax(key: string, value: Uint8Array): number {
+  return 1 + 2 * lengthBytesMax + key.length + Math.ceil(value.length / 3) * 4;
 }
 
 function toBase64(bytes: Uint8Array): string {

@@ -1,14 +1,24 @@
-import { constants } from "node:http2";
-import type { ClientHttp2Session, ClientHttp2Stream, IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http2";
 import { code } from "../../../proto/wire/status.ts";
+import type { Connection } from "../http2/connection.ts";
+import type { OutgoingRequest } from "../http2/session.ts";
+import type { Stream, StreamEnd, StreamHead, StreamSink } from "../http2/stream.ts";
+import { errorCode } from "../http2/wire/frame.ts";
 import type { Ending } from "../core/ending.ts";
-import type { Call } from "../ports.ts";
+import type { Call, CallRequest } from "../ports.ts";
 import type { Answer } from "./answer.ts";
-import { httpStatus, parseCallStatus } from "./callHeaders.ts";
-import type { CallStatus } from "./callHeaders.ts";
+import { httpStatus, parseCallStatus } from "./callStatus.ts";
+import type { CallStatus } from "./callStatus.ts";
+import type { Timed } from "./deadlines.ts";
 
-/** A connection to the service that calls can be made on. */
-export type Link = { readonly session: ClientHttp2Session; readonly peer: string };
+/** Who makes the calls, as one of them sees it. */
+export interface Caller {
+  /** The service went away without a look at it: it is to be begun on another connection. */
+  again(call: UnaryCall): void;
+  /** The deadline passed during the call: the connection may be dead. */
+  suspect(connection: Connection): void;
+  /** It is over. */
+  over(call: UnaryCall): void;
+}
 
 type EndingRest = Ending extends infer E
   ? E extends Ending
@@ -16,71 +26,68 @@ type EndingRest = Ending extends infer E
     : never
   : never;
 
-const prefixBytes = 5;
-/** Up to here prefix and message go out as one frame; a copy of more costs more than a second frame. */
-const copiedBytesMax = 64 * 1024;
-const timerMsMax = 2 ** 31 - 1;
-
 /** One call on an HTTP/2 stream of its own: bytes in, bytes out, and an ending that says who ended it and what was sent. */
-export class UnaryCall implements Call {
+export class UnaryCall implements Call, StreamSink, Timed {
+  readonly request: CallRequest;
   readonly ending: Promise<Ending>;
   readonly #resolve: (ending: Ending) => void;
-  readonly #onDeadline: () => void;
+  readonly #caller: Caller;
   readonly #answer: Answer;
   readonly #startedAtMs = Date.now();
   #peer: string;
-  #timer: NodeJS.Timeout | undefined;
-  #stream: ClientHttp2Stream | undefined;
-  #session: ClientHttp2Session | undefined;
+  #connection: Connection | undefined;
+  #stream: Stream | undefined;
+  #wasMoved = false;
   #status: CallStatus | undefined;
   #httpStatus = 200;
   #isOver = false;
 
-  /** `onDeadline` is told when the deadline passes during the call: the connection may be dead. */
-  constructor(target: string, timeoutMs: number, answer: Answer, onDeadline: () => void) {
+  constructor(request: CallRequest, target: string, answer: Answer, caller: Caller) {
     const { promise, resolve } = Promise.withResolvers<Ending>();
     this.ending = promise;
+    this.request = request;
     this.#resolve = resolve;
-    this.#onDeadline = onDeadline;
     this.#peer = target;
     this.#answer = answer;
-    if (timeoutMs > 0) this.#timer = setTimeout(() => this.#expire(timeoutMs), Math.min(timeoutMs, timerMsMax));
+    this.#caller = caller;
   }
 
   isOver(): boolean {
     return this.#isOver;
   }
 
-  /** Sends the request. */
-  begin(link: Link, headers: OutgoingHttpHeaders, body: Uint8Array): void {
-    if (this.#isOver) return;
-    this.#peer = link.peer;
-    this.#session = link.session;
-    let stream: ClientHttp2Stream;
-    try {
-      stream = link.session.request(headers);
-    } catch (error) {
-      this.fail(code.UNAVAILABLE, `the connection takes no more calls: ${String(error)}`, false);
-      return;
-    }
-    this.#stream = stream;
-    stream.on("response", (received) => this.#receiveHeaders(received));
-    stream.on("trailers", (received: IncomingHttpHeaders) => {
-      this.#status = parseCallStatus(received);
-    });
-    stream.on("data", (chunk: Buffer) => this.#receive(chunk));
-    // How it ended is read from the stream when it closes.
-    stream.on("error", () => undefined);
-    stream.on("close", () => this.#close(stream));
-    write(stream, body);
+  /** What is left of the call's time, at least 1; 0: it has no end. */
+  leftMs(): number {
+    const { timeoutMs } = this.request;
+    return timeoutMs > 0 ? Math.max(1, this.#startedAtMs + timeoutMs - Date.now()) : 0;
+  }
+
+  /** Sends the request; the connection has room for it. */
+  begin(connection: Connection, outgoing: OutgoingRequest): void {
+    this.#connection = connection;
+    this.#peer = connection.peer ?? this.#peer;
+    this.#stream = connection.session.open(outgoing, this);
   }
 
   reset(): void {
     this.fail(code.CANCELLED, "reset by the sidecar", this.#stream !== undefined);
   }
 
+  expire(): void {
+    const connection = this.#connection;
+    const where = this.#stream === undefined ? " while waiting for a connection" : "";
+    this.fail(
+      code.DEADLINE_EXCEEDED,
+      `no answer within ${this.request.timeoutMs} ms${where}`,
+      this.#stream !== undefined,
+    );
+    if (connection !== undefined) this.#caller.suspect(connection);
+  }
+
   /** Ends it from our side. */
   fail(number: number, message: string, sent: boolean): void {
+    if (this.#isOver) return;
+    if (this.#stream !== undefined) this.#connection?.session.cancel(this.#stream);
     this.#end({
       kind: "failed",
       code: number,
@@ -90,76 +97,65 @@ export class UnaryCall implements Call {
       origin: "transport",
       sent,
     });
-    this.#stream?.close(constants.NGHTTP2_CANCEL);
   }
 
-  #expire(timeoutMs: number): void {
-    const isSent = this.#stream !== undefined;
-    const where = isSent ? "" : " while connecting";
-    this.fail(code.DEADLINE_EXCEEDED, `no answer within ${timeoutMs} ms${where}`, isSent);
-    if (isSent) this.#onDeadline();
+  onHead({ status, fields }: StreamHead): void {
+    if (status !== undefined) this.#httpStatus = status;
+    this.#status = parseCallStatus(fields);
   }
 
-  #receiveHeaders(received: IncomingHttpHeaders): void {
-    this.#httpStatus = Number(received[":status"] ?? 200);
-    this.#status = parseCallStatus(received);
-  }
-
-  #receive(chunk: Buffer): void {
-    if (this.#isOver || this.#httpStatus !== 200) return;
-    const unfit = this.#answer.take(chunk);
+  onContent(piece: Uint8Array): void {
+    if (this.#httpStatus !== 200) return;
+    const unfit = this.#answer.take(piece);
     if (unfit !== undefined) this.fail(unfit.code, unfit.message, true);
   }
 
-  #close(stream: ClientHttp2Stream): void {
-    if (this.#isOver) return;
+  onEnd(end: StreamEnd): void {
     const status = this.#status ?? (this.#httpStatus === 200 ? undefined : httpStatus(this.#httpStatus));
-    if (status === undefined) return this.#closeWithoutStatus(stream.rstCode ?? 0);
+    if (end.kind === "broken" || status === undefined) return this.#endWithoutStatus(end);
     if (status.code !== code.OK) return this.#end({ kind: "failed", ...status, origin: "service", sent: true });
     const response = this.#answer.finish();
     if (response instanceof Uint8Array) this.#end({ kind: "answered", response });
     else this.fail(response.code, response.message, true);
   }
 
-  #closeWithoutStatus(rstCode: number): void {
-    // A server that refuses a stream has not looked at it; so it is for streams after the last one of a GOAWAY.
-    if (rstCode === constants.NGHTTP2_REFUSED_STREAM)
-      return this.fail(code.UNAVAILABLE, "the service refused the stream", false);
-    if (this.#session?.destroyed === true) return this.fail(code.UNAVAILABLE, "the connection was lost", true);
-    const number = codesOfReset.get(rstCode) ?? code.INTERNAL;
-    this.fail(number, `the service ended the call without a status (HTTP/2 code ${rstCode})`, true);
+  #endWithoutStatus(end: StreamEnd): void {
+    switch (end.kind) {
+      case "ended":
+        return this.fail(code.INTERNAL, "the service ended the call without a status", true);
+      case "reset": {
+        const message = `the service ended the call without a status (HTTP/2 code ${end.code})`;
+        return this.fail(codesOfReset.get(end.code) ?? code.INTERNAL, message, true);
+      }
+      case "broken":
+        return this.fail(end.isTooLarge ? code.RESOURCE_EXHAUSTED : code.INTERNAL, end.message, true);
+      case "lost":
+        return this.fail(code.UNAVAILABLE, end.message, true);
+      case "unprocessed":
+        if (end.isRefused) return this.fail(code.UNAVAILABLE, "the service refused the stream", false);
+        if (this.#wasMoved) return this.fail(code.UNAVAILABLE, "the service went away twice before the call", false);
+        this.#wasMoved = true;
+        this.#stream = undefined;
+        this.#connection = undefined;
+        return this.#caller.again(this);
+    }
   }
 
   #end(rest: EndingRest): void {
-    if (this.#isOver) return;
     this.#isOver = true;
-    clearTimeout(this.#timer);
     this.#resolve({
       peer: this.#peer,
       startedAtMs: this.#startedAtMs,
       endedAtMs: Math.max(Date.now(), this.#startedAtMs),
       ...rest,
     });
+    this.#caller.over(this);
   }
 }
 
 /** Not RESOURCE_EXHAUSTED for a server that is flooded: that is what we say of answers that are too large. */
 const codesOfReset: ReadonlyMap<number, number> = new Map([
-  [constants.NGHTTP2_CANCEL, code.CANCELLED],
-  [constants.NGHTTP2_ENHANCE_YOUR_CALM, code.UNAVAILABLE],
-  [constants.NGHTTP2_INADEQUATE_SECURITY, code.PERMISSION_DENIED],
+  [errorCode.CANCEL, code.CANCELLED],
+  [errorCode.ENHANCE_YOUR_CALM, code.UNAVAILABLE],
+  [errorCode.INADEQUATE_SECURITY, code.PERMISSION_DENIED],
 ]);
-
-function write(stream: ClientHttp2Stream, body: Uint8Array): void {
-  const isCopied = body.length <= copiedBytesMax;
-  const frame = Buffer.allocUnsafe(prefixBytes + (isCopied ? body.length : 0));
-  frame[0] = 0;
-  frame.writeUInt32BE(body.length, 1);
-  if (isCopied) {
-    frame.set(body, prefixBytes);
-    stream.end(frame);
-  } else {
-    stream.write(frame);
-    stream.end(body);
-  }
-}

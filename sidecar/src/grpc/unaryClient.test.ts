@@ -7,8 +7,10 @@ import { afterEach, expect, test } from "vitest";
 import { freePort } from "../../../test/support/freePort.ts";
 import type { Ending } from "../core/ending.ts";
 import { wasNeverSent } from "../core/ending.ts";
+import { HpackDecoder } from "../http2/wire/hpackDecoder.ts";
 import type { CallRequest } from "../ports.ts";
-import { parseCallStatus, toCallHeaders } from "./callHeaders.ts";
+import { CallHeaders } from "./callHeaders.ts";
+import { parseCallStatus } from "./callStatus.ts";
 import { messageBytesMax } from "./channel.ts";
 import { UnaryClient } from "./unaryClient.ts";
 
@@ -263,6 +265,20 @@ test("something that is no gRPC server is told by its HTTP status", async () => 
   });
 });
 
+/** The headers of a call as a server reads them; several values of a name as a list. */
+function headersOf(request: CallRequest): Record<string, string | string[]> {
+  const headers = new CallHeaders("http", "h:1");
+  const bytes = headers.write(request, request.timeoutMs);
+  const { fields } = new HpackDecoder(100_000).decode(headers.bytes.subarray(0, bytes));
+  const listed = Object.groupBy(fields, ([name]) => name);
+  return Object.fromEntries(
+    Object.entries(listed).map(([name, all = []]) => {
+      const values = all.map(([, value]) => value);
+      return [name, values.length === 1 ? (values[0] ?? "") : values];
+    }),
+  );
+}
+
 test("headers: keys in lower case, several values, bytes in base64, the timeout in the coarsest exact unit", () => {
   const encoder = new TextEncoder();
   const headers = [
@@ -278,34 +294,35 @@ test("headers: keys in lower case, several values, bytes in base64, the timeout 
     timeoutMs: 1_500,
     stream: undefined,
   };
-  expect(toCallHeaders(request, "http", "h:1")).toMatchObject({
+  expect(headersOf(request)).toMatchObject({
     ":path": "/a.B/C",
     sku: ["a", "b"],
     "photo-bin": "AP8=",
     "grpc-timeout": "1500m",
   });
-  expect(toCallHeaders({ ...request, timeoutMs: 100_000_001 }, "http", "h:1")["grpc-timeout"]).toBe("100001S");
-  expect(toCallHeaders({ ...request, timeoutMs: 0 }, "http", "h:1")["grpc-timeout"]).toBeUndefined();
+  expect(headersOf({ ...request, timeoutMs: 100_000_001 })["grpc-timeout"]).toBe("100001S");
+  expect(headersOf({ ...request, timeoutMs: 0 })["grpc-timeout"]).toBeUndefined();
   for (const value of ["a\nb", "\u00e9"]) {
-    expect(() =>
-      toCallHeaders({ ...request, headers: [{ key: "x", value: encoder.encode(value) }] }, "http", "h"),
-    ).toThrow(/printable/);
+    expect(() => headersOf({ ...request, headers: [{ key: "x", value: encoder.encode(value) }] })).toThrow(/printable/);
+  }
+  for (const key of ["te", "Content-Type", "connection", "grpc-timeout"]) {
+    expect(() => headersOf({ ...request, headers: [{ key, value: encoder.encode("x") }] })).toThrow(/not the task's/);
   }
 });
 
+function statusOf(fields: Record<string, string>) {
+  return parseCallStatus(new Map(Object.entries(fields)));
+}
+
 test("a status is read with its message unescaped and its details as bytes", () => {
-  expect(parseCallStatus({})).toBeUndefined();
-  expect(
-    parseCallStatus({ "grpc-status": "5", "grpc-message": "caf%C3%A9%20%", "grpc-status-details-bin": "CAU" }),
-  ).toEqual({
+  expect(statusOf({})).toBeUndefined();
+  expect(statusOf({ "grpc-status": "5", "grpc-message": "caf%C3%A9%20%", "grpc-status-details-bin": "CAU" })).toEqual({
     code: 5,
     message: "caf%C3%A9%20%",
     details: Buffer.from([8, 5]),
     pushback: undefined,
   });
-  expect(
-    parseCallStatus({ "grpc-status": "x", "grpc-message": "caf%C3%A9", "grpc-retry-pushback-ms": "7" }),
-  ).toMatchObject({
+  expect(statusOf({ "grpc-status": "x", "grpc-message": "caf%C3%A9", "grpc-retry-pushback-ms": "7" })).toMatchObject({
     code: 2,
     message: "caf\u00e9",
     pushback: "7",

@@ -1,74 +1,74 @@
-import { connect } from "node:http2";
-import type { ClientHttp2Session } from "node:http2";
-import net from "node:net";
-import type { Socket } from "node:net";
-import tls from "node:tls";
 import { code } from "../../../proto/wire/status.ts";
 import { errorText } from "../../../runtime/src/log.ts";
+import { openConnection } from "../http2/connection.ts";
+import type { Connection } from "../http2/connection.ts";
 import type { Call, CallRequest } from "../ports.ts";
 import { openMessage, openStream } from "./answer.ts";
-import { toCallHeaders } from "./callHeaders.ts";
+import type { CallClient } from "./callClient.ts";
+import { CallHeaders } from "./callHeaders.ts";
 import { messageBytesMax } from "./channel.ts";
 import type { Tls } from "./channel.ts";
+import { Deadlines } from "./deadlines.ts";
 import type { Target } from "./target.ts";
 import { UnaryCall } from "./unaryCall.ts";
-import type { Link } from "./unaryCall.ts";
+import type { Caller } from "./unaryCall.ts";
 
 const connectTimeoutMs = 5_000;
 const probeTimeoutDefaultMs = 5_000;
-const streamWindowBytes = 1024 * 1024;
-const connectionWindowBytes = 16 * 1024 * 1024;
+const prefixBytes = 5;
 
 /**
- * Makes calls of unary and server-streaming rpcs over HTTP/2 without a codec, on one connection that is made when it is needed. It costs less than half of what
- * grpc-js does (docs/adr/0010-unary-client.md), and tells exactly what was sent and who ended a call. Finding services and following their health stays
- * with grpc-js.
+ * Makes calls of unary and server-streaming rpcs without a codec, over an HTTP/2 of our own, on one connection that is made when it is needed
+ * (docs/adr/0017-http2.md). It tells exactly what was sent and who ended a call. A call that finds no room on the connection waits for it; one
+ * that the service certainly has not looked at goes to the next connection. Finding services and following their health stays with grpc-js.
  */
-export class UnaryClient implements Disposable {
+export class UnaryClient implements CallClient {
   readonly #target: Target;
   readonly #tls: Tls | undefined;
-  readonly #authority: string;
-  #link: Link | undefined;
-  #connecting: Promise<Link> | undefined;
   readonly #probeTimeoutMs: number;
-  #isProbing = false;
+  readonly #headers: CallHeaders;
+  readonly #deadlines = new Deadlines();
+  readonly #caller: Caller = {
+    again: (call) => this.#wait(call),
+    suspect: (connection) => this.#probe(connection),
+    over: (call) => this.#over(call),
+  };
+  /** Begun and not sent: bounded by who makes the calls. */
+  readonly #waiting = new Set<UnaryCall>();
+  readonly #probed = new Set<Connection>();
+  readonly #prefix = new Uint8Array(prefixBytes);
+  #connection: Connection | undefined;
+  #hasBegun = false;
+  #isConnecting = false;
   #isClosed = false;
 
   /** `probeTimeoutMs`: how long a server may take to answer a ping after a deadline has passed. */
   constructor(target: Target, tlsOptions: Tls | undefined, probeTimeoutMs = probeTimeoutDefaultMs) {
-    this.#probeTimeoutMs = probeTimeoutMs;
     this.#target = target;
     this.#tls = tlsOptions;
-    this.#authority = target.address.startsWith("unix:") ? "localhost" : target.address;
+    this.#probeTimeoutMs = probeTimeoutMs;
+    const authority = target.address.startsWith("unix:") ? "localhost" : target.address;
+    this.#headers = new CallHeaders(tlsOptions === undefined ? "http" : "https", authority);
   }
 
-  /** Makes one call; the deadline counts from now. Never throws. */
   call(request: CallRequest): Call {
-    const call = new UnaryCall(
-      this.#target.text,
-      request.timeoutMs,
-      request.stream === undefined ? openMessage() : openStream(request.stream),
-      () => this.#probe(),
-    );
-    if (request.body.length > messageBytesMax) {
-      call.fail(
-        code.RESOURCE_EXHAUSTED,
-        `the request has ${request.body.length} bytes, at most ${messageBytesMax} are sent`,
-        false,
-      );
+    const answer = request.stream === undefined ? openMessage() : openStream(request.stream);
+    const call = new UnaryCall(request, this.#target.text, answer, this.#caller);
+    if (request.timeoutMs > 0) this.#deadlines.add(call, request.timeoutMs);
+    if (this.#isClosed) {
+      call.fail(code.UNAVAILABLE, "the client is closed", false);
+      return call;
+    }
+    const { length } = request.body;
+    if (length > messageBytesMax) {
+      call.fail(code.RESOURCE_EXHAUSTED, `the request has ${length} bytes, at most ${messageBytesMax} are sent`, false);
       return call;
     }
     try {
-      const headers = toCallHeaders(request, this.#tls === undefined ? "http" : "https", this.#authority);
-      const link = this.#usableLink();
-      if (link !== undefined) call.begin(link, headers, request.body);
-      else {
-        this.#connect().then(
-          (made) => call.begin(made, headers, request.body),
-          (error: unknown) =>
-            call.fail(code.UNAVAILABLE, `no connection to ${this.#target.text}: ${errorText(error)}`, false),
-        );
-      }
+      const headBytes = this.#headers.write(request, request.timeoutMs);
+      if (this.#waiting.size === 0 && this.#connection?.session.hasRoom() === true)
+        this.#begin(call, this.#connection, headBytes);
+      else this.#wait(call);
     } catch (error) {
       call.fail(code.INTERNAL, `a header can't be sent: ${errorText(error)}`, false);
     }
@@ -77,101 +77,103 @@ export class UnaryClient implements Disposable {
 
   [Symbol.dispose](): void {
     this.#isClosed = true;
-    this.#link?.session.destroy();
+    this.#connection?.session.end("the client is closed");
+    this.#failWaiting("the client is closed");
+    this.#deadlines[Symbol.dispose]();
   }
 
-  /** A session that was told to go away takes no new streams; the ones on it go on. */
-  #usableLink(): Link | undefined {
-    const link = this.#link;
-    return link === undefined || link.session.closed || link.session.destroyed ? undefined : link;
+  #wait(call: UnaryCall): void {
+    this.#waiting.add(call);
+    this.#pump();
   }
 
-  #connect(): Promise<Link> {
-    this.#connecting ??= this.#open().finally(() => {
-      this.#connecting = undefined;
-    });
-    return this.#connecting;
+  /** Begins what waits, as far as there is room; without a connection one is made. */
+  #pump(): void {
+    for (const call of this.#waiting) {
+      const connection = this.#connection;
+      if (connection?.session.isOpen() !== true) return this.#connect();
+      if (!connection.session.hasRoom()) return;
+      this.#waiting.delete(call);
+      this.#begin(call, connection, this.#headers.write(call.request, call.leftMs()));
+    }
   }
 
-  async #open(): Promise<Link> {
-    if (this.#isClosed) throw new Error("the client is closed");
-    const socket = this.#dial();
-    const session = connect(`${this.#tls === undefined ? "http" : "https"}://${this.#authority}`, {
-      createConnection: () => socket,
-      settings: { enablePush: false, initialWindowSize: streamWindowBytes },
-      // By default a session refuses streams beyond 10 MB of memory.
-      maxSessionMemory: Number.MAX_SAFE_INTEGER,
-    });
-    await ready(session);
-    session.setLocalWindowSize(connectionWindowBytes);
-    this.#link = { session, peer: peerOf(socket, this.#target) };
-    return this.#link;
+  #begin(call: UnaryCall, connection: Connection, headBytes: number): void {
+    const { body } = call.request;
+    const { bytes, listBytes } = this.#headers;
+    const { listBytesMax } = connection.session;
+    if (listBytes > listBytesMax) {
+      const message = `the headers have ${listBytes} bytes, the service takes at most ${listBytesMax}`;
+      return call.fail(code.RESOURCE_EXHAUSTED, message, false);
+    }
+    new DataView(this.#prefix.buffer).setUint32(1, body.length);
+    this.#hasBegun = true;
+    call.begin(connection, { head: bytes, headBytes, lead: this.#prefix, body });
   }
 
-  #dial(): Socket {
-    const address = this.#target.address;
-    const where = address.startsWith("unix:") ? { path: address.slice("unix:".length) } : hostAndPort(address);
-    const about = { ...where, noDelay: true, keepAlive: true };
-    if (this.#tls === undefined) return net.connect(about);
-    const host = "host" in where ? where.host : "localhost";
-    return tls.connect({
-      ...about,
-      ...(net.isIP(host) === 0 ? { servername: host } : {}),
-      ...(this.#tls.ca === undefined ? {} : { ca: this.#tls.ca }),
-      ...(this.#tls.cert === undefined ? {} : { cert: this.#tls.cert }),
-      ...(this.#tls.key === undefined ? {} : { key: this.#tls.key }),
-      ALPNProtocols: ["h2"],
-    });
+  #connect(): void {
+    if (this.#isConnecting || this.#isClosed) return;
+    this.#isConnecting = true;
+    const { address, text } = this.#target;
+    let made: Connection | undefined;
+    openConnection({
+      where: address.startsWith("unix:") ? { path: address.slice("unix:".length) } : hostAndPort(address),
+      tls: this.#tls,
+      timeoutMs: connectTimeoutMs,
+      onRoom: () => this.#pump(),
+      onOver: () => {
+        if (made !== undefined) this.#lose(made);
+      },
+    }).then(
+      (connection) => {
+        made = connection;
+        this.#isConnecting = false;
+        this.#connection = connection;
+        this.#hasBegun = false;
+        if (this.#isClosed) connection.session.end("the client is closed");
+        else if (connection.session.isOpen()) this.#pump();
+        else this.#lose(connection);
+      },
+      (error: unknown) => {
+        this.#isConnecting = false;
+        this.#failWaiting(`no connection to ${text}: ${errorText(error)}`);
+      },
+    );
+  }
+
+  #lose(connection: Connection): void {
+    if (this.#connection !== connection) return;
+    this.#connection = undefined;
+    // A service that takes connections and no calls is not asked again and again.
+    if (this.#hasBegun) this.#pump();
+    else this.#failWaiting(`${this.#target.text} closed the connection before a call`);
+  }
+
+  #failWaiting(message: string): void {
+    for (const call of this.#waiting) call.fail(code.UNAVAILABLE, message, false);
+  }
+
+  #over(call: UnaryCall): void {
+    this.#waiting.delete(call);
+    if (call.request.timeoutMs > 0) this.#deadlines.over();
   }
 
   /** After a deadline: is there still anybody? A connection whose peer vanished without a word would cost every call its whole time. */
-  #probe(): void {
-    const link = this.#usableLink();
-    if (link === undefined || this.#isProbing) return;
-    this.#isProbing = true;
-    const timer = setTimeout(() => link.session.destroy(), this.#probeTimeoutMs);
-    const done = (): void => {
+  #probe(connection: Connection): void {
+    if (this.#probed.has(connection)) return;
+    this.#probed.add(connection);
+    const timer = setTimeout(() => {
+      this.#probed.delete(connection);
+      connection.session.end("the connection was lost: nobody answers a ping");
+    }, this.#probeTimeoutMs).unref();
+    connection.session.ping(() => {
       clearTimeout(timer);
-      this.#isProbing = false;
-    };
-    link.session.once("close", done);
-    link.session.ping(() => {
-      link.session.off("close", done);
-      done();
+      this.#probed.delete(connection);
     });
   }
-}
-
-/** Resolves when the server has spoken HTTP/2; until then nothing of a call is sent. */
-function ready(session: ClientHttp2Session): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(
-      () => session.destroy(new Error(`no HTTP/2 server answered within ${connectTimeoutMs} ms`)),
-      connectTimeoutMs,
-    );
-    session.once("remoteSettings", () => {
-      clearTimeout(timer);
-      resolve();
-    });
-    // Stays for the session's life: an error without a listener would end the process. The streams are told by its end.
-    session.on("error", (error) => {
-      clearTimeout(timer);
-      reject(error);
-    });
-    session.once("close", () => {
-      clearTimeout(timer);
-      reject(new Error("the connection was closed"));
-    });
-  });
 }
 
 function hostAndPort(address: string): { readonly host: string; readonly port: number } {
   const colon = address.lastIndexOf(":");
   return { host: address.slice(0, colon).replace(/^\[(.*)\]$/, "$1"), port: Number(address.slice(colon + 1)) };
-}
-
-function peerOf(socket: Socket, target: Target): string {
-  const { remoteAddress, remotePort } = socket;
-  if (remoteAddress === undefined || remotePort === undefined) return target.text;
-  return net.isIPv6(remoteAddress) ? `[${remoteAddress}]:${remotePort}` : `${remoteAddress}:${remotePort}`;
 }

@@ -1,0 +1,41 @@
+import { errorCode, Http2Error } from "./wire/frame.ts";
+
+const idleFramesMax = 1_000;
+const withinMs = 10_000;
+
+/**
+ * Bounds what a peer can make us do for nothing: pings, settings, empty frames, frames of streams that are over. A thousand in ten seconds
+ * with no call getting on are no use to anybody.
+ */
+export class FloodGuard {
+  readonly #now: () => number;
+  /** Negative: so many more are no wonder. */
+  #count = 0;
+  #sinceMs: number;
+
+  constructor(now: () => number) {
+    this.#now = now;
+    this.#sinceMs = now();
+  }
+
+  /** A call got on. */
+  calm(): void {
+    if (this.#count > 0) this.#count = 0;
+  }
+
+  /** So many idle frames may come because of what we did. */
+  allow(frames: number): void {
+    this.#count -= frames;
+  }
+
+  /** A frame came that brings no call on. Throws `Http2Error` when there are too many. */
+  idle(): void {
+    this.#count += 1;
+    if (this.#count <= idleFramesMax) return;
+    const now = this.#now();
+    if (now - this.#sinceMs < withinMs)
+      throw new Http2Error(errorCode.ENHANCE_YOUR_CALM, `${idleFramesMax} frames in ${withinMs} ms brought no call on`);
+    this.#count = 0;
+    this.#sinceMs = now;
+  }
+}

@@ -1,0 +1,74 @@
+const slabBytes = 64 * 1024;
+
+/**
+ * What is to be sent, collected over one turn of the event loop and written at its end with one call. Small things are written into a
+ * buffer of its own, one after the other; large ones are passed on as they are.
+ */
+export class Outbox {
+  readonly #write: (pieces: readonly Uint8Array[]) => void;
+  readonly #flushSoon = (): void => this.flush();
+  #pieces: Uint8Array[] = [];
+  #slab: Buffer = Buffer.allocUnsafeSlow(slabBytes);
+  #from = 0;
+  #to = 0;
+  #pendingBytes = 0;
+  #isFlushDue = false;
+
+  constructor(write: (pieces: readonly Uint8Array[]) => void) {
+    this.#write = write;
+  }
+
+  /** Where the claimed bytes lie. */
+  get slab(): Buffer {
+    return this.#slab;
+  }
+
+  /** Bytes that are not handed over yet. */
+  get pendingBytes(): number {
+    return this.#pendingBytes;
+  }
+
+  /** Makes room in `slab` for so many bytes and tells where; they are to be filled before anything else is claimed. */
+  claim(bytes: number): number {
+    if (this.#slab.length - this.#to < bytes) {
+      this.#seal();
+      this.#slab = Buffer.allocUnsafeSlow(Math.max(slabBytes, bytes));
+      this.#from = 0;
+      this.#to = 0;
+    }
+    const at = this.#to;
+    this.#to += bytes;
+    this.#sendSoon(bytes);
+    return at;
+  }
+
+  /** Sends a piece as it is; nobody may change it any more. */
+  append(piece: Uint8Array): void {
+    this.#seal();
+    this.#pieces.push(piece);
+    this.#sendSoon(piece.length);
+  }
+
+  /** Hands all of it over now. */
+  flush(): void {
+    this.#isFlushDue = false;
+    this.#seal();
+    if (this.#pieces.length === 0) return;
+    const pieces = this.#pieces;
+    this.#pieces = [];
+    this.#pendingBytes = 0;
+    this.#write(pieces);
+  }
+
+  #seal(): void {
+    if (this.#to > this.#from) this.#pieces.push(this.#slab.subarray(this.#from, this.#to));
+    this.#from = this.#to;
+  }
+
+  #sendSoon(bytes: number): void {
+    this.#pendingBytes += bytes;
+    if (this.#isFlushDue) return;
+    this.#isFlushDue = true;
+    setImmediate(this.#flushSoon);
+  }
+}

@@ -1,0 +1,87 @@
+import { writeContent } from "./frameWriter.ts";
+import type { Outbox } from "./outbox.ts";
+import type { Stream } from "./stream.ts";
+import { errorCode, Http2Error, uint31Max } from "./wire/frame.ts";
+import { settingsDefault } from "./wire/settings.ts";
+
+/** So much may lie before the socket: more would only be memory. */
+const backlogBytesMax = 256 * 1024;
+/** Streams take turns frame by frame, so frames stay small enough for a turn to come. */
+const pieceBytesMax = 64 * 1024;
+
+/** Sends requests as far as the peer's windows and the socket take them (RFC 9113, section 5.2); the rest waits in turn. */
+export class SendQueue {
+  readonly #outbox: Outbox;
+  readonly #unwrittenBytes: () => number;
+  readonly #sending = new Set<Stream>();
+  #window = settingsDefault.windowBytes;
+  #pieceBytes = settingsDefault.frameBytes;
+
+  /** `unwrittenBytes`: what the socket holds. */
+  constructor(outbox: Outbox, unwrittenBytes: () => number) {
+    this.#outbox = outbox;
+    this.#unwrittenBytes = unwrittenBytes;
+  }
+
+  /** True while a request waits for room. */
+  isWaiting(): boolean {
+    return this.#sending.size > 0;
+  }
+
+  /** Largest piece of a request that goes out at once; nothing is taken from the windows. */
+  roomFor(stream: Stream): number {
+    return Math.min(this.#window, stream.sendWindow, this.#pieceBytes);
+  }
+
+  /** Notes that a stream has sent so many bytes. */
+  took(stream: Stream, bytes: number): void {
+    this.#window -= bytes;
+    stream.sendWindow -= bytes;
+  }
+
+  limitFrames(frameBytes: number): void {
+    this.#pieceBytes = Math.min(frameBytes, pieceBytesMax);
+  }
+
+  /** The peer takes more over all streams. Throws `Http2Error` when that is more than a window can be. */
+  grow(bytes: number): void {
+    this.#window += bytes;
+    if (this.#window > uint31Max)
+      throw new Http2Error(errorCode.FLOW_CONTROL_ERROR, "the connection's window overflows");
+    this.pump();
+  }
+
+  begin(stream: Stream): void {
+    this.#sending.add(stream);
+    this.pump();
+  }
+
+  forget(stream: Stream): void {
+    this.#sending.delete(stream);
+  }
+
+  /** Sends what can be sent now. */
+  pump(): void {
+    let isGettingOn = true;
+    while (isGettingOn) {
+      isGettingOn = false;
+      for (const stream of this.#sending) {
+        if (this.#outbox.pendingBytes + this.#unwrittenBytes() >= backlogBytesMax) return;
+        if (this.#sendPiece(stream)) isGettingOn = true;
+      }
+    }
+  }
+
+  #sendPiece(stream: Stream): boolean {
+    const [piece, ...others] = stream.unsent;
+    const bytes = Math.min(piece?.length ?? 0, this.roomFor(stream));
+    if (piece === undefined || bytes <= 0) return false;
+    const isWhole = bytes === piece.length;
+    stream.unsent = isWhole ? others : [piece.subarray(bytes), ...others];
+    this.took(stream, bytes);
+    const isEnd = stream.unsent.length === 0;
+    if (isEnd) this.#sending.delete(stream);
+    writeContent(this.#outbox, stream.id, isWhole ? piece : piece.subarray(0, bytes), isEnd);
+    return true;
+  }
+}
