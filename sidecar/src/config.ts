@@ -1,7 +1,8 @@
 import { logSettings } from "../../runtime/src/logSettings.ts";
 import { natsSettings } from "../../runtime/src/natsSettings.ts";
-import { duration, integer, optionalPort, requiredTexts, text, textOr, texts } from "../../runtime/src/setting.ts";
+import { choice, duration, integer, optionalPort, requiredTexts, text, textOr, texts } from "../../runtime/src/setting.ts";
 import type { Values } from "../../runtime/src/setting.ts";
+import { callClients } from "./grpc/callClient.ts";
 import { parseTarget, targetForm } from "./grpc/target.ts";
 import type { Target } from "./grpc/target.ts";
 
@@ -45,6 +46,11 @@ export const sidecarSettings = {
     min: 1,
     max: 10_000,
   }),
+  grpcClient: choice(
+    { flag: "grpc-client", doc: "What makes the calls: our own HTTP/2, or grpc-js, which costs several times as much." },
+    "own",
+    callClients,
+  ),
   name: textOr(
     {
       flag: "name",

@@ -93,6 +93,7 @@ async function serve(settings: SidecarSettings, log: Log, signal: AbortSignal): 
     return new ServiceWatch({
       target,
       tls: files.tls,
+      callClient: settings.grpcClient,
       wanted: wanted.map((one) => one.service),
       described: files.described,
       onChange: () => sidecar?.update(),

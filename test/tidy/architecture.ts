@@ -105,6 +105,9 @@ export const architecture: readonly Part[] = [
 
   // The sidecar: core, loop, adapters, main.
   { folder: "sidecar/src/core", imports: contracts, packages: protobuf, pure: true },
+  // HTTP/2 knows nothing of the rest: frames and headers as data, and the connection around them.
+  { folder: "sidecar/src/http2/wire", imports: [], packages: [], pure: true },
+  { folder: "sidecar/src/http2", imports: ["sidecar/src/http2/wire"], packages: [] },
   {
     folder: "sidecar/src/worker.ts",
     imports: [...contracts, "sidecar/src/core", "type:sidecar/src", ...forLoops],
@@ -117,7 +120,15 @@ export const architecture: readonly Part[] = [
   },
   {
     folder: "sidecar/src/grpc",
-    imports: [...contracts, "sidecar/src/core", "type:sidecar/src/worker.ts", "type:sidecar/src", runtime],
+    imports: [
+      ...contracts,
+      "sidecar/src/core",
+      "sidecar/src/http2",
+      "sidecar/src/http2/wire",
+      "type:sidecar/src/worker.ts",
+      "type:sidecar/src",
+      runtime,
+    ],
     packages: [...protobuf, "@grpc/grpc-js"],
   },
   {

@@ -21,6 +21,13 @@ export type Ending = {
     }
 );
 
+/** The same without what its caller knows: where, and from when to when. */
+export type EndingRest = Ending extends infer E
+  ? E extends Ending
+    ? Omit<E, "peer" | "startedAtMs" | "endedAtMs">
+    : never
+  : never;
+
 /** A call that was answered OK. */
 export type Answered = Extract<Ending, { readonly kind: "answered" }>;
 

@@ -7,8 +7,8 @@ export type Unfit = { readonly code: number; readonly message: string };
 
 /** What comes in answer to a call, piece by piece. */
 export interface Answer {
-  /** Takes the next piece; says why nothing more is wanted. */
-  take(chunk: Uint8Array): Unfit | undefined;
+  /** Takes a copy of the next piece; says why nothing more is wanted. */
+  take(piece: Uint8Array): Unfit | undefined;
   /** What has come in all, once the service has said OK. */
   finish(): Uint8Array | Unfit;
 }
@@ -16,6 +16,7 @@ export interface Answer {
 /** How much of a stream is collected. */
 export type StreamCaps = { readonly messagesMax: number; readonly bytesMax: number };
 
+const roomBytesMin = 64 * 1024;
 /** Compressed or not, then the length. */
 const prefixBytes = 5;
 const nothing = new Uint8Array();
@@ -26,28 +27,43 @@ export function openMessage(): Answer {
 }
 
 class MessageAnswer implements Answer {
-  /** Mostly all of it. */
-  #first: Uint8Array = nothing;
-  #more: Uint8Array[] | undefined;
+  /** The first bytes, while not even the length is there. */
+  #begun: Uint8Array = nothing;
+  #size = -1;
+  #isCompressed = false;
+  #bytes: Uint8Array = nothing;
   #received = 0;
 
-  take(chunk: Uint8Array): Unfit | undefined {
-    if (this.#received === 0) this.#first = chunk;
-    // So that the length always lies in the first one.
-    else if (this.#first.length < prefixBytes) this.#first = Buffer.concat([this.#first, chunk]);
-    else (this.#more ??= []).push(chunk);
-    this.#received += chunk.length;
-    if (this.#received < prefixBytes) return undefined;
-    const size = uint32At(this.#first, 1);
-    if (size > messageBytesMax) return tooLarge(`the answer has ${size} bytes, at most ${messageBytesMax} are taken`);
-    return this.#received > size + prefixBytes ? broken("more than one message came in answer") : undefined;
+  take(piece: Uint8Array): Unfit | undefined {
+    if (this.#size >= 0) return this.#add(piece);
+    const begun = this.#begun.length === 0 ? piece : Buffer.concat([this.#begun, piece]);
+    if (begun.length < prefixBytes) {
+      this.#begun = new Uint8Array(begun);
+      return undefined;
+    }
+    this.#isCompressed = begun[0] !== 0;
+    this.#size = uint32At(begun, 1);
+    if (this.#size <= messageBytesMax) return this.#add(begun.subarray(prefixBytes));
+    return tooLarge(`the answer has ${this.#size} bytes, at most ${messageBytesMax} are taken`);
   }
 
   finish(): Uint8Array | Unfit {
-    const answer = this.#more === undefined ? this.#first : Buffer.concat([this.#first, ...this.#more], this.#received);
-    if (answer.length < prefixBytes || answer.length - prefixBytes !== uint32At(answer, 1))
-      return broken("the service said OK without one whole message");
-    return answer[0] === 0 ? answer.subarray(prefixBytes) : compressed;
+    if (this.#received !== this.#size) return broken("the service said OK without one whole message");
+    return this.#isCompressed ? compressed : this.#bytes;
+  }
+
+  #add(piece: Uint8Array): Unfit | undefined {
+    const bytes = this.#received + piece.length;
+    if (bytes > this.#size) return broken("more than one message came in answer");
+    if (bytes > this.#bytes.length) {
+      // What is announced and does not come costs nothing.
+      const room = Buffer.allocUnsafe(Math.min(this.#size, Math.max(2 * bytes, roomBytesMin)));
+      room.set(this.#bytes.subarray(0, this.#received), 0);
+      this.#bytes = room;
+    }
+    this.#bytes.set(piece, this.#received);
+    this.#received = bytes;
+    return undefined;
   }
 }
 
@@ -82,9 +98,9 @@ export function openStream({ messagesMax, bytesMax }: StreamCaps): Answer {
     return undefined;
   };
   return {
-    take: (chunk) => {
-      waiting.push(chunk);
-      waitingBytes += chunk.length;
+    take: (piece) => {
+      waiting.push(new Uint8Array(piece));
+      waitingBytes += piece.length;
       // A long message is put together once, not at each piece of it.
       if (pending.length + waitingBytes < wantedBytes) return undefined;
       pending = Buffer.concat([pending, ...waiting]);

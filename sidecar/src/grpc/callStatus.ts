@@ -13,6 +13,7 @@ export type CallStatus = {
 export function parseCallStatus(fields: ReadonlyMap<string, string>): CallStatus | undefined {
   const number = fields.get("grpc-status");
   if (number === undefined) return undefined;
+  if (number === "0") return ok;
   const details = fields.get(statusDetailsTrailer);
   return {
     code: /^\d{1,3}$/.test(number) ? Number(number) : code.UNKNOWN,
@@ -21,6 +22,8 @@ export function parseCallStatus(fields: ReadonlyMap<string, string>): CallStatus
     pushback: fields.get(pushbackTrailer),
   };
 }
+
+const ok: CallStatus = { code: code.OK, message: "", details: new Uint8Array(), pushback: undefined };
 
 /** What an HTTP status without a gRPC one means: something answered that is no gRPC server, such as a proxy. */
 export function httpStatus(status: number): CallStatus {

@@ -4,8 +4,10 @@ import { growingPause, pause } from "../../../runtime/src/pause.ts";
 import { servicesOf } from "../core/descriptors.ts";
 import { exposed, isInfrastructure } from "../core/exposure.ts";
 import type { ExposedService } from "../core/exposure.ts";
+import type { CallClient, CallClientName } from "./callClient.ts";
 import { openChannel } from "./channel.ts";
 import type { ServiceChannel, Tls } from "./channel.ts";
+import { GrpcJsClient } from "./grpcJsClient.ts";
 import { followHealth } from "./health.ts";
 import type { Healthiness } from "./health.ts";
 import { reflect } from "./reflection.ts";
@@ -18,6 +20,7 @@ export type Offer = { readonly exposed: ExposedService; readonly isServing: bool
 export type ServiceWatchOptions = {
   readonly target: Target;
   readonly tls: Tls | undefined;
+  readonly callClient: CallClientName;
   /** Names to expose; empty: all that is found. */
   readonly wanted: readonly string[];
   /** From a descriptor file; then nobody is asked. */
@@ -37,7 +40,7 @@ const absenceToldMs = 5_000;
  */
 export class ServiceWatch implements Disposable {
   readonly channel: ServiceChannel;
-  readonly client: UnaryClient;
+  readonly client: CallClient;
   readonly #options: ServiceWatchOptions;
   readonly #health = new Map<string, Healthiness>();
   #services: readonly ExposedService[] = [];
@@ -46,10 +49,11 @@ export class ServiceWatch implements Disposable {
 
   constructor(options: ServiceWatchOptions) {
     this.#options = options;
-    this.client = new UnaryClient(options.target, options.tls);
     this.channel = openChannel(options.target, options.tls, (isConnected) =>
       isConnected ? this.#connected() : this.#disconnected(),
     );
+    this.client =
+      options.callClient === "own" ? new UnaryClient(options.target, options.tls) : new GrpcJsClient(this.channel);
     options.log.info("connecting to the service", { target: options.target.text });
     const remedy = "start it, or correct --service; when it speaks TLS, give --tls-ca";
     this.#absence = setTimeout(

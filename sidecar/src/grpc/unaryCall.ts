@@ -3,12 +3,12 @@ import type { Connection } from "../http2/connection.ts";
 import type { OutgoingRequest } from "../http2/session.ts";
 import type { Stream, StreamEnd, StreamHead, StreamSink } from "../http2/stream.ts";
 import { errorCode } from "../http2/wire/frame.ts";
-import type { Ending } from "../core/ending.ts";
+import type { Ending, EndingRest } from "../core/ending.ts";
 import type { Call, CallRequest } from "../ports.ts";
 import type { Answer } from "./answer.ts";
 import { httpStatus, parseCallStatus } from "./callStatus.ts";
 import type { CallStatus } from "./callStatus.ts";
-import type { Timed } from "./deadlines.ts";
+import type { Deadline, Timed } from "./deadlines.ts";
 
 /** Who makes the calls, as one of them sees it. */
 export interface Caller {
@@ -20,16 +20,11 @@ export interface Caller {
   over(call: UnaryCall): void;
 }
 
-type EndingRest = Ending extends infer E
-  ? E extends Ending
-    ? Omit<E, "peer" | "startedAtMs" | "endedAtMs">
-    : never
-  : never;
-
 /** One call on an HTTP/2 stream of its own: bytes in, bytes out, and an ending that says who ended it and what was sent. */
 export class UnaryCall implements Call, StreamSink, Timed {
   readonly request: CallRequest;
   readonly ending: Promise<Ending>;
+  deadline: Deadline | undefined;
   readonly #resolve: (ending: Ending) => void;
   readonly #caller: Caller;
   readonly #answer: Answer;
@@ -50,10 +45,6 @@ export class UnaryCall implements Call, StreamSink, Timed {
     this.#peer = target;
     this.#answer = answer;
     this.#caller = caller;
-  }
-
-  isOver(): boolean {
-    return this.#isOver;
   }
 
   /** What is left of the call's time, at least 1; 0: it has no end. */

@@ -19,7 +19,7 @@ const prefixBytes = 5;
 
 /**
  * Makes calls of unary and server-streaming rpcs without a codec, over an HTTP/2 of our own, on one connection that is made when it is needed
- * (docs/adr/0017-http2.md). It tells exactly what was sent and who ended a call. A call that finds no room on the connection waits for it; one
+ * (docs/adr/0018-http2.md). It tells exactly what was sent and who ended a call. A call that finds no room on the connection waits for it; one
  * that the service certainly has not looked at goes to the next connection. Finding services and following their health stays with grpc-js.
  */
 export class UnaryClient implements CallClient {
@@ -54,7 +54,7 @@ export class UnaryClient implements CallClient {
   call(request: CallRequest): Call {
     const answer = request.stream === undefined ? openMessage() : openStream(request.stream);
     const call = new UnaryCall(request, this.#target.text, answer, this.#caller);
-    if (request.timeoutMs > 0) this.#deadlines.add(call, request.timeoutMs);
+    if (request.timeoutMs > 0) call.deadline = this.#deadlines.add(call, request.timeoutMs);
     if (this.#isClosed) {
       call.fail(code.UNAVAILABLE, "the client is closed", false);
       return call;
@@ -155,7 +155,7 @@ export class UnaryClient implements CallClient {
 
   #over(call: UnaryCall): void {
     this.#waiting.delete(call);
-    if (call.request.timeoutMs > 0) this.#deadlines.over();
+    if (call.deadline !== undefined) this.#deadlines.over(call.deadline);
   }
 
   /** After a deadline: is there still anybody? A connection whose peer vanished without a word would cost every call its whole time. */

@@ -19,6 +19,7 @@ export type ConnectionOptions = {
   readonly onOver: () => void;
 };
 
+const chunkBytesMax = 64 * 1024;
 const lastWordsMs = 1_000;
 
 /** A connection on which requests can be made. */
@@ -34,8 +35,11 @@ export type Connection = {
  */
 export function openConnection(options: ConnectionOptions): Promise<Connection> {
   const { promise, resolve, reject } = Promise.withResolvers<Connection>();
-  const socket = dial(options);
-  const outbox = new Outbox((pieces) => write(socket, pieces, () => session.resume()));
+  const socket = dial(options, (chunk) => session.receive(chunk));
+  const outbox = new Outbox(
+    (pieces) => write(socket, pieces),
+    () => session.resume(),
+  );
   const timer = setTimeout(
     () => session.end(`no HTTP/2 server answered within ${options.timeoutMs} ms`),
     options.timeoutMs,
@@ -58,7 +62,7 @@ export function openConnection(options: ConnectionOptions): Promise<Connection> 
       options.onOver();
     },
   });
-  socket.on("data", (chunk) => session.receive(chunk));
+  socket.resume();
   socket.on("drain", () => session.resume());
   socket.on("error", (error) => {
     reject(error);
@@ -69,8 +73,16 @@ export function openConnection(options: ConnectionOptions): Promise<Connection> 
   return promise;
 }
 
-function dial({ where, tls: secrets }: ConnectionOptions): Socket {
-  const about = { ...where, noDelay: true, keepAlive: true };
+/** `onChunk`: what came lies in memory that the next chunk is read into. */
+function dial({ where, tls: secrets }: ConnectionOptions, onChunk: (chunk: Uint8Array) => void): Socket {
+  const onread = {
+    buffer: Buffer.allocUnsafeSlow(chunkBytesMax),
+    callback: (bytes: number, buffer: Uint8Array): boolean => {
+      onChunk(buffer.subarray(0, bytes));
+      return true;
+    },
+  };
+  const about = { ...where, noDelay: true, keepAlive: true, onread };
   if (secrets === undefined) return net.connect(about);
   const host = "host" in where ? where.host : "localhost";
   return tls.connect({
@@ -83,18 +95,17 @@ function dial({ where, tls: secrets }: ConnectionOptions): Socket {
   });
 }
 
-/** `onWritten` comes as soon as there is room for more; otherwise the socket tells by `drain`. */
-function write(socket: Socket, pieces: readonly Uint8Array[], onWritten: () => void): void {
-  if (socket.destroyed) return;
+/** True when all of it has gone to the system. */
+function write(socket: Socket, pieces: readonly Uint8Array[]): boolean {
+  if (socket.destroyed) return true;
   const [first] = pieces;
-  let hasRoom = true;
-  if (pieces.length === 1 && first !== undefined) hasRoom = socket.write(first);
+  if (pieces.length === 1 && first !== undefined) socket.write(first);
   else {
     socket.cork();
-    for (const piece of pieces) hasRoom = socket.write(piece);
+    for (const piece of pieces) socket.write(piece);
     socket.uncork();
   }
-  if (hasRoom) onWritten();
+  return socket.writableLength === 0;
 }
 
 function peerOf({ remoteAddress, remotePort }: Socket): string | undefined {

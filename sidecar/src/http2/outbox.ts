@@ -5,7 +5,8 @@ const slabBytes = 64 * 1024;
  * buffer of its own, one after the other; large ones are passed on as they are.
  */
 export class Outbox {
-  readonly #write: (pieces: readonly Uint8Array[]) => void;
+  readonly #write: (pieces: readonly Uint8Array[]) => boolean;
+  readonly #onFlushed: () => void;
   readonly #flushSoon = (): void => this.flush();
   #pieces: Uint8Array[] = [];
   #slab: Buffer = Buffer.allocUnsafeSlow(slabBytes);
@@ -14,8 +15,10 @@ export class Outbox {
   #pendingBytes = 0;
   #isFlushDue = false;
 
-  constructor(write: (pieces: readonly Uint8Array[]) => void) {
+  /** `write` says whether the pieces are out of its hands: then their memory is used again. `onFlushed` may fill the next turn's. */
+  constructor(write: (pieces: readonly Uint8Array[]) => boolean, onFlushed: () => void) {
     this.#write = write;
+    this.#onFlushed = onFlushed;
   }
 
   /** Where the claimed bytes lie. */
@@ -57,7 +60,11 @@ export class Outbox {
     const pieces = this.#pieces;
     this.#pieces = [];
     this.#pendingBytes = 0;
-    this.#write(pieces);
+    if (this.#write(pieces)) {
+      this.#from = 0;
+      this.#to = 0;
+    }
+    this.#onFlushed();
   }
 
   #seal(): void {

@@ -14,6 +14,7 @@ import { ReceiveWindow } from "./receiveWindow.ts";
 import { SendQueue } from "./sendQueue.ts";
 import { Stream } from "./stream.ts";
 import type { StreamEnd, StreamHead, StreamSink } from "./stream.ts";
+import { StreamTable } from "./streamTable.ts";
 import { errorCode, frameFlag, frameType, Http2Error, uint31At, uint31Max, uint32At } from "./wire/frame.ts";
 import { FrameReader } from "./wire/frameReader.ts";
 import { HeadReader } from "./wire/headReader.ts";
@@ -69,7 +70,7 @@ const settings = [
 export class Session {
   readonly #options: SessionOptions;
   readonly #outbox: Outbox;
-  readonly #streams = new Map<number, Stream>();
+  readonly #streams = new StreamTable();
   readonly #sendQueue: SendQueue;
   readonly #receiveWindow = new ReceiveWindow(connectionWindowBytes);
   readonly #heads = new HeadReader(listBytesMax);
@@ -117,7 +118,7 @@ export class Session {
   open({ head, headBytes, lead, body }: OutgoingRequest, sink: StreamSink): Stream {
     const stream = new Stream(this.#nextId, sink, this.#peer.windowBytes, streamWindowBytes);
     this.#nextId += 2;
-    this.#streams.set(stream.id, stream);
+    this.#streams.add(stream);
     writeBlock(this.#outbox, stream.id, head, headBytes, this.#peer.frameBytes, this.#isTableCut);
     this.#isTableCut = false;
     const bytes = lead.length + body.length;
@@ -170,8 +171,8 @@ export class Session {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#outbox.flush();
-    const streams = [...this.#streams.values()];
-    this.#streams.clear();
+    const streams = this.#streams.values();
+    for (const stream of streams) this.#forget(stream);
     for (const stream of streams) stream.sink.onEnd({ kind: "lost", message });
     this.#options.onOver(message);
   }
@@ -291,7 +292,7 @@ export class Session {
   #takeGoAway(lastId: number): void {
     this.#guard.idle();
     this.#isLeaving = true;
-    for (const stream of [...this.#streams.values()]) {
+    for (const stream of this.#streams.values()) {
       if (stream.id > lastId && !stream.hasHead) this.#finish(stream, { kind: "unprocessed", isRefused: false });
     }
     this.#makeRoom();

@@ -1,6 +1,6 @@
 import { errorCode, frameBytesDefault, frameFlag, frameHeaderBytes, frameType, Http2Error, uint31At } from "./frame.ts";
 
-/** What comes out of a stream of bytes. */
+/** What comes out of a stream of bytes. The bytes it is handed lie in the chunk: they are to be copied by who keeps them. */
 export interface FrameSink {
   /** A piece of a DATA frame's content; `flowBytes` counts padding too. `isEnd`: the stream ends with it. */
   onContent(streamId: number, piece: Uint8Array, flowBytes: number, isEnd: boolean): void;
@@ -61,7 +61,7 @@ export class FrameReader {
   }
 
   #hold(bytes: Uint8Array): void {
-    this.#held.push(bytes);
+    this.#held.push(new Uint8Array(bytes));
     this.#heldBytes += bytes.length;
   }
 
@@ -157,7 +157,7 @@ export class FrameReader {
   }
 
   #addToBlock(part: Uint8Array): void {
-    this.#blockParts.push(part);
+    this.#blockParts.push(new Uint8Array(part));
     this.#blockBytes += part.length;
     if (this.#blockBytes > blockBytesMax || this.#blockParts.length > continuationsMax)
       throw new Http2Error(errorCode.ENHANCE_YOUR_CALM, "a block of headers does not end");
