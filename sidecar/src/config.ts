@@ -1,6 +1,15 @@
 import { logSettings } from "../../runtime/src/logSettings.ts";
 import { natsSettings } from "../../runtime/src/natsSettings.ts";
-import { choice, duration, integer, optionalPort, requiredTexts, text, textOr, texts } from "../../runtime/src/setting.ts";
+import {
+  choice,
+  duration,
+  integer,
+  optionalPort,
+  requiredTexts,
+  text,
+  textOr,
+  texts,
+} from "../../runtime/src/setting.ts";
 import type { Values } from "../../runtime/src/setting.ts";
 import { callClients } from "./grpc/callClient.ts";
 import { parseTarget, targetForm } from "./grpc/target.ts";
@@ -47,7 +56,10 @@ export const sidecarSettings = {
     max: 10_000,
   }),
   grpcClient: choice(
-    { flag: "grpc-client", doc: "What makes the calls: our own HTTP/2, or grpc-js, which costs several times as much." },
+    {
+      flag: "grpc-client",
+      doc: "What makes the calls: our own HTTP/2, or grpc-js, which costs several times as much.",
+    },
     "own",
     callClients,
   ),

@@ -24,6 +24,7 @@ export function writePreface(
   writeUint32Frame(outbox, frameType.WINDOW_UPDATE, 0, moreWindowBytes);
 }
 
+/** Tells that the peer's settings hold from now on. */
 export function writeSettingsAck(outbox: Outbox): void {
   beginFrame(outbox, 0, frameType.SETTINGS, frameFlag.ACK, 0);
 }
@@ -34,10 +35,12 @@ export function writePing(outbox: Outbox, content: Uint8Array, isAck: boolean): 
   outbox.slab.set(content, at);
 }
 
+/** Breaks a stream off. */
 export function writeReset(outbox: Outbox, streamId: number, code: number): void {
   writeUint32Frame(outbox, frameType.RST_STREAM, streamId, code);
 }
 
+/** Lets the peer send more on a stream, or over all (0). */
 export function writeWindowUpdate(outbox: Outbox, streamId: number, bytes: number): void {
   writeUint32Frame(outbox, frameType.WINDOW_UPDATE, streamId, bytes);
 }

@@ -66,6 +66,7 @@ export function putFrameHeader(
   putUint32(out, at + 5, streamId);
 }
 
+/** Writes four bytes, the highest first. */
 export function putUint32(out: Uint8Array, at: number, value: number): void {
   out[at] = value >>> 24;
   out[at + 1] = value >>> 16;
@@ -73,6 +74,7 @@ export function putUint32(out: Uint8Array, at: number, value: number): void {
   out[at + 3] = value;
 }
 
+/** Reads four bytes, the highest first. */
 export function uint32At(bytes: Uint8Array, at: number): number {
   return (
     (((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16) | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0)) >>> 0
