@@ -55,9 +55,25 @@ export function cpuPerUnit(
   );
 }
 
+/** Processes by the names of a report; what is one thing there may be several. */
+export type Pids = Readonly<Record<string, number | readonly number[]>>;
+
 /** CPU that each of the programs has used so far. */
-export function cpuNow(pids: Readonly<Record<string, number>>): Record<string, number> {
-  return Object.fromEntries(Object.entries(pids).map(([name, pid]) => [name, cpuMicros(pid)]));
+export function cpuNow(pids: Pids): Record<string, number> {
+  return sums(pids, cpuMicros);
+}
+
+/** Resident memory of each, in MiB. */
+export function residentNow(pids: Pids): Record<string, number> {
+  return sums(pids, residentMiB);
+}
+
+function sums(pids: Pids, read: (pid: number) => number): Record<string, number> {
+  const all = Object.entries(pids).map(([name, ofName]) => {
+    const each = typeof ofName === "number" ? [ofName] : ofName;
+    return [name, each.reduce((sum, pid) => sum + read(pid), 0)] as const;
+  });
+  return Object.fromEntries(all);
 }
 
 export function median(values: readonly number[]): number {

@@ -3,9 +3,11 @@ import { parseArgs } from "node:util";
 import { freePort } from "../support/freePort.ts";
 import { startNats } from "../support/nats.ts";
 import type { Nats } from "../support/nats.ts";
+import { startNatsCluster } from "../support/natsCluster.ts";
 import { startNode } from "../support/program.ts";
 import type { Program } from "../support/program.ts";
-import { residentMiB } from "./accounting.ts";
+import { residentNow } from "./accounting.ts";
+import { nodeFlags } from "../../bin/nodeFlags.mjs";
 import { numbersOf, withOptionalValue } from "./commandLine.ts";
 import { makeFloorStreams } from "./floor/bus.ts";
 import type { FloorKind } from "./floor/bus.ts";
@@ -48,6 +50,7 @@ each figure is.
   --at <list>         runs in flight (64,256)
   --product-only      without the floors
   --service <kind>    what answers: plain (Node, HTTP/2 on plain sockets; the cheapest), node (grpc-js) or python (grpcio) (plain)
+  --servers <n>       nats-servers: 1, or 3 as a cluster with three copies of each stream, all on this machine (1)
   --sync <interval>   sync_interval of nats-server: always, or such as 100ms (its default, 2m)
   --profile [folder]  CPU profiles of our programs for just what is measured, and the widest frames of each; slows them down somewhat
   --json <file>       writes the figures
@@ -68,6 +71,7 @@ export async function measureCompared(args: readonly string[], what: "all" | "st
       at: { type: "string", default: "64,256" },
       "product-only": { type: "boolean", default: false },
       service: { type: "string", default: "plain" },
+      servers: { type: "string", default: "1" },
       sync: { type: "string" },
       profile: { type: "string" },
       json: { type: "string" },
@@ -84,10 +88,15 @@ export async function measureCompared(args: readonly string[], what: "all" | "st
   const profiles = values.profile === undefined ? undefined : await openProfiles(values.profile);
   progress(machineText(machine));
   progress(`starting nats-server, service, ${values["product-only"] ? "" : "floors "}and product`);
-  const nats = programs.use(await startNats(values.sync === undefined ? {} : { syncInterval: values.sync }));
+  const servers = Number(values.servers);
+  const replicas = servers >= 3 ? 3 : 1;
+  const sync = values.sync === undefined ? {} : { syncInterval: values.sync };
+  const nats = programs.use(
+    servers === 1 ? toOne(await startNats(sync)) : await startNatsCluster({ ...sync, servers }),
+  );
   const echo = await startService(service);
   programs.use(echo.program);
-  const about = { nats, service: echo.address, isProfiled: profiles !== undefined };
+  const about = { nats, replicas, service: echo.address, isProfiled: profiles !== undefined };
   const toSide = async (
     name: Side["name"],
     started: { readonly address: string; readonly own: Readonly<Record<string, Program>> },
@@ -101,7 +110,7 @@ export async function measureCompared(args: readonly string[], what: "all" | "st
     return {
       name,
       address: started.address,
-      pids: { ...Object.fromEntries(pids), natsServer: nats.pid(), service: echo.program.pid },
+      pids: { ...Object.fromEntries(pids), natsServer: nats.servers.map((it) => it.pid()), service: echo.program.pid },
       inspectors,
     };
   };
@@ -111,6 +120,7 @@ export async function measureCompared(args: readonly string[], what: "all" | "st
   const product = programs.use(
     await startProduct({
       natsUrl: nats.url,
+      replicas,
       sidecars: [{ service: echo.address }],
       isInspected: profiles !== undefined,
     }),
@@ -145,7 +155,8 @@ export async function measureCompared(args: readonly string[], what: "all" | "st
   const conditions = {
     service: serviceNames[service],
     syncInterval: values.sync ?? "2m, the default",
-    replicas: 1,
+    replicas,
+    servers,
     rounds: Number(values.rounds),
     secondsEach: Number(values.seconds),
   };
@@ -155,7 +166,7 @@ export async function measureCompared(args: readonly string[], what: "all" | "st
     sides.map((side) => ({
       name: side.name,
       rounds: rounds.get(side.name) ?? [],
-      rssMiB: Object.fromEntries(Object.entries(side.pids).map(([name, pid]) => [name, residentMiB(pid)])),
+      rssMiB: residentNow(side.pids),
     })),
   );
   console.log(toTable(report));
@@ -167,19 +178,34 @@ export async function measureCompared(args: readonly string[], what: "all" | "st
   if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(report, undefined, 2)}\n`);
 }
 
+/** One server as a cluster of one. */
+function toOne(nats: Nats): AsyncDisposable & { readonly url: string; readonly servers: readonly Nats[] } {
+  return { url: nats.url, servers: [nats], [Symbol.asyncDispose]: () => nats[Symbol.asyncDispose]() };
+}
+
 async function startFloor(
   programs: AsyncDisposableStack,
   kind: FloorKind,
-  about: { readonly nats: Nats; readonly service: string; readonly isProfiled: boolean },
+  about: {
+    readonly nats: { readonly url: string };
+    readonly replicas: number;
+    readonly service: string;
+    readonly isProfiled: boolean;
+  },
 ): Promise<{ readonly address: string; readonly own: Readonly<Record<string, Program>> }> {
   const port = await freePort();
   const { url } = about.nats;
-  await makeFloorStreams(url, kind, 1);
-  const start = async (file: string, args: readonly string[]): Promise<Program> =>
+  await makeFloorStreams(url, kind, about.replicas);
+  const start = async (name: "orchestrator" | "sidecar", args: readonly string[]): Promise<Program> =>
     programs.use(
-      await startNode(file, { args, readyLine: /READY/, name: file, nodeArgs: about.isProfiled ? [inspectFlag] : [] }),
+      await startNode(`test/bench/floor/${name}.ts`, {
+        args,
+        readyLine: /READY/,
+        name: `${name} of the ${kind}`,
+        nodeArgs: [...nodeFlags[name], ...(about.isProfiled ? [inspectFlag] : [])],
+      }),
     );
-  const orchestrator = await start("test/bench/floor/orchestrator.ts", [url, String(port), kind]);
-  const sidecar = await start("test/bench/floor/sidecar.ts", [url, about.service, kind]);
+  const orchestrator = await start("orchestrator", [url, String(port), kind]);
+  const sidecar = await start("sidecar", [url, about.service, kind]);
   return { address: `127.0.0.1:${port}`, own: { orchestrator, sidecar } };
 }

@@ -4,6 +4,7 @@ import path from "node:path";
 import { freePort } from "../support/freePort.ts";
 import { repositoryRoot, runProgram, startNode } from "../support/program.ts";
 import type { Program } from "../support/program.ts";
+import { nodeFlags } from "../../bin/nodeFlags.mjs";
 import { inspectFlag } from "./profile/inspector.ts";
 
 /** Our programs as anybody starts them, with the contract of the benchmark deployed. */
@@ -58,25 +59,26 @@ export async function startProduct(options: ProductOptions): Promise<Product> {
   let programs = starting;
   const sink = await openSink(programs);
   const start = async (
-    file: string,
+    name: "orchestrator" | "sidecar",
     args: readonly string[],
     readyLine: RegExp,
     env: Readonly<Record<string, string>> = {},
   ): Promise<Program> =>
     programs.use(
-      await startNode(file, {
+      await startNode(`${name}/src/main.ts`, {
         args: [...args, "--admin-port", "0"],
         readyLine,
         env: { NATS_URL: options.natsUrl, ...env },
-        name: file,
-        nodeArgs: options.isInspected === true ? [inspectFlag] : [],
+        name,
+        // As `sidestep` starts it.
+        nodeArgs: [...nodeFlags[name], ...(options.isInspected === true ? [inspectFlag] : [])],
       }),
     );
   const startOrchestrator = async (): Promise<Orchestrator> => {
     const address = `127.0.0.1:${await freePort()}`;
     const replicas = options.replicas === undefined ? [] : ["--replicas", String(options.replicas)];
     const args = ["--listen", address, ...replicas, ...(options.orchestratorArgs ?? [])];
-    const program = await start("orchestrator/src/main.ts", args, /"msg":"ready"/, {
+    const program = await start("orchestrator", args, /"msg":"ready"/, {
       OTEL_EXPORTER_OTLP_ENDPOINT: sink,
       OTEL_TRACES_SAMPLER: "parentbased_traceidratio",
       OTEL_TRACES_SAMPLER_ARG: "0.01",
@@ -86,7 +88,7 @@ export async function startProduct(options: ProductOptions): Promise<Product> {
   const startSidecar = async ({ service, expose, concurrency = 256 }: SidecarOptions): Promise<Member> => {
     const exposed = (expose ?? ["bench.v1.Echo"]).flatMap((name) => ["--expose", name]);
     const args = ["--service", service, ...exposed, "--concurrency", String(concurrency)];
-    const program = await start("sidecar/src/main.ts", args, /sidecar ready/);
+    const program = await start("sidecar", args, /sidecar ready/);
     return { program, adminPort: portIn(program, /"msg":"admin server listens".*"port":(\d+)/) };
   };
   const orchestrators: Orchestrator[] = [];

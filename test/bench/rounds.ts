@@ -2,6 +2,7 @@ import { fork } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import path from "node:path";
 import { cpuNow, cpuPerUnit, median } from "./accounting.ts";
+import type { Pids } from "./accounting.ts";
 import type { DriverReply, DriverRequest } from "./driverMessages.ts";
 import type { FloorKind } from "./floor/bus.ts";
 import type { Inspector } from "./profile/inspector.ts";
@@ -16,7 +17,7 @@ export interface Side {
   /** Where it serves bench.v1.Chain. */
   readonly address: string;
   /** Its programs, and those that it shares, by the names of the report. */
-  readonly pids: Readonly<Record<string, number>>;
+  readonly pids: Pids;
   /** Of its Node programs that are ours, when profiles are wanted. */
   readonly inspectors: Readonly<Record<string, Inspector>>;
 }

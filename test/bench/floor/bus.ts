@@ -30,7 +30,7 @@ export function parseFloorKind(text: string | undefined): FloorKind {
 }
 
 export async function openBus(url: string): Promise<Bus> {
-  const connection = await connect({ servers: url, noAsyncTraces: true });
+  const connection = await connect({ servers: url.split(","), noAsyncTraces: true });
   const js = jetstream(connection);
   const prefix = `_INBOX.floor${process.pid}.`;
   const waiting = new Map<string, (ack: Uint8Array) => void>();
@@ -64,10 +64,10 @@ export async function openBus(url: string): Promise<Bus> {
  * is: to remove each message costs the server more than anything else.
  */
 export async function makeFloorStreams(url: string, kind: FloorKind, replicas: number): Promise<void> {
-  const connection = await connect({ servers: url });
-  const manager = await jetstreamManager(connection);
+  const connection = await connect({ servers: url.split(",") });
+  const manager = await patiently(() => jetstreamManager(connection));
   const names = floorNames(kind);
-  await manager.streams.add({ name: names.log, subjects: [`${kind}.log.>`], num_replicas: replicas });
+  await patiently(() => manager.streams.add({ name: names.log, subjects: [`${kind}.log.>`], num_replicas: replicas }));
   await manager.streams.add({
     name: names.tasks,
     subjects: [`${kind}.task.>`],
@@ -80,4 +80,19 @@ export async function makeFloorStreams(url: string, kind: FloorKind, replicas: n
     max_ack_pending: 10_000,
   });
   await connection.close();
+}
+
+const leaderMsMax = 20_000;
+
+/** A cluster that has just been started has no leader yet. */
+async function patiently<T>(ask: () => Promise<T>): Promise<T> {
+  const untilMs = Date.now() + leaderMsMax;
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (Date.now() > untilMs) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 250));
+    }
+  }
 }
