@@ -68,7 +68,7 @@ export async function serve(settings: OrchestratorSettings, log: Log, signal: Ab
   const credentials = toCredentials(
     settings.secretFile === undefined ? [attached.secret] : readSecrets(settings.secretFile),
   );
-  const store = await openDefinitionStore(nats.connection, names);
+  const store = openDefinitionStore(nats.connection, names);
   await using definitions = await readDefinitions(store, log, signal);
   const tracing = openTracing(settings, { ...ports, plans: definitions, credentials }, log);
   const processor = openProcessor({

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { performance } from "node:perf_hooks";
@@ -7,63 +7,19 @@ import { compileImage } from "../../orchestrator/src/compile/compileImage.ts";
 import { buildImage } from "../../cli/src/buildImage.ts";
 import { repositoryRoot } from "../support/program.ts";
 import { cpuMicrosOfChildren } from "./accounting.ts";
+import { buildBundles } from "./bundles.ts";
+import { writeWorkflowTree } from "./workflowTree.ts";
 
 // npm run bench -- check: a tree of 100 workflows, each in a file of its own with the services that it calls, through the command as it is
 // shipped.
 const workflows = 100;
 const rounds = 3;
 
-function protoOf(number: number): string {
-  const name = `flow${number}.v1`;
-  return `syntax = "proto3";
-package ${name};
-import "sidestep/v1/workflow.proto";
-service Stock { rpc Reserve(Request) returns (Answer); rpc Release(Answer) returns (Answer); }
-service Flow {
-  rpc Run(Request) returns (Answer) {
-    option (sidestep.v1.workflow) = {
-      key: 'input.id'
-      defaults { on_doubt: RETRY }
-${Array.from({ length: 8 }, (_, index) => stepOf(name, index)).join("")}
-      output: '{id: step0.id, total: step7.total, names: step3.names.filter(n, n != input.id)}'
-    };
-  }
-}
-message Request { string id = 1; repeated string names = 2; int64 total = 3; }
-message Answer { string id = 1; repeated string names = 2; int64 total = 3; }
-`;
-}
-
-function stepOf(name: string, index: number): string {
-  const before = index === 0 ? "input" : `step${index - 1}`;
-  return `      step {
-        id: "step${index}"
-        call {
-          method: "${name}.Stock/Reserve"
-          request: '{id: input.id + "-${index}", names: ${before}.names.map(n, n + "x"), total: ${before}.total + ${index}}'
-        }
-        compensate {
-          call { method: "${name}.Stock/Release" request: '{id: has(steps.step${index}) ? step${index}.id : ""}' }
-        }
-      }
-`;
-}
-
 const folder = await mkdtemp(path.join(tmpdir(), "sidestep-bench-"));
 try {
-  for (let number = 0; number < workflows; number++) {
-    const inside = path.join(folder, `tree/flow${number}/v1`);
-    await mkdir(inside, { recursive: true });
-    await writeFile(path.join(inside, "flow.proto"), protoOf(number));
-  }
-  // Below the repository: from there the bundle finds buf.
-  const bundles = path.join(repositoryRoot, `.cache/bench-${process.pid}`);
-  try {
-    runNode("scripts/build.ts", bundles);
-    for (let round = 1; round <= rounds; round++) measureCommand(path.join(bundles, "sidestep.js"), round);
-  } finally {
-    await rm(bundles, { recursive: true, force: true });
-  }
+  await writeWorkflowTree(path.join(folder, "tree"), workflows);
+  await using bundles = await buildBundles();
+  for (let round = 1; round <= rounds; round++) measureCommand(bundles.file("sidestep"), round);
   await measureInside();
 } finally {
   await rm(folder, { recursive: true, force: true });

@@ -11,6 +11,7 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<unk
   balance: async (args) => (await import("./balance.ts")).measureBalance(args),
   neighbours: async (args) => (await import("./neighbours.ts")).measureNeighbours(args),
   flat: async (args) => (await import("./flat.ts")).measureFlat(args),
+  start: async (args) => (await import("./start.ts")).measureStart(args),
   check: () => import("./check.ts"),
   engine: async (args) => (await import("./engine.ts")).measureEngine(args),
   loop: async (args) => (await import("./long/loop.ts")).measureLoop(args),

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { DeployedWorkflow_Change as Change } from "../../../proto/gen/sidestep/v1/definitions.ts";
@@ -35,8 +36,8 @@ afterAll(async () => {
   await nats[Symbol.asyncDispose]();
 });
 
-async function open(named = names): Promise<Definitions> {
-  const store = await openDefinitionStore(connection.connection, named);
+function open(named = names): Promise<Definitions> {
+  const store = openDefinitionStore(connection.connection, named);
   return openDefinitions({ store, now: () => 5_000, log: silentLog });
 }
 
@@ -72,8 +73,21 @@ test("the same image again changes nothing, and a wrong one is told and changes 
   expect(definitions.list()).toEqual(before);
 });
 
+test("what takes several messages is read whole, what is not there is nothing, and reading leaves no consumers behind", async () => {
+  const store = openDefinitionStore(connection.connection, names);
+  const before = await consumersOfStore();
+  for (const length of [300_000, 10, 0]) {
+    const bytes = new Uint8Array(randomBytes(length));
+    const hash = new Uint8Array(randomBytes(32));
+    await store.writePlan(hash, bytes);
+    expect(Buffer.from(bytes).equals((await store.readPlan(hash)) ?? Buffer.of(0))).toBe(true);
+    expect(await store.readContract(hash)).toBeUndefined();
+  }
+  expect(await consumersOfStore()).toBe(before);
+});
+
 test("of deploys at the same time each is whole, and none is lost", async () => {
-  const store = await openDefinitionStore(connection.connection, names);
+  const store = openDefinitionStore(connection.connection, names);
   const entry = (name: string) => ({
     workflow: name,
     activeVersion: 1,
@@ -111,6 +125,11 @@ test("deploys of different services at different orchestrators at the same time 
     );
   }
 });
+
+async function consumersOfStore(): Promise<number> {
+  const verb = `CONSUMER.NAMES.OBJ_${names.definitionsBucket}`;
+  return (await askJetStream(connection.connection, verb, undefined)).consumers?.length ?? 0;
+}
 
 /** Another image, of another service. */
 async function buildBench(): Promise<Uint8Array> {

@@ -7,7 +7,8 @@ import { DefinitionIndex } from "../../../proto/gen/sidestep/internal/v1/record.
 import { toHex } from "../../../proto/wire/runId.ts";
 import type { Names } from "../../../proto/wire/subjects.ts";
 import { DefinitionStoreError } from "../processor/definitionStore.ts";
-import type { DefinitionStore } from "../processor/definitionStore.ts";
+import type { DefinitionStore, StoredIndex } from "../processor/definitionStore.ts";
+import { metaSubject, readObject } from "./objects.ts";
 import { ensureTaskConsumer } from "./topology.ts";
 
 const indexObject = "index";
@@ -19,21 +20,28 @@ const lookEveryMs = 10_000;
 const wrongLastSequence = 10071;
 
 /** Definitions in the object store SIDESTEP_DEFINITIONS, which exists. */
-export async function openDefinitionStore(connection: NatsConnection, names: Names): Promise<DefinitionStore> {
-  const objects = await new Objm(jetstream(connection, { timeout: requestTimeoutMs })).open(
-    names.definitionsBucket,
-    false,
-  );
-  const read = async (name: string): Promise<Uint8Array | undefined> =>
-    (await within("read", name, objects.getBlob(name))) ?? undefined;
-  // Objects of a hash never change, so writing one that is there would only copy it.
-  const writeOnce = async (name: string, bytes: Uint8Array): Promise<void> => {
-    const there = await within("look for", name, objects.info(name));
-    if (there === null || there.deleted) await within("write", name, objects.putBlob({ name }, bytes));
+export function openDefinitionStore(connection: NatsConnection, names: Names): DefinitionStore {
+  const bucket = names.definitionsBucket;
+  // Reads need nothing of it.
+  let opened: Promise<ObjectStore> | undefined;
+  const objects = (): Promise<ObjectStore> => {
+    opened ??= new Objm(jetstream(connection, { timeout: requestTimeoutMs })).open(bucket, false);
+    opened.catch(() => (opened = undefined));
+    return opened;
   };
+  const read = async (name: string): Promise<Uint8Array | undefined> =>
+    (await within("read", name, readObject(connection, bucket, name, requestTimeoutMs)))?.bytes;
+  const write = async (name: string, bytes: Uint8Array): Promise<void> => {
+    const store = await objects();
+    const there = await store.info(name);
+    // Objects of a hash never change, so writing one that is there would only copy it.
+    if (there === null || there.deleted) await store.putBlob({ name }, bytes);
+  };
+  const writeOnce = (name: string, bytes: Uint8Array): Promise<void> => within("write", name, write(name, bytes));
   return {
-    readIndex: () => readIndex(objects),
-    replaceIndex: (index, revision) => replaceIndex(objects, index, revision),
+    readIndex: () => readIndex(connection, bucket),
+    replaceIndex: async (index, revision) =>
+      replaceIndex(await within("reach", "the index", objects()), () => readIndex(connection, bucket), index, revision),
     readPlan: (hash) => read(planObject(hash)),
     writePlan: (hash, bytes) => writeOnce(planObject(hash), bytes),
     readContract: (hash) => read(contractObject(hash)),
@@ -44,28 +52,25 @@ export async function openDefinitionStore(connection: NatsConnection, names: Nam
   };
 }
 
-async function readIndex(
-  objects: ObjectStore,
-): Promise<{ readonly index: DefinitionIndex; readonly revision: number }> {
-  const info = await within("look for", indexObject, objects.info(indexObject));
-  if (info === null) return { index: { workflow: [] }, revision: 0 };
-  const bytes = await readIndexBytes(objects);
-  // The bytes may be newer than the revision: a replacement with it fails then, and a reader sees the rest at the next look.
-  return { index: DefinitionIndex.decode(bytes), revision: info.revision };
-}
-
-/** A replacement takes the old bytes away, also from under a reader, who would wait for them for ever. */
-async function readIndexBytes(objects: ObjectStore): Promise<Uint8Array> {
+/** A replacement takes the old bytes away, also from under a reader, who looks again then. */
+async function readIndex(connection: NatsConnection, bucket: string): Promise<StoredIndex> {
   for (let tries = 1; ; tries++) {
     try {
-      return (await within("read", indexObject, objects.getBlob(indexObject), indexTimeoutMs)) ?? new Uint8Array();
+      const found = await within("read", indexObject, readObject(connection, bucket, indexObject, indexTimeoutMs));
+      if (found === undefined) return { index: { workflow: [] }, revision: 0 };
+      return { index: DefinitionIndex.decode(found.bytes), revision: found.revision };
     } catch (error) {
       if (tries === indexTries) throw error;
     }
   }
 }
 
-async function replaceIndex(objects: ObjectStore, index: DefinitionIndex, revision: number): Promise<boolean> {
+async function replaceIndex(
+  objects: ObjectStore,
+  read: () => Promise<StoredIndex>,
+  index: DefinitionIndex,
+  revision: number,
+): Promise<boolean> {
   const bytes = DefinitionIndex.encode(index).finish();
   const put = objects.putBlob({ name: indexObject }, bytes, { previousRevision: revision, timeout: requestTimeoutMs });
   try {
@@ -75,11 +80,11 @@ async function replaceIndex(objects: ObjectStore, index: DefinitionIndex, revisi
     const cause = error instanceof DefinitionStoreError ? error.cause : error;
     if (!(cause instanceof JetStreamApiError) || cause.code !== wrongLastSequence) throw error;
     // An own retry meets what the first try stored.
-    return Buffer.from(await readIndexBytes(objects)).equals(bytes);
+    return Buffer.from(DefinitionIndex.encode((await read()).index).finish()).equals(bytes);
   }
 }
 
-/** Reads go through a consumer that would wait for ever where chunks are gone, so each has its bound. */
+/** Whatever it is made of, it has its bound. */
 async function within<T>(verb: string, name: string, work: Promise<T>, timeoutMs = requestTimeoutMs): Promise<T> {
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(() => late.reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
@@ -101,7 +106,7 @@ async function watchIndex(
   signal: AbortSignal,
 ): Promise<void> {
   const stream = `OBJ_${names.definitionsBucket}`;
-  const subject = `$O.${names.definitionsBucket}.M.${Buffer.from(indexObject).toString("base64")}`;
+  const subject = metaSubject(names.definitionsBucket, indexObject);
   const look = setInterval(changed, lookEveryMs);
   signal.addEventListener("abort", () => clearInterval(look), { once: true });
   while (!signal.aborted && !connection.isClosed()) {
