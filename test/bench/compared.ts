@@ -1,25 +1,15 @@
 import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
-import { freePort } from "../support/freePort.ts";
-import { startNats } from "../support/nats.ts";
-import type { Nats } from "../support/nats.ts";
-import { startNatsCluster } from "../support/natsCluster.ts";
-import { startNode } from "../support/program.ts";
-import type { Program } from "../support/program.ts";
 import { residentNow } from "./accounting.ts";
-import { nodeFlags } from "../../bin/nodeFlags.mjs";
 import { numbersOf, withOptionalValue } from "./commandLine.ts";
-import { makeFloorStreams } from "./floor/bus.ts";
-import type { FloorKind } from "./floor/bus.ts";
 import { describeMachine, machineText } from "./machine.ts";
-import { startProduct } from "./product.ts";
-import { inspectFlag, openInspector } from "./profile/inspector.ts";
-import type { Inspector } from "./profile/inspector.ts";
 import { openProfiles } from "./profile/profiles.ts";
 import { inShort, toReport, toTable } from "./report.ts";
 import { measureRound, startDriver, warmUp } from "./rounds.ts";
-import type { RoundFigures, Side } from "./rounds.ts";
-import { parseServiceKind, serviceNames, startService } from "./services/service.ts";
+import type { Driver, RoundFigures, RoundSettings, Side, SideName } from "./rounds.ts";
+import { parseServiceKind, serviceNames } from "./services/service.ts";
+import { openSides, parseGrpcClient } from "./sides.ts";
+import { progress } from "./stack.ts";
 
 const help = `npm run bench [-- options]
        npm run bench -- step      idle latency alone
@@ -50,112 +40,67 @@ each figure is.
   --at <list>         runs in flight (64,256)
   --product-only      without the floors
   --service <kind>    what answers: plain (Node, HTTP/2 on plain sockets; the cheapest), node (grpc-js) or python (grpcio) (plain)
+  --grpc-client <c>   what the sidecars of product and floors call with: own or grpc-js (own)
   --servers <n>       nats-servers: 1, or 3 as a cluster with three copies of each stream, all on this machine (1)
   --sync <interval>   sync_interval of nats-server: always, or such as 100ms (its default, 2m)
   --profile [folder]  CPU profiles of our programs for just what is measured, and the widest frames of each; slows them down somewhat
   --json <file>       writes the figures
   --help`;
 
-const progress = (line: string): void => void process.stderr.write(`${line}\n`);
+const options = {
+  rounds: { type: "string", default: "3" },
+  seconds: { type: "string", default: "5" },
+  warm: { type: "string", default: "2" },
+  "warm-up": { type: "string", default: "10" },
+  latency: { type: "string", default: "300" },
+  at: { type: "string", default: "64,256" },
+  "product-only": { type: "boolean", default: false },
+  service: { type: "string", default: "plain" },
+  "grpc-client": { type: "string", default: "own" },
+  servers: { type: "string", default: "1" },
+  sync: { type: "string" },
+  profile: { type: "string" },
+  json: { type: "string" },
+  help: { type: "boolean", default: false },
+} as const;
 
-/** The product beside the floor: idle latency, load, or both. Prints the table. */
+/** The product beside the floors: idle latency, load, or both. Prints the table. */
 export async function measureCompared(args: readonly string[], what: "all" | "step" | "load"): Promise<void> {
-  const { values } = parseArgs({
-    args: withOptionalValue(args, "--profile"),
-    options: {
-      rounds: { type: "string", default: "3" },
-      seconds: { type: "string", default: "5" },
-      warm: { type: "string", default: "2" },
-      "warm-up": { type: "string", default: "10" },
-      latency: { type: "string", default: "300" },
-      at: { type: "string", default: "64,256" },
-      "product-only": { type: "boolean", default: false },
-      service: { type: "string", default: "plain" },
-      servers: { type: "string", default: "1" },
-      sync: { type: "string" },
-      profile: { type: "string" },
-      json: { type: "string" },
-      help: { type: "boolean", default: false },
-    },
-  });
+  const { values } = parseArgs({ args: withOptionalValue(args, "--profile"), options });
   if (values.help) {
     console.log(help);
     return;
   }
   const service = parseServiceKind(values.service);
-  const machine = await describeMachine();
-  await using programs = new AsyncDisposableStack();
-  const profiles = values.profile === undefined ? undefined : await openProfiles(values.profile);
-  progress(machineText(machine));
-  progress(`starting nats-server, service, ${values["product-only"] ? "" : "floors "}and product`);
   const servers = Number(values.servers);
-  const replicas = servers >= 3 ? 3 : 1;
-  const sync = values.sync === undefined ? {} : { syncInterval: values.sync };
-  const nats = programs.use(
-    servers === 1 ? toOne(await startNats(sync)) : await startNatsCluster({ ...sync, servers }),
-  );
-  const echo = await startService(service);
-  programs.use(echo.program);
-  const about = { nats, replicas, service: echo.address, isProfiled: profiles !== undefined };
-  const toSide = async (
-    name: Side["name"],
-    started: { readonly address: string; readonly own: Readonly<Record<string, Program>> },
-  ): Promise<Side> => {
-    const pids = Object.entries(started.own).map(([program, { pid }]) => [program, pid] as const);
-    const inspectors: Record<string, Inspector> = {};
-    if (profiles !== undefined) {
-      for (const [program, it] of Object.entries(started.own))
-        inspectors[program] = programs.use(await openInspector(it));
-    }
-    return {
-      name,
-      address: started.address,
-      pids: { ...Object.fromEntries(pids), natsServer: nats.servers.map((it) => it.pid()), service: echo.program.pid },
-      inspectors,
-    };
-  };
-  const sides: Side[] = [];
-  for (const kind of values["product-only"] ? [] : (["floor", "fastest"] as const))
-    sides.push(await toSide(kind, await startFloor(programs, kind, about)));
-  const product = programs.use(
-    await startProduct({
-      natsUrl: nats.url,
-      replicas,
-      sidecars: [{ service: echo.address }],
-      isInspected: profiles !== undefined,
-    }),
-  );
-  const [orchestrator] = product.orchestrators;
-  const [sidecar] = product.sidecars;
-  if (orchestrator === undefined || sidecar === undefined) throw new Error("the product is not whole");
-  const own = { orchestrator: orchestrator.program, sidecar: sidecar.program };
-  sides.push(await toSide("product", { address: orchestrator.address, own }));
+  const profiles = values.profile === undefined ? undefined : await openProfiles(values.profile);
+  const machine = await describeMachine();
+  progress(machineText(machine));
+  await using programs = new AsyncDisposableStack();
+  const sides = await openSides(programs, {
+    service,
+    servers,
+    replicas: servers >= 3 ? 3 : 1,
+    syncInterval: values.sync,
+    grpcClient: parseGrpcClient(values["grpc-client"]),
+    floors: values["product-only"] ? [] : ["floor", "fastest"],
+    isProfiled: profiles !== undefined,
+  });
   const driver = programs.use(await startDriver());
-  const settings = {
+  const rounds = await measureRounds(driver, sides, {
+    rounds: Number(values.rounds),
+    warmUpSeconds: Number(values["warm-up"]),
     latencyRuns: what === "load" ? 0 : Number(values.latency),
     loads: what === "step" ? [] : numbersOf(values.at),
     warmMs: Number(values.warm) * 1000,
     windowMs: Number(values.seconds) * 1000,
     profiles,
-  };
-  for (const side of sides) {
-    progress(`warming up: ${side.name}`);
-    const runs = await warmUp(driver, side, Number(values["warm-up"]));
-    progress(`  ${runs * 10} steps`);
-  }
-  const rounds = new Map<string, RoundFigures[]>(sides.map((side) => [side.name, []]));
-  for (let round = 1; round <= Number(values.rounds); round++) {
-    progress(`round ${round} of ${values.rounds}`);
-    for (const side of sides) {
-      const figures = await measureRound(driver, side, settings);
-      progress(`  ${`${side.name}:`.padEnd(9)}${inShort(figures)}`);
-      rounds.get(side.name)?.push(figures);
-    }
-  }
+  });
   const conditions = {
     service: serviceNames[service],
     syncInterval: values.sync ?? "2m, the default",
-    replicas,
+    grpcClient: values["grpc-client"],
+    replicas: servers >= 3 ? 3 : 1,
     servers,
     rounds: Number(values.rounds),
     secondsEach: Number(values.seconds),
@@ -163,11 +108,7 @@ export async function measureCompared(args: readonly string[], what: "all" | "st
   const report = toReport(
     machine,
     conditions,
-    sides.map((side) => ({
-      name: side.name,
-      rounds: rounds.get(side.name) ?? [],
-      rssMiB: residentNow(side.pids),
-    })),
+    sides.map(({ name, pids }) => ({ name, rounds: rounds.get(name) ?? [], rssMiB: residentNow(pids) })),
   );
   console.log(toTable(report));
   if (profiles !== undefined) {
@@ -178,34 +119,25 @@ export async function measureCompared(args: readonly string[], what: "all" | "st
   if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(report, undefined, 2)}\n`);
 }
 
-/** One server as a cluster of one. */
-function toOne(nats: Nats): AsyncDisposable & { readonly url: string; readonly servers: readonly Nats[] } {
-  return { url: nats.url, servers: [nats], [Symbol.asyncDispose]: () => nats[Symbol.asyncDispose]() };
-}
-
-async function startFloor(
-  programs: AsyncDisposableStack,
-  kind: FloorKind,
-  about: {
-    readonly nats: { readonly url: string };
-    readonly replicas: number;
-    readonly service: string;
-    readonly isProfiled: boolean;
-  },
-): Promise<{ readonly address: string; readonly own: Readonly<Record<string, Program>> }> {
-  const port = await freePort();
-  const { url } = about.nats;
-  await makeFloorStreams(url, kind, about.replicas);
-  const start = async (name: "orchestrator" | "sidecar", args: readonly string[]): Promise<Program> =>
-    programs.use(
-      await startNode(`test/bench/floor/${name}.ts`, {
-        args,
-        readyLine: /READY/,
-        name: `${name} of the ${kind}`,
-        nodeArgs: [...nodeFlags[name], ...(about.isProfiled ? [inspectFlag] : [])],
-      }),
-    );
-  const orchestrator = await start("orchestrator", [url, String(port), kind]);
-  const sidecar = await start("sidecar", [url, about.service, kind]);
-  return { address: `127.0.0.1:${port}`, own: { orchestrator, sidecar } };
+/** Warms each side up, then measures them in turn, round by round. */
+async function measureRounds(
+  driver: Driver,
+  sides: readonly Side[],
+  settings: RoundSettings & { readonly rounds: number; readonly warmUpSeconds: number },
+): Promise<ReadonlyMap<SideName, readonly RoundFigures[]>> {
+  for (const side of sides) {
+    progress(`warming up: ${side.name}`);
+    const runs = await warmUp(driver, side, settings.warmUpSeconds);
+    progress(`  ${runs * 10} steps`);
+  }
+  const rounds = new Map<SideName, RoundFigures[]>(sides.map((side) => [side.name, []]));
+  for (let round = 1; round <= settings.rounds; round++) {
+    progress(`round ${round} of ${settings.rounds}`);
+    for (const side of sides) {
+      const figures = await measureRound(driver, side, settings);
+      progress(`  ${`${side.name}:`.padEnd(9)}${inShort(figures)}`);
+      rounds.get(side.name)?.push(figures);
+    }
+  }
+  return rounds;
 }

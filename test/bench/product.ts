@@ -1,6 +1,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import path from "node:path";
+import type { CallClientName } from "../../sidecar/src/grpc/callClient.ts";
 import { freePort } from "../support/freePort.ts";
 import { repositoryRoot, runProgram, startNode } from "../support/program.ts";
 import type { Program } from "../support/program.ts";
@@ -34,6 +35,7 @@ export interface SidecarOptions {
   /** Names to expose. */
   readonly expose?: readonly string[];
   readonly concurrency?: number;
+  readonly grpcClient?: CallClientName;
 }
 
 /** What it is started on. */
@@ -85,9 +87,14 @@ export async function startProduct(options: ProductOptions): Promise<Product> {
     });
     return { program, address, adminPort: portIn(program, /"adminPort":(\d+)/) };
   };
-  const startSidecar = async ({ service, expose, concurrency = 256 }: SidecarOptions): Promise<Member> => {
+  const startSidecar = async ({
+    service,
+    expose,
+    concurrency = 256,
+    grpcClient = "own",
+  }: SidecarOptions): Promise<Member> => {
     const exposed = (expose ?? ["bench.v1.Echo"]).flatMap((name) => ["--expose", name]);
-    const args = ["--service", service, ...exposed, "--concurrency", String(concurrency)];
+    const args = ["--service", service, ...exposed, "--concurrency", String(concurrency), "--grpc-client", grpcClient];
     const program = await start("sidecar", args, /sidecar ready/);
     return { program, adminPort: portIn(program, /"msg":"admin server listens".*"port":(\d+)/) };
   };

@@ -16,6 +16,8 @@ export interface Conditions {
   readonly service: string;
   /** Of nats-server's store. */
   readonly syncInterval: string;
+  /** What the sidecars make their calls with. */
+  readonly grpcClient: string;
   /** nats-servers. */
   readonly servers: number;
   /** Of each stream. */
@@ -104,10 +106,10 @@ export function toTable({ machine, conditions, sides }: Report): string {
     return [name, ...spreads.map((it) => (it === undefined ? "" : inWords(it, unit))), ...ratios];
   };
   const runs = product?.load.map((it) => it.runs) ?? [];
-  const { service, servers, syncInterval, replicas, rounds, secondsEach } = conditions;
+  const { service, grpcClient, servers, syncInterval, replicas, rounds, secondsEach } = conditions;
   return [
     machineText(machine),
-    `Service: ${service}. nats-servers: ${servers}, sync_interval: ${syncInterval}; copies of each stream: ${replicas}. All of it and the caller share this machine.`,
+    `Service: ${service}; called with ${grpcClient === "own" ? "our own client" : grpcClient}. nats-servers: ${servers}, sync_interval: ${syncInterval}; copies of each stream: ${replicas}. All of it and the caller share this machine.`,
     `Medians of ${rounds} rounds (least to most), ${secondsEach} s for each load; chains of 10 calls with 128 bytes, traces sampled at 1 %.`,
     "",
     textTable([

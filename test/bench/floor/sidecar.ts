@@ -1,6 +1,8 @@
 // The floor's sidecar: pull a task, call the service with the sidecar's own client, append the outcome durably, acknowledge the task.
-// Arguments: NATS URL, address of the service, which floor.
+// Arguments: NATS URL, address of the service, which floor, "grpc-js" for that one instead of our own client.
 import type { JsMsg } from "@nats-io/jetstream";
+import { openChannel } from "../../../sidecar/src/grpc/channel.ts";
+import { GrpcJsClient } from "../../../sidecar/src/grpc/grpcJsClient.ts";
 import { parseTarget } from "../../../sidecar/src/grpc/target.ts";
 import { UnaryClient } from "../../../sidecar/src/grpc/unaryClient.ts";
 import { toAppend } from "./batches.ts";
@@ -8,14 +10,17 @@ import { floorNames, openBus, parseFloorKind } from "./bus.ts";
 import { decodeFacts } from "./fact.ts";
 import type { Fact } from "./fact.ts";
 
-const [url = "", address = "", kindText] = process.argv.slice(2);
+const [url = "", address = "", kindText, clientName] = process.argv.slice(2);
 const kind = parseFloorKind(kindText);
 const bus = await openBus(url);
 const append = toAppend(bus, kind);
 const names = floorNames(kind);
 const target = parseTarget(address);
 if (target === undefined) throw new Error(`no address: ${address}`);
-const client = new UnaryClient(target, undefined);
+const client =
+  clientName === "grpc-js"
+    ? new GrpcJsClient(openChannel(target, undefined, () => undefined))
+    : new UnaryClient(target, undefined);
 
 await bus.consume(names.tasks, names.service, (message) => {
   carryOut(message).catch((error: unknown) => {
