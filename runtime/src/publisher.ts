@@ -3,6 +3,7 @@ import type { NatsConnection, Subscription } from "@nats-io/transport-node";
 import { HeaderText } from "./headerText.ts";
 import { disconnected, timedOut, toFailure, toPublished } from "./publishAnswer.ts";
 import type { Published } from "./publishAnswer.ts";
+import { atTurnEnd } from "./turnEnd.ts";
 
 export type { Published } from "./publishAnswer.ts";
 
@@ -119,11 +120,10 @@ class InboxPublisher implements Publisher {
     return this.#queue.length - this.#first;
   }
 
-  /** What is published in one turn of the event loop goes out in one write: a write costs some 15 µs here and one more in the server. */
   #sendSoon(): void {
     if (this.#isSendDue) return;
     this.#isSendDue = true;
-    setImmediate(() => {
+    atTurnEnd(() => {
       this.#isSendDue = false;
       this.#sendQueued();
     });

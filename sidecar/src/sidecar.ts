@@ -4,6 +4,7 @@ import { errorText } from "../../runtime/src/log.ts";
 import type { Log } from "../../runtime/src/log.ts";
 import type { Nats } from "../../runtime/src/natsConnection.ts";
 import { pause } from "../../runtime/src/pause.ts";
+import { atTurnEnd } from "../../runtime/src/turnEnd.ts";
 import { toPayloads } from "../../runtime/src/payloads.ts";
 import { openPublisher } from "../../runtime/src/publisher.ts";
 import type { Publisher } from "../../runtime/src/publisher.ts";
@@ -222,7 +223,7 @@ export class Sidecar {
   #pullSoon(): void {
     if (this.#isPullDue) return;
     this.#isPullDue = true;
-    setImmediate(() => {
+    atTurnEnd(() => {
       this.#isPullDue = false;
       for (const { puller } of this.#pulling.values()) puller.pull();
       this.#lanes.pull();

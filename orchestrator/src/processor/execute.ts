@@ -13,6 +13,7 @@ import {
   tracestateHeader,
 } from "../../../proto/wire/headers.ts";
 import { fromHex, toHex } from "../../../proto/wire/runId.ts";
+import { toBytes } from "../../../runtime/src/toBytes.ts";
 import type { ArmTimer, CancelTimer, CloseAttempt, Command, EndRun, PublishTask } from "../engine/command.ts";
 import { attemptTraceHeaders } from "../projection/traceContext.ts";
 import { startChild, stopChild, tellParent } from "./children.ts";
@@ -122,7 +123,7 @@ function publishTask(owner: Ownership, run: ResidentRun, command: PublishTask, {
     return;
   }
   const key = attemptKey(run.runId, attempt);
-  const task = Task.encode({
+  const task = toBytes(Task, {
     runId: fromHex(run.runId),
     partition: owner.partition,
     attempt,
@@ -140,7 +141,7 @@ function publishTask(owner: Ownership, run: ResidentRun, command: PublishTask, {
     bytesMax: command.stream?.bytesMax ?? 0,
     requestPayload: command.payload,
     inlineBytesMax: run.state?.started?.limits?.payloadBytesMax ?? 0,
-  }).finish();
+  });
   owner.counts.tasks++;
   const written = owner.tasks.publish(method, key, task, { signal: owner.signal, deferAfterMs });
   settle(owner, run, hold, written, { $case: "task", value: attempt });
@@ -260,7 +261,7 @@ function expiryName(run: ResidentRun, attempt: AttemptId): string {
 }
 
 function endRun(owner: Ownership, run: ResidentRun, { ended, expectedEvent }: EndRun, { hold }: Carry): void {
-  const event = Event.encode({ kind: { $case: "runEnded", value: ended } }).finish();
+  const event = toBytes(Event, { kind: { $case: "runEnded", value: ended } });
   owner.heldRuns.delete(run.runId);
   // Garbage on the run's subject moves its end without moving the state.
   const expected = Math.max(expectedEvent, run.seenEvent);

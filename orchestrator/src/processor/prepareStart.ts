@@ -2,6 +2,7 @@ import { hash as digest } from "node:crypto";
 import { Event } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { Limits, RunStarted } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
+import { toBytes } from "../../../runtime/src/toBytes.ts";
 import { evaluateKey } from "../engine/key.ts";
 import { canonicalRequest } from "../engine/request.ts";
 import type { CanonicalRequest } from "../engine/request.ts";
@@ -101,5 +102,5 @@ export function encodeStart(
     actor: request.actor,
     ...origin,
   };
-  return Event.encode({ kind: { $case: "runStarted", value } }).finish();
+  return toBytes(Event, { kind: { $case: "runStarted", value } });
 }

@@ -2,6 +2,7 @@ import { hash } from "node:crypto";
 import { Outcome } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import { toHex } from "../../../proto/wire/runId.ts";
 import type { Names } from "../../../proto/wire/subjects.ts";
+import { toBytes } from "../../../runtime/src/toBytes.ts";
 import { publishDurably } from "../../../runtime/src/publishDurably.ts";
 import { messageIdLine } from "../../../runtime/src/publisher.ts";
 import type { Published, Publisher } from "../../../runtime/src/publisher.ts";
@@ -19,7 +20,7 @@ export async function reportOutcome(
   outcome: Outcome,
   options: { readonly signal: AbortSignal; readonly onRetry: (answer: Published) => void },
 ): Promise<Reported> {
-  const body = Outcome.encode(outcome).finish();
+  const body = toBytes(Outcome, outcome);
   const digest = hash("sha256", body, "hex").slice(0, 32);
   const subject = names.outSubject(task.service, task.message.partition, task.runId);
   const answer = await publishDurably(

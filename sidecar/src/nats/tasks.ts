@@ -3,6 +3,7 @@ import type { Msg, Subscription } from "@nats-io/nats-core";
 import type { Names } from "../../../proto/wire/subjects.ts";
 import type { Log } from "../../../runtime/src/log.ts";
 import type { Nats } from "../../../runtime/src/natsConnection.ts";
+import { atTurnEnd } from "../../../runtime/src/turnEnd.ts";
 import { ageOf } from "../core/admission.ts";
 import { parseAckSubject } from "../core/delivery.ts";
 import { firstWindow, grown, nextBatch } from "../core/pullWindow.ts";
@@ -228,10 +229,11 @@ function toDelivery(nats: Nats, message: Msg, emptySequence: number | undefined)
   const subject = message.reply ?? "";
   const facts = parseAckSubject(subject);
   if (facts === undefined) return undefined;
-  const answer = (body: string): void => {
-    // After the connection is closed nothing can be said any more: the task comes again, and the owner is asked.
-    if (!nats.connection.isClosed()) nats.connection.publish(subject, body);
-  };
+  const answer = (body: string): void =>
+    atTurnEnd(() => {
+      // After the connection is closed nothing can be said any more: the task comes again, and the owner is asked.
+      if (!nats.connection.isClosed()) nats.connection.publish(subject, body);
+    });
   return {
     ...facts,
     body: message.data,
