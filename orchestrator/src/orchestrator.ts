@@ -20,6 +20,7 @@ import { attach } from "./nats/attach.ts";
 import type { Attached, AttachOptions } from "./nats/attach.ts";
 import { openCatalogView } from "./nats/catalogView.ts";
 import { openDefinitionStore } from "./nats/definitions.ts";
+import { openTaskSweep } from "./nats/taskSweep.ts";
 import { toSampler } from "./otlp/sampler.ts";
 import { toCredentials } from "./processor/credentials.ts";
 import { DefinitionStoreError } from "./processor/definitionStore.ts";
@@ -40,6 +41,8 @@ const closingMs = 2_000;
 /** Spans that do not go out by then are told again from the log. */
 const settlingMs = 1_000;
 const secretBytesMin = 16;
+/** Whoever works on this one removes acknowledged tasks. */
+const sweepingPartition = 0;
 /** Streams are made in less; longer means that somebody should know. */
 const slowAttachMs = 3_000;
 
@@ -87,6 +90,7 @@ export async function serve(settings: OrchestratorSettings, log: Log, signal: Ab
     randomBytes,
     logger: log,
   });
+  using _ = openTaskSweep({ nats, names, log, isOurs: () => processor.owned().includes(sweepingPartition) });
   openMeasures(metrics.meter, processor, nats);
   const catalog = openCatalogView(nats.connection, names, Date.now, signal);
   const door = { front: processor.front, definitions, catalog, limits: attached.limits, showTrace: tracing.showTrace };

@@ -158,6 +158,7 @@ test.each(["watch", "check", "server"])(
     echo.signal("SIGUSR2");
     await sidecar.waitForLine(/not serving/, { from: sidecar.lines.length });
     expect((await orchestrator.outcome(task)).delivery).toBe(1);
+    await orchestrator.until(async () => (await orchestrator.tasksLeft()) === 0, "the task's acknowledgement");
   },
 );
 

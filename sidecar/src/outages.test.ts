@@ -92,6 +92,8 @@ test("what was stored before the connection to a restarted server is asked about
   await orchestrator.deploy("echo.v1.Echo");
   await using sidecar = await startSidecar(ground.nats, "--service", echo.address, ...expose);
   await orchestrator.outcome(await say(1, "first"));
+  await queueEmpty();
+  await orchestrator.sweep("echo.v1.Echo");
   const before = orchestrator.asks.length;
   await echo.kill9();
   await sidecar.waitForLine(/the service is away/);

@@ -43,11 +43,20 @@ export interface JetStreamAnswer {
   readonly state?: { readonly last_seq: number; readonly subjects?: Readonly<Record<string, number>> };
   readonly message?: StoredAnswer;
   readonly streams?: readonly string[];
-  readonly consumers?: readonly string[];
+  /** Names, or what is known of each; `total`: how many there are over all pages. */
+  readonly consumers?: readonly (string | ConsumerAnswer)[];
+  readonly total?: number;
+  readonly ack_floor?: ConsumerAnswer["ack_floor"];
   /** Messages that a consumer which has just been made has before it. */
   readonly num_pending?: number;
   /** Messages of a consumer that are delivered and not acknowledged. */
   readonly num_ack_pending?: number;
+}
+
+interface ConsumerAnswer {
+  readonly name: string;
+  readonly config?: { readonly filter_subject?: string };
+  readonly ack_floor?: { readonly consumer_seq: number; readonly stream_seq: number };
 }
 
 interface StoredAnswer {
@@ -96,6 +105,34 @@ export async function readFromLeader(
     if (error instanceof JetStreamFailure && error.code === noSuchMessage) return undefined;
     throw error;
   }
+}
+
+/** A durable consumer, as its leader sees it. */
+export interface ConsumerState {
+  readonly name: string;
+  readonly filter: string;
+  /** All that it delivered up to here is acknowledged: sequence in the stream, and how many deliveries that were. */
+  readonly floor: { readonly stream: number; readonly delivered: number };
+}
+
+/** The consumers of a stream that have a filter, page by page. */
+export async function listConsumers(connection: NatsConnection, stream: string): Promise<readonly ConsumerState[]> {
+  const found: ConsumerState[] = [];
+  for (let offset = 0; ;) {
+    const { consumers = [], total = 0 } = await askJetStream(connection, `CONSUMER.LIST.${stream}`, { offset });
+    for (const consumer of consumers) {
+      if (typeof consumer === "string") continue;
+      const { name, config, ack_floor: floor } = consumer;
+      const filter = config?.filter_subject ?? "";
+      if (filter !== "") found.push({ name, filter, floor: toFloor(floor) });
+    }
+    offset += consumers.length;
+    if (consumers.length === 0 || offset >= total) return found;
+  }
+}
+
+function toFloor(floor: ConsumerAnswer["ack_floor"]): ConsumerState["floor"] {
+  return { stream: floor?.stream_seq ?? 0, delivered: floor?.consumer_seq ?? 0 };
 }
 
 /**

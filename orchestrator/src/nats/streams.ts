@@ -58,12 +58,14 @@ export function timersStream(names: Names, replicas: number): StreamConfig {
   };
 }
 
-/** Work queue of attempts; tasks of services without a sidecar wait in it. */
+/**
+ * Attempts to be carried out; tasks of services without a sidecar wait in it. No work queue: that removes each task as it is acknowledged, which costs more
+ * than to store it. openTaskSweep does it.
+ */
 export function tasksStream(names: Names, replicas: number): StreamConfig {
   return {
     ...fileStream(names.tasksStream, replicas),
     subjects: [names.tasksSubjects()],
-    retention: "workqueue",
     duplicate_window: duplicateWindow,
   };
 }

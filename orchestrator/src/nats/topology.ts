@@ -84,6 +84,12 @@ export async function removeIdleConsumer(connection: NatsConnection, names: Name
   const found = await askJetStream(connection, `CONSUMER.INFO.${names.tasksStream}.${name}`, undefined).catch(absent);
   if (found === undefined) return true;
   if ((found.num_pending ?? 0) + (found.num_ack_pending ?? 0) > 0) return false;
+  // A consumer of the same name that comes later would begin with what is still there.
+  const through = found.ack_floor?.stream_seq ?? 0;
+  if (through > 0) {
+    const done = { filter: names.limitedSubject(method), seq: through + 1 };
+    await askJetStream(connection, `STREAM.PURGE.${names.tasksStream}`, done);
+  }
   await askJetStream(connection, `CONSUMER.DELETE.${names.tasksStream}.${name}`, undefined).catch(absent);
   return true;
 }

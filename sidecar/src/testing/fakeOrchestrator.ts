@@ -61,7 +61,14 @@ export class FakeOrchestrator implements AsyncDisposable {
   }
 
   async undeploy(service: string): Promise<void> {
+    await this.sweep(service);
     await this.#api.consumers.delete(names.tasksStream, names.taskConsumer(service));
+  }
+
+  /** Removes what is acknowledged; else it is delivered again when the server is killed. */
+  async sweep(service: string): Promise<void> {
+    const { ack_floor: floor } = await this.#api.consumers.info(names.tasksStream, names.taskConsumer(service));
+    await this.#api.streams.purge(names.tasksStream, { filter: names.taskFilter(service), seq: floor.stream_seq + 1 });
   }
 
   /** Publishes a task; its message id is the attempt id. */
@@ -119,7 +126,11 @@ export class FakeOrchestrator implements AsyncDisposable {
 
   /** Tasks in the queue, acknowledged ones left out. */
   async tasksLeft(): Promise<number> {
-    return (await this.#api.streams.info(names.tasksStream)).state.messages;
+    let left = 0;
+    for await (const { num_pending, num_ack_pending } of this.#api.consumers.list(names.tasksStream)) {
+      left += num_pending + num_ack_pending;
+    }
+    return left;
   }
 
   /** Tasks delivered and not acknowledged. */
@@ -192,7 +203,7 @@ export async function startFakeOrchestrator(url: string): Promise<FakeOrchestrat
     pingInterval: 5_000,
   });
   const api = await jetstreamManager(connection);
-  await api.streams.add({ name: names.tasksStream, subjects: [names.tasksSubjects()], retention: "workqueue" });
+  await api.streams.add({ name: names.tasksStream, subjects: [names.tasksSubjects()] });
   await api.streams.add({
     name: names.logStream(partition),
     subjects: [names.logSubjects(partition), names.outTransform(partition).src],

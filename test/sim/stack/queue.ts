@@ -34,13 +34,15 @@ export interface Queue {
   emptyUpTo(): number | undefined;
   hold(task: QueuedTask, forMs: number): void;
   remove(task: QueuedTask): void;
-  /** The server has restarted: ids of acknowledged tasks and young delivery counts are gone. */
+  /** The server has restarted: ids of acknowledged tasks and young delivery counts are gone; what was acknowledged last and not yet removed comes back. */
   forget(): void;
 }
 
 /** An unextended task is given to somebody else then. */
 export const ackWaitMs = 10_000;
 export const pullExpiresMs = 5_000;
+/** Acknowledged tasks are removed by then. */
+const sweptAfterMs = 2_000;
 
 /** An empty queue. */
 export function openQueue(world: World, network: Network): Queue {
@@ -51,6 +53,7 @@ export function openQueue(world: World, network: Network): Queue {
   let last = 0;
   let lastDelivered = 0;
   const waiting = new Map<QueuedTask, Task>();
+  let acknowledged: { readonly task: QueuedTask; readonly atMs: number }[] = [];
 
   const serve = (): void => {
     const { nowMs } = scheduler;
@@ -97,10 +100,16 @@ export function openQueue(world: World, network: Network): Queue {
       if (timer !== undefined) scheduler.cancel(timer);
       waiting.delete(task);
       const at = tasks.indexOf(task);
-      if (at >= 0) tasks.splice(at, 1);
+      if (at < 0) return;
+      tasks.splice(at, 1);
+      acknowledged.push({ task, atMs: scheduler.nowMs });
     },
     forget() {
       ids.clear();
+      const young = acknowledged.filter(({ atMs }) => scheduler.nowMs - atMs < sweptAfterMs && random.chance(0.5));
+      acknowledged = [];
+      for (const { task } of young) tasks.push({ ...task, isGone: false, deliveries: 0, heldUntilMs: 0 });
+      tasks.sort((a, b) => a.sequence - b.sequence);
       for (const task of tasks) {
         ids.add(task.id);
         if (!random.chance(0.5)) continue;
