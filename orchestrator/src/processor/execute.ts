@@ -13,7 +13,7 @@ import {
   tracestateHeader,
 } from "../../../proto/wire/headers.ts";
 import { fromHex, toHex } from "../../../proto/wire/runId.ts";
-import { toBytes } from "../../../runtime/src/toBytes.ts";
+import { Encoder } from "../../../proto/wire/encoder.ts";
 import type { ArmTimer, CancelTimer, CloseAttempt, Command, EndRun, PublishTask } from "../engine/command.ts";
 import { attemptTraceHeaders } from "../projection/traceContext.ts";
 import { startChild, stopChild, tellParent } from "./children.ts";
@@ -25,6 +25,8 @@ import type { Timer, WriteLimits, Written } from "./ports.ts";
 import type { ResidentRun } from "./residentRun.ts";
 import { appendFailure, deferAfterMs, keep, release, settle } from "./settle.ts";
 import type { Carry } from "./settle.ts";
+
+const { toBytes } = new Encoder();
 
 /** Timers due sooner are kept in memory; they hold the checkpoint back, so this is how far it may lag behind. */
 const shortTimerMs = 2000;

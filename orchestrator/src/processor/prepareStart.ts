@@ -2,12 +2,14 @@ import { hash as digest } from "node:crypto";
 import { Event } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { Limits, RunStarted } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
-import { toBytes } from "../../../runtime/src/toBytes.ts";
+import { Encoder } from "../../../proto/wire/encoder.ts";
 import { evaluateKey } from "../engine/key.ts";
 import { canonicalRequest } from "../engine/request.ts";
 import type { CanonicalRequest } from "../engine/request.ts";
 import { engineRevision } from "../engine/revision.ts";
 import type { Refusal, StartRequest } from "./front.ts";
+
+const { toBytes } = new Encoder();
 
 /** A key is kept with its run for ever. */
 export const keyBytesMax = 1024;

@@ -2,12 +2,14 @@ import { hash } from "node:crypto";
 import { Outcome } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import { toHex } from "../../../proto/wire/runId.ts";
 import type { Names } from "../../../proto/wire/subjects.ts";
-import { toBytes } from "../../../runtime/src/toBytes.ts";
+import { Encoder } from "../../../proto/wire/encoder.ts";
 import { publishDurably } from "../../../runtime/src/publishDurably.ts";
 import { messageIdLine } from "../../../runtime/src/publisher.ts";
 import type { Published, Publisher } from "../../../runtime/src/publisher.ts";
 import type { ParsedTask } from "../core/taskMessage.ts";
 import type { Reported } from "../ports.ts";
+
+const { toBytes } = new Encoder();
 
 /**
  * Publishes an outcome until it is stored. Its message id is the token with a digest of the outcome: a second try is dropped by the

@@ -1,10 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { Ask } from "../../proto/gen/sidestep/internal/v1/task.ts";
-import { toBytes } from "./toBytes.ts";
+import { Ask } from "../gen/sidestep/internal/v1/task.ts";
+import { Encoder } from "./encoder.ts";
 
 const ask = (token: Uint8Array): Ask => Ask.fromPartial({ delivery: 3, sidecarId: "a", token });
 
-describe("toBytes", () => {
+const { toBytes } = new Encoder();
+
+describe("an encoder", () => {
   test("makes the bytes that the encoder makes, again and again", () => {
     for (const size of [3_000, 0, 1, 2 << 20, 5]) {
       const message = ask(new Uint8Array(size).fill(size));
