@@ -12,6 +12,7 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<unk
   neighbours: async (args) => (await import("./neighbours.ts")).measureNeighbours(args),
   flat: async (args) => (await import("./flat.ts")).measureFlat(args),
   start: async (args) => (await import("./start.ts")).measureStart(args),
+  sidecar: async (args) => (await import("./sidecar.ts")).measureSidecar(args),
   check: () => import("./check.ts"),
   engine: async (args) => (await import("./engine.ts")).measureEngine(args),
   loop: async (args) => (await import("./long/loop.ts")).measureLoop(args),
