@@ -11,14 +11,14 @@ import type { DescribedFile, DescribedServices } from "./describedServices.ts";
 type Stream = ServerDuplexStream<ServerReflectionRequest, ServerReflectionResponse>;
 type Answer = NonNullable<ServerReflectionResponse["messageResponse"]>;
 
-/** Serves reflection v1, and v1alpha, whose messages are the same, from what `described` says at the time of each request. */
-export function serveReflection(server: Server, described: () => DescribedServices, closing: Closing): void {
+/** Serves reflection v1, and v1alpha, whose messages are the same, from what `read` gives at the time of each request. It never rejects. */
+export function serveReflection(server: Server, read: () => Promise<DescribedServices>, closing: Closing): void {
   const { responseSerialize, requestDeserialize } = ServerReflectionService.serverReflectionInfo;
   for (const version of ["v1", "v1alpha"]) {
     const path = `/grpc.reflection.${version}.ServerReflection/ServerReflectionInfo`;
     server.register(
       path,
-      (stream: Stream) => converse(stream, described, closing),
+      (stream: Stream) => converse(stream, read, closing),
       responseSerialize,
       requestDeserialize,
       "bidi",
@@ -26,14 +26,19 @@ export function serveReflection(server: Server, described: () => DescribedServic
   }
 }
 
-function converse(stream: Stream, described: () => DescribedServices, closing: Closing): void {
+function converse(stream: Stream, read: () => Promise<DescribedServices>, closing: Closing): void {
   const sent = new Set<DescribedFile>();
   const forget = closing.onClose(() => stream.end());
   // grpc-js says "cancelled" of every call that is over, however it ended.
   stream.on("cancelled", forget);
   stream.on("data", (request: ServerReflectionRequest) => {
-    const messageResponse = answer(request, described(), sent);
-    stream.write({ validHost: request.host, originalRequest: request, messageResponse });
+    // One at a time, so that answers come in the order of the requests.
+    stream.pause();
+    void read().then((described) => {
+      const messageResponse = answer(request, described, sent);
+      if (!stream.writableEnded) stream.write({ validHost: request.host, originalRequest: request, messageResponse });
+      stream.resume();
+    });
   });
   stream.on("end", () => stream.end());
   stream.on("error", () => stream.end());

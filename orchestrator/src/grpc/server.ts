@@ -1,16 +1,12 @@
 import { Server, ServerCredentials } from "@grpc/grpc-js";
-import { imageBase64 } from "../../../proto/gen/image.ts";
 import { HealthService } from "../../../proto/gen/grpc/health/v1/health.ts";
 import { DefinitionsService } from "../../../proto/gen/sidestep/v1/definitions.ts";
 import { RunsService } from "../../../proto/gen/sidestep/v1/runs.ts";
-import { splitMethod } from "../../../proto/wire/subjects.ts";
 import { errorText } from "../../../runtime/src/log.ts";
-import type { Definitions } from "../processor/definitions.ts";
 import type { Catalog } from "./catalog.ts";
 import { newClosing } from "./closing.ts";
 import { definitionsService } from "./definitionsService.ts";
-import { describeServices } from "./describedServices.ts";
-import type { Contract, DescribedServices } from "./describedServices.ts";
+import { openDescriptions } from "./descriptions.ts";
 import { newHealth } from "./health.ts";
 import { serveWorkflows } from "./ingress.ts";
 import type { LimitStore } from "./methodLimits.ts";
@@ -39,14 +35,6 @@ export interface FrontServer extends AsyncDisposable {
   drain(): Promise<void>;
 }
 
-const ownServices = [
-  "grpc.health.v1.Health",
-  "grpc.reflection.v1.ServerReflection",
-  "sidestep.v1.Definitions",
-  "sidestep.v1.Runs",
-];
-const describeAgainMs = 1_000;
-
 /** Serves the workflows, our own services, reflection and health. Throws when the address can't be had. */
 export async function openFrontServer(options: FrontServerOptions): Promise<FrontServer> {
   const { definitions, log } = options;
@@ -61,7 +49,6 @@ export async function openFrontServer(options: FrontServerOptions): Promise<Fron
     "grpc.keepalive_timeout_ms": 20_000,
   });
   const health = newHealth(closing);
-  let described = describeServices([own]);
   let isServing = false;
   server.addService(
     RunsService,
@@ -75,17 +62,15 @@ export async function openFrontServer(options: FrontServerOptions): Promise<Fron
   );
   server.addService(DefinitionsService, definitionsService(definitions));
   server.addService(HealthService, health.service);
-  serveReflection(server, () => described, closing);
+  const tellHealth = (): void => health.update(isServing, descriptions.services());
+  const descriptions = openDescriptions(definitions, log, tellHealth);
+  serveReflection(server, () => descriptions.read(), closing);
   const stopWorkflows = serveWorkflows(server, ingress, signals);
-  const stopDescribing = keepDescribed(options, (next) => {
-    described = next;
-    health.update(isServing, described.services);
-  });
   const port = await bind(server, options.address);
   log.info("the front door is open", { address: options.address, port });
   const drain = async (): Promise<void> => {
     isServing = false;
-    health.update(false, described.services);
+    tellHealth();
     closing.close();
     await new Promise<void>((resolve) => {
       server.tryShutdown((error) => {
@@ -98,61 +83,17 @@ export async function openFrontServer(options: FrontServerOptions): Promise<Fron
     port,
     setServing: (is) => {
       isServing = is;
-      health.update(is, described.services);
+      tellHealth();
     },
     drain,
     [Symbol.asyncDispose]: () => {
       stopWorkflows();
-      stopDescribing();
+      descriptions[Symbol.dispose]();
       closing.close();
       server.forceShutdown();
       return Promise.resolve();
     },
   };
-}
-
-const own: Contract = { services: ownServices, descriptors: Buffer.from(imageBase64, "base64") };
-
-/** Tells what is to be shown, now and after each deploy; what can't be read is tried again. */
-function keepDescribed(
-  { definitions, log }: FrontServerOptions,
-  tell: (described: DescribedServices) => void,
-): () => void {
-  let round = 0;
-  let timer: NodeJS.Timeout | undefined;
-  const look = async (mine: number): Promise<void> => {
-    try {
-      const contracts = await readContracts(definitions);
-      if (mine === round) tell(describeServices([own, ...contracts]));
-    } catch (error) {
-      if (mine !== round) return;
-      log.warn("contracts can't be read; reflection shows those of before", { error: errorText(error) });
-      timer = setTimeout(() => void look(mine), describeAgainMs).unref();
-    }
-  };
-  const begin = (): void => {
-    clearTimeout(timer);
-    round += 1;
-    void look(round);
-  };
-  const stop = definitions.onChange(begin);
-  begin();
-  return () => {
-    round += 1;
-    clearTimeout(timer);
-    stop();
-  };
-}
-
-/** One contract for each service with an active workflow; all workflows of a service are deployed together. */
-async function readContracts(definitions: Definitions): Promise<readonly Contract[]> {
-  const active = definitions.list().filter(({ activeVersion }) => activeVersion !== 0);
-  const hashes = new Map(active.map(({ workflow, contractHash }) => [splitMethod(workflow).service, contractHash]));
-  const read = [...hashes].map(async ([service, hash]): Promise<readonly Contract[]> => {
-    const descriptors = await definitions.contract(hash);
-    return descriptors === undefined ? [] : [{ services: [service], descriptors }];
-  });
-  return (await Promise.all(read)).flat();
 }
 
 function bind(server: Server, address: string): Promise<number> {
