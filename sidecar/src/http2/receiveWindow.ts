@@ -1,4 +1,4 @@
-/** How much a peer may still send us, on a stream or in all: given back in large steps, not frame by frame. */
+/** What a peer may still send us, on a stream or over all: given back in large steps, not frame by frame. What comes is taken at once. */
 export class ReceiveWindow {
   readonly #bytesMax: number;
   #used = 0;
@@ -7,17 +7,12 @@ export class ReceiveWindow {
     this.#bytesMax = bytesMax;
   }
 
-  /** Takes bytes that came; false when the peer had no right to send them. */
-  take(bytes: number): boolean {
+  /** Takes bytes that came; returns how many to give back now, none until half of the window is used. */
+  take(bytes: number): number {
     this.#used += bytes;
-    return this.#used <= this.#bytesMax;
-  }
-
-  /** How much to give back now: nothing until half of the window is used. */
-  giveBack(): number {
     if (this.#used * 2 < this.#bytesMax) return 0;
-    const bytes = this.#used;
+    const used = this.#used;
     this.#used = 0;
-    return bytes;
+    return used;
   }
 }

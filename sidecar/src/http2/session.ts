@@ -178,21 +178,19 @@ export class Session {
   }
 
   #takeContent(streamId: number, piece: Uint8Array, flowBytes: number, isEnd: boolean): void {
-    if (!this.#receiveWindow.take(flowBytes)) throw windowExceeded();
-    const more = this.#receiveWindow.giveBack();
+    const more = this.#receiveWindow.take(flowBytes);
     if (more > 0) writeWindowUpdate(this.#outbox, 0, more);
     const stream = this.#find(streamId);
     if (piece.length > 0 && stream !== undefined) this.#guard.calm();
     else this.#guard.idle();
     if (stream === undefined) return;
-    if (!stream.receiveWindow.take(flowBytes)) throw windowExceeded();
     if (!stream.hasHead) return this.#break(stream, "content came before the headers");
     if (stream.announcedLeft !== undefined) stream.announcedLeft -= piece.length;
     if (piece.length > 0) stream.sink.onContent(piece);
     // The sink may have cancelled it.
     if (this.#streams.get(streamId) !== stream) return;
     if (isEnd) return this.#complete(stream);
-    const moreOfStream = stream.receiveWindow.giveBack();
+    const moreOfStream = stream.receiveWindow.take(flowBytes);
     if (moreOfStream > 0) writeWindowUpdate(this.#outbox, streamId, moreOfStream);
   }
 
@@ -365,7 +363,3 @@ export class Session {
 
 /** The same each time: answers come in the order of the questions. */
 const pingContent = Uint8Array.from([0x73, 0x69, 0x64, 0x65, 0x73, 0x74, 0x65, 0x70]);
-
-function windowExceeded(): Http2Error {
-  return new Http2Error(errorCode.FLOW_CONTROL_ERROR, "more came than the window allows");
-}

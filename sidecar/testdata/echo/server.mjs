@@ -16,6 +16,7 @@ const { values: options } = parseArgs({
     cert: { type: "string" },
     key: { type: "string" },
     only: { type: "string" },
+    streams: { type: "string" },
   },
 });
 
@@ -25,7 +26,11 @@ const definition = protoLoader.loadSync("echo/v1/echo.proto", {
   defaults: true,
 });
 const { echo } = grpc.loadPackageDefinition(definition);
-const server = new grpc.Server({ "grpc.max_receive_message_length": -1, "grpc.max_send_message_length": -1 });
+const server = new grpc.Server({
+  "grpc.max_receive_message_length": -1,
+  "grpc.max_send_message_length": -1,
+  ...(options.streams === undefined ? {} : { "grpc.max_concurrent_streams": Number(options.streams) }),
+});
 const tell = (what, about) => console.log(`${what} ${JSON.stringify(about)}`);
 
 /** Bytes that differ from one place to the next. */

@@ -1,5 +1,6 @@
 """An ordinary Python service over grpcio, without reflection or health: it echoes bytes, or ends as the request's text says."""
 
+import argparse
 import signal
 import sys
 import threading
@@ -32,9 +33,22 @@ class Echo(grpc.GenericRpcHandler):
         return None
 
 
-server = grpc.server(futures.ThreadPoolExecutor(8))
+parser = argparse.ArgumentParser()
+parser.add_argument("--streams", type=int, help="most calls at a time on one connection")
+parser.add_argument("--cert")
+parser.add_argument("--key")
+arguments = parser.parse_args()
+options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+if arguments.streams is not None:
+    options.append(("grpc.max_concurrent_streams", arguments.streams))
+server = grpc.server(futures.ThreadPoolExecutor(8), options=options)
 server.add_generic_rpc_handlers((Echo(),))
-port = server.add_insecure_port("127.0.0.1:0")
+if arguments.cert is None:
+    port = server.add_insecure_port("127.0.0.1:0")
+else:
+    with open(arguments.key, "rb") as key, open(arguments.cert, "rb") as cert:
+        pair = (key.read(), cert.read())
+    port = server.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials([pair]))
 server.start()
 print("listening %d" % port, flush=True)
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

@@ -103,7 +103,7 @@ export class FrameReader {
       this.#expectContent(streamId, length, 0, isEnd);
       return start;
     }
-    if (bytes.length <= start) return this.#wait(frameHeaderBytes + 1, at);
+    if (length > 0 && bytes.length <= start) return this.#wait(frameHeaderBytes + 1, at);
     const padding = paddingOf(bytes, start, length);
     // The byte that tells the padding's length counts too; with it the end is told when nothing else comes.
     this.#sink.onContent(streamId, nothing, 1, isEnd && length === 1);

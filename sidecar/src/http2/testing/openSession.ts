@@ -1,0 +1,93 @@
+import { Outbox } from "../outbox.ts";
+import { Session } from "../session.ts";
+import type { SessionOptions } from "../session.ts";
+import type { StreamEnd, StreamSink } from "../stream.ts";
+import { frameType } from "../wire/frame.ts";
+import { framesIn, settings } from "./frames.ts";
+import type { CameFrame } from "./frames.ts";
+
+const prefaceBytes = 24;
+
+/** Keeps what comes on a stream. */
+export class Recorder implements StreamSink {
+  readonly heads: (number | undefined)[] = [];
+  readonly fields = new Map<string, string>();
+  readonly pieces: Buffer[] = [];
+  readonly ends: StreamEnd[] = [];
+  get content(): Buffer {
+    return Buffer.concat(this.pieces);
+  }
+  onHead({ status, fields }: Parameters<StreamSink["onHead"]>[0]): void {
+    this.heads.push(status);
+    for (const [name, value] of fields) this.fields.set(name, value);
+  }
+  onContent(piece: Uint8Array): void {
+    this.pieces.push(Buffer.from(piece));
+  }
+  onEnd(end: StreamEnd): void {
+    this.ends.push(end);
+  }
+}
+
+/** A session without a socket: what it sends is kept, what a server says is put in. */
+export function openSession(rest: Partial<SessionOptions> = {}) {
+  let sent: Buffer = Buffer.alloc(0);
+  let read = prefaceBytes;
+  const over: string[] = [];
+  const outbox = new Outbox(
+    (pieces) => {
+      sent = Buffer.concat([sent, ...pieces]);
+      return true;
+    },
+    () => session.resume(),
+  );
+  const session = new Session({
+    outbox,
+    unwrittenBytes: () => 0,
+    now: () => 0,
+    onReady: () => undefined,
+    onRoom: () => undefined,
+    onOver: (text) => over.push(text),
+    ...rest,
+  });
+  return {
+    session,
+    over,
+    /** What it has sent since the last look; all that it can send now. */
+    sent: (): readonly CameFrame[] => {
+      for (let before = -1; before !== sent.length;) {
+        before = sent.length;
+        outbox.flush();
+      }
+      const frames = framesIn(sent.subarray(read));
+      read = sent.length;
+      return frames;
+    },
+    request: (body: Uint8Array = Buffer.from("hello"), headBytes = 3) => {
+      const sink = new Recorder();
+      const block = Buffer.alloc(headBytes, 0x83);
+      const stream = session.open({ head: block, headBytes, lead: Buffer.alloc(5), body }, sink);
+      return { sink, stream };
+    },
+  };
+}
+
+/** One that is ready, its first words read. */
+export function readySession(pairs: readonly (readonly [number, number])[] = [], rest: Partial<SessionOptions> = {}) {
+  const opened = openSession(rest);
+  opened.session.receive(settings(...pairs));
+  opened.sent();
+  return opened;
+}
+
+/** Of the DATA frames. */
+export function contentBytes(frames: readonly CameFrame[], streamId?: number): number {
+  return frames
+    .filter((one) => one.type === frameType.DATA && (streamId === undefined || one.streamId === streamId))
+    .reduce((sum, one) => sum + one.content.length, 0);
+}
+
+/** The types of frames, in their order. */
+export function types(frames: readonly CameFrame[]): readonly number[] {
+  return frames.map(({ type }) => type);
+}
