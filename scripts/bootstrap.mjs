@@ -28,6 +28,7 @@ const commands = {
   demo: { run: ["examples/order/demo.ts"], needs: ["nats-server", "python"] },
   bench: { run: ["test/bench/main.ts"], needs: ["nats-server"] },
   chaos: { run: ["test/chaos/main.ts"], needs: ["nats-server", "python"] },
+  cluster: { run: ["test/cluster/main.ts"], needs: ["nats-server", "python"] },
   sim: { run: ["test/sim/main.ts"] },
 };
 

@@ -2,6 +2,7 @@ import type { Run } from "../../proto/gen/sidestep/v1/run.ts";
 import { HistoryEvent_Kind, Run_State } from "../../proto/gen/sidestep/v1/run.ts";
 import type { HistoryEvent } from "../../proto/gen/sidestep/v1/run.ts";
 import type { JournalEntry } from "../support/orderServices.ts";
+import type { OrderStack } from "../support/orderStack.ts";
 
 /** What is known of one order after the storm. */
 export interface OrderRecord {
@@ -13,6 +14,11 @@ export interface OrderRecord {
 
 /** Effects by service, in the order in which the service did them. */
 export type Journals = Readonly<Record<"inventory" | "payment" | "shipping", readonly JournalEntry[]>>;
+
+/** The journals of a stack's services as they are now. */
+export function journalsOf({ services: { inventory, payment, shipping } }: OrderStack): Journals {
+  return { inventory: inventory.journal(), payment: payment.journal(), shipping: shipping.journal() };
+}
 
 const forward = { inventory: "Reserve", payment: "Charge", shipping: "Ship" } as const;
 const backward = { inventory: "Release", payment: "Refund", shipping: "Cancel" } as const;

@@ -35,7 +35,11 @@ export interface OrderStackOptions {
   readonly orchestrators?: number;
   /** nats-servers: 1 unless told; of 3 each stream has three copies. */
   readonly servers?: 1 | 3;
+  /** Added to the configuration of each of three. */
+  readonly natsConfiguration?: string;
   readonly otlpEndpoint?: string;
+  /** Folder for what orchestrators and sidecars write; absent: it is kept in memory only. */
+  readonly logs?: string;
   readonly serviceEnv?: Readonly<Partial<Record<OrderServiceName, Readonly<Record<string, string>>>>>;
 }
 
@@ -45,7 +49,7 @@ export async function startOrderStack(options: OrderStackOptions = {}): Promise<
   await using started = new AsyncDisposableStack();
   const folder = await mkdtemp(path.join(os.tmpdir(), "sidestep-order-"));
   started.defer(() => rm(folder, { recursive: true, force: true, maxRetries: 3 }));
-  const { nats, servers } = await startServers(started, options.servers ?? 1);
+  const { nats, servers } = await startServers(started, options.servers ?? 1, options.natsConfiguration);
   const services = started.use(
     await startOrderServices({
       folder,
@@ -67,6 +71,7 @@ export async function startOrderStack(options: OrderStackOptions = {}): Promise<
         args: ["--listen", address, "--admin-port", "0"],
         env,
         readyLine: orchestratorReady,
+        ...logFile(options.logs, `orchestrator-${i}`),
       }),
     );
     orchestrators.push({ ...orchestrator, address });
@@ -79,6 +84,7 @@ export async function startOrderStack(options: OrderStackOptions = {}): Promise<
         args: ["--service", service.address, ...expose(service), "--admin-port", "0"],
         env,
         readyLine: sidecarReady,
+        ...logFile(options.logs, `sidecar-${service.name}`),
       }),
     );
   const sidecars = {
@@ -90,15 +96,20 @@ export async function startOrderStack(options: OrderStackOptions = {}): Promise<
   return { nats, servers, orchestrators, services, sidecars, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
+function logFile(folder: string | undefined, name: string): { readonly logFile?: string } {
+  return folder === undefined ? {} : { logFile: path.join(folder, `${name}.log`) };
+}
+
 async function startServers(
   owner: AsyncDisposableStack,
   count: 1 | 3,
+  configuration = "",
 ): Promise<{ readonly nats: Nats; readonly servers: readonly Nats[] }> {
   if (count === 1) {
     const nats = owner.use(await startNats());
     return { nats, servers: [nats] };
   }
-  const { servers } = owner.use(await startNatsCluster({ servers: count }));
+  const { servers } = owner.use(await startNatsCluster({ servers: count, configuration }));
   const [nats] = servers;
   assert(nats !== undefined);
   return { nats, servers };

@@ -1,0 +1,105 @@
+import { parseArgs } from "node:util";
+import { toRandom } from "../chaos/random.ts";
+import type { Growth } from "./growth.ts";
+import { playAllKilled, playFaults, playRolling } from "./scenes.ts";
+import type { Outcome } from "./scenes.ts";
+
+const help = `npm run test:cluster [-- options] [scene…]
+
+Three nats-servers on this machine, three copies of each stream, two orchestrators, and orders under way all the time:
+  faults     the leader of a log, the tasks, the timers, … is killed (kill -9) or stopped (SIGSTOP)
+  all        all three servers are killed at once and started again
+  rolling    each server is stopped by SIGTERM and started again, one after the other
+Without a scene: all of them.
+
+  --kills N      kill -9 of a leader [20]
+  --stops N      SIGSTOP of a leader, for 4 s and for 10 s, each [4]
+  --in-flight N  orders at any time [12]
+  --seed N       the order of the faults [by the clock]
+  --logs FOLDER  keeps what orchestrators and sidecars write
+Judged as npm run chaos does it: nothing lost, nothing doubled. Told: how much longer orders took that were under way at a fault.
+The exit code is 1 when anything is lost or doubled, or an order took longer than the outage explains. test/cluster/README.md says more.
+  --help`;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    kills: { type: "string", default: "20" },
+    stops: { type: "string", default: "4" },
+    "in-flight": { type: "string", default: "12" },
+    seed: { type: "string", default: String(Date.now() % 100_000) },
+    logs: { type: "string" },
+    help: { type: "boolean", default: false },
+  },
+});
+
+/** What orders may take beyond an outage: retries have pauses of a second, and everything begins anew at once, on one machine. */
+const allowedMs = 3_000;
+
+if (values.help) console.log(help);
+else process.exitCode = await playAll();
+
+async function playAll(): Promise<number> {
+  console.log(`seed ${values.seed}`);
+  const options = {
+    inFlight: Number(values["in-flight"]),
+    random: toRandom(Number(values.seed)),
+    logs: values.logs,
+    progress: (line: string) => console.log(line),
+  };
+  const stops = Number(values.stops);
+  const scenes: Readonly<Record<string, () => Promise<Outcome>>> = {
+    faults: () => playFaults({ kill: Number(values.kills), stop4: stops, stop10: stops }, options),
+    all: () => playAllKilled(2, options),
+    rolling: () => playRolling(1, options),
+  };
+  const chosen = positionals.length === 0 ? Object.keys(scenes) : positionals;
+  const unknown = chosen.filter((it) => !(it in scenes));
+  if (unknown.length > 0) {
+    console.error(`no such scene: ${unknown.join(", ")}\n\n${help}`);
+    return 2;
+  }
+  const outcomes: Outcome[] = [];
+  for (const name of chosen) {
+    const outcome = await scenes[name]?.();
+    if (outcome !== undefined) outcomes.push(outcome);
+  }
+  return report(outcomes);
+}
+
+/** Prints a row for each kind of fault; 1 when something is not as it should be. */
+function report(outcomes: readonly Outcome[]): number {
+  console.log(
+    "fault     times  orders met  outage s           growth s, median of the worst / worst   beyond the outage s, worst",
+  );
+  const late: string[] = [];
+  for (const { growths } of outcomes) {
+    for (const kind of new Set(growths.map((it) => it.fault.kind))) {
+      const rows = growths.filter((it) => it.fault.kind === kind);
+      console.log(toRow(kind, rows));
+      for (const { fault, mostMs } of rows)
+        if (mostMs > fault.outageMs + allowedMs)
+          late.push(`${kind}: an order took ${seconds(mostMs)} s longer, the outage was ${seconds(fault.outageMs)} s`);
+    }
+  }
+  const breaches = [...outcomes.flatMap((it) => it.breaches), ...late];
+  const orders = outcomes.reduce((sum, it) => sum + it.orders, 0);
+  const usual = outcomes.map((it) => `${it.usualMs} ms`).join(", ");
+  console.log(`${orders} orders, undisturbed ones in ${usual}; ${breaches.length} breaches`);
+  for (const breach of breaches) console.log(`BREACH ${breach}`);
+  return breaches.length === 0 ? 0 : 1;
+}
+
+function toRow(kind: string, rows: readonly Growth[]): string {
+  const outages = rows.map((it) => it.fault.outageMs).toSorted((a, b) => a - b);
+  const worst = rows.map((it) => it.mostMs).toSorted((a, b) => a - b);
+  const beyond = Math.max(...rows.map((it) => it.mostMs - it.fault.outageMs));
+  const met = rows.reduce((sum, it) => sum + it.orders, 0);
+  const range = `${seconds(outages[0] ?? 0)}-${seconds(outages.at(-1) ?? 0)}`;
+  const middle = worst[Math.floor(worst.length / 2)] ?? 0;
+  return `${kind.padEnd(9)} ${String(rows.length).padStart(5)}  ${String(met).padStart(10)}  ${range.padEnd(17)}  ${seconds(middle).padStart(8)} / ${seconds(worst.at(-1) ?? 0).padEnd(24)} ${seconds(beyond)}`;
+}
+
+function seconds(ms: number): string {
+  return (ms / 1_000).toFixed(1);
+}

@@ -1,0 +1,143 @@
+import { openNats } from "../../runtime/src/natsConnection.ts";
+import type { Nats as Connection } from "../../runtime/src/natsConnection.ts";
+import { pause } from "../../runtime/src/pause.ts";
+import { shuffled } from "../chaos/random.ts";
+import { openTraffic } from "../chaos/traffic.ts";
+import type { PlacedOrder, Traffic } from "../chaos/traffic.ts";
+import { findBreaches, journalsOf } from "../chaos/verify.ts";
+import { natsSettingsFor, silent } from "../support/connectTo.ts";
+import type { Nats } from "../support/nats.ts";
+import { startOrderStack } from "../support/orderStack.ts";
+import type { OrderStack } from "../support/orderStack.ts";
+import { inflict, targets } from "./faults.ts";
+import type { FaultKind } from "./faults.ts";
+import { growthOf, undisturbedMs } from "./growth.ts";
+import type { Fault, Growth } from "./growth.ts";
+import { parseElections, untilLevel, utcLog } from "./leaders.ts";
+
+/** What came of faults under a load of orders. */
+export interface Outcome {
+  readonly orders: number;
+  /** The median of what no fault met. */
+  readonly usualMs: number;
+  readonly growths: readonly Growth[];
+  readonly breaches: readonly string[];
+}
+
+export interface SceneOptions {
+  readonly inFlight: number;
+  readonly random: () => number;
+  /** Folder for the logs of orchestrators and sidecars. */
+  readonly logs?: string | undefined;
+  readonly progress: (line: string) => void;
+}
+
+type Stage = {
+  readonly stack: OrderStack;
+  readonly servers: readonly Nats[];
+  readonly admin: Connection;
+  readonly traffic: Traffic;
+};
+
+/** So many kills and stops, one after the other, each of the leader of something else. */
+export function playFaults(counts: Readonly<Record<FaultKind, number>>, options: SceneOptions): Promise<Outcome> {
+  const { random, progress } = options;
+  return onStage(options, async ({ servers, admin }, settle) => {
+    const kinds = (Object.keys(counts) as FaultKind[]).flatMap((kind) => Array<FaultKind>(counts[kind]).fill(kind));
+    for (const [i, kind] of shuffled(kinds, random).entries()) {
+      const target = targets[i % targets.length] ?? "log";
+      const { server, ...fault } = await inflict({ servers, admin, random }, kind, target);
+      progress(`${kind} of n${server}, which led ${target}: ${fault.outageMs} ms until all of it was led again`);
+      await settle(fault);
+    }
+  });
+}
+
+/** All servers killed at once, and started again two seconds later. */
+export function playAllKilled(times: number, options: SceneOptions): Promise<Outcome> {
+  return onStage(options, async ({ servers }, settle) => {
+    for (let i = 0; i < times; i++) {
+      const atMs = Date.now();
+      await Promise.all(servers.map((it) => it.kill9()));
+      await pause(2_000);
+      await Promise.all(servers.map((it) => it.restart()));
+      await settle(undefined);
+      const elected = servers.flatMap((it) => parseElections(it.lines())).map((it) => it.atMs);
+      const fault = { kind: "all", atMs, outageMs: Math.max(...elected) - atMs };
+      options.progress(`all three killed: ${fault.outageMs} ms until all was led again`);
+      await settle(fault);
+    }
+  });
+}
+
+/** Each server stopped by SIGTERM and started again, one after the other, as an upgrade does it. */
+export function playRolling(times: number, options: SceneOptions): Promise<Outcome> {
+  return onStage(options, async ({ servers }, settle) => {
+    for (const [index, server] of Array.from({ length: times }, () => [...servers.entries()]).flat()) {
+      const fault = { kind: "rolling", atMs: Date.now(), outageMs: 0 };
+      await server.stop();
+      await server.restart();
+      options.progress(`n${index} stopped by SIGTERM and started again within ${Date.now() - fault.atMs} ms`);
+      await settle(fault);
+    }
+  });
+}
+
+const partitionsSettledMs = 5_000;
+
+/** The order example on three servers with two orchestrators and orders under way; what it came to, judged by the services' journals. */
+async function onStage(
+  { inFlight, progress, logs }: SceneOptions,
+  play: (stage: Stage, settle: (fault: Fault | undefined) => Promise<void>) => Promise<void>,
+): Promise<Outcome> {
+  await using stack = await startOrderStack({
+    servers: 3,
+    orchestrators: 2,
+    natsConfiguration: utcLog,
+    ...(logs === undefined ? {} : { logs }),
+    serviceEnv: { shipping: { SHIP_DELAY_MS: "100" } },
+  });
+  for (const { name, program } of stack.orchestrators) {
+    const line = await program().waitForLine(/streams are kept on several nodes/);
+    progress(`${name}: ${line}`);
+  }
+  const { servers } = stack;
+  const settings = { ...natsSettingsFor(""), natsUrl: servers.map(({ url }) => url) };
+  await using admin = await openNats(settings, { name: "judge", log: silent, signal: AbortSignal.timeout(60_000) });
+  await untilLevel(admin);
+  const traffic = openTraffic(
+    stack.orchestrators.map(({ address }) => address),
+    inFlight,
+  );
+  await traffic.untilMore(3 * inFlight);
+  const faults: Fault[] = [];
+  const settle = async (fault: Fault | undefined): Promise<void> => {
+    await untilLevel(admin);
+    if (fault === undefined) return;
+    await untilNoneIsFrom(traffic, fault.atMs + fault.outageMs);
+    await pause(partitionsSettledMs);
+    faults.push(fault);
+    const { orders, mostMs, medianMs } = growthOf(fault, traffic.orders(), undisturbedMs(traffic.orders(), faults));
+    progress(
+      `  ${orders} orders met it and took up to ${Math.round(mostMs)} ms longer, half of them ${Math.round(medianMs)} ms or less`,
+    );
+  };
+  await play({ stack, servers, admin, traffic }, settle);
+  await traffic.untilMore(inFlight);
+  const records = await traffic.finish();
+  const placed: readonly PlacedOrder[] = traffic.orders();
+  const usualMs = undisturbedMs(placed, faults);
+  return {
+    orders: placed.length,
+    usualMs,
+    growths: faults.map((fault) => growthOf(fault, placed, usualMs)),
+    breaches: findBreaches(records, journalsOf(stack)),
+  };
+}
+
+/** Resolves when no order is under way that was placed before this moment. */
+async function untilNoneIsFrom(traffic: Traffic, atMs: number): Promise<void> {
+  for (const until = Date.now() + 90_000; Date.now() < until; await pause(100))
+    if (traffic.underWay().every((startedMs) => startedMs > atMs)) return;
+  throw new Error("orders are still under way 90 s after a fault");
+}
