@@ -45,6 +45,7 @@ export function toPayloads(connection: NatsConnection, publisher: Publisher, nam
         const subject = names.payloadSubject(service, runId, id, n);
         const stored = await publishDurably(
           publisher,
+          names.payloadsStream,
           subject,
           chunk,
           messageIdLine(`${service}.${runId}.${id}.${n}`),

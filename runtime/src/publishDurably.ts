@@ -1,12 +1,13 @@
-import { growingPause, pause } from "./pause.ts";
+import { growingPause } from "./pause.ts";
 import type { Published, Publisher } from "./publisher.ts";
 
 /**
- * Publishes until the answer is not "retryable", with pauses that grow to 2 s. "retryable" comes back only when `signal` has aborted.
+ * Publishes to a stream until the answer is not "retryable", with pauses that grow to 2 s. "retryable" comes back only when `signal` has aborted.
  * The same message id goes out each time, so doubles are dropped. `onRetry` is told each answer that is tried again.
  */
 export async function publishDurably(
   publisher: Publisher,
+  stream: string,
   subject: string,
   data: Uint8Array,
   headers: string,
@@ -17,6 +18,6 @@ export async function publishDurably(
     const answer = await publisher.publish(subject, data, headers);
     if (answer.kind !== "retryable" || options.signal.aborted) return answer;
     options.onRetry?.(answer);
-    await pause(nextPauseMs(), options.signal);
+    await publisher.pauseFor(stream, answer, nextPauseMs(), options.signal);
   }
 }

@@ -112,7 +112,7 @@ test("publishing durably goes on until a stream is there, and stores once", asyn
   using publisher = openPublisher(connection);
   const retried = Promise.withResolvers<void>();
   const signal = new AbortController().signal;
-  const stored = publishDurably(publisher, "log.a", bytes, messageIdLine("1"), {
+  const stored = publishDurably(publisher, "LOG", "log.a", bytes, messageIdLine("1"), {
     signal,
     onRetry: () => retried.resolve(),
   });
@@ -120,7 +120,7 @@ test("publishing durably goes on until a stream is there, and stores once", asyn
   await manager.streams.add({ name: "LOG", subjects: ["log.>"] });
   expect(await stored).toMatchObject({ kind: "stored", sequence: 1 });
   const stopped = AbortSignal.abort();
-  expect(await publishDurably(publisher, "elsewhere", bytes, "", { signal: stopped })).toMatchObject({
+  expect(await publishDurably(publisher, "ELSEWHERE", "elsewhere", bytes, "", { signal: stopped })).toMatchObject({
     kind: "retryable",
   });
   await connection.close();
@@ -128,4 +128,25 @@ test("publishing durably goes on until a stream is there, and stores once", asyn
 
 test("a header can't smuggle in another one", () => {
   expect(() => headerLine("A", "b\r\nNats-Rollup: all")).toThrow(/line break/);
+});
+
+test("what nobody acknowledged is tried again as soon as its stream answers, and so is what was sent to a leader that stands still", async () => {
+  await using nats = await startNats();
+  const connection = await connect({ servers: nats.url });
+  using publisher = openPublisher(connection, { timeoutMs: 60_000 });
+  const { signal } = new AbortController();
+  // A leader that takes messages and says nothing, then another that answers.
+  const silent = connection.subscribe("log.*", { callback: () => undefined });
+  const early = publishDurably(publisher, "LOG", "log.early", bytes, messageIdLine("early"), { signal });
+  const refused = await publisher.publish("elsewhere", bytes);
+  let isOver = false;
+  const waits = publisher.pauseFor("LOG", refused, 60_000, signal).then(() => (isOver = true));
+  // Half a second for the only one that waits.
+  await waits;
+  expect(isOver).toBe(true);
+  silent.unsubscribe();
+  await (await jetstreamManager(connection)).streams.add({ name: "LOG", subjects: ["log.>"] });
+  expect(await publisher.publish("log.late", bytes)).toMatchObject({ kind: "stored", sequence: 1 });
+  expect(await early).toMatchObject({ kind: "stored", sequence: 2 });
+  await connection.close();
 });

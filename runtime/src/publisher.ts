@@ -1,6 +1,8 @@
 import { createInbox } from "@nats-io/transport-node";
 import type { NatsConnection, Subscription } from "@nats-io/transport-node";
+import { toAbsentStreams } from "./absentStreams.ts";
 import { HeaderText } from "./headerText.ts";
+import { pause } from "./pause.ts";
 import { disconnected, timedOut, toFailure, toPublished } from "./publishAnswer.ts";
 import type { Published } from "./publishAnswer.ts";
 import { atTurnEnd } from "./turnEnd.ts";
@@ -16,6 +18,11 @@ export interface Publisher extends Disposable {
   publish(subject: string, data: Uint8Array, headers?: string): Promise<Published>;
   /** Publishes without an answer yet, the ones that wait for room included. */
   pending(): number;
+  /**
+   * The pause before the next try of a publish to this stream that was answered as `retryable`: `ms` at most. When nobody has answered, it ends
+   * as soon as the stream acknowledges something, whoever sent that.
+   */
+  pauseFor(stream: string, retryable: Published, ms: number, signal: AbortSignal): Promise<void>;
 }
 
 /** One header line. Neither part may hold a line break. */
@@ -35,10 +42,16 @@ export function expectLastLine(sequence: number): string {
 }
 
 const sweepEveryMs = 250;
+/** How long each waits while a stream does not answer: its leader may be one that stands still, and the next one be elected at any moment. */
+const absentTimeoutMs = 1_000;
+/** What was sent before a stream came back is acknowledged by then, or never. */
+const lostAfterMs = 300;
+/** Nobody answered, or nobody listened. */
+const silence: ReadonlySet<number> = new Set([408, 503]);
 
 interface Waiting {
   readonly resolve: (published: Published) => void;
-  readonly until: number;
+  readonly sentMs: number;
 }
 
 interface Queued {
@@ -74,7 +87,9 @@ class InboxPublisher implements Publisher {
   readonly #options: Required<PublisherOptions>;
   readonly #inbox: string;
   readonly #subscription: Subscription;
+  /** In the order of sending. */
   readonly #waiting = new Map<string, Waiting>();
+  readonly #absent = toAbsentStreams();
   /** In order from `#first` on. */
   #queue: Queued[] = [];
   #first = 0;
@@ -89,7 +104,7 @@ class InboxPublisher implements Publisher {
     this.#inbox = `${createInbox(options.inboxPrefix)}.`;
     this.#subscription = connection.subscribe(`${this.#inbox}*`, {
       callback: (error, message) => {
-        if (error === null) this.#settle(message.subject.slice(this.#inbox.length), toPublished(message));
+        if (error === null) this.#take(message.subject.slice(this.#inbox.length), toPublished(message));
       },
     });
     // Ends with the connection.
@@ -101,13 +116,19 @@ class InboxPublisher implements Publisher {
     return new Promise((resolve) => {
       const { inFlightMax, queueMax } = this.#options;
       if (this.pending() < inFlightMax + queueMax) this.#queue.push({ subject, data, headers, resolve });
-      else resolve({ kind: "retryable", code: 0, message: `${this.pending() - inFlightMax} publishes wait for room.` });
+      else
+        resolve({ kind: "retryable", code: 429, message: `${this.pending() - inFlightMax} publishes wait for room.` });
       this.#sendSoon();
     });
   }
 
   pending(): number {
     return this.#waiting.size + this.#queued();
+  }
+
+  pauseFor(stream: string, retryable: Published, ms: number, signal: AbortSignal): Promise<void> {
+    const isSilence = retryable.kind === "retryable" && silence.has(retryable.code);
+    return isSilence || retryable === disconnected ? this.#absent.untilBack(stream, ms, signal) : pause(ms, signal);
   }
 
   [Symbol.dispose](): void {
@@ -149,8 +170,15 @@ class InboxPublisher implements Publisher {
       resolve(toFailure(error));
       return;
     }
-    this.#waiting.set(token, { resolve, until: Date.now() + this.#options.timeoutMs });
+    this.#waiting.set(token, { resolve, sentMs: Date.now() });
     this.#sweeper ??= setInterval(() => this.#sweep(), sweepEveryMs).unref();
+  }
+
+  #take(token: string, published: Published): void {
+    this.#settle(token, published);
+    if (!this.#absent.isAny() || published.kind !== "stored" || !this.#absent.answered(published.stream)) return;
+    const backMs = Date.now();
+    setTimeout(() => this.#expire(backMs), lostAfterMs).unref();
   }
 
   #settle(token: string, published: Published): void {
@@ -162,14 +190,19 @@ class InboxPublisher implements Publisher {
   }
 
   #sweep(): void {
-    const now = Date.now();
-    for (const [token, entry] of this.#waiting) {
-      if (entry.until > now) break;
-      this.#settle(token, timedOut);
-    }
+    const { timeoutMs } = this.#options;
+    this.#expire(Date.now() - (this.#absent.isAny() ? Math.min(absentTimeoutMs, timeoutMs) : timeoutMs));
     if (this.#waiting.size > 0) return;
     clearInterval(this.#sweeper);
     this.#sweeper = undefined;
+  }
+
+  /** Nobody waits any longer for what was sent by then. */
+  #expire(sentMs: number): void {
+    for (const [token, entry] of this.#waiting) {
+      if (entry.sentMs > sentMs) break;
+      this.#settle(token, timedOut);
+    }
   }
 
   #failAll(published: Published): void {
@@ -185,7 +218,10 @@ class InboxPublisher implements Publisher {
       if (event.type === "disconnect") {
         this.#isConnected = false;
         this.#failAll(disconnected);
-      } else if (event.type === "reconnect") this.#isConnected = true;
+      } else if (event.type === "reconnect") {
+        this.#isConnected = true;
+        this.#absent.forget();
+      }
     }
   }
 }

@@ -1,5 +1,6 @@
 import { status } from "@grpc/grpc-js";
 import { Run_State } from "../../proto/gen/sidestep/v1/run.ts";
+import type { HistoryEvent } from "../../proto/gen/sidestep/v1/run.ts";
 import { makeOrder, openOrderClient } from "../support/orderClient.ts";
 import type { OrderClient } from "../support/orderClient.ts";
 import type { OrderRecord } from "./verify.ts";
@@ -21,6 +22,8 @@ export interface Traffic {
   readonly untilMore: (count: number) => Promise<void>;
   /** When each that is under way was placed. */
   readonly underWay: () => readonly number[];
+  /** The history of a run. */
+  readonly history: (runId: string) => Promise<readonly HistoryEvent[]>;
   /** Places no more, and waits for the last; what the runs then say of themselves, and all of their history. */
   readonly finish: () => Promise<readonly OrderRecord[]>;
 }
@@ -53,6 +56,7 @@ export function openTraffic(addresses: readonly string[], inFlight: number): Tra
     underWay: () => [...open].map(({ startedMs }) => startedMs),
     untilMore: (more) =>
       Promise.race([untilEnded(progressed, () => orders.length, orders.length + more), never(loops)]),
+    history: async (runId) => (await clients[0]?.history(runId))?.events ?? [],
     finish: async () => {
       isStopped = true;
       await loops;

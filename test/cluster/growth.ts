@@ -14,6 +14,8 @@ export interface Growth {
   readonly orders: number;
   readonly medianMs: number;
   readonly mostMs: number;
+  /** The run that grew most. */
+  readonly slowest: PlacedOrder | undefined;
 }
 
 /** The median of orders that no fault met: none began within so long behind one. */
@@ -30,7 +32,8 @@ export function growthOf(fault: Fault, orders: readonly PlacedOrder[], usualMs: 
     ({ startedMs, endedMs }) => startedMs <= fault.atMs + fault.outageMs && endedMs >= fault.atMs,
   );
   const grown = met.map((order) => Math.max(0, tookMs(order) - usualMs));
-  return { fault, orders: met.length, medianMs: median(grown), mostMs: Math.max(0, ...grown) };
+  const slowest = met.toSorted((a, b) => tookMs(b) - tookMs(a))[0];
+  return { fault, orders: met.length, medianMs: median(grown), mostMs: Math.max(0, ...grown), slowest };
 }
 
 function tookMs({ startedMs, endedMs }: PlacedOrder): number {

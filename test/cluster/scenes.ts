@@ -1,3 +1,5 @@
+import { HistoryEvent_Kind } from "../../proto/gen/sidestep/v1/run.ts";
+import type { HistoryEvent } from "../../proto/gen/sidestep/v1/run.ts";
 import { openNats } from "../../runtime/src/natsConnection.ts";
 import type { Nats as Connection } from "../../runtime/src/natsConnection.ts";
 import { pause } from "../../runtime/src/pause.ts";
@@ -117,10 +119,16 @@ async function onStage(
     await untilNoneIsFrom(traffic, fault.atMs + fault.outageMs);
     await pause(partitionsSettledMs);
     faults.push(fault);
-    const { orders, mostMs, medianMs } = growthOf(fault, traffic.orders(), undisturbedMs(traffic.orders(), faults));
+    const { orders, mostMs, medianMs, slowest } = growthOf(
+      fault,
+      traffic.orders(),
+      undisturbedMs(traffic.orders(), faults),
+    );
     progress(
       `  ${orders} orders met it and took up to ${Math.round(mostMs)} ms longer, half of them ${Math.round(medianMs)} ms or less`,
     );
+    if (slowest !== undefined && mostMs > fault.outageMs + 1_000)
+      progress(`  the slowest: ${toTimeline(slowest, await traffic.history(slowest.runId), fault.atMs)}`);
   };
   await play({ stack, servers, admin, traffic }, settle);
   await traffic.untilMore(inFlight);
@@ -133,6 +141,18 @@ async function onStage(
     growths: faults.map((fault) => growthOf(fault, placed, usualMs)),
     breaches: findBreaches(records, journalsOf(stack)),
   };
+}
+
+const kindNames = new Map<number, string>(Object.entries(HistoryEvent_Kind).map(([name, kind]) => [kind, name]));
+
+/** When each event was stored, in milliseconds from the fault on: where the time of an order went. */
+function toTimeline(order: PlacedOrder, events: readonly HistoryEvent[], faultMs: number): string {
+  const at = (timeMs: number): string => `${Math.round(timeMs - faultMs)}`;
+  const told = events.map(({ kind, step, attempt, time }) => {
+    const storedMs = Number(time?.seconds ?? 0) * 1_000 + (time?.nanos ?? 0) / 1e6;
+    return `${at(storedMs)} ${kindNames.get(kind)} ${step}${attempt > 1 ? ` (${attempt})` : ""}`;
+  });
+  return [`${at(order.startedMs)} placed`, ...told, `${at(order.endedMs)} answered`].join(", ");
 }
 
 /** Resolves when no order is under way that was placed before this moment. */

@@ -1,4 +1,5 @@
 import type { NatsConnection } from "@nats-io/transport-node";
+import type { Msg } from "@nats-io/transport-node";
 import { setTimeout as delay } from "node:timers/promises";
 
 /** A JetStream request that was refused or got no answer. `code` is the server's err_code, 503 without responders, 408 without answer. */
@@ -33,6 +34,7 @@ export type Wanted =
 
 const noSuchMessage = 10037;
 const requestTimeoutMs = 5000;
+const askAgainMs = 1000;
 
 /** What we read of the answers of the JetStream API; each request fills some of it. */
 export interface JetStreamAnswer {
@@ -83,6 +85,37 @@ export async function askJetStream(
   return parseAnswer(verb, message.data);
 }
 
+/**
+ * The same for what may be asked twice. It is asked again each second while nobody answers: what was asked of a leader that died, or while there
+ * was none, is lost, and the next one may be elected at any moment. The first answer counts.
+ */
+export async function askAgain(
+  connection: NatsConnection,
+  verb: string,
+  body: object | undefined,
+  timeoutMs = requestTimeoutMs,
+): Promise<JetStreamAnswer> {
+  const payload = body === undefined ? "" : JSON.stringify(body);
+  const untilMs = performance.now() + timeoutMs;
+  const { promise, resolve, reject } = Promise.withResolvers<Msg>();
+  let open = 0;
+  const ask = (): void => {
+    const timeout = Math.ceil(untilMs - performance.now());
+    if (timeout < askAgainMs / 4 && open > 0) return;
+    open++;
+    connection.request(`$JS.API.${verb}`, payload, { timeout }).then(resolve, (error: unknown) => {
+      if (--open === 0) reject(toFailure(verb, error));
+    });
+  };
+  ask();
+  const timer = setInterval(ask, askAgainMs);
+  try {
+    return parseAnswer(verb, (await promise).data);
+  } finally {
+    clearInterval(timer);
+  }
+}
+
 /** Reads from the stream's leader: what decides is never read from a replica. Undefined: there is no such message. */
 export async function readFromLeader(
   connection: NatsConnection,
@@ -92,7 +125,7 @@ export async function readFromLeader(
 ): Promise<StoredMessage | undefined> {
   try {
     const verb = `STREAM.MSG.GET.${stream}`;
-    const { message } = await askJetStream(connection, verb, toGetRequest(wanted), timeoutMs);
+    const { message } = await askAgain(connection, verb, toGetRequest(wanted), timeoutMs);
     if (message === undefined) throw new JetStreamFailure(`NATS answered ${verb} without a message`, 0, true);
     return {
       sequence: message.seq,

@@ -1,7 +1,8 @@
 import { KeyRecord, Lease } from "../../../proto/gen/sidestep/internal/v1/record.ts";
 import type { Names } from "../../../proto/wire/subjects.ts";
 import type { Nats } from "../../../runtime/src/natsConnection.ts";
-import { growingPause, pause } from "../../../runtime/src/pause.ts";
+import { growingPause } from "../../../runtime/src/pause.ts";
+import { timedOut } from "../../../runtime/src/publishAnswer.ts";
 import type { Publisher } from "../../../runtime/src/publisher.ts";
 import type { Beats, Keys, Leases } from "../processor/ports.ts";
 import { askJetStream } from "./jetstream.ts";
@@ -37,7 +38,7 @@ export function toKeys(nats: Nats, names: Names, publisher: Publisher): Keys {
         const swapped = await swapRecord(nats, publisher, { bucket, key: `${place}.${hash}`, value, revision });
         if (swapped.kind === "held") return { kind: "stored", sequence: swapped.revision };
         if (swapped.kind === "refused") return { kind: "conflict" };
-        await pause(nextPauseMs(), signal);
+        await publisher.pauseFor(`KV_${bucket}`, timedOut, nextPauseMs(), signal);
       }
       return { kind: "abandoned" };
     },

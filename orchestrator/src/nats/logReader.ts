@@ -3,7 +3,7 @@ import type { Msg, Subscription } from "@nats-io/transport-node";
 import type { Log } from "../../../runtime/src/log.ts";
 import type { Nats } from "../../../runtime/src/natsConnection.ts";
 import type { LogMessage, LogReader } from "../processor/ports.ts";
-import { askJetStream, untilAnswered } from "./jetstream.ts";
+import { askAgain, untilAnswered } from "./jetstream.ts";
 import type { JetStreamAnswer } from "./jetstream.ts";
 
 /** What to read, and to whom to give it. */
@@ -183,7 +183,7 @@ export async function makeConsumer(nats: Nats, stream: string, name: string, fro
     mem_storage: true,
     num_replicas: 1,
   };
-  return askJetStream(nats.connection, `CONSUMER.CREATE.${stream}.${name}`, {
+  return askAgain(nats.connection, `CONSUMER.CREATE.${stream}.${name}`, {
     stream_name: stream,
     config,
     action: "create",

@@ -9,7 +9,7 @@ import type { Nats } from "../../../runtime/src/natsConnection.ts";
 import { expectLastLine } from "../../../runtime/src/publisher.ts";
 import type { LogMessage, PartitionLog, Positions, Written } from "../processor/ports.ts";
 import type { DirectGets } from "./directGet.ts";
-import { askJetStream, JetStreamFailure, readFromLeader } from "./jetstream.ts";
+import { askAgain, askJetStream, JetStreamFailure, readFromLeader } from "./jetstream.ts";
 import type { StoredMessage, Wanted } from "./jetstream.ts";
 import { readNext } from "./logNext.ts";
 import { openLogReader } from "./logReader.ts";
@@ -69,7 +69,7 @@ export function toPartitionLog(access: LogAccess, partition: number): PartitionL
     writeOwner: (owner, epoch, signal) => writeOwner(access, partition, owner, epoch, signal),
     end: async () => {
       const verb = `STREAM.INFO.${stream}`;
-      const { state, created } = await askJetStream(nats.connection, verb, undefined);
+      const { state, created } = await askAgain(nats.connection, verb, undefined);
       if (state === undefined || created === undefined)
         throw new JetStreamFailure(`NATS answered ${verb} without a state`, 0, true);
       return { lastSequence: state.last_seq, created };
@@ -130,7 +130,7 @@ async function countsOf(
 ): Promise<Readonly<Record<string, number>>> {
   const filter = names.eventSubject(partition, runId).replace(/e$/, "*");
   const request = { subjects_filter: filter };
-  const { state } = await askJetStream(nats.connection, `STREAM.INFO.${names.logStream(partition)}`, request);
+  const { state } = await askAgain(nats.connection, `STREAM.INFO.${names.logStream(partition)}`, request);
   return state?.subjects ?? {};
 }
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { expect, test } from "vitest";
 import { parseRunId } from "../../../proto/wire/runId.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
+import { pause } from "../../../runtime/src/pause.ts";
 import { messageIdLine, openPublisher } from "../../../runtime/src/publisher.ts";
 import type { Published, Publisher } from "../../../runtime/src/publisher.ts";
 import { connectTo, silent } from "../../../test/support/connectTo.ts";
@@ -113,6 +114,7 @@ test("a write that its stream does not take for long, while it takes others, is 
   const publisher: Publisher = {
     publish: (subject) => Promise.resolve(subject === "stuck" ? refused : stored),
     pending: () => 0,
+    pauseFor: (_stream, _answer, ms) => pause(ms),
     [Symbol.dispose]: () => undefined,
   };
   const writer = openWriter(nats, publisher);

@@ -1,6 +1,6 @@
 import { performance } from "node:perf_hooks";
 import type { Nats } from "../../../runtime/src/natsConnection.ts";
-import { growingPause, pause } from "../../../runtime/src/pause.ts";
+import { growingPause } from "../../../runtime/src/pause.ts";
 import { messageIdLine } from "../../../runtime/src/publisher.ts";
 import type { Published, Publisher } from "../../../runtime/src/publisher.ts";
 import type { WriteLimits, Written } from "../processor/ports.ts";
@@ -52,7 +52,7 @@ export function openWriter(nats: Nats, publisher: Publisher): Writer {
       if (known?.kind === "poisoned") id = `${write.id ?? ""}~${++ids}`;
       else if (known !== undefined) return known;
       else if (isDeferred(write, startedMs, limits)) return { kind: "deferred", reason: reasonOf(published) };
-      else await pause(nextPauseMs(), limits.signal);
+      else await publisher.pauseFor(write.stream, published, nextPauseMs(), limits.signal);
       if (limits.signal.aborted || Date.now() > (limits.giveUpAtMs ?? Infinity)) return { kind: "abandoned" };
       published = await send(write, id);
     }

@@ -27,6 +27,7 @@ export async function reportOutcome(
   const subject = names.outSubject(task.service, task.message.partition, task.runId);
   const answer = await publishDurably(
     publisher,
+    names.logStream(task.message.partition),
     subject,
     body,
     messageIdLine(`${toHex(task.message.token)}.${digest}`),

@@ -33,6 +33,8 @@ const silenceMaxMs = 1_300;
 const windowMax = 256;
 const missingPauseMs = 250;
 const missingPauseMaxMs = 2_000;
+/** An election is over at any moment. */
+const electionPauseMaxMs = 500;
 
 /**
  * Pulls the tasks of one service, or of one limited method, from its durable consumer, which the orchestrator makes at deploy. Asks for no more tasks than there
@@ -58,6 +60,8 @@ export class TaskPuller {
   #isActive = false;
   #isClosed = false;
   #isMissing = false;
+  /** The consumer has been there: when nobody answers for it, another leader is being elected. */
+  #wasFound = false;
   /** Last sequence that the consumer had delivered when it was seen empty on this connection. */
   #emptySequence: number | undefined;
   #missingPauseMs = missingPauseMs;
@@ -135,6 +139,7 @@ export class TaskPuller {
       this.#clear();
       this.#window = grown(this.#window, Math.min(this.#options.room().slots, windowMax));
     }
+    this.#wasFound = true;
     if (this.#isMissing) this.#found();
     if (delivery !== undefined) this.#options.accept(delivery, message.subject);
     this.pull();
@@ -143,6 +148,7 @@ export class TaskPuller {
   #receiveStatus(message: Msg): void {
     const { code = 0, description = "" } = message.headers ?? {};
     if (code === 100) {
+      this.#wasFound = true;
       if (this.#isMissing) this.#found();
       // A heartbeat comes only when there is nothing to deliver, or, of a limited method, no more may be handed out.
       const last = message.headers?.get("Nats-Last-Stream") ?? "";
@@ -160,7 +166,10 @@ export class TaskPuller {
     }
     if (code === 503 && !this.#isMissing) {
       this.#isMissing = true;
-      this.#options.log.info("waiting for the first workflow that calls the service", this.#about);
+      const reason = this.#wasFound
+        ? "no server leads the service's tasks now"
+        : "waiting for the first workflow that calls the service";
+      this.#options.log.info(reason, this.#about);
     } else if (code !== 503) this.#options.log.info("a pull has ended", { ...this.#about, code, description });
     this.#rest();
   }
@@ -189,7 +198,7 @@ export class TaskPuller {
       this.#resting = undefined;
       this.pull();
     }, this.#missingPauseMs);
-    this.#missingPauseMs = Math.min(this.#missingPauseMs * 2, missingPauseMaxMs);
+    this.#missingPauseMs = Math.min(this.#missingPauseMs * 2, this.#wasFound ? electionPauseMaxMs : missingPauseMaxMs);
   }
 
   #found(): void {
