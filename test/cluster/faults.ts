@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { toNames } from "../../proto/wire/subjects.ts";
 import type { Nats as Connection } from "../../runtime/src/natsConnection.ts";
 import { pause } from "../../runtime/src/pause.ts";
@@ -21,19 +22,10 @@ const restartAfterMs = 2_000;
 /** An election takes 9 s at most, and may be repeated. */
 const electionMaxMs = 20_000;
 
-/** Kills or stops the leader of the target, and resolves when the server is back and everything it led is led again. */
-export async function inflict(
-  {
-    servers,
-    admin,
-    random,
-  }: { readonly servers: readonly Nats[]; readonly admin: Connection; readonly random: () => number },
-  kind: FaultKind,
-  target: Target,
-): Promise<Fault & { readonly server: number }> {
-  const server = await leaderOfTarget(servers, admin, target, random);
+/** Kills or stops the server, and resolves when it is back and everything it led is led again. */
+export async function inflict(servers: readonly Nats[], server: number, kind: FaultKind): Promise<Fault> {
   const victim = servers[server];
-  if (victim === undefined) throw new Error(`nobody leads ${target}`);
+  assert(victim !== undefined);
   const others = servers.filter((it) => it !== victim);
   const led = ledBy(server, servers);
   const atMs = Date.now();
@@ -47,12 +39,13 @@ export async function inflict(
     victim.resume();
   }
   const outageMs = kind === "stop4" ? stopMs[kind] : await electedAfter(atMs, led, others);
-  return { kind, atMs, outageMs: kind === "stop10" ? Math.min(outageMs, stopMs[kind]) : outageMs, server };
+  return { kind, atMs, outageMs: kind === "stop10" ? Math.min(outageMs, stopMs[kind]) : outageMs };
 }
 
 const stopMs = { stop4: 4_000, stop10: 10_000 } as const;
 
-async function leaderOfTarget(
+/** The index of the server that leads the target now; of the logs, one is chosen by chance. */
+export async function leaderOfTarget(
   servers: readonly Nats[],
   admin: Connection,
   target: Target,

@@ -3,6 +3,8 @@ import { toRandom } from "../chaos/random.ts";
 import type { Growth } from "./growth.ts";
 import { playAllKilled, playFaults, playRolling } from "./scenes.ts";
 import type { Outcome } from "./scenes.ts";
+import type { TimersOutcome } from "./timers.ts";
+import { playTimers } from "./timers.ts";
 
 const help = `npm run test:cluster [-- options] [scene…]
 
@@ -10,6 +12,7 @@ Three nats-servers on this machine, three copies of each stream, two orchestrato
   faults     the leader of a log, the tasks, the timers, … is killed (kill -9) or stopped (SIGSTOP)
   all        all three servers are killed at once and started again
   rolling    each server is stopped by SIGTERM and started again, one after the other
+  timers     the leader of the timers alone is killed, while 20 timers a second are armed; without orders
 Without a scene: all of them.
 
   --kills N      kill -9 of a leader [20]
@@ -48,10 +51,14 @@ async function playAll(): Promise<number> {
     progress: (line: string) => console.log(line),
   };
   const stops = Number(values.stops);
-  const scenes: Readonly<Record<string, () => Promise<Outcome>>> = {
-    faults: () => playFaults({ kill: Number(values.kills), stop4: stops, stop10: stops }, options),
-    all: () => playAllKilled(2, options),
-    rolling: () => playRolling(1, options),
+  const outcomes: Outcome[] = [];
+  const breaches: string[] = [];
+  const underOrders = async (outcome: Promise<Outcome>): Promise<void> => void outcomes.push(await outcome);
+  const scenes: Readonly<Record<string, () => Promise<void>>> = {
+    faults: () => underOrders(playFaults({ kill: Number(values.kills), stop4: stops, stop10: stops }, options)),
+    all: () => underOrders(playAllKilled(2, options)),
+    rolling: () => underOrders(playRolling(1, options)),
+    timers: async () => void breaches.push(...reportTimers(await playTimers(3, options.progress))),
   };
   const chosen = positionals.length === 0 ? Object.keys(scenes) : positionals;
   const unknown = chosen.filter((it) => !(it in scenes));
@@ -59,16 +66,28 @@ async function playAll(): Promise<number> {
     console.error(`no such scene: ${unknown.join(", ")}\n\n${help}`);
     return 2;
   }
-  const outcomes: Outcome[] = [];
-  for (const name of chosen) {
-    const outcome = await scenes[name]?.();
-    if (outcome !== undefined) outcomes.push(outcome);
-  }
-  return report(outcomes);
+  for (const name of chosen) await scenes[name]?.();
+  if (outcomes.length > 0) breaches.push(...report(outcomes));
+  console.log(`${breaches.length} breaches`);
+  for (const breach of breaches) console.log(`BREACH ${breach}`);
+  return breaches.length === 0 ? 0 : 1;
 }
 
-/** Prints a row for each kind of fault; 1 when something is not as it should be. */
-function report(outcomes: readonly Outcome[]): number {
+/** Prints what came of the timers; a sentence for each thing that is not as it should be. */
+function reportTimers({ faults, armed, missing, doubled, early, latestMs }: TimersOutcome): readonly string[] {
+  const late = latestMs.flatMap((ms, i) => {
+    const outageMs = faults[i]?.outageMs ?? 0;
+    console.log(`timers: led again after ${seconds(outageMs)} s, the latest reached the log ${seconds(ms)} s late`);
+    return ms > outageMs + allowedMs
+      ? [`a timer was ${seconds(ms)} s late, the outage was ${seconds(outageMs)} s`]
+      : [];
+  });
+  console.log(`timers: ${armed} armed, ${missing} missing, ${doubled} doubled, ${early} early`);
+  return [...late, ...(missing + early > 0 ? [`${missing} timers are missing, ${early} came early`] : [])];
+}
+
+/** Prints a row for each kind of fault; a sentence for each thing that is not as it should be. */
+function report(outcomes: readonly Outcome[]): readonly string[] {
   console.log(
     "fault     times  orders met  outage s           growth s, median of the worst / worst   beyond the outage s, worst",
   );
@@ -82,12 +101,10 @@ function report(outcomes: readonly Outcome[]): number {
           late.push(`${kind}: an order took ${seconds(mostMs)} s longer, the outage was ${seconds(fault.outageMs)} s`);
     }
   }
-  const breaches = [...outcomes.flatMap((it) => it.breaches), ...late];
   const orders = outcomes.reduce((sum, it) => sum + it.orders, 0);
   const usual = outcomes.map((it) => `${it.usualMs} ms`).join(", ");
-  console.log(`${orders} orders, undisturbed ones in ${usual}; ${breaches.length} breaches`);
-  for (const breach of breaches) console.log(`BREACH ${breach}`);
-  return breaches.length === 0 ? 0 : 1;
+  console.log(`${orders} orders, undisturbed ones in ${usual}`);
+  return [...outcomes.flatMap((it) => it.breaches), ...late];
 }
 
 function toRow(kind: string, rows: readonly Growth[]): string {

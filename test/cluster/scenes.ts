@@ -11,7 +11,7 @@ import { natsSettingsFor, silent } from "../support/connectTo.ts";
 import type { Nats } from "../support/nats.ts";
 import { startOrderStack } from "../support/orderStack.ts";
 import type { OrderStack } from "../support/orderStack.ts";
-import { inflict, targets } from "./faults.ts";
+import { inflict, leaderOfTarget, targets } from "./faults.ts";
 import type { FaultKind } from "./faults.ts";
 import { growthOf, undisturbedMs } from "./growth.ts";
 import type { Fault, Growth } from "./growth.ts";
@@ -48,7 +48,8 @@ export function playFaults(counts: Readonly<Record<FaultKind, number>>, options:
     const kinds = (Object.keys(counts) as FaultKind[]).flatMap((kind) => Array<FaultKind>(counts[kind]).fill(kind));
     for (const [i, kind] of shuffled(kinds, random).entries()) {
       const target = targets[i % targets.length] ?? "log";
-      const { server, ...fault } = await inflict({ servers, admin, random }, kind, target);
+      const server = await leaderOfTarget(servers, admin, target, random);
+      const fault = await inflict(servers, server, kind);
       progress(`${kind} of n${server}, which led ${target}: ${fault.outageMs} ms until all of it was led again`);
       await settle(fault);
     }

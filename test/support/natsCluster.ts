@@ -1,3 +1,4 @@
+import { pause } from "../../runtime/src/pause.ts";
 import { freePort } from "./freePort.ts";
 import { startNats } from "./nats.ts";
 import type { Nats } from "./nats.ts";
@@ -24,7 +25,7 @@ export function toServerName(index: number): string {
   return `n${index}`;
 }
 
-/** Starts them on free ports. Streams can be made once they have elected a leader: within seconds, and until then requests fail in passing. */
+/** Starts them on free ports, and waits until they have elected a leader: streams can be made. */
 export async function startNatsCluster({
   servers: count = 3,
   syncInterval,
@@ -42,6 +43,13 @@ export async function startNatsCluster({
     );
   const servers = await Promise.all(ports.map(start));
   const urls = servers.map(({ url }) => url);
+  await untilLed(servers);
   const owned = started.move();
   return { servers, urls, url: urls.join(","), [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+async function untilLed(servers: readonly Nats[]): Promise<void> {
+  for (const until = Date.now() + 30_000; Date.now() < until; await pause(50))
+    if (servers.some((it) => it.lines().some((line) => line.includes("cluster metadata leader")))) return;
+  throw new Error("the servers have elected no leader within 30 s");
 }

@@ -1,7 +1,7 @@
 import type { NatsConnection } from "@nats-io/transport-node";
 import type { Names } from "../../../proto/wire/subjects.ts";
 import type { Log } from "../../../runtime/src/log.ts";
-import { askJetStream, JetStreamFailure } from "./jetstream.ts";
+import { askAgain, askJetStream, JetStreamFailure } from "./jetstream.ts";
 import {
   bucket,
   limitedConsumer,
@@ -101,9 +101,9 @@ function absent(error: unknown): undefined {
 }
 
 async function ensureStream(connection: NatsConnection, wanted: StreamConfig): Promise<void> {
-  const made = await askJetStream(connection, `STREAM.CREATE.${wanted.name}`, wanted).catch(async (error: unknown) => {
+  const made = await askAgain(connection, `STREAM.CREATE.${wanted.name}`, wanted).catch(async (error: unknown) => {
     if (!(error instanceof JetStreamFailure) || error.code !== nameInUse) throw error;
-    const found = await askJetStream(connection, `STREAM.INFO.${wanted.name}`, undefined);
+    const found = await askAgain(connection, `STREAM.INFO.${wanted.name}`, undefined);
     if (differences(wanted, found.config).length === 0) return found;
     return askJetStream(connection, `STREAM.UPDATE.${wanted.name}`, { ...found.config, ...wanted });
   });
@@ -112,7 +112,7 @@ async function ensureStream(connection: NatsConnection, wanted: StreamConfig): P
 
 async function ensureConsumer(connection: NatsConnection, stream: string, wanted: ConsumerConfig): Promise<void> {
   const name = wanted.durable_name;
-  const made = await askJetStream(connection, `CONSUMER.CREATE.${stream}.${name}.${String(wanted["filter_subject"])}`, {
+  const made = await askAgain(connection, `CONSUMER.CREATE.${stream}.${name}.${String(wanted["filter_subject"])}`, {
     stream_name: stream,
     config: { name, ...wanted },
     action: "",
