@@ -19,6 +19,16 @@ test("an order grows by what it took longer than those that no fault met", () =>
     medianMs: 5_800,
     mostMs: 5_800,
     slowest: orders[2],
+    inDoubt: { orders: 0, mostMs: 0 },
+  });
+});
+
+test("orders whose undoing had to wait are told apart", () => {
+  const orders = [makeOrder(9_900, 16_000), { ...makeOrder(9_900, 30_000), orderId: "doubtful" }];
+  expect(growthOf(fault, orders, 100, new Set(["doubtful"]))).toMatchObject({
+    orders: 1,
+    mostMs: 6_000,
+    inDoubt: { orders: 1, mostMs: 20_000 },
   });
 });
 

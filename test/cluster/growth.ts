@@ -14,8 +14,10 @@ export interface Growth {
   readonly orders: number;
   readonly medianMs: number;
   readonly mostMs: number;
-  /** The run that grew most. */
+  /** The order that grew most. */
   readonly slowest: PlacedOrder | undefined;
+  /** Of orders whose undoing waited for the end of an attempt; they don't count for the others. */
+  readonly inDoubt: { readonly orders: number; readonly mostMs: number };
 }
 
 /** The median of orders that no fault met: none began within so long behind one. */
@@ -26,14 +28,29 @@ export function undisturbedMs(orders: readonly PlacedOrder[], faults: readonly F
   return median(calm.map(tookMs));
 }
 
-/** The growth of what was under way at the fault, or began while it lasted. */
-export function growthOf(fault: Fault, orders: readonly PlacedOrder[], usualMs: number): Growth {
+/** The growth of what was under way at the fault, or began while it lasted. `doubtful`: orders whose undoing waited for the end of an attempt. */
+export function growthOf(
+  fault: Fault,
+  orders: readonly PlacedOrder[],
+  usualMs: number,
+  doubtful: ReadonlySet<string> = new Set(),
+): Growth {
   const met = orders.filter(
     ({ startedMs, endedMs }) => startedMs <= fault.atMs + fault.outageMs && endedMs >= fault.atMs,
   );
-  const grown = met.map((order) => Math.max(0, tookMs(order) - usualMs));
-  const slowest = met.toSorted((a, b) => tookMs(b) - tookMs(a))[0];
-  return { fault, orders: met.length, medianMs: median(grown), mostMs: Math.max(0, ...grown), slowest };
+  const isSure = ({ orderId }: PlacedOrder): boolean => !doubtful.has(orderId);
+  const growth = (order: PlacedOrder): number => Math.max(0, tookMs(order) - usualMs);
+  const sure = met.filter(isSure);
+  const unsure = met.filter((order) => !isSure(order));
+  const grown = sure.map(growth);
+  return {
+    fault,
+    orders: sure.length,
+    medianMs: median(grown),
+    mostMs: Math.max(0, ...grown),
+    slowest: sure.toSorted((a, b) => tookMs(b) - tookMs(a))[0],
+    inDoubt: { orders: unsure.length, mostMs: Math.max(0, ...unsure.map(growth)) },
+  };
 }
 
 function tookMs({ startedMs, endedMs }: PlacedOrder): number {

@@ -88,9 +88,7 @@ function reportTimers({ faults, armed, missing, doubled, early, latestMs }: Time
 
 /** Prints a row for each kind of fault; a sentence for each thing that is not as it should be. */
 function report(outcomes: readonly Outcome[]): readonly string[] {
-  console.log(
-    "fault     times  orders met  outage s           growth s, median of the worst / worst   beyond the outage s, worst",
-  );
+  console.log("fault    times  orders met   outage s  growth s: median, worst  beyond s  in doubt: orders, growth s");
   const late: string[] = [];
   for (const { growths } of outcomes) {
     for (const kind of new Set(growths.map((it) => it.fault.kind))) {
@@ -112,9 +110,19 @@ function toRow(kind: string, rows: readonly Growth[]): string {
   const worst = rows.map((it) => it.mostMs).toSorted((a, b) => a - b);
   const beyond = Math.max(...rows.map((it) => it.mostMs - it.fault.outageMs));
   const met = rows.reduce((sum, it) => sum + it.orders, 0);
-  const range = `${seconds(outages[0] ?? 0)}-${seconds(outages.at(-1) ?? 0)}`;
-  const middle = worst[Math.floor(worst.length / 2)] ?? 0;
-  return `${kind.padEnd(9)} ${String(rows.length).padStart(5)}  ${String(met).padStart(10)}  ${range.padEnd(17)}  ${seconds(middle).padStart(8)} / ${seconds(worst.at(-1) ?? 0).padEnd(24)} ${seconds(beyond)}`;
+  const doubtful = rows.reduce((sum, it) => sum + it.inDoubt.orders, 0);
+  const columns = [
+    kind.padEnd(8),
+    String(rows.length).padStart(5),
+    String(met).padStart(11),
+    `${seconds(outages[0] ?? 0)}-${seconds(outages.at(-1) ?? 0)}`.padStart(10),
+    seconds(worst[Math.floor(worst.length / 2)] ?? 0).padStart(17),
+    seconds(worst.at(-1) ?? 0).padStart(6),
+    seconds(beyond).padStart(9),
+    String(doubtful).padStart(17),
+    seconds(Math.max(...rows.map((it) => it.inDoubt.mostMs))).padStart(9),
+  ];
+  return columns.join(" ");
 }
 
 function seconds(ms: number): string {

@@ -136,10 +136,14 @@ async function onStage(
   const records = await traffic.finish();
   const placed: readonly PlacedOrder[] = traffic.orders();
   const usualMs = undisturbedMs(placed, faults);
+  const waited = records.filter(({ history }) =>
+    history.some(({ kind }) => kind === HistoryEvent_Kind.ATTEMPT_EXPIRED),
+  );
+  const doubtful = new Set(waited.map(({ orderId }) => orderId));
   return {
     orders: placed.length,
     usualMs,
-    growths: faults.map((fault) => growthOf(fault, placed, usualMs)),
+    growths: faults.map((fault) => growthOf(fault, placed, usualMs, doubtful)),
     breaches: findBreaches(records, journalsOf(stack)),
   };
 }

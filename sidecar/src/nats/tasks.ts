@@ -6,6 +6,8 @@ import type { Nats } from "../../../runtime/src/natsConnection.ts";
 import { atTurnEnd } from "../../../runtime/src/turnEnd.ts";
 import { ageOf } from "../core/admission.ts";
 import { parseAckSubject } from "../core/delivery.ts";
+import { neverEmpty, settled, tellEmpty } from "../core/emptiness.ts";
+import type { Emptiness } from "../core/emptiness.ts";
 import { firstWindow, grown, nextBatch } from "../core/pullWindow.ts";
 import type { PullWindow } from "../core/pullWindow.ts";
 import type { Delivery } from "../ports.ts";
@@ -62,8 +64,8 @@ export class TaskPuller {
   #isMissing = false;
   /** The consumer has been there: when nobody answers for it, another leader is being elected. */
   #wasFound = false;
-  /** Last sequence that the consumer had delivered when it was seen empty on this connection. */
-  #emptySequence: number | undefined;
+  /** Of this connection. */
+  #emptiness: Emptiness = neverEmpty;
   #missingPauseMs = missingPauseMs;
   #resting: NodeJS.Timeout | undefined;
 
@@ -133,7 +135,8 @@ export class TaskPuller {
   #receive(message: Msg): void {
     this.#heardAtMs = performance.now();
     if ((message.headers?.code ?? 0) !== 0 && message.data.length === 0) return this.#receiveStatus(message);
-    const delivery = toDelivery(this.#options.nats, message, this.#emptySequence);
+    this.#emptiness = settled(this.#emptiness, this.#heardAtMs);
+    const delivery = toDelivery(this.#options.nats, message, this.#emptiness.sequence);
     this.#outstanding -= 1;
     if (this.#outstanding <= 0) {
       this.#clear();
@@ -152,7 +155,8 @@ export class TaskPuller {
       if (this.#isMissing) this.#found();
       // A heartbeat comes only when there is nothing to deliver, or, of a limited method, no more may be handed out.
       const last = message.headers?.get("Nats-Last-Stream") ?? "";
-      if (this.#options.method === undefined && /^\d+$/.test(last)) this.#emptySequence = Number(last);
+      if (this.#options.method === undefined && /^\d+$/.test(last))
+        this.#emptiness = tellEmpty(this.#emptiness, Number(last), this.#heardAtMs);
       return;
     }
     if (
@@ -209,7 +213,7 @@ export class TaskPuller {
 
   #restart(): void {
     this.#clear();
-    this.#emptySequence = undefined;
+    this.#emptiness = neverEmpty;
     this.#window = firstWindow(this.#options.room().slots);
     clearTimeout(this.#resting);
     this.#resting = undefined;
