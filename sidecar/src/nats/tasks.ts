@@ -174,7 +174,10 @@ export class TaskPuller {
         ? "no server leads the service's tasks now"
         : "waiting for the first workflow that calls the service";
       this.#options.log.info(reason, this.#about);
-    } else if (code !== 503) this.#options.log.info("a pull has ended", { ...this.#about, code, description });
+    } else if (code !== 503) {
+      if (/consumer deleted/i.test(description)) this.#wasFound = false;
+      this.#options.log.info("a pull has ended", { ...this.#about, code, description });
+    }
     this.#rest();
   }
 
