@@ -58,7 +58,7 @@ interface Stage extends AsyncDisposable {
 }
 
 /** A front door whose runs a test makes up. */
-async function openStage(catalog = { isServed: (): boolean => true }): Promise<Stage> {
+async function openStage(catalog = { isServed: (): boolean => true, isBroken: (): boolean => false }): Promise<Stage> {
   const front = fakeFront();
   const definitions = fakeDefinitions(contract);
   definitions.set([makeEntry(workflow)]);
@@ -143,7 +143,7 @@ test.each([
 );
 
 test("exec says when a step waits for a sidecar that isn't there, and gives up with 6 when its time is over", async () => {
-  await using stage = await openStage({ isServed: () => false });
+  await using stage = await openStage({ isServed: () => false, isBroken: () => false });
   const method = "inventory.v1.InventoryService/Reserve";
   stage.front.run = makeRun({
     state: Run_State.RUNNING,

@@ -77,6 +77,7 @@ export function remarkText(step: StepStatus): string {
   if (step.childRunId !== "") remarks.push(`run ${step.childRunId}`);
   if (step.lock !== "") remarks.push(`lock ${step.lock}`);
   if (step.noSidecar) remarks.push(noSidecarText(step.method));
+  if (step.broken) remarks.push("waits: too many calls of it have failed, the sidecars try one now and then");
   if (step.nextAt !== undefined) remarks.push(`goes on at ${timeText(step.nextAt)}`);
   if (step.maybeExecuted) remarks.push("may have been carried out");
   if (step.lastError !== undefined) remarks.push(`${codeName(step.lastError.code)}: ${step.lastError.message}`);

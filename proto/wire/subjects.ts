@@ -81,6 +81,11 @@ export function splitMethod(method: string): { readonly service: string; readonl
   return { service: method.slice(0, slash), name: method.slice(slash + 1) };
 }
 
+/** The name of the method in a subject of tasks, limited or not. */
+export function methodIn(taskSubject: string): string {
+  return taskSubject.split(".")[3] ?? "";
+}
+
 /** What a stored log subject says; undefined for a subject that is not of a run. */
 export function parseLogSubject(subject: string): { readonly runId: string; readonly kind: "e" | "o" } | undefined {
   const end = subject.lastIndexOf(".");

@@ -12,6 +12,7 @@ import {
 } from "../../runtime/src/setting.ts";
 import type { Values } from "../../runtime/src/setting.ts";
 import { callClients } from "./grpc/callClient.ts";
+import type { BreakerBounds } from "./core/breaker.ts";
 import { parseTarget, targetForm } from "./grpc/target.ts";
 import type { Target } from "./grpc/target.ts";
 
@@ -62,6 +63,27 @@ export const sidecarSettings = {
     },
     "own",
     callClients,
+  ),
+  breakerPercent: integer(
+    {
+      flag: "breaker-percent",
+      doc: "Share of a method's calls that may fail by the service being away, overloaded or too slow, in percent; from there on its calls wait. 0: they never do.",
+    },
+    50,
+    { min: 0, max: 100 },
+  ),
+  breakerCalls: integer(
+    {
+      flag: "breaker-calls",
+      doc: "Calls of the method within 10 s from which on the share is looked at; as many failures in a row are too many, too.",
+    },
+    20,
+    { min: 1, max: 1_000_000 },
+  ),
+  breakerPauseMax: duration(
+    { flag: "breaker-pause-max", doc: "Longest pause between two calls that try whether it is over; the first is 1s." },
+    "15s",
+    { min: 100, max: 3_600_000 },
   ),
   name: textOr(
     {
@@ -116,4 +138,13 @@ export function contradictions(settings: SidecarSettings): readonly string[] {
     }
   }
   return problems;
+}
+
+/** When the calls of a method are held back. */
+export function breakerBounds(settings: SidecarSettings): BreakerBounds {
+  return {
+    percent: settings.breakerPercent,
+    callsMin: settings.breakerCalls,
+    pauseMaxMs: settings.breakerPauseMax,
+  };
 }

@@ -16,8 +16,14 @@ export type LanesOptions = {
     room: () => number,
     accept: (delivery: Delivery) => void,
   ) => TaskPuller;
+  /** A limit of a method that is offered here is new, or another than before. */
+  readonly onLimit: (limit: Limit) => void;
   /** Gives a delivery to the service, or back when it does not serve. */
-  readonly accept: (delivery: Delivery, service: string, onServing: (provider: Service) => void) => void;
+  readonly accept: (
+    delivery: Delivery,
+    method: string,
+    onServing: (admitted: Delivery, provider: Service) => void,
+  ) => void;
 };
 
 type Lane = { readonly service: string; readonly lane: LimitedLane; readonly puller: TaskPuller };
@@ -26,6 +32,8 @@ type Lane = { readonly service: string; readonly lane: LimitedLane; readonly pul
 export class LimitedLanes {
   readonly #options: LanesOptions;
   readonly #lanes = new Map<string, Lane>();
+  /** What was told of each limit last. */
+  readonly #told = new Map<string, string>();
   /** Of limits in force: by the subject on which tasks of the method are published without one. */
   #methods: ReadonlyMap<string, string> = new Map();
 
@@ -45,12 +53,16 @@ export class LimitedLanes {
       const lane = this.#lanes.get(limit.method);
       const { puller, service } = lane ?? this.#begin(limit);
       lane?.lane.change(limit);
+      const told = `${limit.sinceMs} ${limit.isLifted}`;
+      if (this.#told.get(limit.method) !== told) this.#options.onLimit(limit);
+      this.#told.set(limit.method, told);
       if (providers.get(service)?.isServing === true) puller.resume();
       else puller.pause();
     }
     for (const [method, one] of this.#lanes) {
       if (wanted.has(method)) continue;
       this.#lanes.delete(method);
+      this.#told.delete(method);
       void end(one);
     }
   }
@@ -92,9 +104,7 @@ export class LimitedLanes {
       limit.method,
       () => lane.room(),
       (delivery) =>
-        this.#options.accept(delivery, service, (provider) => {
-          lane.accept(delivery, provider);
-        }),
+        this.#options.accept(delivery, limit.method, (admitted, provider) => lane.accept(admitted, provider)),
     );
     const begun = { service, lane, puller };
     this.#lanes.set(limit.method, begun);

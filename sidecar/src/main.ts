@@ -10,7 +10,7 @@ import { openMetrics } from "../../runtime/src/metrics.ts";
 import { openNats } from "../../runtime/src/natsConnection.ts";
 import { atMost, shutdownSignal } from "../../runtime/src/shutdown.ts";
 import { version } from "../../runtime/src/version.ts";
-import { contradictions, parseWanted, sidecarSettings, targetsOf } from "./config.ts";
+import { breakerBounds, contradictions, parseWanted, sidecarSettings, targetsOf } from "./config.ts";
 import type { SidecarSettings } from "./config.ts";
 import { servicesOfSet } from "./core/descriptors.ts";
 import { ServiceWatch } from "./grpc/serviceWatch.ts";
@@ -106,6 +106,7 @@ async function serve(settings: SidecarSettings, log: Log, signal: AbortSignal): 
     names: toNames(settings.prefix),
     facts: { id, name: settings.name, host, version },
     concurrency: settings.concurrency,
+    breaker: breakerBounds(settings),
     secrets: toSecrets(settings.secrets),
     measures,
     log,
@@ -116,6 +117,7 @@ async function serve(settings: SidecarSettings, log: Log, signal: AbortSignal): 
     isConnected: () => nats.isConnected(),
     reconnects: () => nats.reconnects(),
     serving: () => sidecar?.serving() ?? [],
+    broken: () => sidecar?.broken() ?? [],
   });
   for (const watch of watches) sidecar.add(watch);
   log.info("sidecar ready", {

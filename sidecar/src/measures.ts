@@ -9,13 +9,20 @@ export type Gauges = {
   readonly isConnected: () => boolean;
   readonly reconnects: () => number;
   readonly serving: () => readonly { readonly service: string; readonly isServing: boolean }[];
+  /** Methods whose calls are held back. */
+  readonly broken: () => readonly string[];
 };
 
 /** The sidecar's metrics, and the log lines that go with them. */
 export function openMeasures(
   meter: Meter,
   log: Log,
-): WorkerObserver & { watch(gauges: Gauges): void; garbage(): void; retried(): void } {
+): WorkerObserver & {
+  watch(gauges: Gauges): void;
+  garbage(): void;
+  retried(): void;
+  broken(method: string, isOpen: boolean): void;
+} {
   const tasks = meter.createCounter("sidestep.sidecar.tasks", {
     description: "Tasks by method and what became of them.",
   });
@@ -33,6 +40,9 @@ export function openMeasures(
   });
   const retries = meter.createCounter("sidestep.sidecar.publish_retries", {
     description: "Outcomes published again for want of an answer.",
+  });
+  const breaks = meter.createCounter("sidestep.sidecar.breaks", {
+    description: "How often calls of a method have begun to be held back.",
   });
   // Shown from the start: a rate over a metric that is not there is no zero.
   setAside.add(0);
@@ -61,25 +71,39 @@ export function openMeasures(
       }),
     garbage: () => setAside.add(1),
     retried: () => retries.add(1),
-    watch: (gauges) => {
-      meter
-        .createObservableGauge("sidestep.sidecar.in_flight", { description: "Tasks being worked on." })
-        .addCallback((result) => result.observe(gauges.running()));
-      meter
-        .createObservableGauge("sidestep.sidecar.connected", { description: "1 while there is a connection to NATS." })
-        .addCallback((result) => result.observe(gauges.isConnected() ? 1 : 0));
-      meter
-        .createObservableCounter("sidestep.sidecar.nats_reconnects", {
-          description: "How often the connection to NATS came back.",
-        })
-        .addCallback((result) => result.observe(gauges.reconnects()));
-      meter
-        .createObservableGauge("sidestep.sidecar.serving", { description: "1 while tasks of the service are pulled." })
-        .addCallback((result) => {
-          for (const { service, isServing } of gauges.serving()) result.observe(isServing ? 1 : 0, { service });
-        });
+    broken: (method, isOpen) => {
+      if (isOpen) breaks.add(1, { "rpc.method": method });
+      if (isOpen) log.warn("too many calls of a method fail: its calls wait, but for a probe now and then", { method });
+      else log.info("a method answers again: its calls go on", { method });
     },
+    watch: (gauges) => watchGauges(meter, gauges),
   };
+}
+
+function watchGauges(meter: Meter, gauges: Gauges): void {
+  meter
+    .createObservableGauge("sidestep.sidecar.in_flight", { description: "Tasks being worked on." })
+    .addCallback((result) => result.observe(gauges.running()));
+  meter
+    .createObservableGauge("sidestep.sidecar.connected", { description: "1 while there is a connection to NATS." })
+    .addCallback((result) => result.observe(gauges.isConnected() ? 1 : 0));
+  meter
+    .createObservableCounter("sidestep.sidecar.nats_reconnects", {
+      description: "How often the connection to NATS came back.",
+    })
+    .addCallback((result) => result.observe(gauges.reconnects()));
+  meter
+    .createObservableGauge("sidestep.sidecar.broken", {
+      description: "1 while calls of a method are held back, for too many have failed.",
+    })
+    .addCallback((result) => {
+      for (const method of gauges.broken()) result.observe(1, { "rpc.method": method });
+    });
+  meter
+    .createObservableGauge("sidestep.sidecar.serving", { description: "1 while tasks of the service are pulled." })
+    .addCallback((result) => {
+      for (const { service, isServing } of gauges.serving()) result.observe(isServing ? 1 : 0, { service });
+    });
 }
 
 const verdictNames: ReadonlyMap<number, string> = new Map(

@@ -1,4 +1,5 @@
 import type { Sidecar as SidecarFacts } from "../../proto/gen/sidestep/internal/v1/task.ts";
+import { methodIn, splitMethod } from "../../proto/wire/subjects.ts";
 import type { Names } from "../../proto/wire/subjects.ts";
 import { errorText } from "../../runtime/src/log.ts";
 import type { Log } from "../../runtime/src/log.ts";
@@ -9,8 +10,10 @@ import { toPayloads } from "../../runtime/src/payloads.ts";
 import { openPublisher } from "../../runtime/src/publisher.ts";
 import type { Publisher } from "../../runtime/src/publisher.ts";
 import { atMost } from "../../runtime/src/shutdown.ts";
+import { Breakers } from "./breakers.ts";
 import { clockError, observeClock, unknownOffset } from "./core/admission.ts";
 import type { ClockOffset } from "./core/admission.ts";
+import type { BreakerBounds } from "./core/breaker.ts";
 import type { ServiceWatch } from "./grpc/serviceWatch.ts";
 import { LimitedLanes } from "./limitedLanes.ts";
 import type { openMeasures } from "./measures.ts";
@@ -26,7 +29,7 @@ import { fetchRequest, keepAnswer } from "./nats/payloads.ts";
 import { TaskPuller } from "./nats/tasks.ts";
 import type { Room } from "./nats/tasks.ts";
 import { openTurns } from "./nats/turns.ts";
-import type { Delivery, Service, WorkerPorts } from "./ports.ts";
+import type { CallRequest, Delivery, Service, WorkerPorts } from "./ports.ts";
 import type { Secrets } from "./secrets.ts";
 import { Worker } from "./worker.ts";
 
@@ -35,6 +38,7 @@ export type SidecarOptions = {
   readonly names: Names;
   readonly facts: SidecarFacts;
   readonly concurrency: number;
+  readonly breaker: BreakerBounds;
   readonly secrets: Secrets;
   readonly measures: ReturnType<typeof openMeasures>;
   readonly log: Log;
@@ -63,6 +67,7 @@ export class Sidecar {
   readonly #catalog: CatalogWriter;
   readonly #limits: LimitView;
   readonly #lanes: LimitedLanes;
+  readonly #breakers: Breakers;
   readonly #timers: readonly NodeJS.Timeout[];
   #providers: ReadonlyMap<string, Provider> = new Map();
   #isPullDue = false;
@@ -75,6 +80,15 @@ export class Sidecar {
     this.#publisher = openPublisher(options.nats.connection);
     this.#catalog = openCatalog(this.#publisher, options.names, options.facts.id);
     this.worker = new Worker(this.#ports(), { concurrency: options.concurrency, sidecar: options.facts });
+    this.#breakers = new Breakers({
+      ...options.breaker,
+      now: () => performance.now(),
+      chance: Math.random,
+      onChange: (method, isOpen) => {
+        options.measures.broken(method, isOpen);
+        this.update();
+      },
+    });
     this.#limits = openLimitView(options.nats, options.names, options.log, () => this.update());
     this.#lanes = this.#openLanes();
     this.worker.onRoom(() => this.#pullSoon());
@@ -98,10 +112,18 @@ export class Sidecar {
     return [...this.#providers].map(([service, { isServing }]) => ({ service, isServing }));
   }
 
+  /** Methods whose calls are held back, for too many have failed. */
+  broken(): readonly string[] {
+    return this.#breakers.open();
+  }
+
   /** Begins, pauses and ends pulling, as the offers are now. */
   update(): void {
     if (this.#isDraining) return;
-    this.#providers = providersOf([...this.#watches]);
+    const before = this.#providers;
+    this.#providers = providersOf([...this.#watches], this.#breakers);
+    for (const [service, { target }] of before)
+      if (this.#providers.get(service)?.target !== target) this.#breakers.forget(service);
     for (const [service, { isServing }] of this.#providers) {
       const { puller } = this.#pulling.get(service) ?? this.#begin(service);
       if (isServing) puller.resume();
@@ -156,7 +178,7 @@ export class Sidecar {
         names,
         service,
         log,
-        room: () => this.#room(this.worker.free()),
+        room: () => this.#room(this.#breakers.room(service)),
         accept: (delivery, subject) => this.#accept(service, delivery, subject),
       }),
       control: listenForControl(
@@ -169,6 +191,8 @@ export class Sidecar {
       ),
     };
     this.#pulling.set(service, pulling);
+    // A change may have been told before we listened.
+    this.#limits.forget();
     return pulling;
   }
 
@@ -179,7 +203,7 @@ export class Sidecar {
     if (!this.#limits.isKnown()) return { free: 0, unasked: 0, slots: concurrency };
     let unasked = this.worker.free() - this.#lanes.outstanding();
     for (const { puller } of this.#pulling.values()) unasked -= puller.outstanding();
-    return { free: room, unasked: Math.min(unasked, room), slots: concurrency };
+    return { free: Math.min(this.worker.free(), room), unasked: Math.min(unasked, room), slots: concurrency };
   }
 
   #openLanes(): LimitedLanes {
@@ -195,28 +219,44 @@ export class Sidecar {
         pause: (ms) => pause(ms, this.#stop.signal),
       },
       pull: (service, method, room, accept) =>
-        new TaskPuller({ nats, names, service, method, log, room: () => this.#room(room()), accept }),
-      accept: (delivery, service, onServing) => this.#acceptOf(service, delivery, onServing),
+        new TaskPuller({
+          nats,
+          names,
+          service,
+          method,
+          log,
+          room: () => this.#room(Math.min(room(), this.#breakers.room(service, method))),
+          accept,
+        }),
+      onLimit: ({ method, concurrency, concurrencyPerSidecar, rate, isLifted }) => {
+        if (isLifted) log.info("a method is limited no more", { method });
+        else log.info("a method is limited", { method, concurrency, concurrencyPerSidecar, ...rate });
+      },
+      accept: (delivery, method, onServing) => this.#acceptOf(method, delivery, onServing),
     });
   }
 
   #accept(service: string, delivery: Delivery, subject: string): void {
-    const method = this.#lanes.methodOf(subject);
-    if (method === undefined) this.#acceptOf(service, delivery, (provider) => this.worker.accept(delivery, provider));
-    else void moveTask(this.#publisher, this.#options.names, method, delivery);
+    const limited = this.#lanes.methodOf(subject);
+    if (limited !== undefined) void moveTask(this.#publisher, this.#options.names, limited, delivery);
+    else
+      this.#acceptOf(`${service}/${methodIn(subject)}`, delivery, (admitted, provider) =>
+        this.worker.accept(admitted, provider),
+      );
   }
 
-  #acceptOf(service: string, delivery: Delivery, onServing: (provider: Service) => void): void {
+  #acceptOf(method: string, delivery: Delivery, onServing: (admitted: Delivery, provider: Service) => void): void {
     this.#offset = observeClock(this.#offset, delivery.storedAtMs, delivery.receivedAtMs);
     const aheadMs = clockError(delivery.age, delivery.storedAtMs, delivery.receivedAtMs);
     if (aheadMs !== undefined && !this.#isClockTold) {
       this.#isClockTold = true;
       this.#options.log.warn("this machine's clock differs from the NATS server's", { aheadMs: Math.round(aheadMs) });
     }
-    const provider = this.#providers.get(service);
+    const provider = this.#providers.get(splitMethod(method).service);
     // Asked for while it still served: another sidecar may have one that does.
-    if (provider?.isServing !== true) delivery.nak(awayDelayMs);
-    else onServing(provider);
+    if (provider?.isServing !== true) return delivery.nak(awayDelayMs);
+    const admitted = this.#breakers.admitted(method, delivery);
+    if (admitted !== undefined) onServing(admitted, provider);
   }
 
   /** Slots that get free together are asked for together. */
@@ -244,7 +284,7 @@ export class Sidecar {
         target: provider.target,
         serving: provider.isServing,
         concurrency,
-        broken: [],
+        broken: this.#breakers.open().filter((method) => splitMethod(method).service === service),
       };
       this.#catalog
         .say(service, entry)
@@ -275,17 +315,14 @@ export class Sidecar {
 }
 
 /** Of several processes that offer a service the first that is healthy. */
-function providersOf(watches: readonly ServiceWatch[]): ReadonlyMap<string, Provider> {
+function providersOf(watches: readonly ServiceWatch[], breakers: Breakers): ReadonlyMap<string, Provider> {
   const providers = new Map<string, Provider>();
   for (const watch of watches) {
     for (const { exposed, isServing } of watch.offers()) {
       if (providers.get(exposed.service)?.isServing === true) continue;
-      providers.set(exposed.service, {
-        offered: exposed,
-        isServing,
-        target: watch.channel.target.text,
-        invoke: (request) => watch.client.call(request),
-      });
+      const { text: target } = watch.channel.target;
+      const service = { offered: exposed, invoke: (request: CallRequest) => watch.client.call(request) };
+      providers.set(exposed.service, { ...breakers.watched(service), isServing, target });
     }
   }
   return providers;

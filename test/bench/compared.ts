@@ -22,6 +22,7 @@ const help = `npm run bench [-- options]
        npm run bench -- balance   how sidecars and orchestrators share the work (--help)
        npm run bench -- start     how soon our programs are ready (--help)
        npm run bench -- sidecar   what a sidecar holds in memory (--help)
+       npm run bench -- storm     a service that is away under a thousand runs (--help)
        npm run bench -- check     a tree of 100 workflows through the checker
        npm run bench -- engine    turns of the engine alone
        npm run bench -- loop      one run of many passes, its owner killed on the way (--help)

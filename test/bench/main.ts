@@ -13,6 +13,7 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<unk
   flat: async (args) => (await import("./flat.ts")).measureFlat(args),
   start: async (args) => (await import("./start.ts")).measureStart(args),
   sidecar: async (args) => (await import("./sidecar.ts")).measureSidecar(args),
+  storm: async (args) => (await import("./storm.ts")).measureStorm(args),
   check: () => import("./check.ts"),
   engine: async (args) => (await import("./engine.ts")).measureEngine(args),
   loop: async (args) => (await import("./long/loop.ts")).measureLoop(args),

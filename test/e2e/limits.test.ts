@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { MethodLimit } from "../../proto/gen/sidestep/internal/v1/record.ts";
+import { Run_State } from "../../proto/gen/sidestep/v1/run.ts";
 import { startNats } from "../support/nats.ts";
 import type { Nats } from "../support/nats.ts";
 import { makeCall, makePlan, openOrchestrator, service } from "../support/orchestrators.ts";
@@ -12,6 +13,9 @@ import type { SeenService } from "../support/seenService.ts";
 
 // Measured at the service, with two sidecars beside it.
 
+const unavailable = 14;
+/** Calls at a time of a sidecar, unless told. */
+const slots = 64;
 const limited = `${service}/Do`;
 const plans = {
   do: makePlan([makeCall("a")], "test.v1.Flows/Do"),
@@ -57,17 +61,26 @@ async function setLimit(bounds: Partial<MethodLimit>): Promise<void> {
     liftedMs: 0,
     ...bounds,
   };
-  expect(await orchestrator.limits.change(() => [limit])).toBe(true);
+  await heard(/"a method is limited"/, () => orchestrator.limits.change(() => [limit]));
 }
 
 async function clearLimit(): Promise<void> {
-  expect(await orchestrator.limits.change(() => [])).toBe(true);
+  await heard(/"a method is limited no more"/, () => orchestrator.limits.change(() => []));
 }
 
-/** Starts so many runs of one call each; resolves when all have ended. */
-async function run(count: number, plan = plans.do): Promise<void> {
+/** Changes limits; resolves when each sidecar has heard of it. */
+async function heard(line: RegExp, change: () => Promise<boolean>): Promise<void> {
+  const hearing = sidecars.map(({ lines, waitForLine }) => waitForLine(line, { from: lines.length }));
+  expect(await change()).toBe(true);
+  await Promise.all(hearing);
+}
+
+/** Starts so many runs of one call each; resolves with how they have ended. */
+async function run(count: number, plan = plans.do): Promise<readonly (Run_State | undefined)[]> {
   const ids = await Promise.all(Array.from({ length: count }, () => orchestrator.begin(plan)));
-  await Promise.all(ids.map((id) => orchestrator.processor.front.wait(id, AbortSignal.timeout(60_000))));
+  const { front } = orchestrator.processor;
+  const ends = await Promise.all(ids.map((id) => front.wait(id, AbortSignal.timeout(60_000))));
+  return ends.map((end) => (end.kind === "ended" ? end.ended.state : undefined));
 }
 
 /** Calls of the limited method from here on. */
@@ -96,8 +109,8 @@ test("a rate holds in every second over two sidecars, with one call more at its 
   seen.answer = () => ({ code: 0, afterMs: 1 });
   await setLimit({ rateCalls: 40, ratePerMs: 1_000 });
   const calls = fromNow();
-  await run(70);
-  expect(calls().length).toBe(70);
+  await run(55);
+  expect(calls().length).toBe(55);
   expect(mostWithin(calls(), 1_000)).toBeLessThanOrEqual(41);
 });
 
@@ -116,7 +129,7 @@ test("what waits for a limited method holds up no other method of the service", 
 test("a limit that is set and lifted while calls wait is in force from then on, and none is lost", async () => {
   seen.answer = () => ({ code: 0, afterMs: 40 });
   const calls = fromNow();
-  const all = run(600);
+  const all = run(400);
   await expect.poll(() => calls().length).toBeGreaterThan(100);
   await setLimit({ concurrency: 2 });
   await expect.poll(() => seen.running("Do")).toBeLessThanOrEqual(2);
@@ -127,7 +140,22 @@ test("a limit that is set and lifted while calls wait is in force from then on, 
   await clearLimit();
   await expect.poll(() => seen.running("Do")).toBeGreaterThan(2);
   await all;
-  expect(calls().length).toBe(600);
+  expect(calls().length).toBe(400);
+});
+
+test("a service that is away under many runs is left alone, and none of them spends its attempts", async () => {
+  let isAway = true;
+  seen.answer = () => ({ code: isAway ? unavailable : 0, afterMs: 2 });
+  const calls = fromNow();
+  const all = run(300);
+  for (const { waitForLine } of sidecars) await waitForLine(/too many calls of a method fail/);
+  await expect.poll(() => seen.running("Do")).toBe(0);
+  isAway = false;
+  // Of five attempts in a second of back-off none would be left.
+  expect(await all).toEqual(Array.from({ length: 300 }, () => Run_State.COMPLETED));
+  const begunAnyway = sidecars.length * 2 * slots;
+  expect(calls().length).toBeLessThan(300 + begunAnyway);
+  expect(sidecars.some(({ lines }) => lines.some((line) => line.includes("a method answers again")))).toBe(true);
 });
 
 test("a limit holds when a sidecar is killed in the midst of its calls", async () => {

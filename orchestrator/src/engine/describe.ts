@@ -98,6 +98,7 @@ function describeStep(plan: LoadedPlan, { ended, runId }: RunState, step: LiveSt
     compensation: isCompensation,
     result: shownResult(plan, step),
     resultType: step.result?.type ?? "",
+    broken: false,
     noSidecar: ended === undefined && (attempt?.isOverdue ?? false),
     childRunId: childOf(runId, step),
     lock: step.outside?.lock?.name ?? "",

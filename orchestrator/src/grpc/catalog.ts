@@ -6,10 +6,19 @@ import { splitMethod } from "../../../proto/wire/subjects.ts";
 export interface Catalog {
   /** Whether a sidecar pulls tasks of the service; undefined: not known. */
   isServed(service: string): boolean | undefined;
+  /** Whether every sidecar that pulls them holds calls of the method back. */
+  isBroken(method: string): boolean;
+}
+
+/** The step as the catalog knows it: nobody may be there to take its task, or those who are may hold its calls back. */
+export function withCatalog(step: StepStatus, catalog: Catalog): StepStatus {
+  if (isWithoutSidecar(step, catalog)) return { ...step, noSidecar: true };
+  const isBroken = step.state === StepStatus_State.RUNNING && step.method !== "" && catalog.isBroken(step.method);
+  return isBroken ? { ...step, broken: true } : step;
 }
 
 /** A task of the step is out, and nobody is there to take it. */
-export function isWithoutSidecar(step: StepStatus, catalog: Catalog): boolean {
+function isWithoutSidecar(step: StepStatus, catalog: Catalog): boolean {
   return (
     step.state === StepStatus_State.RUNNING &&
     step.method !== "" &&

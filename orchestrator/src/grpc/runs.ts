@@ -20,7 +20,7 @@ import { code } from "../../../proto/wire/status.ts";
 import type { LoadedPlan } from "../engine/plan.ts";
 import type { LogRecord } from "../engine/record.ts";
 import { decide } from "./approvals.ts";
-import { isWithoutSidecar } from "./catalog.ts";
+import { withCatalog } from "./catalog.ts";
 import type { Catalog } from "./catalog.ts";
 import { callDurably } from "./directCall.ts";
 import { absenceFailure, thrownFailure, toServiceError } from "./failure.ts";
@@ -274,11 +274,7 @@ async function history(
 }
 
 function withSidecars(run: Run, catalog: Catalog): Run {
-  if (!run.steps.some((step) => isWithoutSidecar(step, catalog))) return run;
-  return {
-    ...run,
-    steps: run.steps.map((step) => (isWithoutSidecar(step, catalog) ? { ...step, noSidecar: true } : step)),
-  };
+  return { ...run, steps: run.steps.map((step) => withCatalog(step, catalog)) };
 }
 
 /** The same request again, told by the caller's idempotency-key header, is folded once. */

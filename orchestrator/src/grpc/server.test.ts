@@ -308,13 +308,15 @@ test.each(["v1", "v1alpha"])("reflection %s answers in order, and says what it d
   ]);
 });
 
-test("Runs.Get says when a step waits for a sidecar that isn't there", async () => {
+test("Runs.Get says when a step waits for a sidecar that isn't there, or for one that holds its calls back", async () => {
   const front = fakeFront();
   front.run = {
-    steps: [StepStatus.fromPartial({ path: "reserve", state: StepStatus_State.RUNNING, method: "a.B/C" })],
+    steps: ["a.B/C", "a.D/E", "a.D/F"].map((method) =>
+      StepStatus.fromPartial({ path: "reserve", state: StepStatus_State.RUNNING, method }),
+    ),
   };
   const server = await openTestServer(front, fakeDefinitions(contract), {
-    catalog: { isServed: (service) => service !== "a.B" },
+    catalog: { isServed: (service) => service !== "a.B", isBroken: (method) => method === "a.D/E" },
   });
   opened.push(server);
   const client = new RunsClient(`127.0.0.1:${server.port}`, credentials.createInsecure());
@@ -322,7 +324,11 @@ test("Runs.Get says when a step waits for a sidecar that isn't there", async () 
   const got = await new Promise<GetRunResponse>((resolve) =>
     client.get({ runId: someRun }, (_error, answer) => resolve(answer)),
   );
-  expect(got.run?.steps[0]?.noSidecar).toBe(true);
+  expect(got.run?.steps.map(({ noSidecar, broken }) => [noSidecar, broken])).toEqual([
+    [true, false],
+    [false, true],
+    [false, false],
+  ]);
 });
 
 test("Retry without a step takes the only incident, and asks for the step when there are several", async () => {

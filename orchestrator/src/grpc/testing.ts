@@ -216,7 +216,7 @@ export function openTestServer(
     front,
     definitions,
     showTrace: () => ({ traceId: "", tree: [], otlpJson: "" }),
-    catalog: { isServed: () => true },
+    catalog: { isServed: () => true, isBroken: () => false },
     limits: fakeLimits(),
     address: "127.0.0.1:0",
     requestBytesMax: 1000,

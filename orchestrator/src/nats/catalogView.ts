@@ -2,12 +2,15 @@ import { DeliverPolicy, jetstream } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { setTimeout as delay } from "node:timers/promises";
 import { CatalogEntry } from "../../../proto/gen/sidestep/internal/v1/task.ts";
+import { splitMethod } from "../../../proto/wire/subjects.ts";
 import type { Names } from "../../../proto/wire/subjects.ts";
 
 /** What the sidecars say they offer, as this orchestrator has heard it. */
 export interface CatalogView {
   /** Whether a sidecar pulls tasks of the service now; undefined: not known yet. */
   isServed(service: string): boolean | undefined;
+  /** Whether every sidecar that pulls them holds calls of the method back. */
+  isBroken(method: string): boolean;
 }
 
 /** An entry is told again every 10 s, and gone from the bucket after 30. */
@@ -16,6 +19,7 @@ const openAgainMs = 1_000;
 
 interface Heard {
   readonly services: readonly string[];
+  readonly broken: readonly string[];
   readonly heardMs: number;
 }
 
@@ -38,6 +42,13 @@ export function openCatalogView(
       }
       return false;
     },
+    isBroken: (method) => {
+      const { service } = splitMethod(method);
+      const serving = [...heard.values()].filter(
+        ({ services, heardMs }) => services.includes(service) && now() - heardMs <= entryLivesMs,
+      );
+      return serving.length > 0 && serving.every(({ broken }) => broken.includes(method));
+    },
   };
 }
 
@@ -59,9 +70,9 @@ async function follow(
       signal.addEventListener("abort", close, { once: true });
       for await (const message of messages) {
         const isGone = message.data.length === 0;
-        const services = isGone ? [] : servicesOf(message.data);
-        if (services.length === 0) heard.delete(message.subject);
-        else heard.set(message.subject, { services, heardMs: now() });
+        const offer = isGone ? nothing : offerOf(message.data);
+        if (offer.services.length === 0) heard.delete(message.subject);
+        else heard.set(message.subject, { ...offer, heardMs: now() });
         if (message.info.pending === 0) view.isComplete = true;
       }
       signal.removeEventListener("abort", close);
@@ -72,12 +83,14 @@ async function follow(
   }
 }
 
-function servicesOf(bytes: Uint8Array): readonly string[] {
+const nothing: Omit<Heard, "heardMs"> = { services: [], broken: [] };
+
+function offerOf(bytes: Uint8Array): Omit<Heard, "heardMs"> {
   try {
-    const { services, serving } = CatalogEntry.decode(bytes);
-    return serving ? services : [];
+    const { services, serving, broken } = CatalogEntry.decode(bytes);
+    return serving ? { services, broken } : nothing;
   } catch {
     // Any sidecar may write here; what can't be read offers nothing.
-    return [];
+    return nothing;
   }
 }

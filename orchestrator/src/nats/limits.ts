@@ -10,7 +10,7 @@ import { growingPause, pause } from "../../../runtime/src/pause.ts";
 import type { Publisher } from "../../../runtime/src/publisher.ts";
 import { readRecord, swapRecord } from "./record.ts";
 import { tasksInHandsMax } from "./streams.ts";
-import { ensureLimitedConsumer, removeIdleConsumer } from "./topology.ts";
+import { ensureLimitedConsumer, isLimitedConsumer, removeIdleConsumer } from "./topology.ts";
 
 /** The limits of methods, as this orchestrator knows them. */
 export interface Limits extends Disposable {
@@ -36,8 +36,7 @@ export interface LimitsOptions {
 const key = "limits";
 const rounds = 8;
 const readEveryMs = 2_000;
-/** A consumer may be removed by one who knew less. */
-const makeEveryMs = 30_000;
+const mendEveryMs = 30_000;
 /** By then everybody knows that the limit was lifted, and nothing more comes on the method's subject. */
 const liftedForMs = 60_000;
 
@@ -52,7 +51,9 @@ class KeptLimits implements Limits {
   #limited: ReadonlySet<string> = new Set();
   #limits: readonly MethodLimit[] = [];
   #revision = -1;
-  #madeMs = 0;
+  #mendedMs = 0;
+  /** One change after the other. */
+  #changing: Promise<unknown> = Promise.resolve();
 
   constructor(options: LimitsOptions) {
     this.#options = options;
@@ -66,7 +67,17 @@ class KeptLimits implements Limits {
     return this.#limits.filter(isInForce);
   }
 
-  async change(change: Parameters<Limits["change"]>[0]): Promise<boolean> {
+  change(change: Parameters<Limits["change"]>[0]): Promise<boolean> {
+    const changed = this.#changing.then(() => this.#change(change));
+    this.#changing = changed.catch(() => undefined);
+    return changed;
+  }
+
+  [Symbol.dispose](): void {
+    this.#over.abort();
+  }
+
+  async #change(change: Parameters<Limits["change"]>[0]): Promise<boolean> {
     const { nats, names, now } = this.#options;
     const nextPauseMs = growingPause(20, 500);
     for (let round = 0; round < rounds; round++) {
@@ -74,49 +85,60 @@ class KeptLimits implements Limits {
       const before = this.#limits;
       const after = change(before.filter(isInForce));
       if (after === undefined) return true;
-      if (await this.#write(merged(before, after, now()))) {
+      // First the consumers: whoever reads the record may rely on them.
+      const next = merged(before, after, now());
+      await this.#make(next.filter((one) => !before.includes(one)));
+      if (await this.#write(next)) {
         tell(nats, names, [...before, ...after]);
         return true;
       }
+      await this.#refresh();
+      await this.#make(this.#limits);
       await pause(nextPauseMs());
     }
     return false;
   }
 
-  [Symbol.dispose](): void {
-    this.#over.abort();
+  async #refresh(): Promise<void> {
+    const { nats, names } = this.#options;
+    const found = await readRecord(nats, names.limitsBucket, key);
+    const limits = found === undefined || found.isGone ? [] : MethodLimits.decode(found.value).limit;
+    this.#adopt(limits, found?.revision ?? 0);
   }
 
-  /** What the record says, carried out: each limit has its consumer. Doing it again changes nothing. */
-  async #refresh(): Promise<void> {
-    const { nats, names, now } = this.#options;
-    const found = await readRecord(nats, names.limitsBucket, key);
-    const revision = found?.revision ?? 0;
-    if (revision > this.#revision) {
-      const limits = found === undefined || found.isGone ? [] : MethodLimits.decode(found.value).limit;
-      await this.#make(limits);
-      this.#limited = new Set(limits.filter(isInForce).map(({ method }) => method));
-      this.#limits = limits;
-      this.#revision = revision;
-    } else if (now() - this.#madeMs > makeEveryMs) await this.#make(this.#limits);
+  #adopt(limits: readonly MethodLimit[], revision: number): void {
+    if (revision <= this.#revision) return;
+    this.#limits = limits;
+    this.#limited = new Set(limits.filter(isInForce).map(({ method }) => method));
+    this.#revision = revision;
   }
 
   async #make(limits: readonly MethodLimit[]): Promise<void> {
-    const { nats, names, now } = this.#options;
-    for (const { method, concurrency, liftedMs } of limits) {
-      const inHandsMax = liftedMs === 0 && concurrency > 0 ? concurrency : tasksInHandsMax;
-      await ensureLimitedConsumer(nats.connection, names, method, inHandsMax);
-    }
-    this.#madeMs = now();
+    const { nats, names } = this.#options;
+    for (const limit of limits) await ensureLimitedConsumer(nats.connection, names, limit.method, inHandsMaxOf(limit));
   }
 
   async #write(limits: readonly MethodLimit[]): Promise<boolean> {
     const { nats, names, publisher } = this.#options;
     const value = MethodLimits.encode({ limit: [...limits] }).finish();
-    const swap = { bucket: names.limitsBucket, key, value, revision: this.#revision };
-    if ((await swapRecord(nats, publisher, swap)).kind !== "held") return false;
+    const swap = { bucket: names.limitsBucket, key, value, revision: Math.max(this.#revision, 0) };
+    const swapped = await swapRecord(nats, publisher, swap);
+    if (swapped.kind === "held") this.#adopt(limits, swapped.revision);
+    return swapped.kind === "held";
+  }
+
+  /** Consumers that are not as the record says, for who changed it died or somebody removed them, are made anew. */
+  async #mend(): Promise<void> {
+    const { nats, names, now } = this.#options;
+    if (now() - this.#mendedMs < mendEveryMs) return;
+    this.#mendedMs = now();
+    const revision = this.#revision;
+    const wrong: MethodLimit[] = [];
+    for (const limit of this.#limits)
+      if (!(await isLimitedConsumer(nats.connection, names, limit.method, inHandsMaxOf(limit)))) wrong.push(limit);
+    if (wrong.length === 0) return;
     await this.#refresh();
-    return true;
+    if (this.#revision === revision) await this.#make(wrong);
   }
 
   /** Limits that were lifted are forgotten once no task of theirs is left. */
@@ -134,7 +156,11 @@ class KeptLimits implements Limits {
     const { nats, log } = this.#options;
     for (let told = ""; !this.#over.signal.aborted && !nats.connection.isClosed();) {
       try {
-        if (nats.isConnected()) await this.#refresh().then(() => this.#forgetLifted());
+        if (nats.isConnected()) {
+          await this.#refresh();
+          await this.#mend();
+          await this.#forgetLifted();
+        }
         told = "";
       } catch (error) {
         const reason = errorText(error);
@@ -144,6 +170,10 @@ class KeptLimits implements Limits {
       await pause(readEveryMs, this.#over.signal);
     }
   }
+}
+
+function inHandsMaxOf({ concurrency, liftedMs }: MethodLimit): number {
+  return liftedMs === 0 && concurrency > 0 ? concurrency : tasksInHandsMax;
 }
 
 function isInForce({ liftedMs }: MethodLimit): boolean {

@@ -78,6 +78,19 @@ export async function ensureLimitedConsumer(
   await ensureConsumer(connection, names.tasksStream, limitedConsumer(names, method, inHandsMax));
 }
 
+/** Whether that consumer is there and hands out so many. */
+export async function isLimitedConsumer(
+  connection: NatsConnection,
+  names: Names,
+  method: string,
+  inHandsMax: number,
+): Promise<boolean> {
+  const wanted = limitedConsumer(names, method, inHandsMax);
+  const verb = `CONSUMER.INFO.${names.tasksStream}.${wanted.durable_name}`;
+  const found = await askJetStream(connection, verb, undefined).catch(absent);
+  return found !== undefined && differences(wanted, found.config).length === 0;
+}
+
 /** Removes that consumer once nothing waits for it; false when something does. */
 export async function removeIdleConsumer(connection: NatsConnection, names: Names, method: string): Promise<boolean> {
   const name = names.limitedConsumer(method);
