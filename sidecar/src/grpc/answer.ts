@@ -17,6 +17,7 @@ export interface Answer {
 export type StreamCaps = { readonly messagesMax: number; readonly bytesMax: number };
 
 const roomBytesMin = 64 * 1024;
+const roomGrowth = 8;
 /** Compressed or not, then the length. */
 const prefixBytes = 5;
 const nothing = new Uint8Array();
@@ -56,8 +57,8 @@ class MessageAnswer implements Answer {
     const bytes = this.#received + piece.length;
     if (bytes > this.#size) return broken("more than one message came in answer");
     if (bytes > this.#bytes.length) {
-      // What is announced and does not come costs nothing.
-      const room = Buffer.allocUnsafe(Math.min(this.#size, Math.max(2 * bytes, roomBytesMin)));
+      // In few large steps, since each is one more copy; yet what is announced and does not come costs little.
+      const room = Buffer.allocUnsafe(Math.min(this.#size, Math.max(roomGrowth * bytes, roomBytesMin)));
       room.set(this.#bytes.subarray(0, this.#received), 0);
       this.#bytes = room;
     }

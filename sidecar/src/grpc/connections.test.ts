@@ -117,6 +117,23 @@ test("a server that goes away in the middle: what it has is finished, what it ha
   expect(connection.frames.filter(({ type }) => type === frameType.DATA)).toHaveLength(3);
 });
 
+test("what a server says as it goes away is told of the calls that it loses", async () => {
+  const { server, call } = await start();
+  const begun = call();
+  const connection = await server.accept();
+  connection.send(settings());
+  await connection.requests(1);
+  connection.send(
+    frame(frameType.GOAWAY, 0, 0, Buffer.concat([number(1), number(11), Buffer.from("too_many_pings\n")])),
+  );
+  connection.socket.end();
+  expect(failed(await begun.ending)).toEqual({
+    code: 14,
+    sent: true,
+    message: "the connection was lost, the service said ENHANCE_YOUR_CALM (too_many_pings?)",
+  });
+});
+
 test("a call that two servers in a row have not looked at is given back", async () => {
   const { server, call } = await start();
   const begun = call();

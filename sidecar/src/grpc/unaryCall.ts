@@ -47,6 +47,11 @@ export class UnaryCall implements Call, StreamSink, Timed {
     this.#caller = caller;
   }
 
+  /** Bytes of it may have left. */
+  isSent(): boolean {
+    return this.#stream !== undefined;
+  }
+
   /** What is left of the call's time, at least 1; 0: it has no end. */
   leftMs(): number {
     const { timeoutMs } = this.request;

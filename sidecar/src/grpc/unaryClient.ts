@@ -34,7 +34,7 @@ export class UnaryClient implements CallClient {
     over: (call) => this.#over(call),
   };
   /** Begun and not sent: bounded by who makes the calls. */
-  readonly #waiting = new Set<UnaryCall>();
+  readonly #waiting: UnaryCall[] = [];
   readonly #probed = new Set<Connection>();
   readonly #prefix = new Uint8Array(prefixBytes);
   #connection: Connection | undefined;
@@ -66,7 +66,7 @@ export class UnaryClient implements CallClient {
     }
     try {
       const headBytes = this.#headers.write(request, request.timeoutMs);
-      if (this.#waiting.size === 0 && this.#connection?.session.hasRoom() === true)
+      if (this.#waiting.length === 0 && this.#connection?.session.hasRoom() === true)
         this.#begin(call, this.#connection, headBytes);
       else this.#wait(call);
     } catch (error) {
@@ -83,17 +83,18 @@ export class UnaryClient implements CallClient {
   }
 
   #wait(call: UnaryCall): void {
-    this.#waiting.add(call);
+    this.#waiting.push(call);
     this.#pump();
   }
 
   /** Begins what waits, as far as there is room; without a connection one is made. */
   #pump(): void {
-    for (const call of this.#waiting) {
+    while (this.#waiting.length > 0) {
       const connection = this.#connection;
       if (connection?.session.isOpen() !== true) return this.#connect();
       if (!connection.session.hasRoom()) return;
-      this.#waiting.delete(call);
+      const call = this.#waiting.shift();
+      if (call === undefined) return;
       this.#begin(call, connection, this.#headers.write(call.request, call.leftMs()));
     }
   }
@@ -150,11 +151,14 @@ export class UnaryClient implements CallClient {
   }
 
   #failWaiting(message: string): void {
-    for (const call of this.#waiting) call.fail(code.UNAVAILABLE, message, false);
+    for (const call of this.#waiting.splice(0)) call.fail(code.UNAVAILABLE, message, false);
   }
 
   #over(call: UnaryCall): void {
-    this.#waiting.delete(call);
+    if (!call.isSent()) {
+      const at = this.#waiting.indexOf(call);
+      if (at >= 0) this.#waiting.splice(at, 1);
+    }
     if (call.deadline !== undefined) this.#deadlines.over(call.deadline);
   }
 

@@ -97,7 +97,7 @@ function dial({ where, tls: secrets }: ConnectionOptions, onChunk: (chunk: Uint8
 
 /** True when all of it has gone to the system. */
 function write(socket: Socket, pieces: readonly Uint8Array[]): boolean {
-  if (socket.destroyed) return true;
+  if (socket.destroyed || socket.writableEnded) return true;
   const [first] = pieces;
   if (pieces.length === 1 && first !== undefined) socket.write(first);
   else {

@@ -13,7 +13,8 @@ const pieceBytesMax = 64 * 1024;
 export class SendQueue {
   readonly #outbox: Outbox;
   readonly #unwrittenBytes: () => number;
-  readonly #sending = new Set<Stream>();
+  /** Whose turn is next comes first. */
+  readonly #sending: Stream[] = [];
   #window = settingsDefault.windowBytes;
   #pieceBytes = settingsDefault.frameBytes;
 
@@ -25,7 +26,7 @@ export class SendQueue {
 
   /** True while a request waits for room. */
   isWaiting(): boolean {
-    return this.#sending.size > 0;
+    return this.#sending.length > 0;
   }
 
   /** Largest piece of a request that goes out at once; nothing is taken from the windows. */
@@ -52,23 +53,25 @@ export class SendQueue {
   }
 
   begin(stream: Stream): void {
-    this.#sending.add(stream);
+    this.#sending.push(stream);
     this.pump();
   }
 
   forget(stream: Stream): void {
-    this.#sending.delete(stream);
+    if (stream.unsent.length === 0) return;
+    const at = this.#sending.indexOf(stream);
+    if (at >= 0) this.#sending.splice(at, 1);
   }
 
   /** Sends what can be sent now. */
   pump(): void {
-    let isGettingOn = true;
-    while (isGettingOn) {
-      isGettingOn = false;
-      for (const stream of this.#sending) {
-        if (this.#outbox.pendingBytes + this.#unwrittenBytes() >= backlogBytesMax) return;
-        if (this.#sendPiece(stream)) isGettingOn = true;
-      }
+    let stuck = 0;
+    while (stuck < this.#sending.length && this.#window > 0) {
+      if (this.#outbox.pendingBytes + this.#unwrittenBytes() >= backlogBytesMax) return;
+      const stream = this.#sending.shift();
+      if (stream === undefined) return;
+      stuck = this.#sendPiece(stream) ? 0 : stuck + 1;
+      if (stream.unsent.length > 0) this.#sending.push(stream);
     }
   }
 
@@ -80,7 +83,6 @@ export class SendQueue {
     stream.unsent = isWhole ? others : [piece.subarray(bytes), ...others];
     this.took(stream, bytes);
     const isEnd = stream.unsent.length === 0;
-    if (isEnd) this.#sending.delete(stream);
     writeContent(this.#outbox, stream.id, isWhole ? piece : piece.subarray(0, bytes), isEnd);
     return true;
   }

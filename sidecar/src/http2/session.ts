@@ -15,7 +15,7 @@ import { SendQueue } from "./sendQueue.ts";
 import { Stream } from "./stream.ts";
 import type { StreamEnd, StreamHead, StreamSink } from "./stream.ts";
 import { StreamTable } from "./streamTable.ts";
-import { errorCode, frameFlag, frameType, Http2Error, uint31At, uint31Max, uint32At } from "./wire/frame.ts";
+import { errorCode, errorName, frameFlag, frameType, Http2Error, uint31At, uint31Max, uint32At } from "./wire/frame.ts";
 import { FrameReader } from "./wire/frameReader.ts";
 import { HeadReader } from "./wire/headReader.ts";
 import { readSettings, setting, settingsDefault } from "./wire/settings.ts";
@@ -84,6 +84,8 @@ export class Session {
   #isOver = false;
   #isTableCut = false;
   #tableBytes = settingsDefault.headerTableBytes;
+  /** Why the server went away, when it said so. */
+  #farewell = "";
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -173,7 +175,7 @@ export class Session {
     this.#outbox.flush();
     const streams = this.#streams.values();
     for (const stream of streams) this.#forget(stream);
-    for (const stream of streams) stream.sink.onEnd({ kind: "lost", message });
+    for (const stream of streams) stream.sink.onEnd({ kind: "lost", message: message + this.#farewell });
     this.#options.onOver(message);
   }
 
@@ -236,7 +238,7 @@ export class Session {
       case frameType.PING:
         return this.#takePing(flags, content);
       case frameType.GOAWAY:
-        return this.#takeGoAway(uint31At(content, 0));
+        return this.#takeGoAway(content);
       case frameType.WINDOW_UPDATE:
         return this.#takeWindowUpdate(streamId, uint31At(content, 0));
       case frameType.RST_STREAM:
@@ -287,8 +289,11 @@ export class Session {
   }
 
   /** The server takes no more; it finishes the streams up to `lastId` (RFC 9113, section 6.8). */
-  #takeGoAway(lastId: number): void {
+  #takeGoAway(content: Uint8Array): void {
     this.#guard.idle();
+    const lastId = uint31At(content, 0);
+    const code = uint32At(content, 4);
+    if (code !== errorCode.NO_ERROR) this.#farewell = `, the service said ${errorName(code)}${reasonIn(content)}`;
     this.#isLeaving = true;
     for (const stream of this.#streams.values()) {
       if (stream.id > lastId && !stream.hasHead) this.#finish(stream, { kind: "unprocessed", isRefused: false });
@@ -360,6 +365,14 @@ export class Session {
     if (this.#streams.size === 0 && !this.isOpen()) this.end("the service went away");
   }
 }
+
+/** What a GOAWAY says beside its code, as far as it can be shown. */
+function reasonIn(content: Uint8Array): string {
+  const reason = String.fromCharCode(...content.subarray(8, 8 + reasonBytesMax)).replaceAll(/[^ -~]/g, "?");
+  return reason === "" ? "" : ` (${reason})`;
+}
+
+const reasonBytesMax = 100;
 
 /** The same each time: answers come in the order of the questions. */
 const pingContent = Uint8Array.from([0x73, 0x69, 0x64, 0x65, 0x73, 0x74, 0x65, 0x70]);
