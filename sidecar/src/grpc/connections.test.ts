@@ -216,9 +216,10 @@ test("headers that are too large are told so, either way", async () => {
 test("a connection that is dead is found out though it takes no more calls", async () => {
   const { server, call } = await start(20);
   const forever = call({ timeoutMs: 0 });
-  const short = call({ timeoutMs: 30 });
   const connection = await server.accept();
   connection.send(settings());
+  await connection.requests(1);
+  const short = call({ timeoutMs: 30 });
   await connection.requests(2);
   connection.send(goAway(3));
   expect(failed(await short.ending)).toMatchObject({ code: 4, sent: true });
@@ -228,16 +229,20 @@ test("a connection that is dead is found out though it takes no more calls", asy
 
 test("a deadline resets its stream, and a ping that is answered leaves the connection as it is", async () => {
   const { server, call } = await start(10_000);
-  const short = call({ timeoutMs: 30 });
+  const first = call();
   const connection = await server.accept();
   connection.send(settings());
   await connection.requests(1);
+  connection.send(answer(1));
+  expect((await first.ending).kind).toBe("answered");
+  const short = call({ timeoutMs: 30 });
+  await connection.requests(2);
   expect(failed(await short.ending)).toMatchObject({ code: 4, sent: true });
   expect((await connection.frame(frameType.RST_STREAM)).content).toEqual(number(8));
   const { content } = await connection.frame(frameType.PING);
   connection.send(frame(frameType.PING, 1, 0, content));
   const next = call();
-  await connection.requests(2);
-  connection.send(answer(3));
+  await connection.requests(3);
+  connection.send(answer(5));
   expect((await next.ending).kind).toBe("answered");
 });
