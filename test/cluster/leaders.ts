@@ -45,9 +45,15 @@ export function metaLeaderOf(servers: readonly Nats[]): number {
 }
 
 /** Makes a server lead the stream. */
-export async function placeLeader({ connection }: Connection, stream: string, server: number): Promise<void> {
+export async function placeLeader(nats: Connection, stream: string, server: number): Promise<void> {
   const placement = { preferred: toServerName(server) };
-  await askJetStream(connection, `STREAM.LEADER.STEPDOWN.${stream}`, { placement });
+  for (const until = Date.now() + 30_000; Date.now() < until; await pause(300)) {
+    const leader = await leaderOf(nats, stream).catch(() => undefined);
+    if (leader === server) return;
+    if (leader === undefined) continue;
+    await askJetStream(nats.connection, `STREAM.LEADER.STEPDOWN.${stream}`, { placement }).catch(() => undefined);
+  }
+  throw new Error(`${toServerName(server)} does not come to lead ${stream}`);
 }
 
 /** Resolves when every stream of the cluster has a leader and two copies that are level with it. */
