@@ -15,7 +15,7 @@ export async function publishDurably(
 ): Promise<Published> {
   const nextPauseMs = growingPause(50, 2_000);
   for (;;) {
-    const answer = await publisher.publish(subject, data, headers);
+    const answer = await publisher.publish(subject, data, headers, stream);
     if (answer.kind !== "retryable" || options.signal.aborted) return answer;
     options.onRetry?.(answer);
     await publisher.pauseFor(stream, answer, nextPauseMs(), options.signal);

@@ -150,3 +150,28 @@ test("what nobody acknowledged is tried again as soon as its stream answers, and
   expect(await early).toMatchObject({ kind: "stored", sequence: 2 });
   await connection.close();
 });
+
+test("what a stream has passed over while it answers what came later is retryable after a second", async () => {
+  await using nats = await startNats();
+  const connection = await connect({ servers: nats.url });
+  using publisher = openPublisher(connection, { timeoutMs: 60_000 });
+  // A leader that took the first with it.
+  connection.subscribe("log.*", {
+    callback: (_, message) => {
+      if (message.subject !== "log.lost") message.respond(JSON.stringify({ stream: "LOG", seq: 1 }));
+    },
+  });
+  const lost = publisher.publish("log.lost", bytes, "", "LOG");
+  const elsewhere = publisher.publish("log.lost", bytes, "", "OTHER");
+  const isOver = lost.then((published) => published.kind);
+  let later = 0;
+  while ((await Promise.race([isOver, publisher.publish("log.later", bytes, "", "LOG")])) !== "retryable") {
+    later += 1;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  expect(later).toBeGreaterThan(5);
+  expect(await lost).toMatchObject({ kind: "retryable", code: 408 });
+  expect(publisher.pending()).toBeGreaterThanOrEqual(1);
+  await connection.close();
+  expect((await elsewhere).kind).toBe("retryable");
+});

@@ -14,8 +14,11 @@ export type { Published } from "./publishAnswer.ts";
  * request for each message. Never throws for what the server answers.
  */
 export interface Publisher extends Disposable {
-  /** `headers`: lines made by `headerLine`, one after the other; empty for none. */
-  publish(subject: string, data: Uint8Array, headers?: string): Promise<Published>;
+  /**
+   * `headers`: lines made by `headerLine`, one after the other; empty for none. `stream`: the one that has the subject. It answers in order: what it
+   * leaves out for a second, while it answers what was sent later, is retryable then.
+   */
+  publish(subject: string, data: Uint8Array, headers?: string, stream?: string): Promise<Published>;
   /** Publishes without an answer yet, the ones that wait for room included. */
   pending(): number;
   /**
@@ -46,15 +49,21 @@ const sweepEveryMs = 250;
 const absentTimeoutMs = 1_000;
 /** What was sent before a stream came back is acknowledged by then, or never. */
 const lostAfterMs = 300;
+/** What a stream has passed over for so long, a leader took with it. */
+const passedOverMs = 1_000;
+/** What it knows already needs no quorum, and overtakes by less than this. */
+const overtakingMs = 250;
 /** Nobody answered, or nobody listened. */
 const silence: ReadonlySet<number> = new Set([408, 503]);
 
 interface Waiting {
   readonly resolve: (published: Published) => void;
   readonly sentMs: number;
+  readonly stream: string | undefined;
 }
 
 interface Queued {
+  readonly stream: string | undefined;
   readonly subject: string;
   readonly data: Uint8Array;
   readonly headers: string;
@@ -90,6 +99,8 @@ class InboxPublisher implements Publisher {
   /** In the order of sending. */
   readonly #waiting = new Map<string, Waiting>();
   readonly #absent = toAbsentStreams();
+  /** When the latest message that a stream has answered was sent. */
+  readonly #answeredMs = new Map<string, number>();
   /** In order from `#first` on. */
   #queue: Queued[] = [];
   #first = 0;
@@ -111,11 +122,11 @@ class InboxPublisher implements Publisher {
     void this.#follow();
   }
 
-  publish(subject: string, data: Uint8Array, headers = ""): Promise<Published> {
+  publish(subject: string, data: Uint8Array, headers = "", stream?: string): Promise<Published> {
     if (!this.#isConnected) return Promise.resolve(disconnected);
     return new Promise((resolve) => {
       const { inFlightMax, queueMax } = this.#options;
-      if (this.pending() < inFlightMax + queueMax) this.#queue.push({ subject, data, headers, resolve });
+      if (this.pending() < inFlightMax + queueMax) this.#queue.push({ subject, data, headers, stream, resolve });
       else
         resolve({ kind: "retryable", code: 429, message: `${this.pending() - inFlightMax} publishes wait for room.` });
       this.#sendSoon();
@@ -161,7 +172,7 @@ class InboxPublisher implements Publisher {
     this.#first = 0;
   }
 
-  #send({ subject, data, headers, resolve }: Queued): void {
+  #send({ subject, data, headers, stream, resolve }: Queued): void {
     const token = (this.#count++).toString(36);
     const reply = this.#inbox + token;
     try {
@@ -170,11 +181,13 @@ class InboxPublisher implements Publisher {
       resolve(toFailure(error));
       return;
     }
-    this.#waiting.set(token, { resolve, sentMs: Date.now() });
+    this.#waiting.set(token, { resolve, sentMs: Date.now(), stream });
     this.#sweeper ??= setInterval(() => this.#sweep(), sweepEveryMs).unref();
   }
 
   #take(token: string, published: Published): void {
+    const { stream, sentMs = 0 } = this.#waiting.get(token) ?? {};
+    if (stream !== undefined && published.kind === "stored") this.#answeredMs.set(stream, sentMs);
     this.#settle(token, published);
     if (!this.#absent.isAny() || published.kind !== "stored" || !this.#absent.answered(published.stream)) return;
     const backMs = Date.now();
@@ -192,6 +205,7 @@ class InboxPublisher implements Publisher {
   #sweep(): void {
     const { timeoutMs } = this.#options;
     this.#expire(Date.now() - (this.#absent.isAny() ? Math.min(absentTimeoutMs, timeoutMs) : timeoutMs));
+    this.#expirePassedOver();
     if (this.#waiting.size > 0) return;
     clearInterval(this.#sweeper);
     this.#sweeper = undefined;
@@ -202,6 +216,16 @@ class InboxPublisher implements Publisher {
     for (const [token, entry] of this.#waiting) {
       if (entry.sentMs > sentMs) break;
       this.#settle(token, timedOut);
+    }
+  }
+
+  /** Nor for what a stream has left out. */
+  #expirePassedOver(): void {
+    const sentMs = Date.now() - passedOverMs;
+    for (const [token, entry] of this.#waiting) {
+      if (entry.sentMs > sentMs) break;
+      const answeredMs = entry.stream === undefined ? 0 : (this.#answeredMs.get(entry.stream) ?? 0);
+      if (answeredMs > entry.sentMs + overtakingMs) this.#settle(token, timedOut);
     }
   }
 

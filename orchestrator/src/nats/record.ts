@@ -31,7 +31,8 @@ export async function swapRecord(
   { bucket, key, value, revision, ttlSeconds }: Swap,
 ): Promise<Swapped> {
   const ttl = ttlSeconds === undefined ? "" : `Nats-TTL: ${ttlSeconds}s\r\n`;
-  const published = await publisher.publish(recordSubject(bucket, key), value, expectLastLine(revision) + ttl);
+  const headers = expectLastLine(revision) + ttl;
+  const published = await publisher.publish(recordSubject(bucket, key), value, headers, `KV_${bucket}`);
   switch (published.kind) {
     case "stored":
       return { kind: "held", revision: published.sequence };

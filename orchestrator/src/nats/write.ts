@@ -66,7 +66,12 @@ export function openWriter(nats: Nats, publisher: Publisher): Writer {
     );
   };
   const send = (write: Write, id: string | undefined): Promise<Published> =>
-    publisher.publish(write.subject, write.data, id === undefined ? write.headers : write.headers + messageIdLine(id));
+    publisher.publish(
+      write.subject,
+      write.data,
+      id === undefined ? write.headers : write.headers + messageIdLine(id),
+      write.stream,
+    );
 
   return {
     write: async (write, limits) => {
