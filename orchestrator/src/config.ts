@@ -113,6 +113,11 @@ export const orchestratorSettings = {
     20_000,
     { min: 100, max: 10_000_000 },
   ),
+  startsMax: integer(
+    { flag: "starts-max", doc: "Starts that wait here to become durable at one time; one more is refused." },
+    1_000,
+    { min: 1, max: 1_000_000 },
+  ),
   secretFile: text({
     flag: "secret-file",
     placeholder: "<file>",

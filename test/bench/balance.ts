@@ -19,7 +19,9 @@ How two sidecars of one service share the work under load, each with a process o
 Then steps/s with 1, 2 and 4 orchestrators on this machine, round by round in turn, over front doors of all of them.
 
   --at <list>             runs in flight while sidecars share (64,256)
-  --slow <ms>             that each call takes at the slow one (20)
+  --parts <list>          of sidecars, orchestrators (both)
+  --concurrency <n>       calls that each sidecar makes at a time, while they share (64)
+  --slow <ms>             that each call takes at the slow one (100)
   --orchestrators <list>  how many, beside each other (1,2,4)
   --rounds <n>            (3)
   --seconds <s>           for each figure (5)
@@ -33,7 +35,9 @@ export async function measureBalance(args: readonly string[]): Promise<void> {
     args: [...args],
     options: {
       at: { type: "string", default: "64,256" },
-      slow: { type: "string", default: "20" },
+      slow: { type: "string", default: "100" },
+      concurrency: { type: "string", default: "64" },
+      parts: { type: "string", default: "sidecars,orchestrators" },
       orchestrators: { type: "string", default: "1,2,4" },
       rounds: { type: "string", default: "3" },
       seconds: { type: "string", default: "5" },
@@ -48,49 +52,65 @@ export async function measureBalance(args: readonly string[]): Promise<void> {
   }
   const settings = {
     loads: numbersOf(values.at),
+    concurrency: Number(values.concurrency),
     seconds: Number(values.seconds),
     rounds: Number(values.rounds),
     warmUpSeconds: Number(values["warm-up"]),
   };
   const head = await heading("plain");
-  const alike = await shareOf("alike", [0, 0], settings);
-  const unequal = await shareOf(`one ${values.slow} ms slower`, [0, Number(values.slow)], settings);
-  const sharing = [...alike, ...unequal];
-  const owners = await compareOwners(numbersOf(values.orchestrators), settings);
+  const parts = values.parts.split(",");
+  const sharing: Share[] = [];
+  if (parts.includes("sidecars")) {
+    sharing.push(...(await shareOf("alike", [0, 0], settings)));
+    sharing.push(...(await shareOf(`the second ${values.slow} ms slower`, [0, Number(values.slow)], settings)));
+  }
+  const counts = parts.includes("orchestrators") ? numbersOf(values.orchestrators) : [];
+  const owners = await compareOwners(counts, settings);
   console.log(head);
-  console.log(
-    textTable([
-      ["two sidecars of one service", "first, calls", "second, calls", "second / first"],
-      ...sharing.map(({ name, runs, calls }) => [
-        `${name}, ${runs} runs in flight`,
-        ...calls.map(String),
-        ((calls[1] ?? 0) / (calls[0] ?? 0)).toFixed(3),
-      ]),
-    ]),
-  );
-  const [one] = owners;
-  console.log(
-    `\n${textTable([
-      ["orchestrators on this machine", "steps/s at 64 runs", "to the first"],
-      ...owners.map((it) => [
-        String(it.orchestrators),
-        `${Math.round(median(it.stepsPerSecond))} (${Math.min(...it.stepsPerSecond)} to ${Math.max(...it.stepsPerSecond)})`,
-        (median(it.stepsPerSecond) / median(one?.stepsPerSecond ?? [])).toFixed(2),
-      ]),
-    ])}`,
-  );
+  if (sharing.length > 0) console.log(`${sharingTable(sharing)}\n`);
+  if (owners.length > 0) console.log(ownersTable(owners));
   if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify({ sharing, owners }, undefined, 2)}\n`);
+}
+
+function sharingTable(sharing: readonly Share[]): string {
+  const row = ({ name, runs, calls: [first = 0, second = 0] }: Share): readonly string[] => [
+    `${name}, ${runs} runs in flight`,
+    String(first),
+    String(second),
+    (second / first).toFixed(3),
+  ];
+  return textTable([
+    ["two sidecars of one service", "first, calls", "second, calls", "second / first"],
+    ...sharing.map(row),
+  ]);
+}
+
+function ownersTable(owners: readonly Owners[]): string {
+  const first = median(owners[0]?.stepsPerSecond ?? []);
+  const row = ({ orchestrators, stepsPerSecond }: Owners): readonly string[] => [
+    String(orchestrators),
+    `${Math.round(median(stepsPerSecond))} (${Math.min(...stepsPerSecond)} to ${Math.max(...stepsPerSecond)})`,
+    (median(stepsPerSecond) / first).toFixed(2),
+  ];
+  return textTable([["orchestrators on this machine", "steps/s at 64 runs", "to the first"], ...owners.map(row)]);
 }
 
 interface Settings {
   readonly loads: readonly number[];
+  readonly concurrency: number;
   readonly seconds: number;
   readonly rounds: number;
   readonly warmUpSeconds: number;
 }
 
+interface Share {
+  readonly name: string;
+  readonly runs: number;
+  readonly calls: readonly number[];
+}
+
 /** Calls that each of two sidecars made. */
-async function shareOf(name: string, delaysMs: readonly number[], settings: Settings) {
+async function shareOf(name: string, delaysMs: readonly number[], settings: Settings): Promise<readonly Share[]> {
   progress(`two sidecars, ${name}`);
   await using started = new AsyncDisposableStack();
   const nats = started.use(await startNats());
@@ -98,13 +118,13 @@ async function shareOf(name: string, delaysMs: readonly number[], settings: Sett
   for (const delayMs of delaysMs) {
     const service = await startService("plain", delayMs);
     started.use(service.program);
-    sidecars.push({ service: service.address });
+    sidecars.push({ service: service.address, concurrency: settings.concurrency });
   }
   const product = started.use(await startProduct({ natsUrl: nats.url, sidecars }));
   const driver = started.use(await startDriver());
   const addresses = product.orchestrators.map(({ address }) => address);
   await load(driver, addresses, 64, settings.warmUpSeconds);
-  const figures: { name: string; runs: number; calls: readonly number[] }[] = [];
+  const figures: Share[] = [];
   for (const runs of settings.loads) {
     const before = await callsOf(product.sidecars);
     await load(driver, addresses, runs, settings.seconds);
@@ -122,13 +142,19 @@ function callsOf(sidecars: readonly Member[]): Promise<readonly number[]> {
   );
 }
 
+interface Owners {
+  readonly orchestrators: number;
+  /** Of each round. */
+  readonly stepsPerSecond: readonly number[];
+}
+
 /** Each on a nats-server of its own; what stands by costs next to nothing. */
-async function compareOwners(counts: readonly number[], settings: Settings) {
+async function compareOwners(counts: readonly number[], settings: Settings): Promise<readonly Owners[]> {
   await using started = new AsyncDisposableStack();
   const service = await startService("plain");
   started.use(service.program);
   const driver = started.use(await startDriver());
-  const stacks: { orchestrators: number; addresses: readonly string[]; stepsPerSecond: number[] }[] = [];
+  const stacks: (Owners & { readonly addresses: readonly string[]; readonly stepsPerSecond: number[] })[] = [];
   for (const orchestrators of counts) {
     progress(`starting ${orchestrators} orchestrators`);
     const nats = started.use(await startNats());
@@ -145,7 +171,7 @@ async function compareOwners(counts: readonly number[], settings: Settings) {
       progress(`round ${round}: ${orchestrators} orchestrators, ${stepsPerSecond.at(-1)} steps/s`);
     }
   }
-  return stacks;
+  return stacks.map(({ orchestrators, stepsPerSecond }) => ({ orchestrators, stepsPerSecond }));
 }
 
 async function load(

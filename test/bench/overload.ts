@@ -13,11 +13,12 @@ const help = `npm run bench -- overload [options]
 Starts many runs of ten calls at once. What they are answered, how much memory it takes meanwhile, how late the event loops come, and when the p99 of somebody
 else's runs is back to twice its idle value.
 
-  --burst <n>      runs (5000)
-  --bursts <n>     one after the other, each once the last is answered (2)
-  --after <s>      for which others are watched after the last answer (30)
-  --idle <s>       for which the idle value is measured (5)
-  --json <file>    writes the figures
+  --burst <n>        runs (5000)
+  --bursts <n>       one after the other, each once the last is answered (2)
+  --after <s>        for which others are watched after the last answer (30)
+  --backlog-max <n>  of the orchestrator, beyond which it refuses (its default)
+  --idle <s>         for which the idle value is measured (5)
+  --json <file>      writes the figures
   --help`;
 
 /** Others' p99 is looked at over windows of this. */
@@ -31,6 +32,7 @@ export async function measureOverload(args: readonly string[]): Promise<void> {
       burst: { type: "string", default: "5000" },
       bursts: { type: "string", default: "2" },
       after: { type: "string", default: "30" },
+      "backlog-max": { type: "string" },
       idle: { type: "string", default: "5" },
       json: { type: "string" },
       help: { type: "boolean", default: false },
@@ -43,7 +45,10 @@ export async function measureOverload(args: readonly string[]): Promise<void> {
   const count = Number(values.burst);
   const head = await heading("plain");
   progress("starting nats-server, service and product, and warming them up");
-  await using stack = await startStack({ warmUpSeconds: 10 });
+  await using stack = await startStack({
+    warmUpSeconds: 10,
+    orchestratorArgs: values["backlog-max"] === undefined ? [] : ["--backlog-max", values["backlog-max"]],
+  });
   const { caller, driver, pids } = stack;
   const idle = spreadOf(await probeFor(caller, Number(values.idle)));
   progress(`idle: p50 ${idle.p50Ms} ms, p99 ${idle.p99Ms} ms`);

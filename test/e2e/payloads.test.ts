@@ -1,8 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { connect } from "node:http2";
+import type { ClientHttp2Session } from "node:http2";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ErrorInfo, RpcStatus } from "../../proto/gen/sidestep/internal/v1/rpc.ts";
+import { openCaller } from "../bench/caller.ts";
 import { startEchoStack } from "../support/echoStack.ts";
 import type { CallEnd, EchoStack } from "../support/echoStack.ts";
 
@@ -26,6 +29,12 @@ service Flows {
       step { id: "say" call { method: "echo.v1.Echo/Say" request: 'input' timeout: "50s" } }
       step { id: "pass" call { method: "echo.v1.Raw/Pass" request: 'say' timeout: "50s" } }
       output: '{text: "passed"}'
+    };
+  }
+  // Nobody answers.
+  rpc Hang(echo.v1.SayRequest) returns (echo.v1.SayResponse) {
+    option (sidestep.v1.workflow) = {
+      step { id: "say" call { method: "echo.v1.Echo/Say" request: '{text: "hang", delay_ms: -1}' timeout: "1h" } }
     };
   }
   // An expression reads a large answer.
@@ -118,6 +127,43 @@ test("an expression reads an answer of up to 8 MiB, and fails its step beyond", 
   const end = await stack.call("flows.v1.Flows/Read", say(9 * mebibyte));
   expect(failureOf(end)).toEqual({ code: 13, reason: "EXPRESSION" });
 });
+
+test("runs end beside a service that does not answer, answers of 5 MiB and a client that reads none of its answers", async () => {
+  const hanging = openCaller(stack.address);
+  const unread = connect(`http://${stack.address}`, { settings: { initialWindowSize: 0 } }).on(
+    "error",
+    () => undefined,
+  );
+  try {
+    for (let i = 0; i < 10; i++) hanging.call("flows.v1.Flows/Hang", new Uint8Array()).catch(() => undefined);
+    const answered = Array.from({ length: 2 }, () => askUnread(unread, "flows.v1.Flows/Whole", 2 * mebibyte));
+    await Promise.all(answered);
+    const large = Array.from({ length: 2 }, () => stack.call("flows.v1.Flows/Between", say(5 * mebibyte)));
+    const others = Array.from({ length: 20 }, () => stack.call("flows.v1.Flows/Between", say(10)));
+    for (const end of await Promise.all([...others, ...large])) expect(text(end)).toBe("passed");
+  } finally {
+    unread.destroy();
+    hanging[Symbol.dispose]();
+  }
+});
+
+/** Asks for an answer of so many bytes on a connection whose window is closed; resolves when the answer begins, which can't go on then. */
+function askUnread(session: ClientHttp2Session, rpc: string, bytes: number): Promise<void> {
+  const request = new BinaryWriter().tag(99, WireType.LengthDelimited).bytes(randomBytes(bytes)).finish();
+  const prefix = Buffer.alloc(5);
+  prefix.writeUInt32BE(request.length, 1);
+  const stream = session.request({
+    ":method": "POST",
+    ":path": `/${rpc}`,
+    "content-type": "application/grpc",
+    te: "trailers",
+  });
+  stream.end(Buffer.concat([prefix, request]));
+  return new Promise((resolve, reject) => {
+    stream.on("error", reject);
+    stream.once("response", () => resolve());
+  });
+}
 
 test("a run with large answers that has ended is told by an orchestrator that never saw it", async () => {
   const headers = { "idempotency-key": "told-again" };

@@ -186,6 +186,7 @@ export async function openOrchestrator(
     },
     requestBytesMax: 4 * 1024 * 1024,
     backlogMax: 50_000,
+    startsMax: 1_000,
     now: Date.now,
     randomBytes,
     logger: silent,

@@ -81,7 +81,10 @@ export function refusalFailure(refusal: Refusal): Failure {
     case "exhausted":
       return {
         code: code.RESOURCE_EXHAUSTED,
-        message: "too many events wait to be folded (--backlog-max); try again later",
+        message:
+          refusal.of === "starts"
+            ? "too many starts wait to become durable (--starts-max); try again later"
+            : "too many events wait to be folded (--backlog-max); try again later",
         reason: "BACKLOG",
         retryAfterMs: refusal.retryAfterMs,
       };

@@ -57,8 +57,8 @@ export type Refusal =
   | { readonly kind: "tooLarge"; readonly sizeBytes: number; readonly limitBytes: number }
   /** The key is held by a run with another request. */
   | { readonly kind: "conflict"; readonly runId: RunId }
-  /** Too much waits to be folded. */
-  | { readonly kind: "exhausted"; readonly retryAfterMs: number }
+  /** Too much waits to be folded, or too many starts to become durable. */
+  | { readonly kind: "exhausted"; readonly retryAfterMs: number; readonly of?: "starts" }
   /** The log can't be reached, or did not say in time whether it stored it. */
   | { readonly kind: "unavailable"; readonly message: string };
 

@@ -123,6 +123,15 @@ test("a terminated run ends at once and leaves no timer behind", async () => {
   await expect.poll(() => timersLeft(server.url), { timeout: 5000 }).toEqual([]);
 });
 
+test("of starts that come together only so many become durable at a time, the others are refused at once; later ones are taken", async () => {
+  await using server = await startNats();
+  await using orchestrator = await openOrchestrator(server.url, oneCall, { over: { startsMax: 3 } });
+  await expect.poll(() => orchestrator.processor.owned(), { timeout: 5000 }).toEqual([0]);
+  const results = await Promise.all(Array.from({ length: 5 }, () => orchestrator.start(oneCall)));
+  expect(results.map(({ kind }) => kind)).toEqual(["started", "started", "started", "exhausted", "exhausted"]);
+  expect(await orchestrator.start(oneCall)).toMatchObject({ kind: "started" });
+});
+
 test("starts are refused while too much waits to be folded", async () => {
   await using server = await startNats();
   await using orchestrator = await openOrchestrator(server.url, oneCall, { over: { backlogMax: -1 } });

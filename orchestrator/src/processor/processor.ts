@@ -69,6 +69,8 @@ export interface ProcessorOptions {
   readonly requestBytesMax: number;
   /** Messages between the head of a partition's log and its checkpoint from which on starts are refused. */
   readonly backlogMax: number;
+  /** Starts that are being made durable at one time, from which on others are refused. */
+  readonly startsMax: number;
   readonly now: () => number;
   /** Unguessable bytes: run ids are made of them. */
   readonly randomBytes: (count: number) => Uint8Array;

@@ -28,6 +28,8 @@ export interface StartGround {
   /** Messages of the log that are not behind the checkpoint; undefined: not known. */
   readonly backlog: (partition: number) => number | undefined;
   readonly backlogMax: number;
+  /** Starts under way here at one time. */
+  readonly startsMax: number;
   /** Told where the log of a partition has come to. */
   readonly onStored: (partition: number, sequence: number) => void;
 }
@@ -42,24 +44,32 @@ const joinPatienceMs = 5000;
 
 /** Makes runs durable. Nothing is written before the request has been decoded and its key evaluated. */
 export function toStart(ground: StartGround): (request: StartRequest, signal: AbortSignal) => Promise<StartResult> {
+  let underWay = 0;
   return async (request, signal) => {
-    const issuedMs = ground.now();
-    const prepared = prepareStart(ground.limits, request, issuedMs, { requestBytesMax: ground.requestBytesMax });
-    if ("kind" in prepared) return prepared;
+    // Before any work: what is refused in a burst must cost next to nothing.
+    if (underWay >= ground.startsMax) return { kind: "exhausted", retryAfterMs, of: "starts" };
+    underWay += 1;
     try {
-      const started =
-        prepared.key === ""
-          ? startNew(ground, prepared, randomBucket(ground), signal)
-          : startKeyed(ground, prepared, signal);
-      return await unlessAborted(
-        signal,
-        started,
-        unavailable("the log did not say in time whether it stored the start"),
-      );
-    } catch (error) {
-      return { kind: "unavailable", message: error instanceof Error ? error.message : String(error) };
+      return await startOne(ground, request, signal);
+    } finally {
+      underWay -= 1;
     }
   };
+}
+
+async function startOne(ground: StartGround, request: StartRequest, signal: AbortSignal): Promise<StartResult> {
+  const issuedMs = ground.now();
+  const prepared = prepareStart(ground.limits, request, issuedMs, { requestBytesMax: ground.requestBytesMax });
+  if ("kind" in prepared) return prepared;
+  try {
+    const started =
+      prepared.key === ""
+        ? startNew(ground, prepared, randomBucket(ground), signal)
+        : startKeyed(ground, prepared, signal);
+    return await unlessAborted(signal, started, unavailable("the log did not say in time whether it stored the start"));
+  } catch (error) {
+    return { kind: "unavailable", message: error instanceof Error ? error.message : String(error) };
+  }
 }
 
 async function startNew(

@@ -49,6 +49,7 @@ export function openOrchestrator(stage: Stage, name: string): SimOrchestrator {
       limits: { ...noLimits, payloadBytesMax: 262_144, evaluationStepsMax: 100_000, pendingStepsMax: 1_000 },
       requestBytesMax: 262_144,
       backlogMax: 50_000,
+      startsMax: 1_000,
       now: () => scheduler.nowMs + clockErrorMs,
       randomBytes: (count) => Uint8Array.from({ length: count }, () => random.int(0, 255)),
       logger: toLog(world, name),
