@@ -62,6 +62,7 @@ export class TaskPuller {
   #isActive = false;
   #isClosed = false;
   #isMissing = false;
+  #isPullDue = false;
   /** The consumer has been there: when nobody answers for it, another leader is being elected. */
   #wasFound = false;
   /** Of this connection. */
@@ -120,6 +121,16 @@ export class TaskPuller {
     this.#options.nats.connection.publish(this.#subject, request, { reply: this.#inbox + token });
   }
 
+  /** For all that came in this turn of the event loop one request will do. */
+  #pullSoon(): void {
+    if (this.#isPullDue) return;
+    this.#isPullDue = true;
+    atTurnEnd(() => {
+      this.#isPullDue = false;
+      this.pull();
+    });
+  }
+
   /** Takes no more tasks; resolves when the server knows, so that none is on its way here. What still came was accepted. */
   async close(): Promise<void> {
     this.#isClosed = true;
@@ -145,7 +156,7 @@ export class TaskPuller {
     this.#wasFound = true;
     if (this.#isMissing) this.#found();
     if (delivery !== undefined) this.#options.accept(delivery, message.subject);
-    this.pull();
+    this.#pullSoon();
   }
 
   #receiveStatus(message: Msg): void {
