@@ -307,6 +307,10 @@ const cases: Readonly<Record<string, Case | readonly Case[] | Elsewhere>> = {
     "orchestrator/src/processor/lifecycle.test.ts",
     "starts are refused while too much waits to be folded",
   ],
+  "Starts that wait to become durable, at one orchestrator": [
+    "orchestrator/src/processor/lifecycle.test.ts",
+    "of starts that come together only so many become durable at a time, the others are refused at once; later ones are taken",
+  ],
 };
 
 /** A row of a table: its first cell up to a colon, its bound, and what one over it gets. */
