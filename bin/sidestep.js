@@ -2,14 +2,14 @@
 // The `sidestep` command: runs the command line under the Node that this package was made for, whatever Node started it.
 // Plain JavaScript for Node 18 and later. From a clone it runs the sources, unless a bundle in dist/ is newer.
 import { spawn } from "node:child_process";
-import { existsSync, readFileSync, readdirSync, realpathSync, statSync } from "node:fs";
+import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { nodeFlags } from "./nodeFlags.mjs";
+import { newestChange } from "./sources.mjs";
 
 const root = path.dirname(path.dirname(realpathSync(fileURLToPath(import.meta.url))));
-const sourceFolders = ["cli/src", "orchestrator/src", "sidecar/src", "runtime/src", "proto"];
 const nodeMajorNeeded = 24;
 
 const node = findNode();
@@ -50,22 +50,7 @@ function findEntry() {
   const bundle = path.join(root, "dist", "sidestep.js");
   const source = path.join(root, "cli", "src", "main.ts");
   if (!existsSync(source)) return existsSync(bundle) ? bundle : undefined;
-  return existsSync(bundle) && statSync(bundle).mtimeMs > newestChange() ? bundle : source;
-}
-
-function newestChange() {
-  const changes = sourceFolders.flatMap((folder) =>
-    filesBelow(path.join(root, folder)).map((file) => statSync(file).mtimeMs),
-  );
-  return Math.max(...changes);
-}
-
-function filesBelow(folder) {
-  if (!existsSync(folder)) return [];
-  return readdirSync(folder, { withFileTypes: true }).flatMap((found) => {
-    const file = path.join(folder, found.name);
-    return found.isDirectory() ? filesBelow(file) : [file];
-  });
+  return existsSync(bundle) && statSync(bundle).mtimeMs > newestChange(root) ? bundle : source;
 }
 
 function runUnder(program, args) {

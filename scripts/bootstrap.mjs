@@ -6,6 +6,7 @@ import { existsSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { ensureBundles } from "./bundles.mjs";
 import { ensureDependencies, pinnedNode } from "./dependencies.mjs";
 import { ensureGeneratedCode } from "./generatedCode.mjs";
 import { ensureNatsServer } from "./natsServer.mjs";
@@ -25,7 +26,7 @@ const commands = {
   generate: {},
   build: { run: ["scripts/build.ts"] },
   baseline: { run: ["scripts/baseline.ts"] },
-  demo: { run: ["examples/order/demo.ts"], needs: ["nats-server", "python"] },
+  demo: { run: ["examples/order/demo.ts"], needs: ["nats-server", "python", "bundles"] },
   bench: { run: ["test/bench/main.ts"], needs: ["nats-server"] },
   chaos: { run: ["test/chaos/main.ts"], needs: ["nats-server", "python"] },
   cluster: { run: ["test/cluster/main.ts"], needs: ["nats-server", "python"] },
@@ -60,6 +61,7 @@ async function main(name, args) {
 const provide = {
   "nats-server": async () => ({ NATS_SERVER: await natsServer() }),
   python: () => ({ SIDESTEP_PYTHON: ensurePython({ say }) }),
+  bundles: () => ({ SIDESTEP_BUNDLES: ensureBundles({ root, say }) }),
 };
 
 /** Node 24 has a fetch that knows proxies, so a download is left to it; what is there already is found at once either way. */

@@ -67,6 +67,7 @@ async function perform(folder: string, options: Options, interrupted: Promise<"i
       say: (line) => say(`  ${line}`),
       otlpEndpoint,
       carrierDeskMs: 3_000,
+      bundles: process.env["SIDESTEP_BUNDLES"] || undefined,
     });
     const told = tell(stage, options);
     // After an interruption nobody waits for the rest of the story; its connections break.

@@ -23,7 +23,7 @@ that a step then costs it. Each set of flags has the load to itself.
   --minutes <n>      under load (1)
   --at <n>           runs in flight (64)
   --idle <s>         seconds after the start at which it is looked at idle (10)
-  --flags <sets>     sets of flags to compare, one after the other, with a comma between them; "none" is none (those it is run with)
+  --flags=<sets>     sets of flags to compare, one after the other, with a comma between them; "none" is none (those it is run with)
   --json <file>      writes the figures
   --help`;
 

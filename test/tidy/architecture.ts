@@ -145,7 +145,7 @@ export const architecture: readonly Part[] = [
   },
 
   // Around it.
-  { folder: "scripts", imports: ["bin/nodeFlags.mjs"], packages: ["esbuild", ...protobuf] },
+  { folder: "scripts", imports: ["bin/nodeFlags.mjs", "bin/sources.mjs"], packages: ["esbuild", ...protobuf] },
   // The example's services know nothing of ours; the demo starts everything with the same means as the tests.
   { folder: "examples", imports: [], packages: ["@grpc/*"] },
   {

@@ -7,7 +7,7 @@ import { startOrderServices } from "../../../test/support/orderServices.ts";
 import type { OrderService, OrderServiceName, OrderServices } from "../../../test/support/orderServices.ts";
 import { startOtlpReceiver } from "../../../test/support/otlpReceiver.ts";
 import type { OtlpReceiver } from "../../../test/support/otlpReceiver.ts";
-import { repositoryRoot, runProgram, startNode } from "../../../test/support/program.ts";
+import { repositoryRoot, runProgram, startProgram } from "../../../test/support/program.ts";
 import type { Program } from "../../../test/support/program.ts";
 
 /** One process of ours, which the demo can kill and start again. */
@@ -41,6 +41,8 @@ export interface StageOptions {
   readonly otlpEndpoint: string | undefined;
   /** How long the carrier takes for parcels that are not express. */
   readonly carrierDeskMs: number;
+  /** Folder of our programs as they are shipped; undefined: their sources are run. */
+  readonly bundles?: string | undefined;
 }
 
 /** Makes the folder that outlives the stage when something goes wrong. */
@@ -56,33 +58,45 @@ export function removeStageFolder(folder: string): Promise<void> {
 }
 
 /** Starts everything and deploys the workflow. */
-export async function openStage(folder: string, { say, otlpEndpoint, carrierDeskMs }: StageOptions): Promise<Stage> {
+export async function openStage(
+  folder: string,
+  { say, otlpEndpoint, carrierDeskMs, bundles }: StageOptions,
+): Promise<Stage> {
   await using started = new AsyncDisposableStack();
   const logs = path.join(folder, "logs");
   const receiver = otlpEndpoint === undefined ? started.use(await startOtlpReceiver()) : undefined;
   const otlp = otlpEndpoint ?? receiver?.httpUrl ?? "";
   const nats = started.use(await startNats({ logFile: path.join(logs, "nats-server.log") }));
   say(`nats-server        ${nats.url}`);
-  const env = { shipping: { SHIP_DELAY_MS: String(carrierDeskMs) } };
-  const services = started.use(await startOrderServices({ folder, logs, otlpEndpoint: otlp, env }));
-  for (const { name, address } of services.all) {
-    say(`${name.padEnd(18)} ${address}  (${languages[name]}; knows nothing of the rest)`);
-  }
-  const address = `127.0.0.1:${await freePort()}`;
-  const orchestrator = await startPart(started, logs, {
-    name: "orchestrator",
-    file: "orchestrator/src/main.ts",
-    args: ["--listen", address],
-    env: { NATS_URL: nats.url, OTEL_EXPORTER_OTLP_ENDPOINT: otlp },
-  });
-  say(`orchestrator       ${address}`);
-  await deploy(address, say);
   const descriptors = path.join(folder, "contracts.binpb");
-  await buildDescriptors(descriptors);
+  const startServices = async (): Promise<OrderServices> => {
+    const env = { shipping: { SHIP_DELAY_MS: String(carrierDeskMs) } };
+    const services = started.use(await startOrderServices({ folder, logs, otlpEndpoint: otlp, env }));
+    for (const { name, address } of services.all)
+      say(`${name.padEnd(18)} ${address}  (${languages[name]}; knows nothing of the rest)`);
+    return services;
+  };
+  const address = `127.0.0.1:${await freePort()}`;
+  const startOrchestrator = async (): Promise<Part> => {
+    const part = await startPart(started, logs, {
+      name: "orchestrator",
+      ...programOf("orchestrator", bundles),
+      args: ["--listen", address],
+      env: { NATS_URL: nats.url, OTEL_EXPORTER_OTLP_ENDPOINT: otlp },
+    });
+    say(`orchestrator       ${address}`);
+    await deploy(address, bundles);
+    say("deployed           shop.v1.OrderWorkflow/Fulfil  (examples/order/proto/shop/v1/order.proto)");
+    return part;
+  };
+  const starting = [startServices(), startOrchestrator(), buildDescriptors(descriptors)] as const;
+  // When one fails, what the others have started is ended too.
+  await Promise.allSettled(starting);
+  const [services, orchestrator] = await Promise.all(starting);
   const sidecar = (service: OrderService): Promise<Part> =>
     startPart(started, logs, {
       name: `${service.name}-sidecar`,
-      file: "sidecar/src/main.ts",
+      ...programOf("sidecar", bundles),
       args: ["--service", service.address, ...howFound(service, descriptors)],
       env: { NATS_URL: nats.url, OTEL_SERVICE_NAME: `${service.name}-sidecar` },
     });
@@ -107,9 +121,20 @@ export async function openStage(folder: string, { say, otlpEndpoint, carrierDesk
   };
 }
 
+/** What to run: a bundle by its name, with the flags that it has, or the sources. */
+function programOf(
+  program: "orchestrator" | "sidecar",
+  bundles: string | undefined,
+): Pick<PartOptions, "command" | "first"> {
+  if (bundles !== undefined) return { command: path.join(bundles, `${program}.js`), first: [] };
+  return { command: process.execPath, first: [path.join(repositoryRoot, program, "src/main.ts")] };
+}
+
 interface PartOptions {
   readonly name: string;
-  readonly file: string;
+  readonly command: string;
+  /** Arguments before those of the program. */
+  readonly first: readonly string[];
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
 }
@@ -117,12 +142,13 @@ interface PartOptions {
 async function startPart(
   owner: AsyncDisposableStack,
   logs: string,
-  { name, file, args, env }: PartOptions,
+  { name, command, first, args, env }: PartOptions,
 ): Promise<Part> {
   const start = (): Promise<Program> =>
-    startNode(file, {
+    startProgram({
       name,
-      args: [...args, "--admin-port", "0", "--log-format", "json"],
+      command,
+      args: [...first, ...args, "--admin-port", "0", "--log-format", "json"],
       env,
       readyLine: /"msg":"(ready|sidecar ready|orchestrator ready)/,
       logFile: path.join(logs, `${name}.log`),
@@ -159,14 +185,14 @@ function howFound(service: OrderService, descriptors: string): readonly string[]
   }
 }
 
-async function deploy(address: string, say: (line: string) => void): Promise<void> {
+async function deploy(address: string, bundles: string | undefined): Promise<void> {
+  const command = bundles === undefined ? "bin/sidestep.js" : path.join(bundles, "sidestep.js");
   const deployed = await runProgram({
     name: "sidestep deploy",
     command: process.execPath,
-    args: [path.join(repositoryRoot, "bin/sidestep.js"), "deploy", "examples/order/proto", "--address", address],
+    args: [path.resolve(repositoryRoot, command), "deploy", "examples/order/proto", "--address", address],
   });
   if (deployed.code !== 0) throw new Error(`sidestep deploy failed:\n${deployed.lines.join("\n")}`);
-  say("deployed           shop.v1.OrderWorkflow/Fulfil  (examples/order/proto/shop/v1/order.proto)");
 }
 
 async function buildDescriptors(file: string): Promise<void> {
