@@ -75,7 +75,7 @@ export const sidecarSettings = {
   breakerCalls: integer(
     {
       flag: "breaker-calls",
-      doc: "Calls of the method within 10 s from which on the share is looked at; as many failures in a row are too many, too.",
+      doc: "So many failures of a method in a row are too many; the share is looked at from five times as many calls within 10 s.",
     },
     20,
     { min: 1, max: 1_000_000 },

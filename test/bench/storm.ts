@@ -5,6 +5,7 @@ import { makeCall, makePlan, openOrchestrator, service } from "../support/orches
 import { sidecarReady } from "../support/orderStack.ts";
 import { startNode } from "../support/program.ts";
 import { openSeenService } from "../support/seenService.ts";
+import type { SeenCall } from "../support/seenService.ts";
 
 const help = `npm run bench -- storm [options]
 
@@ -36,7 +37,10 @@ export async function measureStorm(args: readonly string[]): Promise<void> {
       help: { type: "boolean", default: false },
     },
   });
-  if (values.help) return console.log(help);
+  if (values.help) {
+    console.log(help);
+    return;
+  }
   for (const percent of values.breaker.split(","))
     await measureOne({
       runs: Number(values.runs),
@@ -95,16 +99,34 @@ async function measureOne(about: {
   const counts = Array.from({ length: Math.max(perSecond.length, downS) }, (_, second) => perSecond[second] ?? 0);
   const peak = Math.max(...counts.slice(0, downS));
   const later = counts.slice(10, downS);
+  const jitter = [2, 3, 4].map((attempt) => jitterOf(seen.calls, attempt)).filter((text) => text !== "");
   const back = ends.filter((ms) => ms >= about.downMs).toSorted((a, b) => a - b);
   console.log(
     [
       `breaker-percent ${about.percent}, ${about.runs} runs, ${about.sidecars} sidecars, ${about.share * 100} % of the calls fail for ${downS} s`,
       `  calls a second: ${counts.slice(0, downS + 20).join(" ")}`,
       `  peak ${peak}; from 10 s on ${Math.max(...later)} at most (${((100 * Math.max(...later)) / peak).toFixed(1)} %), ${(later.reduce((sum, one) => sum + one, 0) / later.length).toFixed(1)} on average`,
+      `  pauses before attempts, as shares of their back-off, at 5, 50 and 95 %: ${jitter.join("; ")}`,
       `  ended: ${[...states].map(([state, count]) => `${count} in state ${state}`).join(", ")}; not ended: ${about.runs - ends.length}; calls in all: ${seen.calls.length}`,
       `  after the service was back: ${back.length} ended, half by ${at(back, 0.5, about.downMs)} s, 99 % by ${at(back, 0.99, about.downMs)} s, the last after ${at(back, 1, about.downMs)} s`,
     ].join("\n"),
   );
+}
+
+/** How the pauses before an attempt are spread: full jitter is 0.05, 0.5 and 0.95. Empty: too few were made. */
+function jitterOf(calls: readonly SeenCall[], attempt: number): string {
+  const before = new Map(calls.filter((one) => one.attempt === String(attempt - 1)).map((one) => [one.key, one]));
+  const backoffMs = retry.backoffMs * retry.multiplier ** (attempt - 2);
+  const shares = calls
+    .filter((one) => one.attempt === String(attempt))
+    .flatMap((one) => {
+      const endedMs = before.get(one.key)?.endedMs;
+      return endedMs === undefined ? [] : [(one.begunMs - endedMs) / backoffMs];
+    })
+    .toSorted((a, b) => a - b);
+  if (shares.length < 20) return "";
+  const share = (part: number): string => (shares[Math.floor(shares.length * part)] ?? 0).toFixed(2);
+  return `attempt ${attempt} ${share(0.05)} ${share(0.5)} ${share(0.95)}`;
 }
 
 function at(sorted: readonly number[], share: number, fromMs: number): string {

@@ -5,6 +5,8 @@ import type { ServiceDefinition, ServiceError } from "@grpc/grpc-js";
 export type SeenCall = {
   readonly method: string;
   readonly attempt: string;
+  /** Equal for all attempts of one call. */
+  readonly key: string;
   readonly begunMs: number;
   endedMs: number | undefined;
 };
@@ -61,7 +63,9 @@ export async function openSeenService(service: string, methods: readonly string[
           answer: (error: Partial<ServiceError> | null, response?: Buffer) => void,
         ) => {
           const [attempt] = call.metadata.get("sidestep-attempt");
-          const one: SeenCall = { method, attempt: String(attempt), begunMs: performance.now(), endedMs: undefined };
+          const [key] = call.metadata.get("idempotency-key");
+          const begunMs = performance.now();
+          const one: SeenCall = { method, attempt: String(attempt), key: String(key), begunMs, endedMs: undefined };
           calls.push(one);
           const { code, afterMs } = seen.answer(one);
           const end = (): void => {

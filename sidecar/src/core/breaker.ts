@@ -4,7 +4,7 @@ import type { Ending } from "./ending.ts";
 export type BreakerBounds = {
   /** Opens when at least this share of the calls fails, in percent; 0: never. */
   readonly percent: number;
-  /** Of at least so many calls within the window, or when so many in a row fail. */
+  /** When so many in a row fail, or the share of five times as many within the window: fewer may be chance. */
   readonly callsMin: number;
   /** The longest pause between two probes. */
   readonly pauseMaxMs: number;
@@ -19,7 +19,7 @@ export type Breaker = {
   readonly parts: number[];
   /** Nothing begins before, while it is open. */
   untilMs: number;
-  /** How often in a row a probe has failed, or it has opened soon after it had closed. */
+  /** How often in a row a probe has failed; half of it is left when one is answered, for as long as the window. */
   pauses: number;
   /** Failures since the last success. */
   inARow: number;
@@ -36,6 +36,7 @@ export type Sign = "success" | "failure" | "none";
 const partMs = 1_000;
 const partsKept = 10;
 const longAgo = -partsKept;
+const shareOf = 5;
 const pauseFirstMs = 1_000;
 /** About what a probe takes. */
 const probingRestMs = 1_000;
@@ -105,7 +106,7 @@ export function noteCall(breaker: Breaker, sign: Sign, bounds: BreakerBounds, no
     case "closed":
       count(breaker, sign, nowMs);
       if (sign === "success" || !isTooMuch(breaker, bounds, nowMs)) return false;
-      open(breaker, bounds, nowMs, nowMs - breaker.closedAtMs < windowMs ? breaker.pauses + 1 : 0, chance);
+      open(breaker, bounds, nowMs, nowMs - breaker.closedAtMs < windowMs ? breaker.pauses : 0, chance);
       return true;
     case "probing":
       if (sign === "failure") {
@@ -114,6 +115,7 @@ export function noteCall(breaker: Breaker, sign: Sign, bounds: BreakerBounds, no
       }
       breaker.kind = "closed";
       breaker.closedAtMs = nowMs;
+      breaker.pauses = Math.floor(breaker.pauses / 2);
       breaker.parts.fill(longAgo);
       return true;
     case "open":
@@ -159,5 +161,5 @@ function isTooMuch(breaker: Breaker, { percent, callsMin }: BreakerBounds, nowMs
     calls += breaker.calls[at] ?? 0;
     failures += breaker.failures[at] ?? 0;
   }
-  return calls >= callsMin && failures * 100 >= percent * calls;
+  return calls >= callsMin * shareOf && failures * 100 >= percent * calls;
 }
