@@ -9,7 +9,10 @@ import type { Program } from "../../../test/support/program.ts";
 import { pythonWithGrpc } from "../../../test/support/python.ts";
 import type { CallRequest } from "../ports.ts";
 import { startEcho } from "../testing/programs.ts";
+import type { CallClient } from "./callClient.ts";
+import { openChannel } from "./channel.ts";
 import type { Tls } from "./channel.ts";
+import { GrpcJsClient } from "./grpcJsClient.ts";
 import { UnaryClient } from "./unaryClient.ts";
 
 // The same calls to servers of others: grpc-js, and gRPC's C core, which C++, Python and others are made of.
@@ -65,7 +68,7 @@ describe.each([
     return client;
   }
 
-  async function echo(client: UnaryClient, body: Uint8Array, rest: Partial<CallRequest> = {}) {
+  async function echo(client: CallClient, body: Uint8Array, rest: Partial<CallRequest> = {}) {
     const request = { service: "echo.v1.Raw", method: "echo.v1.Raw/Echo", headers: [], timeoutMs: 25_000 };
     const ending = await client.call({ ...request, body, stream: undefined, ...rest }).ending;
     return ending.kind === "answered" ? Buffer.compare(ending.response, body) === 0 : ending;
@@ -101,6 +104,16 @@ describe.each([
     }));
     expect(await echo(clientOf(plain), Buffer.from("x"), { headers })).toBe(true);
     const ending = await echo(clientOf(plain), Buffer.from("x"), { method: "echo.v1.Raw/Nothing" });
+    expect(ending).toMatchObject({ kind: "failed", code: 12, origin: "service", sent: true });
+  });
+
+  test("calls by grpc-js end as ours do", async () => {
+    const target = { text: "echo", address: `localhost:${plain.port}` };
+    const channel = openChannel(target, undefined, () => undefined);
+    open.push(channel);
+    const client = new GrpcJsClient(channel);
+    expect(await echo(client, randomBytes(1024 * 1024))).toBe(true);
+    const ending = await echo(client, Buffer.from("x"), { method: "echo.v1.Raw/Nothing" });
     expect(ending).toMatchObject({ kind: "failed", code: 12, origin: "service", sent: true });
   });
 
