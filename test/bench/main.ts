@@ -23,6 +23,9 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<unk
   sim: async (args) => (await import("./sim.ts")).measureSimulation(args),
 };
 
+// What was started ends with this process, however it ends.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
+
 const [first = "", ...rest] = process.argv.slice(2);
 if (first === "" || first.startsWith("-")) await measureCompared(process.argv.slice(2), "all");
 else if (!Object.hasOwn(commands, first)) {

@@ -87,6 +87,7 @@ export async function measureOverload(args: readonly string[]): Promise<void> {
       residentMiB: { before, most },
       eventLoopLateMs: lateMs,
       othersMs: { idle, meanwhile },
+      othersRefused: probe.refused(),
       othersBackAfterSeconds: backSeconds,
     });
     const refused = reply.answers["RESOURCE_EXHAUSTED"] ?? 0;
@@ -112,7 +113,7 @@ export async function measureOverload(args: readonly string[]): Promise<void> {
           .map(([name, ms]) => `${name} ${ms}`)
           .join(", "),
       ],
-      ["others' p99, idle and meanwhile, ms", `${idle.p99Ms}, ${meanwhile.p99Ms}`],
+      ["others' p99, idle and meanwhile, ms", `${idle.p99Ms}, ${meanwhile.p99Ms}; ${probe.refused()} refused`],
       [
         "others' p99 back to twice idle",
         backSeconds === undefined

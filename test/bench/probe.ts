@@ -1,12 +1,16 @@
 import { performance } from "node:perf_hooks";
+import { status } from "@grpc/grpc-js";
+import type { ServiceError } from "@grpc/grpc-js";
 import type { Caller } from "./caller.ts";
 import { quantile } from "./accounting.ts";
 import { toSayRequest } from "./sayRequest.ts";
 
 /** Runs of somebody else, one after the other, by whose time it shows what the rest costs them. */
 export interface Probe {
-  /** Of the runs so far; failed ones are thrown. */
+  /** Of the runs so far; failed ones are thrown when it stops. */
   readonly samples: readonly Sample[];
+  /** Starts that were refused for overload, and asked for again. */
+  readonly refused: () => number;
   stop(): Promise<void>;
 }
 
@@ -23,11 +27,17 @@ const betweenMs = 2;
 export function startProbe(caller: Caller, rpc = "bench.v1.Chain/One"): Probe {
   const samples: Sample[] = [];
   let isStopped = false;
+  let refused = 0;
   const loop = async (): Promise<void> => {
     while (!isStopped) {
       const atMs = performance.now();
-      await caller.call(rpc, request);
-      samples.push({ atMs, tookMs: performance.now() - atMs });
+      try {
+        await caller.call(rpc, request);
+        samples.push({ atMs, tookMs: performance.now() - atMs });
+      } catch (error) {
+        if ((error as ServiceError).code !== status.RESOURCE_EXHAUSTED) throw error;
+        refused += 1;
+      }
       await pause(betweenMs);
     }
   };
@@ -35,6 +45,7 @@ export function startProbe(caller: Caller, rpc = "bench.v1.Chain/One"): Probe {
   ended.catch(() => undefined);
   return {
     samples,
+    refused: () => refused,
     stop: async () => {
       isStopped = true;
       await ended;
