@@ -31,6 +31,8 @@ export interface LimitsOptions {
   readonly publisher: Publisher;
   readonly log: Log;
   readonly now: () => number;
+  /** How often the record is looked at; every 2 s unless told. */
+  readonly everyMs?: number;
 }
 
 const key = "limits";
@@ -167,7 +169,7 @@ class KeptLimits implements Limits {
         if (!this.#over.signal.aborted && reason !== told) log.warn("limits can't be read now", { error: reason });
         told = reason;
       }
-      await pause(readEveryMs, this.#over.signal);
+      await pause(this.#options.everyMs ?? readEveryMs, this.#over.signal);
     }
   }
 }
