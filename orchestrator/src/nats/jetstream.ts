@@ -1,5 +1,4 @@
 import type { NatsConnection } from "@nats-io/transport-node";
-import type { Msg } from "@nats-io/transport-node";
 import { setTimeout as delay } from "node:timers/promises";
 
 /** A JetStream request that was refused or got no answer. `code` is the server's err_code, 503 without responders, 408 without answer. */
@@ -35,6 +34,7 @@ export type Wanted =
 const noSuchMessage = 10037;
 const requestTimeoutMs = 5000;
 const askAgainMs = 1000;
+const noResponders = 503;
 
 /** What we read of the answers of the JetStream API; each request fills some of it. */
 export interface JetStreamAnswer {
@@ -87,7 +87,8 @@ export async function askJetStream(
 
 /**
  * The same for what may be asked twice. It is asked again each second while nobody answers: what was asked of a leader that died, or while there
- * was none, is lost, and the next one may be elected at any moment. The first answer counts.
+ * was none, is lost, and the next one may be elected at any moment. So is what a former leader refuses in passing, as one does that stood still and
+ * goes on. The first answer counts.
  */
 export async function askAgain(
   connection: NatsConnection,
@@ -95,22 +96,21 @@ export async function askAgain(
   body: object | undefined,
   timeoutMs = requestTimeoutMs,
 ): Promise<JetStreamAnswer> {
-  const payload = body === undefined ? "" : JSON.stringify(body);
   const untilMs = performance.now() + timeoutMs;
-  const { promise, resolve, reject } = Promise.withResolvers<Msg>();
-  let open = 0;
+  const { promise, resolve, reject } = Promise.withResolvers<JetStreamAnswer>();
   const ask = (): void => {
-    const timeout = Math.ceil(untilMs - performance.now());
-    if (timeout < askAgainMs / 4 && open > 0) return;
-    open++;
-    connection.request(`$JS.API.${verb}`, payload, { timeout }).then(resolve, (error: unknown) => {
-      if (--open === 0) reject(toFailure(verb, error));
+    const leftMs = Math.max(1, Math.ceil(untilMs - performance.now()));
+    askJetStream(connection, verb, body, leftMs).then(resolve, (error: unknown) => {
+      const mayWait = error instanceof JetStreamFailure && error.isPassing && error.code !== noResponders;
+      if (!mayWait || connection.isClosed() || performance.now() + askAgainMs > untilMs) reject(error);
     });
   };
   ask();
-  const timer = setInterval(ask, askAgainMs);
+  const timer = setInterval(() => {
+    if (performance.now() + askAgainMs / 4 < untilMs) ask();
+  }, askAgainMs);
   try {
-    return parseAnswer(verb, (await promise).data);
+    return await promise;
   } finally {
     clearInterval(timer);
   }
