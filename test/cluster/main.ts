@@ -11,7 +11,7 @@ const help = `npm run test:cluster [-- options] [scene…]
 Three nats-servers on this machine, three copies of each stream, two orchestrators, and orders under way all the time:
   faults     the leader of a log, the tasks, the timers, … is killed (kill -9) or stopped (SIGSTOP)
   all        all three servers are killed at once and started again
-  rolling    each server is stopped by SIGTERM and started again, one after the other
+  rolling    each server is stopped and started again, one after the other: by SIGTERM, then in lame duck mode
   timers     the leader of the timers alone is killed, while 20 timers a second are armed; without orders
 Without a scene: all of them.
 
@@ -59,7 +59,7 @@ async function playAll(): Promise<number> {
   const scenes: Readonly<Record<string, () => Promise<void>>> = {
     faults: () => underOrders(playFaults({ kill: Number(values.kills), stop4: stops, stop10: stops }, options)),
     all: () => underOrders(playAllKilled(2, options)),
-    rolling: () => underOrders(playRolling(1, options)),
+    rolling: () => underOrders(playRolling(options)),
     timers: async () => void breaches.push(...reportTimers(await playTimers(3, options.progress))),
   };
   const chosen = positionals.length === 0 ? Object.keys(scenes) : positionals;
@@ -90,7 +90,7 @@ function reportTimers({ faults, armed, missing, doubled, early, latestMs }: Time
 
 /** Prints a row for each kind of fault; a sentence for each thing that is not as it should be. */
 function report(outcomes: readonly Outcome[]): readonly string[] {
-  console.log("fault    times  orders met   outage s  growth s: median, worst  beyond s  in doubt: orders, growth s");
+  console.log("fault     times  orders met   outage s  growth s: median, worst  beyond s  in doubt: orders, growth s");
   const late: string[] = [];
   for (const { growths } of outcomes) {
     for (const kind of new Set(growths.map((it) => it.fault.kind))) {
@@ -114,7 +114,7 @@ function toRow(kind: string, rows: readonly Growth[]): string {
   const met = rows.reduce((sum, it) => sum + it.orders, 0);
   const doubtful = rows.reduce((sum, it) => sum + it.inDoubt.orders, 0);
   const columns = [
-    kind.padEnd(8),
+    kind.padEnd(9),
     String(rows.length).padStart(5),
     String(met).padStart(11),
     `${seconds(outages[0] ?? 0)}-${seconds(outages.at(-1) ?? 0)}`.padStart(10),

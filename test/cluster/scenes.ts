@@ -73,15 +73,17 @@ export function playAllKilled(times: number, options: SceneOptions): Promise<Out
   });
 }
 
-/** Each server stopped by SIGTERM and started again, one after the other, as an upgrade does it. */
-export function playRolling(times: number, options: SceneOptions): Promise<Outcome> {
+/** Each server is stopped and started again, one after the other, as an upgrade does it: by SIGTERM, then in lame duck mode. */
+export function playRolling(options: SceneOptions): Promise<Outcome> {
   return onStage(options, async ({ servers }, settle) => {
-    for (const [index, server] of Array.from({ length: times }, () => [...servers.entries()]).flat()) {
-      const fault = { kind: "rolling", atMs: Date.now(), outageMs: 0 };
-      await server.stop();
-      await server.restart();
-      options.progress(`n${index} stopped by SIGTERM and started again within ${Date.now() - fault.atMs} ms`);
-      await settle(fault);
+    for (const kind of ["SIGTERM", "lame duck"] as const) {
+      for (const [index, server] of servers.entries()) {
+        const fault = { kind, atMs: Date.now(), outageMs: 0 };
+        await (kind === "SIGTERM" ? server.stop() : server.retire());
+        await server.restart();
+        options.progress(`n${index} stopped (${kind}) and started again within ${Date.now() - fault.atMs} ms`);
+        await settle(fault);
+      }
     }
   });
 }
@@ -96,7 +98,7 @@ async function onStage(
   await using stack = await startOrderStack({
     servers: 3,
     orchestrators: 2,
-    natsConfiguration: utcLog,
+    natsConfiguration: `${utcLog}\nlame_duck_grace_period: "1s"\nlame_duck_duration: "30s"`,
     ...(logs === undefined ? {} : { logs }),
     serviceEnv: { shipping: { SHIP_DELAY_MS: "100" } },
   });

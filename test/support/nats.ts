@@ -19,6 +19,8 @@ export type Nats = AsyncDisposable & {
   readonly kill9: () => Promise<void>;
   /** SIGTERM, and the end awaited. The store stays. */
   readonly stop: () => Promise<void>;
+  /** SIGUSR2: it hands over what it leads, sends its clients away one by one and ends; that is awaited. The store stays. */
+  readonly retire: () => Promise<void>;
   /** Starts it again on the same port and store, after stopping it when it still runs. */
   readonly restart: () => Promise<void>;
   /** SIGSTOP: the port stays open, nothing answers. */
@@ -70,6 +72,10 @@ export async function startNats(
     lines: () => program.lines,
     kill9: async () => void (await program.kill9()),
     stop: async () => void (await program.stop()),
+    retire: async () => {
+      program.signal("SIGUSR2");
+      await program.ended;
+    },
     restart: async () => {
       await program.stop();
       program = await start();
