@@ -38,7 +38,7 @@ const { values, positionals } = parseArgs({
 
 /** What orders may take beyond an outage: retries have pauses of a second, and everything begins anew at once, on one machine. */
 const allowedMs = 3_000;
-/** A task that was on its way to a sidecar when the server between them died is delivered again after 10 s. */
+/** A task that was on its way to a sidecar when the server between them went is delivered again after 10 s. */
 const redeliveredMs = 10_000;
 
 if (values.help) console.log(help);
@@ -97,7 +97,7 @@ function report(outcomes: readonly Outcome[]): readonly string[] {
       const rows = growths.filter((it) => it.fault.kind === kind);
       console.log(toRow(kind, rows));
       for (const { fault, mostMs } of rows)
-        if (mostMs > Math.max(fault.outageMs, fault.outageMs === 0 ? 0 : redeliveredMs) + allowedMs)
+        if (mostMs > Math.max(fault.outageMs, redeliveredMs) + allowedMs)
           late.push(`${kind}: an order took ${seconds(mostMs)} s longer, the outage was ${seconds(fault.outageMs)} s`);
     }
   }
