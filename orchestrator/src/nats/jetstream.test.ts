@@ -11,7 +11,8 @@ const refusal = (code: number, number: number) => answer({ error: { code, err_co
 
 /** A connection on which the first request is answered like this, the second like that. */
 function answering(...answers: readonly Promise<unknown>[]) {
-  const request = vi.fn(() => answers[request.mock.calls.length - 1] ?? silence);
+  const left = [...answers];
+  const request = vi.fn<() => Promise<unknown>>(() => left.shift() ?? silence);
   return { request, connection: { request, isClosed: () => false } as unknown as NatsConnection };
 }
 
