@@ -13,7 +13,7 @@ const refusal = (code: number, number: number) => answer({ error: { code, err_co
 function answering(...answers: readonly Promise<unknown>[]) {
   const left = [...answers];
   const request = vi.fn<() => Promise<unknown>>(() => left.shift() ?? silence);
-  return { request, connection: { request, isClosed: () => false } as unknown as NatsConnection };
+  return { request, connection: { request, isClosed: () => false } as Partial<NatsConnection> as NatsConnection };
 }
 
 test("what nobody answers, or a former leader refuses in passing, is asked again until the next leader answers", async () => {
