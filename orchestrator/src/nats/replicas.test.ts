@@ -21,6 +21,9 @@ test("on three nodes every stream has three copies, and timers reach the log by 
   await untilAnswered(() => ensureTopology(connection, topology, 1, silent), signal);
   const log = await askJetStream(connection, `STREAM.INFO.${names.logStream(0)}`, undefined);
   expect(log.config).toMatchObject({ num_replicas: 3 });
+  // One that was started without --replicas takes no copies away.
+  const alone = ensurePartitionsBucket(connection, { names, replicas: 1 });
+  await expect(alone).rejects.toThrow(/has 3 copies.*--replicas 3/);
   const { consumers } = await askJetStream(connection, `CONSUMER.NAMES.${names.timersStream}`, {});
   expect(consumers).toEqual(["log0"]);
   const arrived = Promise.withResolvers<LogMessage>();

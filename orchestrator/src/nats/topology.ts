@@ -118,9 +118,18 @@ async function ensureStream(connection: NatsConnection, wanted: StreamConfig): P
     if (!(error instanceof JetStreamFailure) || error.code !== nameInUse) throw error;
     const found = await askAgain(connection, `STREAM.INFO.${wanted.name}`, undefined);
     if (differences(wanted, found.config).length === 0) return found;
+    const [copies, asked] = [replicasOf(found.config), replicasOf(wanted)];
+    if (copies > asked)
+      throw new Error(
+        `the stream ${wanted.name} has ${copies} copies, and this orchestrator would leave ${asked}: start it with --replicas ${copies}. To give copies up on purpose, first do so by hand: nats stream edit ${wanted.name} --replicas ${asked}`,
+      );
     return askJetStream(connection, `STREAM.UPDATE.${wanted.name}`, { ...found.config, ...wanted });
   });
   assertAsWanted(`stream ${wanted.name}`, wanted, made.config);
+}
+
+function replicasOf(config: object = {}): number {
+  return "num_replicas" in config && typeof config.num_replicas === "number" ? config.num_replicas : 1;
 }
 
 async function ensureConsumer(connection: NatsConnection, stream: string, wanted: ConsumerConfig): Promise<void> {
