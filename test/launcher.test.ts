@@ -76,7 +76,8 @@ test("a bundle is run when it is newer than the sources, else the sources", asyn
   const at = (file: string, seconds: number): Promise<void> =>
     utimes(path.join(installed.folder, file), seconds, seconds);
 
-  await at("cli/src/main.ts", 1_000);
+  // Files that are written one after the other may have one time.
+  await at("dist/sidestep.js", Date.now() / 1_000 + 60);
   expect((await run(installed.launcher)).stdout).toBe("bundle");
   await at("dist/sidestep.js", 500);
   expect((await run(installed.launcher)).stdout).toBe("source yes ");
