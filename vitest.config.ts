@@ -23,6 +23,8 @@ export default defineConfig({
           exclude: [...exclude, ...crowded],
           testTimeout: 30_000,
           hookTimeout: 60_000,
+          // Many of them wait for servers and clocks: one at a time leaves a core idle.
+          maxWorkers: 2,
         },
       },
       {
