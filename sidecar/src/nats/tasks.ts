@@ -258,8 +258,11 @@ function toDelivery(nats: Nats, message: Msg, emptySequence: number | undefined)
   if (facts === undefined) return undefined;
   const answer = (body: string): void =>
     atTurnEnd(() => {
-      // After the connection is closed nothing can be said any more: the task comes again, and the owner is asked.
-      if (!nats.connection.isClosed()) nats.connection.publish(subject, body);
+      try {
+        nats.connection.publish(subject, body);
+      } catch {
+        // The connection is being closed, or is: nothing can be said any more. The task comes again, and the owner is asked.
+      }
     });
   return {
     ...facts,
