@@ -104,7 +104,7 @@ test("the log of a lock is cut while it is held and wanted; whoever owns it next
   const { id, eventsOf } = toLock(first);
   await sidecar.called(16);
   await expect.poll(async () => (await eventsOf(id))[0], { timeout: 10_000 }).toBe("snapshot");
-  expect(first.processor.counts.cuts).toBeGreaterThan(0);
+  await expect.poll(() => first.processor.counts.cuts, { timeout: 5000 }).toBeGreaterThan(0);
   expect((await eventsOf(id)).length).toBeLessThan(40);
   await first.kill();
   await using next = await openOrchestrator(server.url, locked, options);
