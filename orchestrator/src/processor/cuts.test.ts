@@ -93,7 +93,7 @@ test(
     await sidecar.called(31);
     await expect.poll(() => firstKind(first, runId), patience).toBe("snapshot");
     await expect.poll(() => countOf(first, names.outcomeSubject(0, runId)), patience).toBeLessThan(20);
-    expect(first.processor.counts.cuts).toBe(1);
+    await expect.poll(() => first.processor.counts.cuts, patience).toBe(1);
     await first.kill();
 
     await using second = await open(server.url, { isTraced: true });

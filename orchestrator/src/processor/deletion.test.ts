@@ -87,7 +87,7 @@ test("an ended run is deleted after its retention with all that it had; runs tha
   expect(await leftOf(orchestrator, runId)).toHaveLength(5);
   await expect.poll(() => leftOf(orchestrator, runId), patience).toEqual([]);
   expect(await keysLeft(orchestrator)).toHaveLength(1);
-  expect(counts.deletions).toBe(1);
+  await expect.poll(() => counts.deletions, patience).toBe(1);
   expect((await timersLeft(server.url)).filter((subject) => subject.includes(runId))).toEqual([]);
 
   expect(await front.get(runId)).toEqual({ kind: "unknown" });
