@@ -1,3 +1,6 @@
+/** Priority group of every task consumer: the sidecar with the fewest tasks in hands is served first, by the priority of its requests. */
+export const byLoadGroup = "load";
+
 /**
  * The NATS grammar shared by orchestrators and sidecars: every subject, stream and bucket name is built here. Pure: strings in,
  * strings out. `prefix` is "sidestep" unless configured; upper case in stream and bucket names.

@@ -202,10 +202,16 @@ export class Sidecar {
   #room(room: number): Room {
     const { concurrency } = this.#options;
     // A limit that is not known yet must not be passed.
-    if (!this.#limits.isKnown()) return { free: 0, unasked: 0, slots: concurrency };
+    const inHands = concurrency - this.worker.free();
+    if (!this.#limits.isKnown()) return { slots: concurrency, inHands, free: 0, unasked: 0 };
     let unasked = this.worker.free() - this.#lanes.outstanding();
     for (const { puller } of this.#pulling.values()) unasked -= puller.outstanding();
-    return { free: Math.min(this.worker.free(), room), unasked: Math.min(unasked, room), slots: concurrency };
+    return {
+      slots: concurrency,
+      inHands,
+      free: Math.min(this.worker.free(), room),
+      unasked: Math.min(unasked, room),
+    };
   }
 
   #openLanes(): LimitedLanes {

@@ -69,7 +69,12 @@ export async function openSidecar(url: string, service: string, script: SidecarS
     names,
     service,
     log: silent,
-    room: () => ({ free: worker.free(), unasked: worker.free(), slots: concurrency }),
+    room: () => ({
+      slots: concurrency,
+      inHands: concurrency - worker.free(),
+      free: worker.free(),
+      unasked: worker.free(),
+    }),
     accept: (delivery) =>
       worker.accept(delivery, { offered: { service, methods: undefined }, invoke: (request) => call(script, request) }),
   });

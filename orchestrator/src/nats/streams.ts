@@ -1,3 +1,4 @@
+import { byLoadGroup } from "../../../proto/wire/subjects.ts";
 import type { Names } from "../../../proto/wire/subjects.ts";
 
 /** Configuration of a stream as the JetStream API takes it; times are nanoseconds. */
@@ -156,6 +157,8 @@ function workConsumer(name: string, filter: string, inHandsMax: number): Consume
     max_deliver: -1,
     max_ack_pending: inHandsMax,
     deliver_policy: "all",
+    priority_policy: "prioritized",
+    priority_groups: [byLoadGroup],
   };
 }
 

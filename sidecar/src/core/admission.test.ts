@@ -2,7 +2,6 @@ import { expect, test } from "vitest";
 import { ageOf, clockError, observeClock, reasonToAsk, unknownOffset } from "./admission.ts";
 import type { AdmissionFacts } from "./admission.ts";
 import { parseAckSubject } from "./delivery.ts";
-import { firstWindow, grown, nextBatch } from "./pullWindow.ts";
 
 const young: AdmissionFacts = {
   recheck: false,
@@ -73,23 +72,3 @@ test.each(["", "$JS.ACK.TASKS.a-B.x.7.9.1.4", "$JS.ACK.TASKS.a-B.1", "_INBOX.a.b
   "%j is no acknowledgement subject",
   (subject) => expect(parseAckSubject(subject)).toBeUndefined(),
 );
-
-test.each([
-  // window, outstanding, room, free → batch
-  [8, 0, 64, 64, 8],
-  [8, 5, 59, 64, 0],
-  [8, 4, 60, 64, 4],
-  [64, 0, 3, 3, 3],
-  [8, 0, 0, 0, 0],
-  // All free slots are asked for by others: one may be asked for all the same.
-  [8, 0, 0, 5, 1],
-  [8, 1, 0, 5, 0],
-  [1, 0, -2, 1, 1],
-])("window %i with %i outstanding, room for %i of %i free slots asks for %i", (size, outstanding, room, free, batch) =>
-  expect(nextBatch({ size }, outstanding, room, free)).toBe(batch),
-);
-
-test("a window begins small for few slots and grows no larger than they are", () => {
-  expect([1, 8, 64, 1_000].map((slots) => firstWindow(slots).size)).toEqual([1, 1, 8, 8]);
-  expect([grown({ size: 8 }, 64).size, grown({ size: 64 }, 64).size, grown({ size: 1 }, 0).size]).toEqual([16, 64, 1]);
-});

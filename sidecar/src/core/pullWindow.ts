@@ -4,9 +4,11 @@
  */
 export type PullWindow = { readonly size: number };
 
+const idleBatchMax = 8;
+
 /** Where a service begins, for a sidecar of so many slots. */
 export function firstWindow(concurrency: number): PullWindow {
-  return { size: Math.min(Math.max(Math.floor(concurrency / 8), 1), 8) };
+  return { size: Math.min(Math.max(Math.floor(concurrency / 8), 1), idleBatchMax) };
 }
 
 /** What was asked for has all come. */
@@ -14,12 +16,27 @@ export function grown(window: PullWindow, sizeMax: number): PullWindow {
   return { size: Math.min(window.size * 2, Math.max(sizeMax, 1)) };
 }
 
+/** Up to how many tasks in hands each rank goes: finest where a busy sidecar is, the last one without a bound. */
+const rankBounds = [4, 8, 12, 16, 24, 32, 48, 64, 96];
+
+/** Of a request for tasks how urgent it is, 0 to 9: the server serves the sidecar with the fewest tasks in hands first, those alike in turn. */
+export function rankOf(inHands: number): number {
+  const rank = rankBounds.findIndex((bound) => inHands < bound);
+  return rank < 0 ? rankBounds.length : rank;
+}
+
 /**
- * How many tasks to ask for now. `outstanding`: asked for and not here yet, by this service; `room`: free slots that nobody has asked
- * for; `free`: free slots. While a slot is free each service may ask for one, even if others have asked for the rest.
+ * How many tasks to ask for now. `inHands`: tasks that run or wait here; `outstanding`: asked for with this rank or a better one and not here
+ * yet, by this service; `room`: free slots that nobody has asked for; `free`: free slots. Asks for no more than are in hands, but for the
+ * first few: a request keeps the rank that it was made with. While a slot is free each service may ask for one, even if others have asked for
+ * the rest.
  */
-export function nextBatch(window: PullWindow, outstanding: number, room: number, free: number): number {
-  if (free <= 0 || outstanding > window.size / 2) return 0;
-  const batch = Math.min(window.size - outstanding, room);
-  return batch > 0 ? batch : outstanding === 0 ? 1 : 0;
+export function nextBatch(
+  window: PullWindow,
+  now: { readonly inHands: number; readonly outstanding: number; readonly room: number; readonly free: number },
+): number {
+  const size = Math.min(window.size, Math.max(now.inHands, idleBatchMax));
+  if (now.free <= 0 || now.outstanding > size / 2) return 0;
+  const batch = Math.min(size - now.outstanding, now.room);
+  return batch > 0 ? batch : now.outstanding === 0 ? 1 : 0;
 }

@@ -1,19 +1,29 @@
 import { createInbox, nanos } from "@nats-io/nats-core";
 import type { Msg, Subscription } from "@nats-io/nats-core";
+import { byLoadGroup } from "../../../proto/wire/subjects.ts";
 import type { Names } from "../../../proto/wire/subjects.ts";
 import type { Log } from "../../../runtime/src/log.ts";
 import type { Nats } from "../../../runtime/src/natsConnection.ts";
 import { atTurnEnd } from "../../../runtime/src/turnEnd.ts";
 import { ageOf } from "../core/admission.ts";
+import { Asked } from "../core/asked.ts";
 import { parseAckSubject } from "../core/delivery.ts";
 import { neverEmpty, settled, tellEmpty } from "../core/emptiness.ts";
 import type { Emptiness } from "../core/emptiness.ts";
-import { firstWindow, grown, nextBatch } from "../core/pullWindow.ts";
+import { firstWindow, grown, nextBatch, rankOf } from "../core/pullWindow.ts";
 import type { PullWindow } from "../core/pullWindow.ts";
 import type { Delivery } from "../ports.ts";
 
-/** How many slots there are, how many are free, and for how many of those nobody has asked a task yet, over all services. */
-export type Room = { readonly free: number; readonly unasked: number; readonly slots: number };
+/**
+ * How many slots there are, how many tasks run or wait in them, how many are free, and for how many of those nobody has asked a task yet, over
+ * all services.
+ */
+export type Room = {
+  readonly slots: number;
+  readonly inHands: number;
+  readonly free: number;
+  readonly unasked: number;
+};
 
 export type PullerOptions = {
   readonly nats: Nats;
@@ -25,8 +35,6 @@ export type PullerOptions = {
   readonly accept: (delivery: Delivery, subject: string) => void;
   readonly log: Log;
 };
-
-type Pull = { readonly batch: number; readonly startedAtMs: number };
 
 const expiresMs = 5_000;
 const heartbeatMs = 500;
@@ -49,11 +57,7 @@ export class TaskPuller {
   readonly #inbox = `${createInbox()}.`;
   readonly #subject: string;
   readonly #subscription: Subscription;
-  /** Requests that the server may still serve. Tasks don't say which one they belong to, only statuses do. */
-  readonly #pulls = new Map<string, Pull>();
-  /** Sum of their batches: nothing may take time in the number of requests. */
-  #asked = 0;
-  #outstanding = 0;
+  readonly #asked = new Asked();
   readonly #forget: () => void;
   readonly #watchdog: NodeJS.Timeout;
   #window: PullWindow;
@@ -82,14 +86,14 @@ export class TaskPuller {
         if (error === null) this.#receive(message);
       },
     });
-    const forgets = [nats.onReconnect(() => this.#restart()), nats.onDisconnect(() => this.#clear())];
+    const forgets = [nats.onReconnect(() => this.#restart()), nats.onDisconnect(() => this.#asked.clear())];
     this.#forget = () => forgets.forEach((forget) => forget());
     this.#watchdog = setInterval(() => this.#watch(), heartbeatMs);
   }
 
   /** Tasks asked for that have not come. */
   outstanding(): number {
-    return this.#outstanding;
+    return this.#asked.outstanding();
   }
 
   /** Begins, or goes on, asking for tasks. */
@@ -108,16 +112,22 @@ export class TaskPuller {
   /** Asks for tasks when there is room. */
   pull(): void {
     if (!this.#isActive || this.#resting !== undefined || !this.#options.nats.isConnected()) return;
-    const { free, unasked } = this.#options.room();
-    const batch = nextBatch(this.#window, this.#outstanding, unasked, free);
+    const { inHands, free, unasked } = this.#options.room();
+    const rank = rankOf(inHands);
+    const outstanding = this.#asked.outstandingUpTo(rank);
+    const batch = nextBatch(this.#window, { inHands, outstanding, room: unasked, free });
     if (batch <= 0) return;
     const token = (this.#count += 1).toString(36);
     const now = performance.now();
-    if (this.#pulls.size === 0) this.#heardAtMs = now;
-    this.#pulls.set(token, { batch, startedAtMs: now });
-    this.#asked += batch;
-    this.#outstanding += batch;
-    const request = JSON.stringify({ batch, expires: nanos(expiresMs), idle_heartbeat: nanos(heartbeatMs) });
+    if (this.#asked.isEmpty()) this.#heardAtMs = now;
+    this.#asked.add(token, batch, rank, now);
+    const request = JSON.stringify({
+      batch,
+      expires: nanos(expiresMs),
+      idle_heartbeat: nanos(heartbeatMs),
+      group: byLoadGroup,
+      priority: rank,
+    });
     this.#options.nats.connection.publish(this.#subject, request, { reply: this.#inbox + token });
   }
 
@@ -138,7 +148,7 @@ export class TaskPuller {
     this.#forget();
     clearInterval(this.#watchdog);
     clearTimeout(this.#resting);
-    this.#clear();
+    this.#asked.clear();
     if (this.#options.nats.isConnected()) await this.#subscription.drain().catch(() => undefined);
     else this.#subscription.unsubscribe();
   }
@@ -148,9 +158,8 @@ export class TaskPuller {
     if ((message.headers?.code ?? 0) !== 0 && message.data.length === 0) return this.#receiveStatus(message);
     this.#emptiness = settled(this.#emptiness, this.#heardAtMs);
     const delivery = toDelivery(this.#options.nats, message, this.#emptiness.sequence);
-    this.#outstanding -= 1;
-    if (this.#outstanding <= 0) {
-      this.#clear();
+    this.#asked.take();
+    if (this.#asked.outstanding() === 0) {
       this.#window = grown(this.#window, Math.min(this.#options.room().slots, windowMax));
     }
     this.#wasFound = true;
@@ -170,12 +179,10 @@ export class TaskPuller {
         this.#emptiness = tellEmpty(this.#emptiness, Number(last), this.#heardAtMs);
       return;
     }
-    if (
-      !this.#end(message.subject.slice(this.#inbox.length), Number(message.headers?.get("Nats-Pending-Messages") ?? ""))
-    )
-      return;
+    const pending = Number(message.headers?.get("Nats-Pending-Messages") ?? "");
+    if (!this.#asked.end(message.subject.slice(this.#inbox.length), pending)) return;
     if (code === 408 || code === 404) {
-      if (this.#pulls.size === 0) this.#window = firstWindow(this.#options.room().slots);
+      if (this.#asked.isEmpty()) this.#window = firstWindow(this.#options.room().slots);
       this.pull();
       return;
     }
@@ -190,22 +197,6 @@ export class TaskPuller {
       this.#options.log.info("a pull has ended", { ...this.#about, code, description });
     }
     this.#rest();
-  }
-
-  /** A request is over; `pending` of its tasks will not come. False for one that is not known any more. */
-  #end(token: string, pending: number): boolean {
-    const pull = this.#pulls.get(token);
-    if (pull === undefined) return false;
-    this.#pulls.delete(token);
-    this.#asked -= pull.batch;
-    this.#outstanding = Math.min(Math.max(this.#outstanding - (pending > 0 ? pending : pull.batch), 0), this.#asked);
-    return true;
-  }
-
-  #clear(): void {
-    this.#pulls.clear();
-    this.#asked = 0;
-    this.#outstanding = 0;
   }
 
   /** Waits a little before the next pull, longer each time. */
@@ -226,7 +217,7 @@ export class TaskPuller {
   }
 
   #restart(): void {
-    this.#clear();
+    this.#asked.clear();
     this.#emptiness = neverEmpty;
     this.#window = firstWindow(this.#options.room().slots);
     clearTimeout(this.#resting);
@@ -237,12 +228,10 @@ export class TaskPuller {
 
   #watch(): void {
     const now = performance.now();
-    for (const [token, pull] of this.#pulls) {
-      if (now - pull.startedAtMs > expiresMs + silenceMaxMs) this.#end(token, 0);
-    }
-    if (this.#pulls.size > 0 && now - this.#heardAtMs > silenceMaxMs) {
+    this.#asked.endBefore(now - expiresMs - silenceMaxMs);
+    if (!this.#asked.isEmpty() && now - this.#heardAtMs > silenceMaxMs) {
       this.#options.log.warn("a pull fell silent, pulling anew", this.#about);
-      this.#clear();
+      this.#asked.clear();
       this.#window = firstWindow(this.#options.room().slots);
     }
     this.pull();

@@ -1,0 +1,79 @@
+type Pull = { readonly batch: number; readonly rank: number; readonly startedAtMs: number };
+type Rank = { readonly tokens: Set<string>; asked: number; left: number };
+
+const ranks = 10;
+
+/**
+ * Requests for tasks that the server may still serve, by rank. Tasks don't say which request they answer, only statuses do; but the server serves the
+ * best rank first. Nothing takes time in the number of requests, but for looking for forgotten ones.
+ */
+export class Asked {
+  readonly #pulls = new Map<string, Pull>();
+  readonly #ranks: readonly Rank[] = Array.from({ length: ranks }, () => ({ tokens: new Set(), asked: 0, left: 0 }));
+  #outstanding = 0;
+
+  /** Tasks asked for that have not come. */
+  outstanding(): number {
+    return this.#outstanding;
+  }
+
+  /** The same, of this rank or a better one. */
+  outstandingUpTo(rank: number): number {
+    let sum = 0;
+    for (let at = 0; at <= rank; at++) sum += this.#ranks[at]?.left ?? 0;
+    return sum;
+  }
+
+  isEmpty(): boolean {
+    return this.#pulls.size === 0;
+  }
+
+  add(token: string, batch: number, rank: number, startedAtMs: number): void {
+    const of = this.#ranks[rank];
+    if (of === undefined) return;
+    this.#pulls.set(token, { batch, rank, startedAtMs });
+    of.tokens.add(token);
+    of.asked += batch;
+    of.left += batch;
+    this.#outstanding += batch;
+  }
+
+  /** A task has come. */
+  take(): void {
+    const of = this.#ranks.find(({ left }) => left > 0);
+    if (of === undefined) return;
+    of.left -= 1;
+    this.#outstanding -= 1;
+    if (of.left === 0) this.#clear(of);
+  }
+
+  /** A request is over; `pending` of its tasks will not come, 0: as many as it was for. False for one that is not known any more. */
+  end(token: string, pending: number): boolean {
+    const pull = this.#pulls.get(token);
+    const of = pull === undefined ? undefined : this.#ranks[pull.rank];
+    if (pull === undefined || of === undefined) return false;
+    this.#pulls.delete(token);
+    of.tokens.delete(token);
+    of.asked -= pull.batch;
+    const left = Math.min(Math.max(of.left - (pending > 0 ? pending : pull.batch), 0), of.asked);
+    this.#outstanding -= of.left - left;
+    of.left = left;
+    return true;
+  }
+
+  /** Ends those that were made before then. */
+  endBefore(timeMs: number): void {
+    for (const [token, { startedAtMs }] of this.#pulls) if (startedAtMs < timeMs) this.end(token, 0);
+  }
+
+  clear(): void {
+    for (const of of this.#ranks) this.#clear(of);
+    this.#outstanding = 0;
+  }
+
+  #clear(of: Rank): void {
+    for (const token of of.tokens) this.#pulls.delete(token);
+    of.tokens.clear();
+    of.asked = of.left = 0;
+  }
+}
