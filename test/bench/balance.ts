@@ -1,7 +1,8 @@
 import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { startNats } from "../support/nats.ts";
-import { median } from "./accounting.ts";
+import { cpuNow, cpuPerUnit, median } from "./accounting.ts";
+import type { Pids } from "./accounting.ts";
 import { numbersOf } from "./commandLine.ts";
 import type { DriverReply } from "./driverMessages.ts";
 import { startProduct } from "./product.ts";
@@ -16,7 +17,8 @@ import { textTable } from "./textTable.ts";
 const help = `npm run bench -- balance [options]
 
 How two sidecars of one service share the work under load, each with a process of the service of its own: both alike, then one whose service takes its time.
-Then steps/s with 1, 2 and 4 orchestrators on this machine, round by round in turn, over front doors of all of them.
+Then steps/s with 1, 2 and 4 orchestrators on this machine, round by round in turn, over front doors of all of them, and CPU a step of all of them together: more
+than two processes share the cores in any case.
 
   --at <list>             runs in flight while sidecars share (64,256)
   --parts <list>          of sidecars, orchestrators (both)
@@ -87,13 +89,17 @@ function sharingTable(sharing: readonly Share[]): string {
 
 function ownersTable(owners: readonly Owners[]): string {
   const first = median(owners[0]?.stepsPerSecond ?? []);
-  const row = ({ orchestrators, stepsPerSecond }: Owners): readonly string[] => [
+  const row = ({ orchestrators, stepsPerSecond, cpu }: Owners): readonly string[] => [
     String(orchestrators),
     `${Math.round(median(stepsPerSecond))} (${Math.min(...stepsPerSecond)} to ${Math.max(...stepsPerSecond)})`,
     (median(stepsPerSecond) / first).toFixed(2),
+    ...programs.map((name) => String(Math.round(median(cpu.map((of) => of[name] ?? 0))))),
   ];
-  return textTable([["orchestrators on this machine", "steps/s at 64 runs", "to the first"], ...owners.map(row)]);
+  const title = ["orchestrators on this machine", "steps/s at 64 runs", "to the first"];
+  return textTable([[...title, ...programs.map((name) => `${name}, µs CPU a step`)], ...owners.map(row)]);
 }
+
+const programs = ["orchestrators", "sidecar", "natsServer"] as const;
 
 interface Settings {
   readonly loads: readonly number[];
@@ -146,7 +152,16 @@ interface Owners {
   readonly orchestrators: number;
   /** Of each round. */
   readonly stepsPerSecond: readonly number[];
+  /** Microseconds a step, of each round, by program. */
+  readonly cpu: readonly Readonly<Record<string, number>>[];
 }
+
+type Measured = Owners & {
+  readonly addresses: readonly string[];
+  readonly pids: Pids;
+  readonly stepsPerSecond: number[];
+  readonly cpu: Record<string, number>[];
+};
 
 /** Each on a nats-server of its own; what stands by costs next to nothing. */
 async function compareOwners(counts: readonly number[], settings: Settings): Promise<readonly Owners[]> {
@@ -154,7 +169,7 @@ async function compareOwners(counts: readonly number[], settings: Settings): Pro
   const service = await startService("plain");
   started.use(service.program);
   const driver = started.use(await startDriver());
-  const stacks: (Owners & { readonly addresses: readonly string[]; readonly stepsPerSecond: number[] })[] = [];
+  const stacks: Measured[] = [];
   for (const orchestrators of counts) {
     progress(`starting ${orchestrators} orchestrators`);
     const nats = started.use(await startNats());
@@ -162,16 +177,23 @@ async function compareOwners(counts: readonly number[], settings: Settings): Pro
     const product = started.use(await startProduct({ natsUrl: nats.url, orchestrators, sidecars }));
     const addresses = product.orchestrators.map(({ address }) => address);
     for (const address of addresses) await warmUp(driver, { address }, settings.warmUpSeconds);
-    stacks.push({ orchestrators, addresses, stepsPerSecond: [] });
+    const pids = {
+      orchestrators: product.orchestrators.map(({ program }) => program.pid),
+      sidecar: product.sidecars.map(({ program }) => program.pid),
+      natsServer: nats.pid(),
+    };
+    stacks.push({ orchestrators, addresses, pids, stepsPerSecond: [], cpu: [] });
   }
   for (let round = 1; round <= settings.rounds; round++) {
-    for (const { orchestrators, addresses, stepsPerSecond } of stacks) {
-      const reply = await load(driver, addresses, 64, settings.seconds);
+    for (const { orchestrators, addresses, pids, stepsPerSecond, cpu } of stacks) {
+      const looks: Record<string, number>[] = [];
+      const reply = await load(driver, addresses, 64, settings.seconds, () => looks.push(cpuNow(pids)));
       stepsPerSecond.push(Math.round((reply.done * 10) / reply.seconds));
+      cpu.push(cpuPerUnit(looks[0] ?? {}, looks[1] ?? {}, reply.done * 10));
       progress(`round ${round}: ${orchestrators} orchestrators, ${stepsPerSecond.at(-1)} steps/s`);
     }
   }
-  return stacks.map(({ orchestrators, stepsPerSecond }) => ({ orchestrators, stepsPerSecond }));
+  return stacks.map(({ orchestrators, stepsPerSecond, cpu }) => ({ orchestrators, stepsPerSecond, cpu }));
 }
 
 async function load(
@@ -179,15 +201,16 @@ async function load(
   addresses: readonly string[],
   runs: number,
   seconds: number,
+  /** Called at the begin and the end of the window. */
+  onWindow?: () => void,
 ): Promise<Extract<DriverReply, { kind: "load" }>> {
-  const reply = await driver.ask({
-    kind: "load",
-    addresses,
-    method: "/bench.v1.Chain/Ten",
-    runs,
-    warmMs: 1_000,
-    windowMs: seconds * 1_000,
-  });
+  const method = "/bench.v1.Chain/Ten";
+  const reply = await driver.ask(
+    { kind: "load", addresses, method, runs, warmMs: 1_000, windowMs: seconds * 1_000 },
+    ({ kind }) => {
+      if (kind === "counting" || kind === "counted") onWindow?.();
+    },
+  );
   if (reply.kind !== "load") throw new Error("the driver gave no figures");
   if (reply.errors > 0) throw new Error(`${reply.errors} runs failed, last: ${reply.lastError}`);
   return reply;

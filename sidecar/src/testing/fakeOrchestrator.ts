@@ -13,7 +13,7 @@ import {
 } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import { attemptKey } from "../../../proto/wire/attempt.ts";
 import { fromHex } from "../../../proto/wire/runId.ts";
-import { toNames } from "../../../proto/wire/subjects.ts";
+import { byLoadGroup, toNames } from "../../../proto/wire/subjects.ts";
 
 export const names = toNames();
 export const partition = 0;
@@ -57,6 +57,8 @@ export class FakeOrchestrator implements AsyncDisposable {
       ack_wait: nanos(ackWaitMs),
       max_deliver: -1,
       max_ack_pending: 10_000,
+      priority_policy: "prioritized",
+      priority_groups: [byLoadGroup],
     });
   }
 
