@@ -35,7 +35,7 @@ test("reading stops while too many events are not done, and goes on by itself", 
   await using server = await startNats();
   const plan = makePlan([makeCall("a"), makeCall("b")]);
   await using orchestrator = await openOrchestrator(server.url, plan, {
-    over: { bounds: { unfinishedMax: 4, waitingMax: 2 } },
+    over: { bounds: { unfinishedMax: 4, waitingBytesMax: 200 } },
   });
   await using sidecar = await openFakeSidecar(server.url);
   const ends = await Promise.all(

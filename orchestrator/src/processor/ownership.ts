@@ -18,6 +18,7 @@ import type {
   TurnObserver,
   Workflows,
 } from "./ports.ts";
+import type { Portions } from "./portions.ts";
 import type { ResidentRun } from "./residentRun.ts";
 import type { Unfinished } from "./unfinished.ts";
 
@@ -70,10 +71,13 @@ export interface Bounds {
   readonly endedIdleMs: number;
   readonly residentsMax: number;
   readonly loadsMax: number;
+  /** Due records that are taken before the event loop looks at everything else again, over all partitions; runs loaded for them at a time. */
+  readonly duePortion: number;
+  readonly dueLoadsMax: number;
   /** Events that are not done; nothing more is read then. */
   readonly unfinishedMax: number;
-  /** Records that wait for loads; nothing more is read then. */
-  readonly waitingMax: number;
+  /** Bytes of records that wait for their run; nothing more is read then. */
+  readonly waitingBytesMax: number;
   /** Messages of a takeover that are looked at together. */
   readonly takeoverPart: number;
   /** Idle runs are looked for this often. */
@@ -93,8 +97,10 @@ export const defaultBounds: Bounds = {
   endedIdleMs: 1000,
   residentsMax: 20_000,
   loadsMax: 64,
+  duePortion: 32,
+  dueLoadsMax: 16,
   unfinishedMax: 10_000,
-  waitingMax: 1000,
+  waitingBytesMax: 16 * 1024 * 1024,
   takeoverPart: 20_000,
   sweepEveryMs: 1000,
   snapshotEvery: 5000,
@@ -129,6 +135,8 @@ export interface Ground {
   readonly now: (this: void) => number;
   readonly counts: Counts;
   readonly bounds: Bounds;
+  /** For what is due, of all partitions. */
+  readonly portions: Portions;
   readonly logger: Log;
   /** Aborted when the partition is left. */
   readonly signal: AbortSignal;

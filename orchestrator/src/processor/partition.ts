@@ -209,7 +209,7 @@ class Loop implements Partition {
   #room(): number {
     const { bounds, unfinished } = this.#owner;
     if (this.#phase === "takingOver") return this.#isFolding ? 0 : bounds.takeoverPart - this.#partSize;
-    if (this.#phase !== "live" || this.#residents.waiting() > bounds.waitingMax) return 0;
+    if (this.#phase !== "live" || this.#residents.waitingBytes() > bounds.waitingBytesMax) return 0;
     return bounds.unfinishedMax - unfinished.count();
   }
 
@@ -232,7 +232,7 @@ class Loop implements Partition {
     if (fact.kind !== "newer") unfinished.read(message.sequence);
     switch (fact.kind) {
       case "record":
-        this.#residents.deliver(fact.runId, fact.record);
+        this.#residents.deliver(fact.runId, fact.record, message.data.length);
         break;
       case "owner":
         if (fact.epoch > epoch) this.#onOvertaken({ kind: "overtaken", owner: fact.owner, epoch: fact.epoch });

@@ -15,6 +15,7 @@ import { openLogClock } from "./logClock.ts";
 import { markEveryMs, openPassed } from "./passed.ts";
 import type { Passed } from "./passed.ts";
 import { defaultBounds, zeroCounts } from "./ownership.ts";
+import { openPortions } from "./portions.ts";
 import type { Bounds, Counts } from "./ownership.ts";
 import type {
   Beats,
@@ -148,6 +149,7 @@ function assign(
 ): { readonly assignment: Assignment; readonly passed: Passed } {
   const { ports, logger } = options;
   const bounds = { ...defaultBounds, ...options.bounds };
+  const portions = openPortions(bounds.duePortion, bounds.dueLoadsMax);
   const clock = openLogClock(options.now, (offsetMs) =>
     logger.warn("this machine's clock and that of the streams are apart; synchronise them", { offsetMs }),
   );
@@ -161,7 +163,7 @@ function assign(
   const toHolding = (partition: number): HoldingOptions => {
     const log = logOf(partition);
     const { passedMs } = passed;
-    const shared = { ...options, ...ports, logOf, partition, log, heldBack, clock, counts, bounds, passedMs };
+    const shared = { ...options, ...ports, logOf, partition, log, heldBack, clock, counts, bounds, portions, passedMs };
     return { ...shared, toGround: (own) => ({ ...shared, ...own, logger: logger.with({ partition }) }) };
   };
   const assignment = openAssignment({

@@ -13,7 +13,10 @@ export interface ResidentRun {
   plan: LoadedPlan | undefined;
   /** Set when this is no run but a lock, which has neither state nor plan. */
   lock: LockState | undefined;
-  mailbox: LogRecord[];
+  /** What has come and is not taken yet, in order. */
+  mailbox: Waiting[];
+  /** Its mailbox waits for a portion of what is due. */
+  isDue: boolean;
   /** Sequence of the last message delivered, garbage included. */
   seen: number;
   /** The same, of `.e` alone. */
@@ -41,6 +44,13 @@ export interface ResidentRun {
   watchers: { readonly sequence: number; readonly resolve: () => void }[] | undefined;
 }
 
+/** A record in a mailbox. */
+export interface Waiting {
+  readonly record: LogRecord;
+  /** Of its message. */
+  readonly sizeBytes: number;
+}
+
 export interface ShortTimer {
   readonly timeout: NodeJS.Timeout;
   readonly hold: number;
@@ -61,6 +71,7 @@ export function toResidentRun(runId: RunId, nowMs: number): ResidentRun {
     plan: undefined,
     lock: undefined,
     mailbox: [],
+    isDue: false,
     seen: 0,
     seenEvent: 0,
     unacked: 0,

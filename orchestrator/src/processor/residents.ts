@@ -37,7 +37,7 @@ export class Residents {
   readonly #runs = new Map<RunId, ResidentRun>();
   readonly #plans = new Map<string, LoadedPlan>();
   readonly #loads: Gate;
-  #waiting = 0;
+  #waitingBytes = 0;
 
   constructor(owner: Ownership, options: ResidentsOptions) {
     this.#owner = owner;
@@ -53,9 +53,9 @@ export class Residents {
     return this.#runs.values();
   }
 
-  /** Records that wait for a load. */
-  waiting(): number {
-    return this.#waiting;
+  /** Of records that wait for a load, or for their turn. */
+  waitingBytes(): number {
+    return this.#waitingBytes;
   }
 
   /** Puts a run in that a takeover has folded. */
@@ -63,25 +63,32 @@ export class Residents {
     this.#runs.set(run.runId, run);
   }
 
-  /** Gives a record to its run: at once when the run is ready, else once it is loaded. */
-  deliver(runId: RunId, record: LogRecord): void {
+  /**
+   * Gives a record to its run: at once when the run is ready, else once it is loaded. Timers may come by the thousand in one moment, so what is due
+   * is taken in portions, behind what else has come.
+   */
+  deliver(runId: RunId, record: LogRecord, sizeBytes: number): void {
     const known = this.#runs.get(runId);
     if (known !== undefined) {
       this.#touch(known);
-      if (known.phase === "loading") this.#keepWaiting(known, record);
-      else this.#take(known, record);
+      this.#deliverTo(known, record, sizeBytes);
       return;
     }
     const run = this.#open(runId);
+    if (isDue(record)) {
+      this.#keepWaiting(run, record, sizeBytes);
+      this.#takeLater(run);
+      return;
+    }
     const started = isStart(record) ? startIn([record]) : undefined;
     const plan = started === undefined ? undefined : this.#plans.get(planName(started));
     if (plan === undefined) {
-      this.#keepWaiting(run, record);
+      this.#keepWaiting(run, record, sizeBytes);
       this.#load(run).catch(this.#owner.fail);
       return;
     }
     begin(this.#owner, run, plan, []);
-    this.#take(run, record);
+    this.#take(run, record, sizeBytes);
   }
 
   /** Garbage on a run's subject. */
@@ -95,6 +102,7 @@ export class Residents {
   /** The run, loaded if need be; it may turn out an orphan. */
   async ensure(runId: RunId): Promise<ResidentRun> {
     const known = this.#runs.get(runId);
+    if (known !== undefined) void this.#takeDue(known);
     if (known !== undefined && known.phase !== "loading") {
       this.#touch(known);
       return known;
@@ -148,10 +156,35 @@ export class Residents {
     this.#runs.set(run.runId, run);
   }
 
-  #take(run: ResidentRun, record: LogRecord): void {
+  #deliverTo(run: ResidentRun, record: LogRecord, sizeBytes: number): void {
+    const isPatient = isDue(record);
+    if (run.phase !== "loading" && run.mailbox.length === 0 && !isPatient) {
+      this.#take(run, record, sizeBytes);
+      return;
+    }
+    this.#keepWaiting(run, record, sizeBytes);
+    if (!isPatient) void this.#takeDue(run);
+    else if (run.phase !== "loading" && run.mailbox.length === 1) this.#takeLater(run);
+  }
+
+  #takeLater(run: ResidentRun): void {
+    run.isDue = true;
+    this.#owner.portions.add(() => this.#takeDue(run));
+  }
+
+  /** Loads the run, or takes its mailbox, if that has not been done in the meantime because something urgent came. */
+  #takeDue(run: ResidentRun): Promise<void> | undefined {
+    if (!run.isDue || this.#owner.signal.aborted) return undefined;
+    run.isDue = false;
+    if (run.phase === "loading") return this.#load(run).catch(this.#owner.fail);
+    this.#drain(run);
+    return undefined;
+  }
+
+  #take(run: ResidentRun, record: LogRecord, sizeBytes: number): void {
     see(run, record.sequence, record.fact.kind === "event");
     if (run.phase === "ready" && run.plan !== undefined && payloadToLoad(run.plan, record) !== undefined) {
-      this.#keepWaiting(run, record);
+      this.#keepWaiting(run, record, sizeBytes);
       run.phase = "loading";
       this.#loadPayload(run, run.plan, record).catch(this.#owner.fail);
       return;
@@ -164,26 +197,27 @@ export class Residents {
     this.#options.afterTurn(run);
   }
 
-  #keepWaiting(run: ResidentRun, record: LogRecord): void {
-    run.mailbox.push(record);
+  #keepWaiting(run: ResidentRun, record: LogRecord, sizeBytes: number): void {
+    run.mailbox.push({ record, sizeBytes });
     this.#owner.unfinished.hold(record.sequence);
-    this.#waiting++;
+    this.#waitingBytes += sizeBytes;
   }
 
   #drain(run: ResidentRun): void {
-    const records = run.mailbox;
+    const waiting = run.mailbox;
     run.mailbox = [];
-    for (const record of records) {
+    for (const one of waiting) {
+      const { record, sizeBytes } = one;
       if (run.phase === "loading") {
         // One before it waits for its payload.
-        run.mailbox.push(record);
+        run.mailbox.push(one);
         continue;
       }
-      this.#take(run, record);
+      this.#take(run, record, sizeBytes);
       this.#owner.unfinished.release(record.sequence);
-      this.#waiting--;
+      this.#waitingBytes -= sizeBytes;
     }
-    if (records.length === 0) this.#options.afterTurn(run);
+    if (waiting.length === 0) this.#options.afterTurn(run);
     this.#owner.roomAgain();
   }
 
@@ -192,7 +226,7 @@ export class Residents {
     const owner = this.#owner;
     try {
       const loaded = await untilRead(owner, "a payload", () => loadPayload(owner.payloads, plan, record));
-      run.mailbox[0] = loaded;
+      run.mailbox[0] = { record: loaded, sizeBytes: run.mailbox[0]?.sizeBytes ?? 0 };
       run.phase = "ready";
     } catch (error) {
       if (!(error instanceof LostPayload)) throw error;
@@ -215,13 +249,13 @@ export class Residents {
   /** Loads what came before the mailbox, then takes the mailbox. */
   async #load(run: ResidentRun): Promise<void> {
     const owner = this.#owner;
-    const isNew = run.mailbox.slice(0, 1).some(isStart);
+    const isNew = run.mailbox.slice(0, 1).some(({ record }) => isStart(record));
     const messages = isNew ? [] : await this.#loads(() => loadRun(owner, run));
-    const bound = run.mailbox[0]?.sequence ?? this.#options.position();
+    const bound = run.mailbox[0]?.record.sequence ?? this.#options.position();
     const records = messages
       .filter(({ sequence }) => sequence < bound)
       .flatMap((message) => recordOf(owner, run, message));
-    const started = startIn(records) ?? startIn(run.mailbox);
+    const started = startIn(records) ?? startIn(run.mailbox.map(({ record }) => record));
     const plan = started === undefined ? undefined : await this.planOf(started);
     if (isLockId(run.runId)) {
       for (const record of beginLock(owner, run, records)) takeTurn(owner, run, record, replay);
@@ -314,6 +348,13 @@ export function recordOf(owner: Ownership, run: ResidentRun, message: LogMessage
 /** Why a run can't be folded whose plan is gone. */
 export function missingPlan(started: RunStarted): Error {
   return new Error(`the definitions have no plan ${Buffer.from(started.planHash).toString("hex")}`);
+}
+
+/** Was it written because its time had come? */
+function isDue({ fact }: LogRecord): boolean {
+  if (fact.kind !== "event") return false;
+  const kind = fact.event.kind?.$case;
+  return kind === "timerFired" || kind === "attemptExpired";
 }
 
 function planName(started: RunStarted): string {

@@ -160,8 +160,15 @@ export const processorBugs: readonly PlantedBug[] = [
     kind: "source",
     name: "§10 a load forgets the mailbox",
     file: `${processor}/residents.ts`,
-    find: '    for (const record of records) {\n      if (run.phase === "loading") {',
-    replace: '    for (const record of records.slice(1)) {\n      if (run.phase === "loading") {',
+    find: "    for (const one of waiting) {\n",
+    replace: "    for (const one of waiting.slice(1)) {\n",
+  },
+  {
+    kind: "source",
+    name: "§4 what comes later overtakes what is due",
+    file: `${processor}/residents.ts`,
+    find: " && run.mailbox.length === 0 && !isPatient",
+    replace: " && !isPatient",
   },
   {
     kind: "source",

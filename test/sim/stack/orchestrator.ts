@@ -65,7 +65,8 @@ function boundsOf({ random }: World): Partial<Bounds> {
   const idleMs = random.int(50, 3_000);
   const takeoverPart = random.int(1, 20);
   const unfinishedMax = random.int(8, 100);
-  return { idleMs, endedIdleMs: 10, takeoverPart, loadsMax: 2, unfinishedMax, snapshotEvery: takeoverPart + 2 };
+  const due = { duePortion: random.int(1, 3), dueLoadsMax: random.int(1, 2) };
+  return { idleMs, endedIdleMs: 10, takeoverPart, loadsMax: 2, unfinishedMax, snapshotEvery: takeoverPart + 2, ...due };
 }
 
 function toPorts(stage: Stage, link: Link): Ports {
