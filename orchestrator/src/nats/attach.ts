@@ -12,6 +12,7 @@ import { untilAnswered } from "./jetstream.ts";
 import { toBeats, toKeys, toLeases } from "./leases.ts";
 import { openLimits } from "./limits.ts";
 import type { Limits } from "./limits.ts";
+import { openLoneStreams } from "./loneStreams.ts";
 import { toMembers } from "./members.ts";
 import { toMessages } from "./messages.ts";
 import { toPartitionLog } from "./partitionLog.ts";
@@ -53,7 +54,8 @@ export async function attach({ nats, names, partitions, replicas, log, signal }:
   await untilAnswered(() => ensureTopology(connection, topology, partitionCount(layouts), log), signal);
   const writer = openWriter(nats, publisher);
   const directGets = openDirectGets(nats);
-  const access = { nats, names, writer, directGets, log };
+  const loneStreams = openLoneStreams(nats, Date.now);
+  const access = { nats, names, writer, directGets, loneStreams, log };
   const limits = openLimits({ nats, names, publisher, log, now: Date.now });
   return {
     layouts,
@@ -76,6 +78,7 @@ export async function attach({ nats, names, partitions, replicas, log, signal }:
     },
     [Symbol.dispose]: () => {
       limits[Symbol.dispose]();
+      loneStreams[Symbol.dispose]();
       directGets[Symbol.dispose]();
       publisher[Symbol.dispose]();
     },

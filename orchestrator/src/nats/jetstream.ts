@@ -40,6 +40,8 @@ const noResponders = 503;
 export interface JetStreamAnswer {
   readonly error?: { readonly code: number; readonly err_code?: number; readonly description?: string };
   readonly config?: object;
+  /** Where a stream is: `name` of the cluster, unless the server belongs to none. */
+  readonly cluster?: { readonly name?: string; readonly replicas?: readonly unknown[] };
   /** When the stream or consumer was made. */
   readonly created?: string;
   readonly state?: { readonly last_seq: number; readonly subjects?: Readonly<Record<string, number>> };

@@ -3,11 +3,13 @@ import { expect, test } from "vitest";
 import { parseRunId } from "../../../proto/wire/runId.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
 import { openPublisher } from "../../../runtime/src/publisher.ts";
+import type { Nats } from "../../../runtime/src/natsConnection.ts";
 import { connectTo, silent } from "../../../test/support/connectTo.ts";
 import { startNats } from "../../../test/support/nats.ts";
 import { names, service } from "../../../test/support/orchestrators.ts";
 import { openDirectGets } from "./directGet.ts";
 import type { DirectGets } from "./directGet.ts";
+import { openLoneStreams } from "./loneStreams.ts";
 import { toPartitionLog } from "./partitionLog.ts";
 import { ensurePartitionsBucket, ensureTopology } from "./topology.ts";
 import { openWriter } from "./write.ts";
@@ -20,13 +22,16 @@ function makeRunId(digit: string): RunId {
   return runId;
 }
 
-async function openLog(url: string, toGets: (real: DirectGets) => DirectGets = (real) => real) {
+async function openLog(url: string, lagging?: DirectGets) {
   const nats = await connectTo(url);
   await ensurePartitionsBucket(nats.connection, topology);
   await ensureTopology(nats.connection, topology, 1, silent);
   const publisher = openPublisher(nats.connection);
   const writer = openWriter(nats, publisher);
-  const log = toPartitionLog({ nats, names, writer, directGets: toGets(openDirectGets(nats)), log: silent }, 0);
+  const directGets = lagging ?? openDirectGets(nats);
+  // Only where there are replicas may one lag behind.
+  const loneStreams = lagging === undefined ? openLoneStreams(nats, Date.now) : { has: () => Promise.resolve(false) };
+  const log = toPartitionLog({ nats, names, writer, directGets, loneStreams, log: silent }, 0);
   return { nats, publisher, log };
 }
 
@@ -53,10 +58,10 @@ test("a run's events and outcomes are loaded in order, page by page, and nobody 
 
 test("what a lagging replica leaves out is read from the leader", async () => {
   await using server = await startNats();
-  const { nats, log } = await openLog(server.url, () => ({
+  const { nats, log } = await openLog(server.url, {
     read: () => Promise.resolve([]),
     [Symbol.dispose]: () => undefined,
-  }));
+  });
   await using _connection = nats;
   const runId = makeRunId("a");
   const limits = { signal: new AbortController().signal };
@@ -133,3 +138,25 @@ test("all of a run is removed as far as asked, however far apart it is, and nobo
   expect((await log.load(runId)).map(({ sequence }) => sequence)).toEqual([60_005]);
   expect((await log.next(3, 1))[0]?.subject).toBe(names.eventSubject(0, other));
 });
+
+test("where there are no replicas, a load asks for nothing but the run's messages", async () => {
+  await using server = await startNats();
+  const { nats, log } = await openLog(server.url);
+  await using _connection = nats;
+  const runId = makeRunId("a");
+  await log.append(runId, "1", Buffer.from("1"), { signal: new AbortController().signal });
+  await log.load(runId);
+  const asked: string[] = [];
+  using _ = observe(nats, (subject) => void asked.push(subject));
+  expect(await log.load(runId)).toHaveLength(1);
+  const { connection } = nats;
+  await connection.flush();
+  expect(asked.filter((subject) => !subject.startsWith("$JS.API.DIRECT.GET."))).toEqual([]);
+  expect(asked).toHaveLength(2);
+});
+
+/** Hears of the requests to JetStream that reach the server. */
+function observe({ connection }: Nats, onRequest: (subject: string) => void): Disposable {
+  const subscription = connection.subscribe("$JS.API.>", { callback: (_, { subject }) => onRequest(subject) });
+  return { [Symbol.dispose]: () => subscription.unsubscribe() };
+}

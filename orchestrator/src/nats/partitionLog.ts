@@ -12,6 +12,7 @@ import type { DirectGets } from "./directGet.ts";
 import { askAgain, askJetStream, JetStreamFailure, readFromLeader } from "./jetstream.ts";
 import type { StoredMessage, Wanted } from "./jetstream.ts";
 import { readNext } from "./logNext.ts";
+import type { LoneStreams } from "./loneStreams.ts";
 import { openLogReader } from "./logReader.ts";
 import type { Writer } from "./write.ts";
 import { pause } from "../../../runtime/src/pause.ts";
@@ -22,6 +23,7 @@ export interface LogAccess {
   readonly names: Names;
   readonly writer: Writer;
   readonly directGets: DirectGets;
+  readonly loneStreams: Pick<LoneStreams, "has">;
   readonly log: Log;
 }
 
@@ -81,18 +83,18 @@ const loadRounds = 5;
 const stalePauseMs = 10;
 
 /**
- * Both subjects of a run. Any replica may answer a direct get, some 6 % of them late, so the leader's counts have to be reached; after
- * some rounds every message is read from the leader.
+ * Both subjects of a run. Where there are replicas, any of them may answer a direct get, some 6 % of them late, so the leader's counts have to be
+ * reached; after some rounds every message is read from the leader.
  */
 async function load(access: LogAccess, partition: number, runId: RunId): Promise<readonly LogMessage[]> {
-  const { names, nats, directGets } = access;
+  const { names, nats, directGets, loneStreams } = access;
   const stream = names.logStream(partition);
   const subjects = [names.eventSubject(partition, runId), names.outcomeSubject(partition, runId)];
+  const readAll = (): Promise<readonly (readonly LogMessage[])[]> =>
+    Promise.all(subjects.map((subject) => directGets.read(stream, subject, 1)));
+  if (await loneStreams.has(stream)) return inOrder((await readAll()).flat());
   for (let round = 0; round < loadRounds; round++) {
-    const [counts, ...found] = await Promise.all([
-      countsOf(access, partition, runId),
-      ...subjects.map((subject) => directGets.read(stream, subject, 1)),
-    ]);
+    const [counts, found] = await Promise.all([countsOf(access, partition, runId), readAll()]);
     if (await isWhole(nats, stream, subjects, counts, found)) return inOrder(found.flat());
     await pause(stalePauseMs);
   }

@@ -10,6 +10,7 @@ import { startNats } from "../../../test/support/nats.ts";
 import { names } from "../../../test/support/orchestrators.ts";
 import { startTcpProxy } from "../../../test/support/tcpProxy.ts";
 import { openDirectGets } from "./directGet.ts";
+import { openLoneStreams } from "./loneStreams.ts";
 import { toPartitionLog } from "./partitionLog.ts";
 import { ensurePartitionsBucket, ensureTopology } from "./topology.ts";
 import { openWriter } from "./write.ts";
@@ -30,7 +31,14 @@ async function openLog(url: string) {
   const publisher = openPublisher(nats.connection, { timeoutMs: 1000 });
   const writer = openWriter(nats, publisher);
   const directGets = openDirectGets(nats);
-  return { nats, publisher, log: toPartitionLog({ nats, names, writer, directGets, log: silent }, 0) };
+  return {
+    nats,
+    publisher,
+    log: toPartitionLog(
+      { nats, names, writer, directGets, loneStreams: openLoneStreams(nats, Date.now), log: silent },
+      0,
+    ),
+  };
 }
 
 test("a start whose acknowledgement was lost is found to be our own, and stored once", async () => {
@@ -136,5 +144,15 @@ test("a write that its stream does not take for long, while it takes others, is 
 
 function openLogOn(nats: Awaited<ReturnType<typeof connectTo>>) {
   const writer = openWriter(nats, openPublisher(nats.connection));
-  return toPartitionLog({ nats, names, writer, directGets: openDirectGets(nats), log: silent }, 0);
+  return toPartitionLog(
+    {
+      nats,
+      names,
+      writer,
+      directGets: openDirectGets(nats),
+      loneStreams: openLoneStreams(nats, Date.now),
+      log: silent,
+    },
+    0,
+  );
 }
