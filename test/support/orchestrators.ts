@@ -18,7 +18,7 @@ import type { Layouts } from "../../proto/gen/sidestep/internal/v1/record.ts";
 import { attemptKey } from "../../proto/wire/attempt.ts";
 import { fromHex, parseRunId, toHex } from "../../proto/wire/runId.ts";
 import type { RunId } from "../../proto/wire/runId.ts";
-import { toNames } from "../../proto/wire/subjects.ts";
+import { byLoadGroup, toNames } from "../../proto/wire/subjects.ts";
 import type { Nats } from "../../runtime/src/natsConnection.ts";
 import { messageIdLine, openPublisher } from "../../runtime/src/publisher.ts";
 import { connectTo, silent } from "./connectTo.ts";
@@ -263,7 +263,8 @@ export async function openFakeSidecar(url: string, behaviour: Behaviour = () => 
   const inHands = new Set<string>();
   const waiting: { readonly count: number; readonly resolve: () => void }[] = [];
   const consumer = await jetstream(nats.connection).consumers.get(names.tasksStream, names.taskConsumer(service));
-  const messages = await consumer.consume({ max_messages: 100, expires: 5000, idle_heartbeat: 500 });
+  const pulls = { max_messages: 100, expires: 5000, idle_heartbeat: 500, group: byLoadGroup };
+  const messages = await consumer.consume(pulls);
   const run = async (message: JsMsg): Promise<void> => {
     const task = Task.decode(message.data);
     const { attempt } = task;
