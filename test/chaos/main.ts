@@ -2,6 +2,7 @@ import { parseArgs } from "node:util";
 import { startOrderStack } from "../support/orderStack.ts";
 import { sweep, victims } from "./boundaries.ts";
 import type { Sweep } from "./boundaries.ts";
+import { runLeaves } from "./leaves.ts";
 import { runStorm } from "./storm.ts";
 import { stories } from "./stories.ts";
 
@@ -15,6 +16,9 @@ kill -9 of everything, again and again, while orders go through:
   --seed N           the order of the kills [by the clock]
 Judged: each accepted order ends as it should, with one outcome a step and one end; by the services' journals no effect is missing, doubled
 or left over.
+
+  --leaves N         instead of kills: each orchestrator and each sidecar in turn is stopped by SIGTERM and comes back, so many times
+Judged: the same, and no service is called twice with one key.
 
   --boundaries       one order again and again, with one kill -9 behind each of its durable writes
   --story NAME       [all]
@@ -31,6 +35,7 @@ const { values } = parseArgs({
     kills: { type: "string", default: "15" },
     "in-flight": { type: "string", default: "24" },
     orchestrators: { type: "string", default: "1" },
+    leaves: { type: "string" },
     boundaries: { type: "boolean", default: false },
     story: { type: "string" },
     victim: { type: "string" },
@@ -39,7 +44,8 @@ const { values } = parseArgs({
   },
 });
 if (values.help) console.log(help);
-else process.exitCode = values.boundaries ? await sweepAll() : await storm();
+else if (values.boundaries) process.exitCode = await sweepAll();
+else process.exitCode = values.leaves === undefined ? await storm() : await leave(Number(values.leaves));
 
 /** Prints a row for each story and victim; 1 when anything is not as it would be without deaths. */
 async function sweepAll(): Promise<number> {
@@ -77,4 +83,15 @@ async function storm(): Promise<number> {
   console.log(JSON.stringify({ ...report, breaches: report.breaches.length }));
   for (const breach of report.breaches) console.log(`BREACH ${breach}`);
   return report.breaches.length === 0 ? 0 : 1;
+}
+
+async function leave(rounds: number): Promise<number> {
+  await using stack = await startOrderStack({
+    orchestrators: Math.max(2, Number(values.orchestrators)),
+    serviceEnv: { shipping: { SHIP_DELAY_MS: "150" } },
+  });
+  const inFlight = Number(values["in-flight"]);
+  const report = await runLeaves(stack, { rounds, inFlight, progress: (line) => console.log(line) });
+  console.log(JSON.stringify(report));
+  return report.breaches.length + report.repeats.length === 0 ? 0 : 1;
 }

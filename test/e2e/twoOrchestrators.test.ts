@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { makeOrder, openOrderClient } from "../support/orderClient.ts";
 import type { FulfilAnswer, Order, OrderClient } from "../support/orderClient.ts";
+import { runLeaves } from "../chaos/leaves.ts";
 import { startOrderStack } from "../support/orderStack.ts";
 import type { OrderStack } from "../support/orderStack.ts";
 
@@ -26,23 +27,14 @@ test("when the orchestrator that owns the partitions is killed, the other one go
   expect(doubledKeys(stack)).toEqual([]);
 });
 
-test("an orchestrator that is stopped hands its partitions over, and no task is executed twice", async () => {
-  await using stack = await startOrderStack({
-    orchestrators: 2,
-    serviceEnv: { shipping: { SHIP_DELAY_MS: String(bookingMs) } },
-  });
-  const [owner, other] = stack.orchestrators;
-  if (owner === undefined || other === undefined) throw new Error("two orchestrators were asked for");
-  await using client = openOrderClient(other.address);
-  const answers = placeOrders(client, "stopped");
-  await shippingHasBegun(stack);
+test("orchestrators and sidecars leave and come back under load, and nothing is executed twice", async () => {
+  await using stack = await startOrderStack({ orchestrators: 2, serviceEnv: { shipping: { SHIP_DELAY_MS: "50" } } });
 
-  const { code } = await owner.program().stop();
+  const report = await runLeaves(stack, { rounds: 1, inFlight: ordersInFlight, progress: () => undefined });
 
-  expect(code).toBe(0);
-  expect((await answers).map((it) => it.kind)).toEqual(Array<string>(ordersInFlight).fill("ok"));
-  expect(effectsOf(stack)).toEqual(eachOnce);
-  expect(repeatsOf(stack)).toEqual([]);
+  expect(report.breaches).toEqual([]);
+  expect(report.repeats).toEqual([]);
+  expect(report.left).toBe(5);
 });
 
 /** Orders that are not express, so that each is being booked for a while. */
@@ -68,12 +60,6 @@ function effectsOf(stack: OrderStack): Readonly<Record<string, number>> {
     if (outcome === "effect") counts[method] = (counts[method] ?? 0) + 1;
   }
   return counts;
-}
-
-function repeatsOf(stack: OrderStack): readonly string[] {
-  return journalOf(stack)
-    .filter((it) => it.outcome === "repeat")
-    .map((it) => `${it.method} ${it.order}`);
 }
 
 function doubledKeys(stack: OrderStack): readonly string[] {
