@@ -1,11 +1,13 @@
 import { serviceNames } from "../support/orderServices.ts";
-import type { OrderStack } from "../support/orderStack.ts";
+import type { OrderStack, Restartable } from "../support/orderStack.ts";
 import { openTraffic } from "./traffic.ts";
 import { findBreaches, journalsOf } from "./verify.ts";
 
 export interface LeavesSettings {
-  /** How often each orchestrator and each sidecar leaves and comes back. */
+  /** How often each leaves and comes back. */
   readonly rounds: number;
+  /** Who does; all orchestrators and sidecars unless told. */
+  readonly members?: readonly Restartable[];
   /** Runs in flight at any time. */
   readonly inFlight: number;
   readonly progress: (line: string) => void;
@@ -19,13 +21,13 @@ export interface LeavesReport {
   readonly breaches: readonly string[];
 }
 
-/** Sends orders while each orchestrator and each sidecar in turn is stopped by SIGTERM and comes back: nothing may be called twice. */
+/** Sends orders while each member in turn is stopped by SIGTERM and comes back: nothing may be called twice. */
 export async function runLeaves(stack: OrderStack, settings: LeavesSettings): Promise<LeavesReport> {
   const traffic = openTraffic(
     stack.orchestrators.map(({ address }) => address),
     settings.inFlight,
   );
-  const members = [...stack.orchestrators, ...serviceNames.map((name) => stack.sidecars[name])];
+  const members = settings.members ?? [...stack.orchestrators, ...serviceNames.map((name) => stack.sidecars[name])];
   let left = 0;
   for (let round = 0; round < settings.rounds; round++) {
     for (const member of members) {

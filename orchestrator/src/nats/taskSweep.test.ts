@@ -1,7 +1,7 @@
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import type { JsMsg } from "@nats-io/jetstream";
 import { expect, test } from "vitest";
-import { toNames } from "../../../proto/wire/subjects.ts";
+import { byLoadGroup, toNames } from "../../../proto/wire/subjects.ts";
 import { logger } from "../../../runtime/src/log.ts";
 import { connectTo } from "../../../test/support/connectTo.ts";
 import { startNats } from "../../../test/support/nats.ts";
@@ -37,7 +37,8 @@ test("acknowledged tasks are removed, and none that is not, whatever order they 
   await put(busy, 5);
   const consumer = await js.consumers.get(names.tasksStream, names.taskConsumer(busy));
   const taken: JsMsg[] = [];
-  for await (const message of await consumer.fetch({ max_messages: 5, expires: 2_000 })) taken.push(message);
+  const five = { max_messages: 5, expires: 2_000, group: byLoadGroup, priority: 0 };
+  for await (const message of await consumer.fetch(five)) taken.push(message);
   await put(busy, 1);
   const acknowledge = (...seqs: number[]): void =>
     taken.filter(({ seq }) => seqs.includes(seq)).forEach((it) => it.ack());
