@@ -11,6 +11,8 @@ export interface Machine {
   readonly kernel: string;
   readonly node: string;
   readonly natsServer: string;
+  /** Cores that nats-server runs on at one time, where it was told: GOMAXPROCS. */
+  readonly natsServerCores: string | undefined;
   /** Over the last minute, when the measuring began: 0 on a machine that does nothing else. */
   readonly loadAverage: number;
 }
@@ -25,15 +27,17 @@ export async function describeMachine(): Promise<Machine> {
     kernel: `${os.type()} ${os.release()}`,
     node: process.version,
     natsServer: stdout.trim().replace(/^nats-server: /, ""),
+    natsServerCores: process.env.GOMAXPROCS,
     loadAverage: Number(readFileSync("/proc/loadavg", "utf8").split(" ")[0]),
   };
 }
 
 /** The same in a line. */
 export function machineText(machine: Machine): string {
-  const { processor, cores, memoryGiB, kernel, node, natsServer, loadAverage } = machine;
+  const { processor, cores, memoryGiB, kernel, node, natsServer, natsServerCores, loadAverage } = machine;
+  const onCores = natsServerCores === undefined ? "" : ` with GOMAXPROCS=${natsServerCores}`;
   return (
-    `${cores} cores of ${processor}, ${memoryGiB} GiB, ${kernel}, Node ${node}, nats-server ${natsServer}; ` +
+    `${cores} cores of ${processor}, ${memoryGiB} GiB, ${kernel}, Node ${node}, nats-server ${natsServer}${onCores}; ` +
     `load average ${loadAverage} at the start.`
   );
 }

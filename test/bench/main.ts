@@ -1,4 +1,5 @@
 // npm run bench: the product beside the floor, on this machine, in one run. See docs/performance.md.
+import os from "node:os";
 import { measureCompared } from "./compared.ts";
 
 /** Loads only what is asked for. */
@@ -22,6 +23,9 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<unk
   purge: async (args) => (await import("./purge.ts")).measurePurge(args),
   sim: async (args) => (await import("./sim.ts")).measureSimulation(args),
 };
+
+// A nats-server that may run on both cores of a small machine wakes a thread for each message, and the one it wakes takes a core from whoever has the work.
+if (os.availableParallelism() <= 2) process.env.GOMAXPROCS ??= "1";
 
 // What was started ends with this process, however it ends.
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
