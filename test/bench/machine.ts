@@ -27,7 +27,7 @@ export async function describeMachine(): Promise<Machine> {
     kernel: `${os.type()} ${os.release()}`,
     node: process.version,
     natsServer: stdout.trim().replace(/^nats-server: /, ""),
-    natsServerCores: process.env.GOMAXPROCS,
+    natsServerCores: process.env["GOMAXPROCS"],
     loadAverage: Number(readFileSync("/proc/loadavg", "utf8").split(" ")[0]),
   };
 }

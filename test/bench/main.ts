@@ -25,7 +25,7 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<unk
 };
 
 // A nats-server that may run on both cores of a small machine wakes a thread for each message, and the one it wakes takes a core from whoever has the work.
-if (os.availableParallelism() <= 2) process.env.GOMAXPROCS ??= "1";
+if (os.availableParallelism() <= 2) process.env["GOMAXPROCS"] ??= "1";
 
 // What was started ends with this process, however it ends.
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
