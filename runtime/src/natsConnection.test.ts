@@ -36,6 +36,24 @@ function waitForLog() {
   return { log, lines, said };
 }
 
+test("it leaves a server in lame duck mode for another one, once everybody is ready to", async () => {
+  const configuration = 'lame_duck_grace_period: "10s"\nlame_duck_duration: "30s"';
+  await using one = await startNats({ configuration });
+  await using other = await startNats({ configuration });
+  await using nats = await openNats(settings({ NATS_URL: `${one.url},${other.url}` }), quiet);
+  const [leaving, staying] = new URL(one.url).host === nats.connection.getServer() ? [one, other] : [other, one];
+  let wasConnected: boolean | undefined;
+  nats.onLeaving(async () => {
+    await nats.connection.flush();
+    wasConnected = nats.isConnected();
+  });
+  const isBack = new Promise<void>((resolve) => void nats.onReconnect(resolve));
+  void leaving.retire();
+  await isBack;
+  expect(wasConnected).toBe(true);
+  expect(nats.connection.getServer()).toBe(new URL(staying.url).host);
+});
+
 test("it waits for a server that is not there yet, and comes back after a restart", async () => {
   const port = await freePort();
   const { log, lines, said } = waitForLog();

@@ -6,6 +6,7 @@ import type { Log } from "./log.ts";
 import { unfitness } from "./natsServer.ts";
 import type { NatsSettings } from "./natsSettings.ts";
 import { pause } from "./pause.ts";
+import { atMost } from "./shutdown.ts";
 
 /** A connection that is kept for ever: it comes back by itself after any outage. */
 export interface Nats extends AsyncDisposable {
@@ -19,6 +20,11 @@ export interface Nats extends AsyncDisposable {
   onReconnect(listener: () => void): () => void;
   /** Called when the connection is lost. Returns how to stop that. */
   onDisconnect(listener: () => void): () => void;
+  /**
+   * Called when the server is going to stop and there are others: the connection goes to another one as soon as what all listeners promise has
+   * been done, within half a second. Returns how to stop that.
+   */
+  onLeaving(listener: () => Promise<void>): () => void;
 }
 
 /** NATS can't be used as it is configured; waiting would not help. */
@@ -35,6 +41,8 @@ const pauseMaxMs = 2_000;
 const dialTimeoutMs = 5_000;
 /** Where there are others: one that takes connections and then stands still would keep us from them. */
 const dialTimeoutOfManyMs = 2_000;
+/** A server in lame duck mode keeps its clients for some seconds more. */
+const leavingMs = 500;
 
 /**
  * Connects, waiting for a server that is not there yet, until `signal` aborts. Throws NatsError for what a person has to mend: a
@@ -54,12 +62,18 @@ export async function openNats(
     throw new NatsError("UNFIT_SERVER", `${unfit} (${connection.getServer()})`);
   }
   log.info("connected to NATS", { server: connection.getServer(), version: connection.info?.version });
-  return follow(connection, link, log);
+  return follow(connection, link, log, settings.natsUrl.length > 1);
 }
 
-function follow(connection: NatsConnection, link: { connectedAtMs: number; lostAtMs: number }, log: Log): Nats {
+function follow(
+  connection: NatsConnection,
+  link: { connectedAtMs: number; lostAtMs: number },
+  log: Log,
+  hasOthers: boolean,
+): Nats {
   const onReconnect = new Set<() => void>();
   const onDisconnect = new Set<() => void>();
+  const onLeaving = new Set<() => Promise<void>>();
   let isConnected = true;
   let reconnects = 0;
   link.connectedAtMs = Date.now();
@@ -83,6 +97,11 @@ function follow(connection: NatsConnection, link: { connectedAtMs: number; lostA
           onReconnect.forEach((listener) => listener());
           break;
         }
+        case "ldm":
+          log.info("the NATS server is going to stop", { server: status.server });
+          // Of one server all connections end, and no other takes them.
+          if (hasOthers || (connection.info?.connect_urls ?? []).length > 1) void leave(connection, onLeaving);
+          break;
         case "error":
           log.warn("NATS reports an error", { error: status.error });
           break;
@@ -93,7 +112,6 @@ function follow(connection: NatsConnection, link: { connectedAtMs: number; lostA
         case "staleConnection":
         case "forceReconnect":
         case "update":
-        case "ldm":
         case "ping":
         case "close":
           break;
@@ -108,11 +126,20 @@ function follow(connection: NatsConnection, link: { connectedAtMs: number; lostA
     reconnects: () => reconnects,
     onReconnect: (listener) => listen(onReconnect, listener),
     onDisconnect: (listener) => listen(onDisconnect, listener),
+    onLeaving: (listener) => listen(onLeaving, listener),
     [Symbol.asyncDispose]: () => connection.close(),
   };
 }
 
-function listen(set: Set<() => void>, listener: () => void): () => void {
+/** Goes to another server when all who listen are ready to, or have had their time. */
+async function leave(connection: NatsConnection, onLeaving: ReadonlySet<() => Promise<void>>): Promise<void> {
+  const { client_id: before } = connection.info ?? {};
+  await atMost(leavingMs, Promise.allSettled([...onLeaving].map((listener) => listener())));
+  await atMost(leavingMs, Promise.allSettled([connection.isClosed() ? undefined : connection.flush()]));
+  if (!connection.isClosed() && connection.info?.client_id === before) await connection.reconnect();
+}
+
+function listen<T>(set: Set<T>, listener: T): () => void {
   set.add(listener);
   return () => void set.delete(listener);
 }

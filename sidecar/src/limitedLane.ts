@@ -20,7 +20,7 @@ export type LaneOptions = {
 
 type Parked = { readonly delivery: Delivery; readonly service: Service; extendedAtMs: number };
 
-const extendEveryMs = 3_000;
+const extendEveryMs = 2_000;
 const awayDelayMs = 1_000;
 
 /**

@@ -281,13 +281,16 @@ test("an attempt that is reset while the owner is asked never begins", async () 
   ]);
 });
 
-test("what runs is extended each 3 s and asked about, and a closed attempt is reset although its control message was lost", async () => {
+test("what runs is extended each 2 s and asked about each 3 s, and a closed attempt is reset although its control message was lost", async () => {
   const ground = makeGround();
   ground.deliver({});
   await ground.settle();
-  ground.now += 2_999;
+  ground.now += 1_999;
   ground.worker.extend();
   expect(ground.said).toEqual([]);
+  ground.now += 1;
+  ground.worker.extend();
+  expect([ground.said, ground.asks]).toEqual([["1 extend"], []]);
   ground.verdicts.push(AskReply_Verdict.OPEN, undefined, AskReply_Verdict.CLOSED);
   for (const isReset of [false, false, true]) {
     ground.now += 3_000;
@@ -296,7 +299,7 @@ test("what runs is extended each 3 s and asked about, and a closed attempt is re
     expect(ground.calls[0]?.isReset).toBe(isReset);
   }
   expect(ground.asks.map((ask) => ask.running)).toEqual([true, true, true]);
-  expect(ground.said).toEqual(["1 extend", "1 extend", "1 extend", "1 ack"]);
+  expect(ground.said).toEqual(["1 extend", "1 extend", "1 extend", "1 extend", "1 ack"]);
 });
 
 test("no more run than there are slots; the rest waits in order, is extended, and is asked about when it waited for long", async () => {

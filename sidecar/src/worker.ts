@@ -30,6 +30,8 @@ type Held = {
   readonly service: Service;
   readonly deliveries: Delivery[];
   extendedAtMs: number;
+  /** When its call was asked about last, or it came. */
+  askedAtMs: number;
   call: Call | undefined;
   isReset: boolean;
 };
@@ -40,8 +42,10 @@ export type WorkerOptions = {
   readonly sidecar: Sidecar;
 };
 
-/** The server gives a task to somebody else when nobody extends it for 10 s. */
-const extendEveryMs = 3_000;
+/** The server gives a task to somebody else when nobody extends it for 7 s: one extension may get lost. */
+const extendEveryMs = 2_000;
+/** The owner believes for 5.5 s that a call runs which it was asked about. */
+const askEveryMs = 3_000;
 /** After a call that could not be sent: the service is away, another sidecar may have one that is there. */
 const unsentDelayMs = 1_000;
 const fullDelayMs = 500;
@@ -104,6 +108,7 @@ export class Worker {
       service,
       deliveries: [delivery],
       extendedAtMs: delivery.receivedAtMs,
+      askedAtMs: delivery.receivedAtMs,
       call: undefined,
       isReset: false,
     };
@@ -126,10 +131,14 @@ export class Worker {
   extend(): void {
     const now = this.#ports.now();
     for (const held of this.#held.values()) {
-      if (now - held.extendedAtMs < extendEveryMs) continue;
-      held.extendedAtMs = now;
-      for (const delivery of held.deliveries) delivery.extend();
-      if (held.call !== undefined) void this.#askRunning(held);
+      if (now - held.extendedAtMs >= extendEveryMs) {
+        held.extendedAtMs = now;
+        for (const delivery of held.deliveries) delivery.extend();
+      }
+      if (held.call !== undefined && now - held.askedAtMs >= askEveryMs) {
+        held.askedAtMs = now;
+        void this.#askRunning(held);
+      }
     }
   }
 

@@ -38,8 +38,8 @@ const { values, positionals } = parseArgs({
 
 /** What orders may take beyond an outage: retries have pauses of a second, and everything begins anew at once, on one machine. */
 const allowedMs = 3_000;
-/** A task that was on its way to a sidecar when the server between them went is delivered again after 10 s. */
-const redeliveredMs = 10_000;
+/** A task that was on its way to a sidecar when the server between them went is delivered again after 7 s. */
+const redeliveredMs = 7_000;
 
 if (values.help) console.log(help);
 else process.exitCode = await playAll();

@@ -17,7 +17,7 @@ export interface ConsumerConfig {
 const second = 1_000_000_000;
 const duplicateWindow = 120 * second;
 /** A delivered task that was not extended for this long is delivered again. */
-export const taskAckWaitMs = 10_000;
+export const taskAckWaitMs = 7_000;
 /** Tasks of one consumer that may be delivered and not acknowledged. */
 export const tasksInHandsMax = 10_000;
 /** How long an entry of the catalog outlives its sidecar. */

@@ -8,8 +8,11 @@ import type { Ownership } from "./ownership.ts";
 import type { Residents } from "./residents.ts";
 import type { ResidentRun } from "./residentRun.ts";
 
-/** How long a sidecar that was told `open` is believed to run the attempt: less than the task takes to be delivered again. */
-const grantMs = 8000;
+/**
+ * How long a sidecar that was told `open` is believed to run the attempt: longer than until it asks again, which it does each 3 to 4 s, and less
+ * than the task takes to be delivered again.
+ */
+const grantMs = 5500;
 const foldTimeoutMs = 2000;
 const grantsMax = 64;
 

@@ -66,6 +66,8 @@ export class TaskPuller {
   #isActive = false;
   #isClosed = false;
   #isMissing = false;
+  /** The server is going to stop: resolved when no task is on its way here through it. */
+  #leaving: PromiseWithResolvers<void> | undefined;
   #isPullDue = false;
   /** The consumer has been there: when nobody answers for it, another leader is being elected. */
   #wasFound = false;
@@ -86,7 +88,11 @@ export class TaskPuller {
         if (error === null) this.#receive(message);
       },
     });
-    const forgets = [nats.onReconnect(() => this.#restart()), nats.onDisconnect(() => this.#asked.clear())];
+    const forgets = [
+      nats.onReconnect(() => this.#restart()),
+      nats.onDisconnect(() => this.#asked.clear()),
+      nats.onLeaving(() => this.#leave()),
+    ];
     this.#forget = () => forgets.forEach((forget) => forget());
     this.#watchdog = setInterval(() => this.#watch(), heartbeatMs);
   }
@@ -111,7 +117,13 @@ export class TaskPuller {
 
   /** Asks for tasks when there is room. */
   pull(): void {
-    if (!this.#isActive || this.#resting !== undefined || !this.#options.nats.isConnected()) return;
+    if (
+      !this.#isActive ||
+      this.#resting !== undefined ||
+      this.#leaving !== undefined ||
+      !this.#options.nats.isConnected()
+    )
+      return;
     const { inHands, free, unasked } = this.#options.room();
     const rank = rankOf(inHands);
     const outstanding = this.#asked.outstandingUpTo(rank);
@@ -160,6 +172,7 @@ export class TaskPuller {
     const delivery = toDelivery(this.#options.nats, message, this.#emptiness.sequence);
     this.#asked.take();
     if (this.#asked.outstanding() === 0) {
+      this.#leaving?.resolve();
       this.#window = grown(this.#window, Math.min(this.#options.room().slots, windowMax));
     }
     this.#wasFound = true;
@@ -216,8 +229,16 @@ export class TaskPuller {
     this.#options.log.info("pulling tasks", this.#about);
   }
 
+  /** A task that is on its way when the connection ends would be delivered again only when nobody has acknowledged it for seconds. */
+  #leave(): Promise<void> {
+    this.#leaving ??= Promise.withResolvers<void>();
+    if (this.#asked.outstanding() === 0) this.#leaving.resolve();
+    return this.#leaving.promise;
+  }
+
   #restart(): void {
     this.#asked.clear();
+    this.#leaving = undefined;
     this.#emptiness = neverEmpty;
     this.#window = firstWindow(this.#options.room().slots);
     clearTimeout(this.#resting);

@@ -39,7 +39,7 @@ export interface Queue {
 }
 
 /** An unextended task is given to somebody else then. */
-export const ackWaitMs = 10_000;
+export const ackWaitMs = 7_000;
 export const pullExpiresMs = 5_000;
 /** Acknowledged tasks are removed by then. */
 const sweptAfterMs = 2_000;

@@ -9,7 +9,7 @@ import { Worker } from "../../../sidecar/src/worker.ts";
 import { names } from "./log.ts";
 import type { Link } from "./network.ts";
 import { askOwner } from "./questions.ts";
-import { pullExpiresMs } from "./queue.ts";
+import { ackWaitMs, pullExpiresMs } from "./queue.ts";
 import type { QueuedTask } from "./queue.ts";
 import type { Process } from "./scheduler.ts";
 import type { Stage } from "./stage.ts";
@@ -152,7 +152,7 @@ class Pulling {
       age: ageOf(task.sequence, delivery, this.#emptySequence),
       ack: () => answer(() => queue.remove(task)),
       nak: (delayMs) => answer(() => queue.hold(task, delayMs)),
-      extend: () => answer(() => queue.hold(task, 10_000)),
+      extend: () => answer(() => queue.hold(task, ackWaitMs)),
       discard: () => answer(() => queue.remove(task)),
     };
     this.#worker.accept(taken, this.#offered);
