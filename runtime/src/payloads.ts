@@ -2,6 +2,7 @@ import { hash } from "node:crypto";
 import type { NatsConnection } from "@nats-io/transport-node";
 import type { PayloadRef } from "../../proto/gen/sidestep/internal/v1/event.ts";
 import type { Names } from "../../proto/wire/subjects.ts";
+import { openGate } from "./gate.ts";
 import { publishDurably } from "./publishDurably.ts";
 import { messageIdLine } from "./publisher.ts";
 import type { Publisher } from "./publisher.ts";
@@ -29,6 +30,8 @@ export class PayloadError extends Error {
 const chunkBytes = 512 * 1024;
 /** Chunks under way at a time. */
 const chunksAtOnce = 4;
+/** Payloads that are read at a time: putting together many in one turn of the event loop would hold up everybody else. */
+const readAtOnce = 2;
 const requestTimeoutMs = 5_000;
 
 /** Payloads over a connection and a publisher that live longer. */
@@ -36,6 +39,7 @@ export function toPayloads(connection: NatsConnection, publisher: Publisher, nam
   const readChunk = async (subject: string): Promise<Uint8Array | undefined> =>
     (await readDirect(connection, names.payloadsStream, subject)) ??
     readFromLeader(connection, names.payloadsStream, subject);
+  const throughGate = openGate(readAtOnce);
   return {
     put: async (service, runId, bytes, signal) => {
       const id = idOf(bytes);
@@ -59,22 +63,23 @@ export function toPayloads(connection: NatsConnection, publisher: Publisher, nam
       });
       return { runId, service, id, chunks, sizeBytes: bytes.length };
     },
-    get: async (ref) => {
-      const { runId, service, id, chunks, sizeBytes } = ref;
-      if (!isWellFormed(ref)) return undefined;
-      const parts: Uint8Array[] = [];
-      let left = sizeBytes;
-      const isWhole = await atOnce(chunks, async (n) => {
-        const part = await readChunk(names.payloadSubject(service, runId, id, n));
-        if (part === undefined) return false;
-        parts[n] = part;
-        left -= part.length;
-        return left >= 0;
-      });
-      if (!isWhole || left !== 0) return undefined;
-      const bytes = chunks === 1 ? (parts[0] ?? new Uint8Array()) : Buffer.concat(parts);
-      return idOf(bytes) === id ? bytes : undefined;
-    },
+    get: (ref) =>
+      throughGate(async () => {
+        const { runId, service, id, chunks, sizeBytes } = ref;
+        if (!isWellFormed(ref)) return undefined;
+        const parts: Uint8Array[] = [];
+        let left = sizeBytes;
+        const isWhole = await atOnce(chunks, async (n) => {
+          const part = await readChunk(names.payloadSubject(service, runId, id, n));
+          if (part === undefined) return false;
+          parts[n] = part;
+          left -= part.length;
+          return left >= 0;
+        });
+        if (!isWhole || left !== 0) return undefined;
+        const bytes = chunks === 1 ? (parts[0] ?? new Uint8Array()) : Buffer.concat(parts);
+        return idOf(bytes) === id ? bytes : undefined;
+      }),
   };
 }
 

@@ -31,6 +31,26 @@ test("the sidecar with fewer tasks in hands is served first, then the other", as
   await idle.puller.close();
 });
 
+test("a puller that leaves a server takes what is on its way, asks for nothing more there, and goes on after the reconnect", async () => {
+  await using ground = await startGround();
+  const { orchestrator } = ground;
+  await orchestrator.deploy(service);
+  await using nats = await connectTo(ground.nats.url);
+  const listeners: (() => Promise<void>)[] = [];
+  const hands = new Hands({ ...nats, onLeaving: (listener) => (listeners.push(listener), () => undefined) }, 0);
+  await orchestrator.until(async () => (await orchestrator.pullsWaiting(service)) === 1, "it asks");
+  const leaving = listeners[0]?.();
+  await orchestrator.publishBytes(`${service}/Say`, new Uint8Array());
+  await leaving;
+  expect(hands.taken).toBe(1);
+  await orchestrator.publishBytes(`${service}/Say`, new Uint8Array());
+  await nats.connection.flush();
+  expect([hands.taken, await orchestrator.inHands(service)]).toEqual([1, 1]);
+  await nats.connection.reconnect();
+  await orchestrator.until(() => hands.taken === 2, "the other task");
+  await hands.puller.close();
+});
+
 /** Tasks that come are counted and stay in hands. */
 class Hands {
   taken = 0;

@@ -9,6 +9,7 @@ import { watchResident } from "./accounting.ts";
 import { openCaller } from "./caller.ts";
 import { pause, probeFor, spreadOf, startProbe } from "./probe.ts";
 import type { Member } from "./product.ts";
+import { openProfiles } from "./profile/profiles.ts";
 import { toSayRequest } from "./sayRequest.ts";
 import { scrape } from "./scrape.ts";
 import { heading, progress, startStack } from "./stack.ts";
@@ -23,6 +24,7 @@ The bad service has a sidecar of its own.
   --only <list>    of slow, hang, flood, large, unread (all)
   --seconds <s>    for each (10)
   --runs <n>       bad runs in flight (50)
+  --profile [dir]  CPU profiles of the orchestrator meanwhile; slows it down somewhat
   --json <file>    writes the figures
   --help`;
 
@@ -42,8 +44,9 @@ type Misbehaviour = (stack: Stack, runs: number) => Promise<{ stop(): Promise<Re
 /** Measures what bad neighbours cost others and prints what came of it. */
 export async function measureNeighbours(args: readonly string[]): Promise<void> {
   const { values } = parseArgs({
-    args: [...args],
+    args: args.flatMap((it, at) => (it === "--profile" && (args[at + 1] ?? "--").startsWith("--") ? [it, ""] : [it])),
     options: {
+      profile: { type: "string" },
       only: { type: "string", default: Object.keys(bad).join(",") },
       seconds: { type: "string", default: "10" },
       runs: { type: "string", default: "50" },
@@ -58,7 +61,9 @@ export async function measureNeighbours(args: readonly string[]): Promise<void> 
   const seconds = Number(values.seconds);
   const head = await heading("plain");
   progress("starting nats-server, services and product, and warming them up");
-  await using stack = await startStack();
+  await using stack = await startStack({ isInspected: values.profile !== undefined });
+  const profiles = values.profile === undefined ? undefined : await openProfiles(values.profile);
+  const inspectors = profiles === undefined ? {} : { orchestrator: await stack.inspect(stack.orchestrator) };
   const port = await freePort();
   await using programs = new AsyncDisposableStack();
   programs.use(await startNode("test/bench/services/bad.ts", { args: [String(port)], readyLine: /READY/ }));
@@ -94,9 +99,11 @@ export async function measureNeighbours(args: readonly string[]): Promise<void> 
     const pids = Object.fromEntries(Object.entries(members).map(([member, { program }]) => [member, program.pid]));
     const stopWatching = watchResident(() => pids);
     const probe = startProbe(stack.caller);
+    const endProfile = await profiles?.begin(name, inspectors);
     const misbehaving = await one.start(stack, Number(values.runs));
     await pause(seconds * 1_000);
     await probe.stop();
+    await endProfile?.();
     const lateMs = await looked(members);
     const most = stopWatching();
     const theirs = await misbehaving.stop();
@@ -119,6 +126,7 @@ export async function measureNeighbours(args: readonly string[]): Promise<void> 
   }
   console.log(head);
   console.log(textTable(rows));
+  if (profiles !== undefined) console.log(`${await profiles.report()}\nProfiles are in ${profiles.folder}.`);
   if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(reports, undefined, 2)}\n`);
 }
 

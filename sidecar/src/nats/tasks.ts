@@ -4,6 +4,7 @@ import { byLoadGroup } from "../../../proto/wire/subjects.ts";
 import type { Names } from "../../../proto/wire/subjects.ts";
 import type { Log } from "../../../runtime/src/log.ts";
 import type { Nats } from "../../../runtime/src/natsConnection.ts";
+import { atMost } from "../../../runtime/src/shutdown.ts";
 import { atTurnEnd } from "../../../runtime/src/turnEnd.ts";
 import { ageOf } from "../core/admission.ts";
 import { Asked } from "../core/asked.ts";
@@ -43,6 +44,8 @@ const silenceMaxMs = 1_300;
 const windowMax = 256;
 const missingPauseMs = 250;
 const missingPauseMaxMs = 2_000;
+/** For what was asked for to come, before a server is left. */
+const leavingMs = 300;
 /** An election is over at any moment. */
 const electionPauseMaxMs = 500;
 
@@ -56,7 +59,7 @@ export class TaskPuller {
   readonly #about: Readonly<Record<string, string>>;
   readonly #inbox = `${createInbox()}.`;
   readonly #subject: string;
-  readonly #subscription: Subscription;
+  #subscription: Subscription;
   readonly #asked = new Asked();
   readonly #forget: () => void;
   readonly #watchdog: NodeJS.Timeout;
@@ -83,11 +86,7 @@ export class TaskPuller {
     const consumer = method === undefined ? names.taskConsumer(service) : names.limitedConsumer(method);
     this.#about = method === undefined ? { service } : { service, method };
     this.#subject = `$JS.API.CONSUMER.MSG.NEXT.${names.tasksStream}.${consumer}`;
-    this.#subscription = nats.connection.subscribe(`${this.#inbox}*`, {
-      callback: (error, message) => {
-        if (error === null) this.#receive(message);
-      },
-    });
+    this.#subscription = this.#subscribe();
     const forgets = [
       nats.onReconnect(() => this.#restart()),
       nats.onDisconnect(() => this.#asked.clear()),
@@ -95,6 +94,14 @@ export class TaskPuller {
     ];
     this.#forget = () => forgets.forEach((forget) => forget());
     this.#watchdog = setInterval(() => this.#watch(), heartbeatMs);
+  }
+
+  #subscribe(): Subscription {
+    return this.#options.nats.connection.subscribe(`${this.#inbox}*`, {
+      callback: (error, message) => {
+        if (error === null) this.#receive(message);
+      },
+    });
   }
 
   /** Tasks asked for that have not come. */
@@ -230,14 +237,20 @@ export class TaskPuller {
   }
 
   /** A task that is on its way when the connection ends would be delivered again only when nobody has acknowledged it for seconds. */
-  #leave(): Promise<void> {
-    this.#leaving ??= Promise.withResolvers<void>();
-    if (this.#asked.outstanding() === 0) this.#leaving.resolve();
-    return this.#leaving.promise;
+  async #leave(): Promise<void> {
+    const leaving = (this.#leaving ??= Promise.withResolvers<void>());
+    if (this.#asked.outstanding() === 0) leaving.resolve();
+    await atMost(leavingMs, leaving.promise);
+    // What the server has sent until it knows is accepted.
+    if (this.#leaving === leaving && !this.#isClosed) await this.#subscription.drain().catch(() => undefined);
   }
 
   #restart(): void {
     this.#asked.clear();
+    if (this.#leaving !== undefined) {
+      this.#subscription.unsubscribe();
+      this.#subscription = this.#subscribe();
+    }
     this.#leaving = undefined;
     this.#emptiness = neverEmpty;
     this.#window = firstWindow(this.#options.room().slots);
