@@ -6,6 +6,7 @@ import { freePort } from "../support/freePort.ts";
 import { repositoryRoot, runProgram, startNode } from "../support/program.ts";
 import type { Program } from "../support/program.ts";
 import { nodeFlags } from "../../bin/nodeFlags.mjs";
+import type { Bundles } from "./bundles.ts";
 import { inspectFlag } from "./profile/inspector.ts";
 
 /** Our programs as anybody starts them, with the contract of the benchmark deployed. */
@@ -48,6 +49,8 @@ export interface ProductOptions {
   readonly isInspected?: boolean;
   /** Of each stream; 1 unless told. */
   readonly replicas?: number;
+  /** The bundles; their sources unless told. */
+  readonly bundles?: Pick<Bundles, "file">;
   /** Further flags. */
   readonly orchestratorArgs?: readonly string[];
 }
@@ -67,7 +70,7 @@ export async function startProduct(options: ProductOptions): Promise<Product> {
     env: Readonly<Record<string, string>> = {},
   ): Promise<Program> =>
     programs.use(
-      await startNode(`${name}/src/main.ts`, {
+      await startNode(options.bundles?.file(name) ?? `${name}/src/main.ts`, {
         args: [...args, "--admin-port", "0"],
         readyLine,
         env: { NATS_URL: options.natsUrl, ...env },

@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { performance } from "node:perf_hooks";
 import { parseArgs } from "node:util";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
-import { quantile } from "./accounting.ts";
+import { cpuNow, quantile } from "./accounting.ts";
 import { inFlight } from "./caller.ts";
 import type { Caller } from "./caller.ts";
 import { pause, probeFor, spreadOf, startProbe } from "./probe.ts";
@@ -17,13 +17,13 @@ go on, whose p99 is told beside its idle value.
 
   --timers <n>     (10000)
   --within <ms>    over which they are due, evenly (1000)
+  --lead <s>       between the last start and the first that is due (35: by then the orchestrator has let go of all of them)
   --idle <s>       for which the idle value is measured (5)
   --json <file>    writes the figures
   --help`;
 
-/** After the last start: timers are written a second after they were asked for. */
-const leadMs = 4_000;
 const lateMsMax = 60_000;
+const sampleEveryMs = 50;
 
 /** Measures timers that are due together and prints what came of it. */
 export async function measureTimers(args: readonly string[]): Promise<void> {
@@ -32,6 +32,7 @@ export async function measureTimers(args: readonly string[]): Promise<void> {
     options: {
       timers: { type: "string", default: "10000" },
       within: { type: "string", default: "1000" },
+      lead: { type: "string", default: "35" },
       idle: { type: "string", default: "5" },
       json: { type: "string" },
       help: { type: "boolean", default: false },
@@ -54,7 +55,7 @@ export async function measureTimers(args: readonly string[]): Promise<void> {
   await pause(3_000);
   const idle = spreadOf(await probeFor(stack.caller, Number(values.idle)));
   progress(`idle: p50 ${idle.p50Ms} ms, p99 ${idle.p99Ms} ms; starting ${timers} runs`);
-  const firstMs = Math.ceil(Date.now() + 1.5 * timers * startMs + leadMs);
+  const firstMs = Math.ceil(Date.now() + 1.5 * timers * startMs + Number(values.lead) * 1_000);
   await startUntil(stack.caller, timers, (index) => firstMs + (index * withinMs) / timers);
   const waitMs = firstMs - Date.now();
   if (waitMs < 1_500) throw new Error("the starts took longer than was foreseen: try again");
@@ -62,8 +63,11 @@ export async function measureTimers(args: readonly string[]): Promise<void> {
   await pause(waitMs - 200);
   const epochMs = Date.now() - performance.now();
   const probe = startProbe(stack.caller);
+  const cpu: CpuSample[] = [];
+  const sampling = setInterval(() => cpu.push({ atMs: Date.now(), cpu: cpuNow(stack.pids) }), sampleEveryMs);
   const read = await untilAllEnded(stack.nats.url, timers, firstMs, withinMs);
   await probe.stop();
+  clearInterval(sampling);
   const busyUntilMs = Math.max(...read.ended);
   const meanwhile = probe.samples.filter(({ atMs, tookMs }) => {
     const at = atMs + epochMs;
@@ -76,6 +80,7 @@ export async function measureTimers(args: readonly string[]): Promise<void> {
     firedLateMs: latenessOf(read.late),
     allFiredMsAfterTheFirstWasDue: Math.round(Math.max(...read.fired) - firstMs),
     allEndedMsAfterTheFirstWasDue: Math.round(busyUntilMs - firstMs),
+    cpuMicrosEach: cpuEach(cpu, firstMs, busyUntilMs, timers),
     othersMs: {
       idle,
       meanwhile: busy,
@@ -95,9 +100,31 @@ export async function measureTimers(args: readonly string[]): Promise<void> {
   );
   console.log(
     `\nAfter the first was due, the last had fired ${report.allFiredMsAfterTheFirstWasDue} ms later, and the last run had ended after ${report.allEndedMsAfterTheFirstWasDue} ms. ` +
-      `p99 of others: ${report.othersMs.p99Ratio} times its idle value, over ${meanwhile.length} runs.`,
+      `p99 of others: ${report.othersMs.p99Ratio} times its idle value, over ${meanwhile.length} runs. ` +
+      `CPU from the first to the last, µs a timer: ${Object.entries(report.cpuMicrosEach)
+        .map(([name, micros]) => `${name} ${micros}`)
+        .join(", ")}.`,
   );
   if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(report, undefined, 2)}\n`);
+}
+
+interface CpuSample {
+  readonly atMs: number;
+  readonly cpu: Readonly<Record<string, number>>;
+}
+
+/** What each program took meanwhile, the other runs included, over the timers. */
+function cpuEach(
+  samples: readonly CpuSample[],
+  fromMs: number,
+  untilMs: number,
+  timers: number,
+): Readonly<Record<string, number>> {
+  const before = samples.findLast(({ atMs }) => atMs <= fromMs)?.cpu ?? {};
+  const after = samples.find(({ atMs }) => atMs >= untilMs)?.cpu ?? {};
+  return Object.fromEntries(
+    Object.entries(after).map(([name, micros]) => [name, Math.round((micros - (before[name] ?? 0)) / timers)]),
+  );
 }
 
 interface ReadBack {

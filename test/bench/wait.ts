@@ -2,6 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { performance } from "node:perf_hooks";
 import { parseArgs } from "node:util";
 import { residentMiB } from "./accounting.ts";
+import { buildBundles } from "./bundles.ts";
 import { inFlight, openCaller } from "./caller.ts";
 import { pause } from "./probe.ts";
 import type { Inspector } from "./profile/inspector.ts";
@@ -14,7 +15,7 @@ import { textTable } from "./textTable.ts";
 const help = `npm run bench -- wait [options]
 
 Starts many runs that wait for a day. What each costs in nats-server (memory and store) and in the orchestrator (what its objects take after garbage collection,
-and its resident memory); then the orchestrator is stopped and another one started: how soon it finishes its first run.
+and its resident memory); then the orchestrator is stopped and another one started: how soon it finishes its first run. The programs are the bundles.
 
   --runs <n>       (100000)
   --in-flight <n>  starts at a time (64)
@@ -41,7 +42,8 @@ export async function measureWait(args: readonly string[]): Promise<void> {
   const runs = Number(values.runs);
   const head = await heading("plain");
   progress("starting nats-server, service and product, and warming them up");
-  await using stack = await startStack({ isInspected: true });
+  await using bundles = await buildBundles();
+  await using stack = await startStack({ isInspected: true, bundles });
   const inspector = await stack.inspect(stack.orchestrator);
   const look = async () => ({
     heapMiB: await inspector.heapMiB(),
