@@ -10,6 +10,7 @@ import { ensureBundles } from "./bundles.mjs";
 import { ensureDependencies, pinnedNode } from "./dependencies.mjs";
 import { ensureGeneratedCode } from "./generatedCode.mjs";
 import { ensureNatsServer } from "./natsServer.mjs";
+import { ensurePostgres } from "./postgres.mjs";
 import { ensurePython } from "./pythonGrpc.mjs";
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
@@ -17,7 +18,7 @@ const say = (line) => process.stderr.write(`${line}\n`);
 
 /** What each command runs, and what it needs beside dependencies and generated code. `wants`: goes on without. */
 const commands = {
-  test: { run: ["scripts/gate.ts", "test"], wants: ["nats-server", "python"] },
+  test: { run: ["scripts/gate.ts", "test"], wants: ["nats-server", "python", "postgres"] },
   check: { run: ["scripts/gate.ts", "check"] },
   lint: { run: ["scripts/gate.ts", "lint"] },
   typecheck: { run: ["scripts/gate.ts", "types"] },
@@ -61,6 +62,7 @@ async function main(name, args) {
 const provide = {
   "nats-server": async () => ({ NATS_SERVER: await natsServer() }),
   python: () => ({ SIDESTEP_PYTHON: ensurePython({ say }) }),
+  postgres: () => ({ SIDESTEP_POSTGRES: ensurePostgres({ say }).bin }),
   bundles: () => ({ SIDESTEP_BUNDLES: ensureBundles({ root, say }) }),
 };
 

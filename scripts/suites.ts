@@ -5,6 +5,7 @@ import path from "node:path";
 const needsByFile: Readonly<Record<string, string>> = {
   "test/support/nats.ts": "nats-server",
   "test/support/python.ts": "python",
+  "test/support/postgres.ts": "postgres",
 };
 
 /** A suite that can't be run on this machine, and the first need that it lacks. */

@@ -16,6 +16,8 @@ export type ProgramOptions = {
   /** Added to this one's environment; undefined removes a variable. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
+  /** Number of the user and group to run as; this one's own unless told. */
+  readonly uid?: number;
   /** The start is over when a line matches; without it, when the program has been spawned. */
   readonly readyLine?: RegExp;
   /** How long to wait for `readyLine`; 20 s unless told. */
@@ -65,6 +67,7 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
     cwd: options.cwd ?? repositoryRoot,
     env: { ...process.env, ...options.env },
     stdio: ["ignore", "pipe", "pipe"],
+    ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
   });
   running.add(child);
   const program = toProgram(options.name, child, options.logFile);

@@ -48,7 +48,8 @@ export function describeRun(plan: LoadedPlan, state: RunState): Run {
 
 const empty: Uint8Array = new Uint8Array();
 
-function publicState({ phase, verdict, incidents, ended }: RunState): Run_State {
+/** The state that the public API shows. */
+export function publicState({ phase, verdict, incidents, ended }: RunState): Run_State {
   switch (phase) {
     case "unstarted":
     case "void":
@@ -240,8 +241,8 @@ function describeIncident(plan: LoadedPlan, step: LiveStep): readonly Incident[]
   ];
 }
 
-/** Attributes that have a value now: one that reads what is not there yet, or that JSON can't say, is left out. */
-function attributesOf({ attributes, registry }: LoadedPlan, state: RunState): { [key: string]: string } {
+/** Attributes that have a value now, in their JSON form: one that reads what is not there yet, or that JSON can't say, is left out. */
+export function attributesOf({ attributes, registry }: LoadedPlan, state: RunState): { [key: string]: string } {
   const found: { [key: string]: string } = {};
   const { body } = state;
   if (body === undefined) return found;

@@ -1,0 +1,154 @@
+import type { Log } from "../../../runtime/src/log.ts";
+import { growingPause, pause } from "../../../runtime/src/pause.ts";
+import type { RunState } from "../engine/state.ts";
+import { rowMark, rowOf } from "../projection/runRow.ts";
+import type { RowAttributes } from "../projection/runRow.ts";
+import type { TurnObserver } from "./ports.ts";
+import type { ReprojectGround } from "./reproject.ts";
+import { openRowPartition } from "./rowPartition.ts";
+import type { RowPartition } from "./rowPartition.ts";
+import type { RunStore } from "./runStore.ts";
+
+/** What writing rows needs. */
+export interface RowWriterOptions {
+  readonly store: RunStore;
+  readonly partitions: number;
+  readonly ground: ReprojectGround;
+  readonly logger: Log;
+  /** This machine's clock, in milliseconds since 1970. */
+  readonly now: () => number;
+  /** How long the log keeps ended runs, and how long the store keeps those that are archived; 0: for ever. */
+  readonly retentionMs: number;
+  readonly archiveMs: number;
+  readonly bounds?: Partial<RowWriterBounds>;
+}
+
+export interface RowWriterBounds {
+  /** Rows of a partition in memory; what is more is read from the log again. */
+  readonly pendingMax: number;
+  readonly batchMax: number;
+  /** How long the first row of a batch waits for company: a run that starts and ends meanwhile is written once. */
+  readonly lingerMs: number;
+  /** Messages read again at one time. */
+  readonly windowMax: number;
+  /** How often partitions that others own are looked at, where each orchestrator has all rows. */
+  readonly followMs: number;
+  readonly pruneMs: number;
+}
+
+export const rowWriterBounds: RowWriterBounds = {
+  pendingMax: 20_000,
+  batchMax: 500,
+  lingerMs: 250,
+  windowMax: 1_000,
+  followMs: 1_000,
+  pruneMs: 60_000,
+};
+
+/** How far the rows of a partition go. */
+export interface RowProgress {
+  readonly partition: number;
+  /** Records up to here are in the rows; undefined: not known yet. */
+  readonly position: number | undefined;
+  /** Where it has to get to, as far as that is known. */
+  readonly head: number;
+  /** Milliseconds between a record and its row; 0: nothing is missing. */
+  readonly lagMs: number;
+  /** It reads the log. */
+  readonly isCatchingUp: boolean;
+}
+
+/**
+ * Keeps rows of runs in a store: of the partitions that are owned here by watching their turns, of others, and of what was missed, by reading the
+ * log. It never holds up a run: while the store is away or slow the cursor stands still, and what does not fit in memory is read again.
+ */
+export interface RowWriter extends AsyncDisposable {
+  readonly observer: TurnObserver;
+  progress(): readonly RowProgress[];
+  /** Begins all rows anew; the old ones stay until theirs are there. Rejects with RunStoreError. */
+  rebuild(): Promise<void>;
+  /** Resolves when all that is told now is in the store, or when the signal aborts. */
+  settled(signal: AbortSignal): Promise<void>;
+}
+
+/** Starts it. */
+export function openRowWriter(options: RowWriterOptions): RowWriter {
+  const bounds = { ...rowWriterBounds, ...options.bounds };
+  const stop = new AbortController();
+  const { signal } = stop;
+  const all = Array.from({ length: options.partitions }, (_, partition) =>
+    openRowPartition({ ...options, bounds, partition, signal }),
+  );
+  const seen = new WeakMap<RunState, { mark: string; readonly attributes: RowAttributes }>();
+  const observer: TurnObserver = {
+    opened: (partition, { checkpoint }) => all[partition]?.opened(checkpoint),
+    closed: (partition) => all[partition]?.closed(),
+    tracedUpTo: (partition, checkpoint) => {
+      all[partition]?.toldUpTo(checkpoint);
+      return checkpoint;
+    },
+    turn: ({ partition, plan, state }, { storedMs }) => {
+      const mark = rowMark(state);
+      const before = seen.get(state);
+      if (before?.mark === mark) return;
+      const row = rowOf(partition, plan, state, before?.attributes);
+      if (row === undefined) return;
+      if (before === undefined) seen.set(state, { mark, attributes: row });
+      else before.mark = mark;
+      all[partition]?.add(row, storedMs);
+    },
+  };
+  const worked = work(all, options, bounds, signal);
+  return {
+    observer,
+    progress: () => all.flatMap((one) => one.progress() ?? []),
+    rebuild: async () => {
+      await options.store.rebuild(all.map((_, partition) => partition));
+      for (const one of all) one.forget();
+    },
+    settled: async (until) => {
+      while (!until.aborted && !signal.aborted && all.some((one) => !one.isSettled())) await pause(20, until);
+    },
+    [Symbol.asyncDispose]: async () => {
+      stop.abort();
+      await worked;
+    },
+  };
+}
+
+/** One partition after the other, for as long as it is open. */
+async function work(
+  all: readonly RowPartition[],
+  { store, logger, now }: RowWriterOptions,
+  bounds: RowWriterBounds,
+  signal: AbortSignal,
+): Promise<void> {
+  let nextPauseMs = growingPause(200, 10_000);
+  let isAway = false;
+  let prunedMs = now();
+  while (!signal.aborted) {
+    let isBusy = false;
+    try {
+      for (const one of all) if (await one.work()) isBusy = true;
+      if (now() - prunedMs >= bounds.pruneMs) {
+        prunedMs = now();
+        for (const one of all) await one.prune();
+      }
+      if (isAway) logger.info("the rows of runs are written again", { store: store.description });
+      if (isAway) nextPauseMs = growingPause(200, 10_000);
+      isAway = false;
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!isAway)
+        logger.warn("the rows of runs can't be written now; runs go on, and lists show them later", {
+          store: store.description,
+          error,
+        });
+      isAway = true;
+      await pause(nextPauseMs(), signal);
+      continue;
+    }
+    // A partition that reads the log goes on at once, but lets others in.
+    await pause(isBusy ? 1 : bounds.lingerMs, signal);
+  }
+}
