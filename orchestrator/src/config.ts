@@ -2,6 +2,7 @@ import { logSettings } from "../../runtime/src/logSettings.ts";
 import { natsSettings } from "../../runtime/src/natsSettings.ts";
 import { duration, integer, optionalPort, text, textOr } from "../../runtime/src/setting.ts";
 import type { Setting, SettingText, Values } from "../../runtime/src/setting.ts";
+import type { StorePlace } from "./sql/store.ts";
 import { traceSettings } from "./otlp/traceSettings.ts";
 
 /** Every setting of an orchestrator: its flags, variables, help and documentation are made from here. */
@@ -108,6 +109,19 @@ export const orchestratorSettings = {
     },
     "7d",
   ),
+  index: indexPlace({
+    flag: "index",
+    placeholder: "<where>",
+    doc: "Where the index of runs is: temporary (SQLite, made anew at each start), a file of SQLite's, postgres://…, or off. All but its archive can be made anew from the log at any time.",
+  }),
+  archive: duration(
+    {
+      flag: "archive",
+      doc: "How long after their end runs stay in the index with their history, once the log has deleted them; 0s: not at all. Needs a file or PostgreSQL for --index.",
+    },
+    "0s",
+    { min: 0, max: 100 * 366 * 86_400_000 },
+  ),
   backlogMax: integer(
     { flag: "backlog-max", doc: "Events of a partition that may wait to be folded; new runs are refused beyond it." },
     20_000,
@@ -145,6 +159,28 @@ function retention(about: SettingText, fallback: string): Setting<number> {
       const read = any.read(given);
       if (read.kind === "problem" || read.value === 0 || read.value >= retentionMinMs) return read;
       return { kind: "problem", expected: "a duration of 5m or more, such as 12h or 30d, or 0s to keep ended runs" };
+    },
+  };
+}
+
+/** Undefined: off. A URL may hold a password, so what was given is shown nowhere. */
+function indexPlace(about: SettingText): Setting<StorePlace | undefined> {
+  const temporary: StorePlace = { kind: "sqlite", file: "" };
+  return {
+    ...text(about),
+    defaultText: "temporary",
+    absent: temporary,
+    isSecret: true,
+    read: ([given = ""]) => {
+      if (given === "off") return { kind: "value", value: undefined };
+      if (given === "temporary") return { kind: "value", value: temporary };
+      if (/^postgres(?:ql)?:\/\/./.test(given)) return { kind: "value", value: { kind: "postgres", url: given } };
+      if (/[/\\.]/.test(given) && !given.includes("://"))
+        return { kind: "value", value: { kind: "sqlite", file: given } };
+      return {
+        kind: "problem",
+        expected: "temporary, off, a file such as ./index.db, or postgres://user@host/database",
+      };
     },
   };
 }

@@ -1,4 +1,5 @@
 import type { Meter } from "@opentelemetry/api";
+import type { RowProgress } from "./processor/rowWriting.ts";
 import type { Processor } from "./processor/processor.ts";
 
 /** The orchestrator's metrics, looked at when they are scraped. */
@@ -6,6 +7,7 @@ export function openMeasures(
   meter: Meter,
   processor: Processor,
   nats: { isConnected(): boolean; reconnects(): number },
+  rows: { progress(): readonly RowProgress[] } | undefined,
 ): void {
   const counter = (name: string, description: string, read: () => number): void =>
     meter
@@ -46,5 +48,14 @@ export function openMeasures(
     })
     .addCallback((result) => {
       for (const partition of processor.owned()) result.observe(processor.backlog(partition) ?? 0, { partition });
+    });
+  if (rows === undefined) return;
+  meter
+    .createObservableGauge("sidestep.orchestrator.index_lag", {
+      description: "Time between an event and its row in the index, of the partitions that are written here.",
+      unit: "s",
+    })
+    .addCallback((result) => {
+      for (const { partition, lagMs } of rows.progress()) result.observe(lagMs / 1000, { partition });
     });
 }

@@ -31,6 +31,8 @@ import { partitionCount } from "../../proto/wire/layout.ts";
 import { openProcessor } from "./processor/processor.ts";
 import type { Processor } from "./processor/processor.ts";
 import { toTraceStart } from "./projection/traceContext.ts";
+import { bothObservers, openRows } from "./rows.ts";
+import type { Rows } from "./rows.ts";
 import { openTracing } from "./tracing.ts";
 import type { Tracing } from "./tracing.ts";
 
@@ -74,6 +76,11 @@ export async function serve(settings: OrchestratorSettings, log: Log, signal: Ab
   const store = openDefinitionStore(nats.connection, names);
   await using definitions = await readDefinitions(store, log, signal);
   const tracing = openTracing(settings, { ...ports, plans: definitions, credentials }, log);
+  const rows = await openRows(
+    settings,
+    { ...ports, layouts, plans: definitions, credentials, showTrace: tracing.showTrace },
+    log,
+  );
   const processor = openProcessor({
     orchestrator: id,
     member: { version, address: settings.listen },
@@ -82,18 +89,21 @@ export async function serve(settings: OrchestratorSettings, log: Log, signal: Ab
     plans: definitions,
     workflows: definitions,
     credentials,
-    observer: tracing.observer,
+    observer: bothObservers(tracing.observer, rows?.observer),
     limits: settings,
     ...settings,
+    archive: rows?.archive,
     bounds: { snapshotEvery: settings.snapshotEvents, retentionMs: settings.retention },
     now: Date.now,
     randomBytes,
     logger: log,
   });
   using _ = openTaskSweep({ nats, names, log, isOurs: () => processor.owned().includes(sweepingPartition) });
-  openMeasures(metrics.meter, processor, nats);
+  openMeasures(metrics.meter, processor, nats, rows);
   const catalog = openCatalogView(nats.connection, names, Date.now, signal);
-  const door = { front: processor.front, definitions, catalog, limits: attached.limits, showTrace: tracing.showTrace };
+  const { showTrace } = tracing;
+  const { limits } = attached;
+  const door = { front: processor.front, definitions, catalog, limits, showTrace, lists: rows?.lists };
   const work = async (server: FrontServer): Promise<void> => {
     const tell = (isReady: boolean): void => {
       Object.assign(state, { isReady, waitsFor: isReady ? "" : "NATS is away" });
@@ -112,18 +122,20 @@ export async function serve(settings: OrchestratorSettings, log: Log, signal: Ab
     isDone = await serveFront(door, settings, log, work);
     if (!isDone) log.warn("calls were left behind; their runs go on");
   } finally {
-    isReleased = await handOver(processor, tracing);
+    isReleased = await handOver(processor, tracing, rows);
   }
   log.info("stopped", { isReleased });
   return isDone && isReleased ? 0 : 1;
 }
 
 /** Leaves the partitions to others; false when they have to find out by themselves. */
-async function handOver(processor: Processor, tracing: Tracing): Promise<boolean> {
+async function handOver(processor: Processor, tracing: Tracing, rows: Rows | undefined): Promise<boolean> {
   // Before the partitions are released: what is pending of a partition that is left is its next owner's to tell.
-  await atMost(settlingMs, tracing.settled(AbortSignal.timeout(settlingMs)));
+  const soon = AbortSignal.timeout(settlingMs);
+  await atMost(settlingMs, Promise.all([tracing.settled(soon), rows?.settled(soon)]));
   const isReleased = await atMost(closingMs, disposed(processor));
   await atMost(closingMs, disposed(tracing));
+  if (rows !== undefined) await atMost(closingMs, disposed(rows));
   return isReleased;
 }
 
@@ -157,7 +169,7 @@ async function readDefinitions(store: DefinitionStore, log: Log, signal: AbortSi
 
 /** Opens the front door, and closes it when `work` is done; false when calls had to be left behind. */
 async function serveFront(
-  door: Pick<FrontServerOptions, "front" | "definitions" | "catalog" | "limits" | "showTrace">,
+  door: Pick<FrontServerOptions, "front" | "definitions" | "catalog" | "limits" | "showTrace" | "lists">,
   settings: OrchestratorSettings,
   log: Log,
   work: (server: FrontServer) => Promise<void>,

@@ -17,12 +17,14 @@ const engine = "orchestrator/src/engine";
 const expression = "orchestrator/src/engine/expression";
 const cel = "orchestrator/src/compile/cel";
 const compile = "orchestrator/src/compile";
+const filter = "orchestrator/src/compile/filter";
 const projection = "orchestrator/src/projection";
 const processor = "orchestrator/src/processor";
 const runtime = "runtime/src";
 // What a loop may call of the runtime: words for the log, and waiting.
 const forLoops = ["type:runtime/src", "runtime/src/log.ts", "runtime/src/pause.ts"];
 // A port with an error class of its own: who fulfils it throws that.
+const runStore = "orchestrator/src/processor/runStore.ts";
 const definitionStore = "orchestrator/src/processor/definitionStore.ts";
 /** What an ingress checks before anything is written. */
 const inbound = "orchestrator/src/processor/inbound.ts";
@@ -32,6 +34,7 @@ const orchestratorAdapters = [
   "orchestrator/src/grpc",
   "orchestrator/src/otlp",
   "orchestrator/src/http",
+  "orchestrator/src/sql",
 ];
 const sidecarAdapters = ["sidecar/src/nats", "sidecar/src/grpc"];
 
@@ -64,13 +67,15 @@ export const architecture: readonly Part[] = [
     packages: [...protobuf, "@bufbuild/cel", "@bufbuild/cel-spec"],
     pure: true,
   },
+  // Filters of lists: parsed as expressions are, answered by a database.
+  { folder: filter, imports: [...contracts, cel, compile], packages: ["@bufbuild/cel-spec"], pure: true },
   { folder: compile, imports: [...contracts, cel, expression, engine], packages: protobuf, pure: true },
   { folder: projection, imports: [...contracts, engine], packages: protobuf, pure: true },
 
   // Its loop, its adapters, its main.
   {
     folder: processor,
-    imports: [...contracts, engine, expression, projection, compile, ...forLoops],
+    imports: [...contracts, engine, expression, projection, compile, `type:${filter}`, ...forLoops],
     packages: protobuf,
   },
   {
@@ -84,9 +89,12 @@ export const architecture: readonly Part[] = [
       ...contracts,
       `type:${processor}`,
       definitionStore,
+      runStore,
       inbound,
       `type:${engine}`,
       `type:${compile}`,
+      `type:${filter}`,
+      `type:${projection}`,
       runtime,
     ],
     packages: [...protobuf, "@grpc/grpc-js"],
@@ -96,10 +104,25 @@ export const architecture: readonly Part[] = [
     imports: [...contracts, `type:${processor}`, `type:${projection}`, runtime],
     packages: [...protobuf, "@opentelemetry/*", "@grpc/grpc-js"],
   },
+  {
+    folder: "orchestrator/src/sql",
+    imports: [...contracts, `type:${processor}`, runStore, `type:${projection}`, filter, runtime],
+    packages: [...protobuf, "pg"],
+  },
   { folder: "orchestrator/src/http", imports: [...contracts, `type:${processor}`, runtime], packages: protobuf },
   {
     folder: "orchestrator/src",
-    imports: [...contracts, engine, expression, compile, projection, processor, ...orchestratorAdapters, runtime],
+    imports: [
+      ...contracts,
+      engine,
+      expression,
+      compile,
+      filter,
+      projection,
+      processor,
+      ...orchestratorAdapters,
+      runtime,
+    ],
     packages: [...protobuf, "@opentelemetry/*"],
   },
 

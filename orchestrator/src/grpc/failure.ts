@@ -6,6 +6,8 @@ import { errorDomain, statusDetailsTrailer } from "../../../proto/wire/headers.t
 import { code } from "../../../proto/wire/status.ts";
 import { DefinitionStoreError } from "../processor/definitionStore.ts";
 import type { Exhausted, Refusal, Unavailable, Unknown } from "../processor/front.ts";
+import { RunStoreError } from "../processor/runStore.ts";
+import { toDuration } from "./time.ts";
 
 /** An answer that is not OK, before it is put on the wire. `reason` stands in docs/errors.md. */
 export interface Failure {
@@ -139,6 +141,10 @@ export function thrownFailure(error: unknown): Failure {
   if (error instanceof DefinitionStoreError) {
     return { code: code.UNAVAILABLE, message: error.message, reason: "DEFINITIONS_UNAVAILABLE" };
   }
+  if (error instanceof RunStoreError) {
+    const message = `the index of runs does not answer now; runs go on, and Get and History work: ${error.message}`;
+    return { code: code.UNAVAILABLE, message, reason: "INDEX_UNAVAILABLE" };
+  }
   return {
     code: code.INTERNAL,
     message: `the orchestrator failed: ${error instanceof Error ? error.message : String(error)}`,
@@ -148,9 +154,4 @@ export function thrownFailure(error: unknown): Failure {
 
 function packed(type: string, value: Uint8Array): Any {
   return { typeUrl: `type.googleapis.com/google.rpc.${type}`, value };
-}
-
-function toDuration(ms: number): { readonly seconds: bigint; readonly nanos: number } {
-  const seconds = Math.floor(ms / 1000);
-  return { seconds: BigInt(seconds), nanos: Math.round((ms - seconds * 1000) * 1e6) };
 }

@@ -1,6 +1,7 @@
 import type { Metadata, ServerUnaryCall } from "@grpc/grpc-js";
 import { randomUUID } from "node:crypto";
-import type { Run } from "../../../proto/gen/sidestep/v1/run.ts";
+import type { ArchivedRun } from "../../../proto/gen/sidestep/internal/v1/archive.ts";
+import type { HistoryEvent, Run } from "../../../proto/gen/sidestep/v1/run.ts";
 import type {
   RunHistoryRequest,
   RunHistoryResponse,
@@ -28,8 +29,11 @@ import type { Failure } from "./failure.ts";
 import { hold, listHolds, release } from "./heldTargets.ts";
 import { leaveIncident } from "./incidents.ts";
 import { tooLong } from "./lengths.ts";
+import { countRuns, getIndex, listIncidents, listRuns } from "./listing.ts";
+import type { ListsOptions } from "./listing.ts";
 import { clearLimit, listLimits, setLimit } from "./methodLimits.ts";
 import type { LimitStore } from "./methodLimits.ts";
+import { rebuildIndex } from "./rebuild.ts";
 import type { Signals } from "./signals.ts";
 import { header, startRun } from "./starting.ts";
 import type { IngressOptions } from "./starting.ts";
@@ -45,7 +49,7 @@ const pageMax = 1000;
 export type ShowTrace = (runId: RunId, plan: LoadedPlan, records: readonly LogRecord[]) => TraceRunResponse;
 
 /** What sidestep.v1.Runs needs besides what every ingress does. */
-export interface RunsOptions extends IngressOptions {
+export interface RunsOptions extends IngressOptions, ListsOptions {
   readonly catalog: Catalog;
   readonly limits: LimitStore;
   readonly showTrace: ShowTrace;
@@ -57,6 +61,7 @@ export function runsService(options: RunsOptions): RunsServer {
   return {
     ...starts(options),
     ...shows(options),
+    ...lists(options),
     ...steering(options),
     ...incidents(options),
     ...people(options),
@@ -89,16 +94,18 @@ function shows(options: RunsOptions): Pick<RunsServer, "get" | "history" | "trac
     get: unary((call) =>
       ofRun(call.request.runId, async (runId) => {
         const got = await front.get(runId);
-        return got.kind === "run" ? done({ run: withSidecars(got.run, catalog) }) : failed(absenceFailure(runId, got));
+        if (got.kind === "run") return done({ run: withSidecars(got.run, catalog) });
+        const kept = got.kind === "unknown" ? await archivedRun(runId, options) : undefined;
+        return kept === undefined ? failed(absenceFailure(runId, got)) : done({ run: kept.run });
       }),
     ),
     history: unary((call) => ofRun(call.request.runId, (runId) => history(runId, call.request, options))),
     trace: unary((call) =>
       ofRun(call.request.runId, async (runId) => {
         const got = await front.records(runId);
-        return got.kind === "records"
-          ? done(showTrace(runId, got.plan, got.records))
-          : failed(absenceFailure(runId, got));
+        if (got.kind === "records") return done(showTrace(runId, got.plan, got.records));
+        const kept = got.kind === "unknown" ? await archivedRun(runId, options) : undefined;
+        return kept?.trace === undefined ? failed(absenceFailure(runId, got)) : done(kept.trace);
       }),
     ),
     listApprovals: unary((call) =>
@@ -107,6 +114,20 @@ function shows(options: RunsOptions): Pick<RunsServer, "get" | "history" | "trac
         return got.kind === "run" ? done({ approvals: got.run.approvals }) : failed(absenceFailure(runId, got));
       }),
     ),
+  };
+}
+
+function lists(
+  options: RunsOptions,
+): Pick<RunsServer, "list" | "count" | "listIncidents" | "getIndex" | "rebuildIndex"> {
+  return {
+    list: unary(({ request }) => listRuns(request, options)),
+    count: unary(({ request }) => countRuns(request, options)),
+    listIncidents: unary(({ request }) => listIncidents(request, options)),
+    getIndex: unary(() => getIndex(options)),
+    rebuildIndex: (call) => {
+      rebuildIndex(call, options).catch((error: unknown) => call.emit("error", toServiceError(thrownFailure(error))));
+    },
   };
 }
 
@@ -257,7 +278,7 @@ async function wait(
 async function history(
   runId: RunId,
   request: RunHistoryRequest,
-  { front }: IngressOptions,
+  options: RunsOptions,
 ): Promise<Answered<RunHistoryResponse>> {
   const after = request.pageToken === "" ? 0 : Number(request.pageToken);
   if (!Number.isSafeInteger(after) || after < 0) {
@@ -268,9 +289,25 @@ async function history(
     });
   }
   const limit = request.pageSize > 0 ? Math.min(request.pageSize, pageMax) : pageMax;
-  const got = await front.history(runId, after, limit);
+  const got = await options.front.history(runId, after, limit);
+  if (got.kind === "unknown") {
+    const kept = await archivedRun(runId, options);
+    if (kept !== undefined) return done(archivedPage(kept.events, after, limit));
+  }
   if (got.kind !== "history") return failed(absenceFailure(runId, got));
   return done({ events: got.events, nextPageToken: got.next === undefined ? "" : String(got.next) });
+}
+
+function archivedPage(events: readonly HistoryEvent[], after: number, limit: number): RunHistoryResponse {
+  const rest = events.filter(({ sequence }) => sequence > BigInt(after));
+  const page = rest.slice(0, limit);
+  const last = page.at(-1);
+  return { events: page, nextPageToken: rest.length > limit && last !== undefined ? String(last.sequence) : "" };
+}
+
+/** What the archive has of a run that the log has no more. */
+async function archivedRun(runId: RunId, { lists: open }: ListsOptions): Promise<ArchivedRun | undefined> {
+  return open?.archived(runId);
 }
 
 function withSidecars(run: Run, catalog: Catalog): Run {

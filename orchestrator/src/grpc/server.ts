@@ -9,6 +9,7 @@ import { definitionsService } from "./definitionsService.ts";
 import { openDescriptions } from "./descriptions.ts";
 import { newHealth } from "./health.ts";
 import { serveWorkflows } from "./ingress.ts";
+import type { ListsOptions } from "./listing.ts";
 import type { LimitStore } from "./methodLimits.ts";
 import { serveReflection } from "./reflection.ts";
 import { runsService } from "./runs.ts";
@@ -16,7 +17,7 @@ import type { ShowTrace } from "./runs.ts";
 import { openSignals } from "./signals.ts";
 import type { IngressOptions } from "./starting.ts";
 
-export interface FrontServerOptions extends Omit<IngressOptions, "closing"> {
+export interface FrontServerOptions extends Omit<IngressOptions, "closing">, ListsOptions {
   readonly catalog: Catalog;
   readonly limits: LimitStore;
   readonly showTrace: ShowTrace;
@@ -57,6 +58,7 @@ export async function openFrontServer(options: FrontServerOptions): Promise<Fron
       catalog: options.catalog,
       limits: options.limits,
       showTrace: options.showTrace,
+      lists: options.lists,
       signals,
     }),
   );

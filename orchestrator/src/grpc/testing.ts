@@ -218,6 +218,7 @@ export function openTestServer(
     showTrace: () => ({ traceId: "", tree: [], otlpJson: "" }),
     catalog: { isServed: () => true, isBroken: () => false },
     limits: fakeLimits(),
+    lists: undefined,
     address: "127.0.0.1:0",
     requestBytesMax: 1000,
     payloadBytesMax: 1000,

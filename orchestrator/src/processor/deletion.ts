@@ -12,15 +12,17 @@ import type { LogMessage } from "./ports.ts";
 /** What deleting needs of an owned partition. */
 export type DeletionGround = Pick<
   Ground,
-  "partition" | "log" | "keys" | "timers" | "credentials" | "signal" | "isLive"
+  "partition" | "log" | "keys" | "timers" | "credentials" | "signal" | "isLive" | "archive"
 > & { readonly payloads: Pick<Ground["payloads"], "remove"> };
 
 /**
- * Removes an ended run, in an order in which it may stop anywhere and be done again: its key, its timers, its history up to the end, ascending, so that
+ * Removes an ended run once the archive has it, if there is one, in an order in which it may stop anywhere and be done again: its key, its timers, its history up to the end, ascending, so that
  * at every moment it is the whole run, what a cut leaves of it, or a log without a start; its payloads, which the history may claim; the end itself, by
  * which it is found, and what came later, as far as `through`.
  */
 export async function deleteRun(ground: DeletionGround, runId: RunId, endedAt: number, through: number): Promise<void> {
+  const { archive } = ground;
+  if (archive !== undefined) await unlessLeft(ground, () => archive(runId));
   const first = await ground.log.firstEvent(runId);
   await unlessLeft(ground, () => freeKey(ground, runId, first));
   await unlessLeft(ground, () => ground.timers.remove(ground.partition, runId));

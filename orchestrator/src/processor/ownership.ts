@@ -2,6 +2,7 @@ import type { Limits } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { Layouts } from "../../../proto/gen/sidestep/internal/v1/record.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
 import type { Log } from "../../../runtime/src/log.ts";
+import type { Archive } from "./archive.ts";
 import type { Cuts } from "./cut.ts";
 import type { Credentials } from "./credentials.ts";
 import type { HeldBack } from "./heldBack.ts";
@@ -129,6 +130,8 @@ export interface Ground {
   readonly plans: Plans;
   readonly payloads: Pick<Payloads, "get" | "remove">;
   readonly observer: TurnObserver;
+  /** Keeps an ended run before it is deleted; undefined: it just goes. */
+  readonly archive?: Archive | undefined;
   readonly credentials: Credentials;
   readonly clock: LogClock;
   /** This machine's clock, in milliseconds since 1970. */

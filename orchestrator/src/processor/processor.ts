@@ -2,6 +2,7 @@ import type { Limits } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { Layouts, Member } from "../../../proto/gen/sidestep/internal/v1/record.ts";
 import type { Log } from "../../../runtime/src/log.ts";
 import { engineRevision } from "../engine/revision.ts";
+import type { Archive } from "./archive.ts";
 import { openAssignment } from "./assignment.ts";
 import type { Assignment } from "./assignment.ts";
 import type { Credentials } from "./credentials.ts";
@@ -64,6 +65,8 @@ export interface ProcessorOptions {
   readonly workflows: Workflows;
   readonly credentials: Credentials;
   readonly observer: TurnObserver;
+  /** Keeps ended runs before they are deleted; undefined: they just go. */
+  readonly archive?: Archive | undefined;
   /** Pinned into every run that starts here. */
   readonly limits: Limits;
   /** Bytes of a request that starts a run. */

@@ -1,7 +1,7 @@
 import type { RunRow } from "../projection/runRow.ts";
 import { readRowWindow } from "./rowWindow.ts";
 import type { WindowStates } from "./rowWindow.ts";
-import type { RowProgress, RowWriterBounds, RowWriterOptions } from "./rowWriter.ts";
+import type { RowProgress, RowWriterBounds, RowWriterOptions } from "./rowWriting.ts";
 
 /** The rows of one partition on their way into the store. */
 export interface RowPartition {
@@ -223,7 +223,7 @@ class Rows implements RowPartition {
     const { partition, store, now } = this.#options;
     if (!this.#isOwned && store.isShared) return undefined;
     const position = this.#cursor?.sequence;
-    const isCatchingUp = position === undefined || position < this.#gapUpTo;
+    const isCatchingUp = position === undefined || position < this.#gapUpTo || this.#isRebuilding;
     const sinceMs = isCatchingUp ? this.#readMs : this.#oldestMs;
     return {
       partition,

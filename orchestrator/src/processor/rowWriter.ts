@@ -1,62 +1,12 @@
-import type { Log } from "../../../runtime/src/log.ts";
 import { growingPause, pause } from "../../../runtime/src/pause.ts";
 import type { RunState } from "../engine/state.ts";
 import { rowMark, rowOf } from "../projection/runRow.ts";
 import type { RowAttributes } from "../projection/runRow.ts";
 import type { TurnObserver } from "./ports.ts";
-import type { ReprojectGround } from "./reproject.ts";
 import { openRowPartition } from "./rowPartition.ts";
 import type { RowPartition } from "./rowPartition.ts";
-import type { RunStore } from "./runStore.ts";
-
-/** What writing rows needs. */
-export interface RowWriterOptions {
-  readonly store: RunStore;
-  readonly partitions: number;
-  readonly ground: ReprojectGround;
-  readonly logger: Log;
-  /** This machine's clock, in milliseconds since 1970. */
-  readonly now: () => number;
-  /** How long the log keeps ended runs, and how long the store keeps those that are archived; 0: for ever. */
-  readonly retentionMs: number;
-  readonly archiveMs: number;
-  readonly bounds?: Partial<RowWriterBounds>;
-}
-
-export interface RowWriterBounds {
-  /** Rows of a partition in memory; what is more is read from the log again. */
-  readonly pendingMax: number;
-  readonly batchMax: number;
-  /** How long the first row of a batch waits for company: a run that starts and ends meanwhile is written once. */
-  readonly lingerMs: number;
-  /** Messages read again at one time. */
-  readonly windowMax: number;
-  /** How often partitions that others own are looked at, where each orchestrator has all rows. */
-  readonly followMs: number;
-  readonly pruneMs: number;
-}
-
-export const rowWriterBounds: RowWriterBounds = {
-  pendingMax: 20_000,
-  batchMax: 500,
-  lingerMs: 250,
-  windowMax: 1_000,
-  followMs: 1_000,
-  pruneMs: 60_000,
-};
-
-/** How far the rows of a partition go. */
-export interface RowProgress {
-  readonly partition: number;
-  /** Records up to here are in the rows; undefined: not known yet. */
-  readonly position: number | undefined;
-  /** Where it has to get to, as far as that is known. */
-  readonly head: number;
-  /** Milliseconds between a record and its row; 0: nothing is missing. */
-  readonly lagMs: number;
-  /** It reads the log. */
-  readonly isCatchingUp: boolean;
-}
+import { rowWriterBounds } from "./rowWriting.ts";
+import type { RowProgress, RowWriterBounds, RowWriterOptions } from "./rowWriting.ts";
 
 /**
  * Keeps rows of runs in a store: of the partitions that are owned here by watching their turns, of others, and of what was missed, by reading the

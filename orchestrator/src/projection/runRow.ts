@@ -56,12 +56,7 @@ export interface IncidentRow extends RowError {
 export type RowAttributes = Pick<RunRow, "attributes" | "numbers">;
 
 /** The run as a row. Undefined: there is nothing to list (no start, or a void one). `known`: its attributes, from an earlier row. */
-export function rowOf(
-  partition: number,
-  plan: LoadedPlan,
-  state: RunState,
-  known?: RowAttributes,
-): RunRow | undefined {
+export function rowOf(partition: number, plan: LoadedPlan, state: RunState, known?: RowAttributes): RunRow | undefined {
   const { started, ended, phase } = state;
   if (started === undefined || phase === "void" || phase === "unstarted") return undefined;
   const incidents = [...state.incidents].flatMap(incidentOf);

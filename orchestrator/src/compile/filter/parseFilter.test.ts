@@ -1,11 +1,13 @@
 import { expect, test } from "vitest";
 import { Run_State } from "../../../../proto/gen/sidestep/v1/run.ts";
-import { filterText, parseFilter } from "./parseFilter.ts";
+import { parseFilter } from "./parseFilter.ts";
 
 const nowMs = Date.parse("2026-01-31T12:00:00Z");
 const show = (source: string): unknown => {
   const parsed = parseFilter(source, nowMs);
-  return parsed.kind === "filter" ? parsed.filter : filterText(source, parsed);
+  if (parsed.kind === "filter") return parsed.filter;
+  const { message, hint, offset, length } = parsed;
+  return `${message}; ${hint ?? ""}\n${source}\n${" ".repeat(offset)}${"^".repeat(length)}`;
 };
 
 test("an empty filter means every run", () => {
@@ -80,36 +82,36 @@ test("a wrong filter is told with its place and a hint", () => {
     show('started > now - duration("1x")'),
   ]).toMatchInlineSnapshot(`
     [
-      "column 7: '=' is no operator; equal is ==
-      state = PAUSED
-            ^",
-      "column 1: a run has no field 'stat'; did you mean 'state'?
-      stat == PAUSED
-      ^^^^",
-      "column 10: there is no state 'PAUSD'; did you mean 'PAUSED'?
-      state == PAUSD
-               ^^^^^",
-      "column 18: only numbers and times are more or less than others; compare it with == or !=
-      held && workflow > "a"
-                       ^",
-      "column 11: a time is expected here; write timestamp("2026-01-31T00:00:00Z"), or now - duration("1h")
-      started > "yesterday"
-                ^^^^^^^^^^^",
-      "column 1: compare 'version' with something; write it like: state == PAUSED && attributes.customer == "c-1"
-      version
-      ^^^^^^^",
-      "column 12: 'Customer' can't be the name of an attribute
-      attributes.Customer == 1
-                 ^^^^^^^^",
-      "column 1: a field of the run is expected here; the fields are id, workflow, version, key, state, held, started, ended, deadline, code, step, message, parent, incidents, approvals and attributes.<name>
-      size(key) > 3
-      ^^^^",
-      "column 12: a condition is expected here; write it like: state == PAUSED && attributes.customer == "c-1"
-      attributes.map(x, x)
-                 ^^^",
-      "column 26: '1x' is not a duration; write it like "300ms", "5s", "10m", "24h", "7d" or "1h30m"
-      started > now - duration("1x")
-                               ^^^^",
+      "'=' is no operator; equal is ==
+    state = PAUSED
+          ^",
+      "a run has no field 'stat'; did you mean 'state'?
+    stat == PAUSED
+    ^^^^",
+      "there is no state 'PAUSD'; did you mean 'PAUSED'?
+    state == PAUSD
+             ^^^^^",
+      "only numbers and times are more or less than others; compare it with == or !=
+    held && workflow > "a"
+                     ^",
+      "a time is expected here; write timestamp("2026-01-31T00:00:00Z"), or now - duration("1h")
+    started > "yesterday"
+              ^^^^^^^^^^^",
+      "compare 'version' with something; write it like: state == PAUSED && attributes.customer == "c-1"
+    version
+    ^^^^^^^",
+      "'Customer' can't be the name of an attribute; 
+    attributes.Customer == 1
+               ^^^^^^^^",
+      "a field of the run is expected here; the fields are id, workflow, version, key, state, held, started, ended, deadline, code, step, message, parent, incidents, approvals and attributes.<name>
+    size(key) > 3
+    ^^^^",
+      "a condition is expected here; write it like: state == PAUSED && attributes.customer == "c-1"
+    attributes.map(x, x)
+               ^^^",
+      "'1x' is not a duration; write it like "300ms", "5s", "10m", "24h", "7d" or "1h30m"
+    started > now - duration("1x")
+                             ^^^^",
     ]
   `);
 });

@@ -41,16 +41,6 @@ export function parseFilter(source: string, nowMs: number): ParsedFilter {
   }
 }
 
-/** A wrong filter in one line and a mark below the place: for people. */
-export function filterText(
-  source: string,
-  { message, hint, offset, length }: ParsedFilter & { kind: "wrong" },
-): string {
-  const line = source.replaceAll(/\s/g, " ");
-  const mark = `${" ".repeat(offset)}${"^".repeat(Math.max(1, Math.min(length, line.length - offset)))}`;
-  return `column ${offset + 1}: ${message}${hint === undefined || hint === "" ? "" : `; ${hint}`}\n  ${line}\n  ${mark}`;
-}
-
 function condition(node: Expr, nowMs: number): RunFilter {
   const { exprKind } = node;
   if (exprKind.case === "constExpr" && exprKind.value.constantKind.case === "boolValue")

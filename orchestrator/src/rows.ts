@@ -1,0 +1,90 @@
+import type { Log } from "../../runtime/src/log.ts";
+import type { Layouts } from "../../proto/gen/sidestep/internal/v1/record.ts";
+import { partitionCount } from "../../proto/wire/layout.ts";
+import { parseFilter } from "./compile/filter/parseFilter.ts";
+import type { RunLists } from "./grpc/listing.ts";
+import type { ShowTrace } from "./grpc/runs.ts";
+import { readArchived, toArchive } from "./processor/archive.ts";
+import type { Archive } from "./processor/archive.ts";
+import type { InspectGround } from "./processor/inspect.ts";
+import type { TurnObserver } from "./processor/ports.ts";
+import { openRowWriter } from "./processor/rowWriter.ts";
+import type { RowWriter } from "./processor/rowWriter.ts";
+import { openRunStore } from "./sql/store.ts";
+import type { StorePlace } from "./sql/store.ts";
+
+/** The index of runs: what lists show, and what the log has no more. */
+export interface Rows extends AsyncDisposable {
+  readonly observer: TurnObserver;
+  readonly lists: RunLists;
+  /** Undefined: ended runs just go. */
+  readonly archive: Archive | undefined;
+  readonly progress: RowWriter["progress"];
+  /** Resolves when all that is told now is in it, or when the signal aborts. */
+  settled(signal: AbortSignal): Promise<void>;
+}
+
+export interface RowsSettings {
+  readonly index: StorePlace | undefined;
+  readonly retention: number;
+  readonly archive: number;
+}
+
+/** Opens it; undefined: it is off. Throws when its file can't be opened. */
+export async function openRows(
+  { index, retention, archive }: RowsSettings,
+  ground: InspectGround & { readonly layouts: Layouts; readonly showTrace: ShowTrace },
+  logger: Log,
+): Promise<Rows | undefined> {
+  if (index === undefined) return undefined;
+  const store = await openRunStore(index);
+  const writer = openRowWriter({
+    store,
+    partitions: partitionCount(ground.layouts),
+    ground,
+    logger,
+    now: Date.now,
+    retentionMs: retention,
+    archiveMs: archive,
+  });
+  return {
+    observer: writer.observer,
+    lists: {
+      store,
+      readFilter: parseFilter,
+      progress: () => writer.progress(),
+      rebuild: () => writer.rebuild(),
+      archived: (runId) => readArchived(store, runId),
+    },
+    archive: archive === 0 ? undefined : toArchive({ ...ground, store, logger }),
+    progress: () => writer.progress(),
+    settled: (signal) => writer.settled(signal),
+    [Symbol.asyncDispose]: async () => {
+      await writer[Symbol.asyncDispose]();
+      await store[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Both are told; what a later owner need not tell again is the first one's to say. */
+export function bothObservers(first: TurnObserver, second: TurnObserver | undefined): TurnObserver {
+  if (second === undefined) return first;
+  return {
+    opened: (partition, position) => {
+      first.opened(partition, position);
+      second.opened(partition, position);
+    },
+    turn: (run, record, turn) => {
+      first.turn(run, record, turn);
+      second.turn(run, record, turn);
+    },
+    closed: (partition) => {
+      first.closed(partition);
+      second.closed(partition);
+    },
+    tracedUpTo: (partition, checkpoint) => {
+      second.tracedUpTo(partition, checkpoint);
+      return first.tracedUpTo(partition, checkpoint);
+    },
+  };
+}
