@@ -10,10 +10,11 @@ import { leftOut } from "./bundle/leftOut.ts";
 import { noticesOf } from "./bundle/notices.ts";
 
 const servers = { orchestrator: "orchestrator/src/main.ts", sidecar: "sidecar/src/main.ts" } as const;
+const thread = "orchestrator/src/sql/sqliteWorker.ts";
 const command = { sidestep: "cli/src/main.ts" } as const;
 
 const programs = { ...servers, ...command };
-const missing = Object.values(programs).filter((entry) => !existsSync(entry));
+const missing = [...Object.values(programs), thread].filter((entry) => !existsSync(entry));
 if (missing.length > 0) throw new Error(`nothing to bundle at ${missing.join(", ")}`);
 
 const outdir = process.argv[2] ?? "dist";
@@ -46,6 +47,9 @@ for (const name of ["orchestrator", "sidecar"] as const) {
   const banner = { js: `${interpreter(nodeFlags[name])}${requireOfModule}` };
   made.push((await build({ ...options, banner, entryPoints: { [name]: servers[name] } })).metafile);
 }
+// The thread of SQLite, beside whatever starts it.
+const threads = { "sqlite-worker": thread, "parts/sqlite-worker": thread };
+made.push((await build({ ...options, banner: { js: requireOfModule }, entryPoints: threads })).metafile);
 const banner = { js: `${interpreter([])}${requireOfModule}` };
 const parts = { splitting: true, chunkNames: "parts/[name]-[hash]" };
 made.push((await build({ ...options, ...parts, banner, entryPoints: command })).metafile);

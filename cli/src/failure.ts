@@ -97,12 +97,20 @@ export function toCliFailure(error: ServiceError, address: string): CliFailure {
       return make(exit.notFound, error.details, nextForMissing(reason));
     case code.INVALID_ARGUMENT:
       return make(
-        reason === "INVALID_RUN_ID" ? exit.usage : exit.error,
+        reason === "INVALID_RUN_ID" || reason === "INVALID_FILTER" ? exit.usage : exit.error,
         error.details,
-        "mend the request and try again",
+        reason === "INVALID_FILTER"
+          ? "mend the filter; docs/operations.md lists its fields"
+          : "mend the request and try again",
       );
     case code.FAILED_PRECONDITION:
-      return make(exit.error, error.details, "`sidestep run describe <run id>` shows the run as it stands");
+      return make(
+        exit.error,
+        error.details,
+        reason === "INDEX_OFF"
+          ? "start it with another --index; `sidestep run describe <run id>` works without"
+          : "`sidestep run describe <run id>` shows the run as it stands",
+      );
     default:
       return make(exit.error, `${error.details} (${codeName(error.code)})`, "docs/errors.md explains the reasons");
   }

@@ -3,6 +3,7 @@ import { version } from "../../runtime/src/version.ts";
 import { exit } from "./failure.ts";
 import type { ExitCode } from "./failure.ts";
 import { addressOption, example, outputOption, timeout, workflowName } from "./flags.ts";
+import { addIndex, addLists } from "./programLists.ts";
 import { addApprovals, addCall, addHolds, addLimits, addTalk } from "./programTalk.ts";
 import type { Steering } from "./runSteer.ts";
 import type { Terminal } from "./terminal.ts";
@@ -33,6 +34,7 @@ export function toProgram(terminal: Terminal, programs: Programs, end: (code: nu
     .action(async (given: Shown) => (await import("./workflowList.ts")).listWorkflows(given, terminal));
   const run = program.command("run").description("start, watch and steer runs");
   addStarts(run, terminal, withAddress);
+  addLists(run, terminal, withAddress);
   addShows(run, terminal, withAddress);
   addSteering(run, terminal, withAddress);
   addGivings(run, terminal, withAddress);
@@ -41,6 +43,7 @@ export function toProgram(terminal: Terminal, programs: Programs, end: (code: nu
   addApprovals(program, terminal, withAddress);
   addHolds(program, terminal, withAddress);
   addLimits(program, terminal, withAddress);
+  addIndex(program, terminal, withAddress);
   program
     .command("version")
     .description("print the version")

@@ -30,12 +30,15 @@ export interface RowsSettings {
   readonly archive: number;
 }
 
-/** Opens it; undefined: it is off. Throws when its file can't be opened. */
+/** Opens it; undefined: it is off. Throws when its file can't be opened, or when an archive would be lost at the end. */
 export async function openRows(
   { index, retention, archive }: RowsSettings,
   ground: InspectGround & { readonly layouts: Layouts; readonly showTrace: ShowTrace },
   logger: Log,
 ): Promise<Rows | undefined> {
+  const isKept = index?.kind === "postgres" || (index?.kind === "sqlite" && index.file !== "");
+  if (archive > 0 && !isKept)
+    throw new Error("--archive keeps runs that the log has no more: give a file or a PostgreSQL as --index");
   if (index === undefined) return undefined;
   const store = await openRunStore(index);
   const writer = openRowWriter({

@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, chownSync, cpSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import pg from "pg";
 import { ensurePostgres } from "../../scripts/postgres.mjs";
 import { freePort } from "./freePort.ts";
 import { startProgram } from "./program.ts";
@@ -15,6 +16,8 @@ export type Postgres = AsyncDisposable & {
   readonly kill9: () => Promise<void>;
   /** Starts it again on the same port and files. */
   readonly restart: () => Promise<void>;
+  /** Runs statements in it. */
+  readonly sql: (text: string) => Promise<void>;
 };
 
 /** PostgreSQL refuses to run as root. */
@@ -66,12 +69,22 @@ export async function startPostgres(): Promise<Postgres> {
       ...(uid === undefined ? {} : { uid }),
     });
   let program = await start();
+  const url = `postgres://sidestep@127.0.0.1:${port}/postgres`;
   return {
-    url: `postgres://sidestep@127.0.0.1:${port}/postgres`,
+    url,
     kill9: async () => void (await program.kill9()),
     restart: async () => {
       await program.kill9();
       program = await start();
+    },
+    sql: async (text) => {
+      const client = new pg.Client({ connectionString: url });
+      await client.connect();
+      try {
+        await client.query(text);
+      } finally {
+        await client.end();
+      }
     },
     [Symbol.asyncDispose]: async () => {
       await program.kill9();

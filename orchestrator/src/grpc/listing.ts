@@ -116,7 +116,7 @@ async function asked<T>(
 ): Promise<Answered<T>> {
   if (lists === undefined) return failed(indexOff);
   const filter = lists.readFilter(source, Date.now());
-  return filter.kind === "filter" ? done(await read(lists, filter.filter)) : failed(invalidFilter(filter));
+  return filter.kind === "filter" ? done(await read(lists, filter.filter)) : failed(invalidFilter(source, filter));
 }
 
 /** No index, so no lists. */
@@ -132,11 +132,15 @@ const invalidToken: Failure = {
   reason: "INVALID_PAGE_TOKEN",
 };
 
-function invalidFilter({ message, hint, offset, length }: Extract<ParsedFilter, { kind: "wrong" }>): Failure {
+function invalidFilter(
+  source: string,
+  { message, hint, offset, length }: Extract<ParsedFilter, { kind: "wrong" }>,
+): Failure {
+  const near = source.slice(offset, offset + Math.min(length, 40)).trim();
   const column = String(offset + 1);
   return {
     code: code.INVALID_ARGUMENT,
-    message: `the filter is wrong at column ${column}: ${message}${hint === undefined || hint === "" ? "" : `; ${hint}`}`,
+    message: `the filter is wrong at column ${column}${near === "" ? "" : ` (${near})`}: ${message}${hint === undefined || hint === "" ? "" : `; ${hint}`}`,
     reason: "INVALID_FILTER",
     metadata: { column, length: String(length), hint: hint ?? "" },
   };

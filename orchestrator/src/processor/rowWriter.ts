@@ -43,7 +43,8 @@ export function openRowWriter(options: RowWriterOptions): RowWriter {
       if (before?.mark === mark) return;
       const row = rowOf(partition, plan, state, before?.attributes);
       if (row === undefined) return;
-      if (before === undefined) seen.set(state, { mark, attributes: row });
+      const { attributes, numbers } = row;
+      if (before === undefined) seen.set(state, { mark, attributes: { attributes, numbers } });
       else before.mark = mark;
       all[partition]?.add(row, storedMs);
     },
@@ -66,6 +67,10 @@ export function openRowWriter(options: RowWriterOptions): RowWriter {
   };
 }
 
+/** Between two tries while the store or the log is away. */
+const awayMinMs = 200;
+const awayMaxMs = 3_000;
+
 /** One partition after the other, for as long as it is open. */
 async function work(
   all: readonly RowPartition[],
@@ -73,7 +78,7 @@ async function work(
   bounds: RowWriterBounds,
   signal: AbortSignal,
 ): Promise<void> {
-  let nextPauseMs = growingPause(200, 10_000);
+  let nextPauseMs = growingPause(awayMinMs, awayMaxMs);
   let isAway = false;
   let prunedMs = now();
   while (!signal.aborted) {
@@ -85,7 +90,7 @@ async function work(
         for (const one of all) await one.prune();
       }
       if (isAway) logger.info("the rows of runs are written again", { store: store.description });
-      if (isAway) nextPauseMs = growingPause(200, 10_000);
+      if (isAway) nextPauseMs = growingPause(awayMinMs, awayMaxMs);
       isAway = false;
     } catch (error) {
       if (signal.aborted) return;

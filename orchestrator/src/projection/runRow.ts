@@ -59,6 +59,7 @@ export type RowAttributes = Pick<RunRow, "attributes" | "numbers">;
 export function rowOf(partition: number, plan: LoadedPlan, state: RunState, known?: RowAttributes): RunRow | undefined {
   const { started, ended, phase } = state;
   if (started === undefined || phase === "void" || phase === "unstarted") return undefined;
+  const { attributes, numbers } = known ?? rowAttributes(plan, state);
   const incidents = [...state.incidents].flatMap(incidentOf);
   return {
     id: state.runId,
@@ -76,7 +77,8 @@ export function rowOf(partition: number, plan: LoadedPlan, state: RunState, know
     error: errorOf(state, incidents),
     parentId: started.parent === undefined ? "" : toHex(started.parent.runId),
     parentStep: started.parent?.step ?? "",
-    ...(known ?? rowAttributes(plan, state)),
+    attributes,
+    numbers,
     incidents,
     approvals: ended === undefined ? state.approvals.size : 0,
   };

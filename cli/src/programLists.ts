@@ -1,0 +1,70 @@
+import type { Command } from "commander";
+import { example, outputOption, wholeNumber, workflowName } from "./flags.ts";
+import type { Terminal } from "./terminal.ts";
+
+type WithAddress = (command: Command) => Command;
+
+interface Filtered {
+  readonly address: string;
+  readonly output: "table" | "json";
+  readonly filter: string;
+  readonly state: readonly string[];
+  readonly workflow?: string;
+}
+
+const filterHelp = "a condition over the runs in CEL, as in the example";
+
+/** `run list` and `run count`. */
+export function addLists(run: Command, terminal: Terminal, withAddress: WithAddress): void {
+  const filtered = (name: string): Command =>
+    withAddress(run.command(name))
+      .option("--filter <condition>", filterHelp, "")
+      .option("--state <state...>", "only runs in these states, such as paused or failed", [])
+      .option("--workflow <workflow>", "only runs of package.Service/Method", workflowName)
+      .addOption(outputOption());
+  filtered("list")
+    .description("list runs, newest first")
+    .option("--limit <number>", "at most so many", wholeNumber, 50)
+    .addHelpText(
+      "after",
+      example(
+        `sidestep run list --filter 'state == PAUSED && started > now - duration("1d") && attributes.customer == "c-1"'`,
+      ),
+    )
+    .action(async (given: Filtered & { readonly limit: number }) =>
+      (await import("./runList.ts")).listRuns({ ...given, workflow: given.workflow }, terminal),
+    );
+  filtered("count")
+    .description("count runs by workflow, version and state")
+    .addHelpText("after", example("sidestep run count --state paused failed"))
+    .action(async (given: Filtered) =>
+      (await import("./runList.ts")).countRuns({ ...given, workflow: given.workflow }, terminal),
+    );
+}
+
+/** `incident list`, and `index`. */
+export function addIndex(program: Command, terminal: Terminal, withAddress: WithAddress): void {
+  const incident = program.command("incident").description("steps that wait for a person");
+  withAddress(incident.command("list"))
+    .description("list open incidents, grouped by workflow, step, error and reason")
+    .option("--filter <condition>", filterHelp, "")
+    .addOption(outputOption())
+    .addHelpText("after", example(`sidestep incident list --filter 'workflow == "shop.v1.OrderWorkflow/Fulfil"'`))
+    .action(async (given: { readonly address: string; readonly output: "table" | "json"; readonly filter: string }) =>
+      (await import("./runList.ts")).listIncidents(given, terminal),
+    );
+  const index = program.command("index").description("what lists are made from");
+  withAddress(index.command("describe"))
+    .description("show where the index is, and how far it goes")
+    .addOption(outputOption())
+    .addHelpText("after", example("sidestep index describe"))
+    .action(async (given: { readonly address: string; readonly output: "table" | "json" }) =>
+      (await import("./rebuild.ts")).describeIndex(given, terminal),
+    );
+  withAddress(index.command("rebuild"))
+    .description("make the index anew from the log; runs are left alone, and lists show the old one meanwhile")
+    .addHelpText("after", example("sidestep index rebuild"))
+    .action(async (given: { readonly address: string }) =>
+      (await import("./rebuild.ts")).rebuildIndex(given, terminal),
+    );
+}

@@ -1,0 +1,61 @@
+import { Metadata } from "@grpc/grpc-js";
+import type { ServiceError } from "@grpc/grpc-js";
+import { GetIndexResponse } from "../../proto/gen/sidestep/v1/runs.ts";
+import type { IndexedPartition, RebuildIndexResponse } from "../../proto/gen/sidestep/v1/runs.ts";
+import { toCliFailure } from "./failure.ts";
+import { openFrontClient } from "./frontClient.ts";
+import { bytesToJson, toRegistry } from "./messageJson.ts";
+import { listText, tableText } from "./table.ts";
+import type { Terminal } from "./terminal.ts";
+import { durationText } from "./time.ts";
+
+/** Prints what the index is, and how far it goes. */
+export async function describeIndex(
+  options: { readonly address: string; readonly output: "table" | "json" },
+  terminal: Terminal,
+): Promise<void> {
+  using client = openFrontClient(options.address);
+  const answer = await client.call(client.runs.getIndex.bind(client.runs), {});
+  if (options.output === "json") {
+    const bytes = GetIndexResponse.encode(answer).finish();
+    return terminal.out(`${bytesToJson(toRegistry(), "sidestep.v1.GetIndexResponse", bytes)}\n`);
+  }
+  const { lag } = answer;
+  const behind = lag === undefined ? 0 : Number(lag.seconds) * 1000 + lag.nanos / 1e6;
+  terminal.out(
+    listText([
+      ["index", answer.description],
+      ["behind", durationText(behind)],
+    ]),
+  );
+  const rows = answer.partitions.map(({ partition, position, head, catchingUp }) => [
+    String(partition),
+    String(position),
+    String(head),
+    catchingUp ? "reads the log" : "",
+  ]);
+  terminal.out(`\n${tableText(["PARTITION", "POSITION", "HEAD", ""], rows)}`);
+}
+
+/** Makes the index anew; the progress goes to stderr, as one line that grows on a terminal and a line each 10 % else. */
+export async function rebuildIndex(options: { readonly address: string }, terminal: Terminal): Promise<void> {
+  using client = openFrontClient(options.address);
+  const stream = client.runs.rebuildIndex({}, new Metadata());
+  let told = -1;
+  await new Promise<void>((resolve, reject) => {
+    stream.on("data", ({ partitions, done }: RebuildIndexResponse) => {
+      const percent = done ? 100 : percentOf(partitions);
+      if (percent < told + 10 && !done) return;
+      told = percent;
+      terminal.err(`${percent} % of the log is in the index\n`);
+    });
+    stream.on("error", (error: ServiceError) => reject(toCliFailure(error, options.address)));
+    stream.on("end", resolve);
+  });
+}
+
+function percentOf(partitions: readonly IndexedPartition[]): number {
+  const position = partitions.reduce((sum, one) => sum + Number(one.position), 0);
+  const head = partitions.reduce((sum, one) => sum + Number(one.head), 0);
+  return head === 0 ? 0 : Math.min(99, Math.floor((100 * position) / head));
+}
