@@ -1,6 +1,7 @@
 import { CountRunsResponse, ListIncidentsResponse, ListRunsResponse } from "../../proto/gen/sidestep/v1/runs.ts";
 import type { IncidentGroup, ListedRun } from "../../proto/gen/sidestep/v1/runs.ts";
-import { Incident_Reason, Run_State, run_StateToJSON } from "../../proto/gen/sidestep/v1/run.ts";
+import { Incident_Reason, run_StateToJSON } from "../../proto/gen/sidestep/v1/run.ts";
+import type { Run_State } from "../../proto/gen/sidestep/v1/run.ts";
 import { codeName } from "../../proto/wire/status.ts";
 import type { FrontClient } from "./frontClient.ts";
 import { openFrontClient } from "./frontClient.ts";

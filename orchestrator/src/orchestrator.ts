@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import os from "node:os";
 import { toNames } from "../../proto/wire/subjects.ts";
 import { openAdminServer } from "../../runtime/src/adminServer.ts";
+import type { AdminServer, AdminOptions } from "../../runtime/src/adminServer.ts";
 import { errorText } from "../../runtime/src/log.ts";
 import type { Log } from "../../runtime/src/log.ts";
 import { openMetrics } from "../../runtime/src/metrics.ts";
@@ -54,13 +55,7 @@ export async function serve(settings: OrchestratorSettings, log: Log, signal: Ab
   const resource = { "service.name": settings.serviceName, "service.instance.id": id, "service.version": version };
   await using metrics = openMetrics(resource, version);
   const state = { isReady: false, waitsFor: "starting" };
-  await using admin = await openAdminServer({
-    host: settings.adminHost,
-    port: settings.adminPort ?? adminPortFirst,
-    portsTried: settings.adminPort === undefined ? adminPortsTried : 1,
-    readyz: () => (state.isReady ? { ok: true } : { ok: false, detail: state.waitsFor }),
-    metrics: metrics.scrape,
-  });
+  await using admin = await openAdmin(settings, state, metrics.scrape);
   state.waitsFor = "waiting for NATS";
   await using nats = await openNats(settings, { name: `orchestrator ${id}`, log, signal });
   const names = toNames(settings.prefix);
@@ -70,17 +65,13 @@ export async function serve(settings: OrchestratorSettings, log: Log, signal: Ab
   const partitions = partitionCount(layouts);
   if (partitions !== partitionsAsked)
     log.info("the number of partitions is that of the first start", { partitions, partitionsAsked });
-  const credentials = toCredentials(
-    settings.secretFile === undefined ? [attached.secret] : readSecrets(settings.secretFile),
-  );
+  const { secretFile } = settings;
+  const credentials = toCredentials(secretFile === undefined ? [attached.secret] : readSecrets(secretFile));
   const store = openDefinitionStore(nats.connection, names);
   await using definitions = await readDefinitions(store, log, signal);
   const tracing = openTracing(settings, { ...ports, plans: definitions, credentials }, log);
-  const rows = await openRows(
-    settings,
-    { ...ports, layouts, plans: definitions, credentials, showTrace: tracing.showTrace },
-    log,
-  );
+  const { showTrace } = tracing;
+  const rows = await openRows(settings, { ...ports, layouts, plans: definitions, credentials, showTrace }, log);
   const processor = openProcessor({
     orchestrator: id,
     member: { version, address: settings.listen },
@@ -101,9 +92,8 @@ export async function serve(settings: OrchestratorSettings, log: Log, signal: Ab
   using _ = openTaskSweep({ nats, names, log, isOurs: () => processor.owned().includes(sweepingPartition) });
   openMeasures(metrics.meter, processor, nats, rows);
   const catalog = openCatalogView(nats.connection, names, Date.now, signal);
-  const { showTrace } = tracing;
-  const { limits } = attached;
-  const door = { front: processor.front, definitions, catalog, limits, showTrace, lists: rows?.lists };
+  const { front } = processor;
+  const door = { front, definitions, catalog, limits: attached.limits, showTrace, lists: rows?.lists };
   const work = async (server: FrontServer): Promise<void> => {
     const tell = (isReady: boolean): void => {
       Object.assign(state, { isReady, waitsFor: isReady ? "" : "NATS is away" });
@@ -126,6 +116,26 @@ export async function serve(settings: OrchestratorSettings, log: Log, signal: Ab
   }
   log.info("stopped", { isReleased });
   return isDone && isReleased ? 0 : 1;
+}
+
+/** Whether the front door is open, and what is waited for until then. */
+interface Readiness {
+  readonly isReady: boolean;
+  readonly waitsFor: string;
+}
+
+function openAdmin(
+  { adminHost, adminPort }: OrchestratorSettings,
+  state: Readiness,
+  metrics: AdminOptions["metrics"],
+): Promise<AdminServer> {
+  return openAdminServer({
+    host: adminHost,
+    port: adminPort ?? adminPortFirst,
+    portsTried: adminPort === undefined ? adminPortsTried : 1,
+    readyz: () => (state.isReady ? { ok: true } : { ok: false, detail: state.waitsFor }),
+    metrics,
+  });
 }
 
 /** Leaves the partitions to others; false when they have to find out by themselves. */

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, chownSync, cpSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import pg from "pg";
+import { Client } from "pg";
 import { ensurePostgres } from "../../scripts/postgres.mjs";
 import { freePort } from "./freePort.ts";
 import { startProgram } from "./program.ts";
@@ -78,7 +78,7 @@ export async function startPostgres(): Promise<Postgres> {
       program = await start();
     },
     sql: async (text) => {
-      const client = new pg.Client({ connectionString: url });
+      const client = new Client({ connectionString: url });
       await client.connect();
       try {
         await client.query(text);

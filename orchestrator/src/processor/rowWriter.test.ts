@@ -24,7 +24,7 @@ import { attach } from "../nats/attach.ts";
 import { openRunStore } from "../sql/store.ts";
 import type { StorePlace } from "../sql/store.ts";
 import { readArchived, toArchive } from "./archive.ts";
-import type { ArchiveGround } from "./archive.ts";
+import type { Archive, ArchiveGround } from "./archive.ts";
 import { toCredentials } from "./credentials.ts";
 import type { Bounds } from "./ownership.ts";
 import { openRowWriter } from "./rowWriter.ts";
@@ -88,7 +88,7 @@ async function statesOf(store: RunStore): Promise<ReadonlyMap<string, Run_State>
   return new Map(rows.map(({ id, state }) => [id, state]));
 }
 
-async function countsOf(store: RunStore): Promise<readonly (readonly [Run_State, number])[]> {
+async function countsOf(store: RunStore): Promise<readonly (readonly [number, number])[]> {
   return (await store.count(everyRun)).map(({ state, runs }) => [state, runs] as const);
 }
 
@@ -141,7 +141,9 @@ function load(orchestrator: Awaited<ReturnType<typeof openOrchestrator>>, count:
   })();
   return {
     runs,
-    reached: (wanted: number) => expect.poll(() => runs.length, patience).toBeGreaterThan(wanted),
+    reached: async (wanted: number): Promise<void> => {
+      await expect.poll(() => runs.length, patience).toBeGreaterThan(wanted);
+    },
     ended: async (): Promise<readonly RunId[]> => {
       await worked;
       for (const runId of runs) {
@@ -218,8 +220,8 @@ test("each of two orchestrators with an index of its own has the other's runs, b
   await expect.poll(() => second.processor.owned().length, patience).toBe(partitions);
   const more = await Promise.all(Array.from({ length: 3 }, () => second.begin(plan)));
   await expect
-    .poll(async () => [...(await statesOf(theirs.store))].toSorted(), patience)
-    .toEqual([...runs, ...more].map((id) => [id, Run_State.COMPLETED]).toSorted());
+    .poll(() => statesOf(theirs.store), patience)
+    .toEqual(new Map([...runs, ...more].map((id) => [id, Run_State.COMPLETED])));
 });
 
 test("a run is archived before its log goes, and waits for an archive that is away", async () => {
@@ -228,7 +230,7 @@ test("a run is archived before its log goes, and waits for an archive that is aw
   await using index = await openIndex(server.url, temporary, {}, 300);
   const { store } = index;
   let isAway = true;
-  const archive = vi.fn(async (runId: RunId) => {
+  const archive = vi.fn<Archive>(async (runId) => {
     if (isAway) throw new Error("away");
     await index.over.archive(runId);
   });

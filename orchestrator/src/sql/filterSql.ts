@@ -79,7 +79,7 @@ function textTest(
   // Texts among the attributes are JSON, in quotes.
   const inner = place.kind === "attribute" ? JSON.stringify(value).slice(1, -1) : value;
   const quote = place.kind === "attribute" ? '"' : "";
-  const length = (given: string): number => [...given].length;
+  const length = (given: string): number => Array.from(given).length;
   switch (how) {
     case "startsWith": {
       const start = quote + inner;

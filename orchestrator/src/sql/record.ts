@@ -58,8 +58,8 @@ export function toRecord(row: RunRow, epoch: number): RunRecord {
 }
 
 /** PostgreSQL takes neither NUL nor half a character. */
-function clean(text: string): string {
-  return text.slice(0, textLengthMax).replaceAll("\0", "\uFFFD").toWellFormed();
+function clean(given: string): string {
+  return given.slice(0, textLengthMax).replaceAll("\0", "\uFFFD").toWellFormed();
 }
 
 /** A row of `runs` as a database gave it. */

@@ -220,7 +220,7 @@ describe.each<{ name: string; open: () => Promise<{ place: StorePlace; close: ()
     ]);
     const rows = await store.list({ filter, after: undefined, limit: 10 });
     expect(rows.map(({ incidents }) => incidents.length)).toEqual([1, 3, 1]);
-    const left = rows.map((row) => ({ ...row, sequence: 9, state: Run_State.RUNNING, incidents: [] }));
+    const left = rows.map((row) => Object.assign(row, { sequence: 9, state: Run_State.RUNNING, incidents: [] }));
     await store.write({ partition: own, epoch, upTo: 100, rows: left.slice(0, 2) });
     expect(await grouped()).toEqual([["pay", code.UNAVAILABLE, 1, 1]]);
   });

@@ -22,7 +22,8 @@ export async function writeRows(query: Query, statements: Statements, records: r
     if (record.open.length > 0 || (before !== undefined && number(before, "incidents") > 0)) changed.push(record);
   }
   if (written.length === 0) return;
-  await query(statements.upsertRuns, [JSON.stringify(written.map(({ open: _, ...row }) => row))]);
+  // Their incidents stand in another table: no column takes `open`.
+  await query(statements.upsertRuns, [JSON.stringify(written)]);
   if (changed.length > 0) {
     await query(statements.deleteIncidents, [idsOf(changed)]);
     const open = changed.flatMap((record) => record.open);
