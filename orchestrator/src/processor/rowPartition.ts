@@ -64,6 +64,7 @@ class Rows implements RowPartition {
   #readMs: number | undefined;
   #isWriting = false;
   #lookedMs = 0;
+  #checkedMs = 0;
   #movedMs = 0;
   #head = 0;
   /** Rows of an earlier epoch may still be there. */
@@ -111,6 +112,7 @@ class Rows implements RowPartition {
     const { store } = this.#options;
     if (!this.#isOwned && store.isShared) return false;
     const cursor = (this.#cursor ??= await this.#readCursor());
+    if (store.isShared) await this.#check(cursor);
     if (!this.#isOwned) await this.#follow();
     await this.#flush(cursor);
     if (this.#cursor !== cursor) return true;
@@ -128,11 +130,22 @@ class Rows implements RowPartition {
     const end = await ground.logOf(partition).end();
     const cursor = await store.cursor(partition, end);
     this.#head = end.lastSequence;
+    this.#checkedMs = this.#options.now();
     this.#states.clear();
     // What has been told may have been written into rows that are gone.
     this.#gapUpTo = Math.max(this.#gapUpTo, this.#told, this.#added);
     this.#isRebuilding = cursor.epoch > 1;
     return { ...cursor };
+  }
+
+  /** Whether the rows that the cursor speaks of are still there. */
+  async #check(cursor: LiveCursor): Promise<void> {
+    const { store, partition, ground, bounds, now } = this.#options;
+    if (now() - this.#checkedMs < bounds.checkMs) return;
+    const found = await store.cursor(partition, await ground.logOf(partition).end());
+    this.#checkedMs = now();
+    const isThere = found.epoch === cursor.epoch && found.sequence >= cursor.sequence;
+    if (!isThere && this.#cursor === cursor) this.#cursor = undefined;
   }
 
   /** Where each orchestrator has all rows, it reads what others work on. */

@@ -175,7 +175,11 @@ test("an index that is begun anew under load, and one that is behind, miss no ru
 test("a PostgreSQL that is killed and emptied under load holds up no run, and has them all once it is back", async () => {
   await using server = await startNats();
   await using postgres = await startPostgres();
-  await using index = await openIndex(server.url, { kind: "postgres", url: postgres.url }, { pendingMax: 40 });
+  await using index = await openIndex(
+    server.url,
+    { kind: "postgres", url: postgres.url },
+    { pendingMax: 40, checkMs: 200 },
+  );
   await using orchestrator = await openOrchestrator(server.url, plans, { partitions, over: index.over });
   await using _ = await openFakeSidecar(server.url);
   const loading = load(orchestrator, 160);
@@ -198,7 +202,7 @@ test("a PostgreSQL that is killed and emptied under load holds up no run, and ha
     .poll(() => countsOf(index.store).catch(() => []), patience)
     .toEqual([[Run_State.COMPLETED, runs.length]]);
   expect([...(await statesOf(index.store)).keys()].toSorted()).toEqual([...runs].toSorted());
-});
+}, 60_000);
 
 test("each of two orchestrators with an index of its own has the other's runs, before and after a takeover", async () => {
   await using server = await startNats();

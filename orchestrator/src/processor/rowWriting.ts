@@ -27,6 +27,8 @@ export interface RowWriterBounds {
   /** How often partitions that others own are looked at, where each orchestrator has all rows. */
   readonly followMs: number;
   readonly pruneMs: number;
+  /** How often it looks whether somebody has emptied a store that others can reach. */
+  readonly checkMs: number;
 }
 
 export const rowWriterBounds: RowWriterBounds = {
@@ -36,6 +38,7 @@ export const rowWriterBounds: RowWriterBounds = {
   windowMax: 1_000,
   followMs: 1_000,
   pruneMs: 60_000,
+  checkMs: 5_000,
 };
 
 /** How far the rows of a partition go. */

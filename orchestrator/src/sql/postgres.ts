@@ -25,8 +25,9 @@ export async function openPostgres(url: string): Promise<Database> {
         type === int8 || type === numeric ? Number : pg.types.getTypeParser(type, format),
     },
   });
-  // One that breaks while nobody uses it is told to whoever asks next.
+  // One that breaks while nobody waits for an answer is told to whoever asks next; untold it would end the whole program.
   pool.on("error", () => undefined);
+  pool.on("connect", (client) => client.on("error", () => undefined));
   return {
     dialect: "postgres",
     query: (sql, parameters) => told(async () => ask(pool, sql, parameters)),
@@ -38,9 +39,6 @@ export async function openPostgres(url: string): Promise<Database> {
 async function inTransaction<T>(pool: Pool, work: (query: Query) => Promise<T>): Promise<T> {
   const client = await pool.connect();
   let broken: Error | undefined;
-  // A connection that ends while it is ours would end the whole program otherwise.
-  const onError = (error: Error): void => void (broken = error);
-  client.on("error", onError);
   try {
     await client.query("BEGIN");
     const result = await work((sql, parameters) => ask(client, sql, parameters));
@@ -52,7 +50,6 @@ async function inTransaction<T>(pool: Pool, work: (query: Query) => Promise<T>):
     });
     throw error;
   } finally {
-    client.off("error", onError);
     client.release(broken);
   }
 }
