@@ -104,10 +104,29 @@ test("a paused run shows its incident, and a person tries the step again or lets
   expect(await describe(retried)).toMatch(/incident: ship failed 1 time: UNAVAILABLE/);
   const failed = await start("parcel-2");
   await expect.poll(() => describe(failed), { timeout: 20_000 }).toMatch(/state +PAUSED/);
+  // Both are one line among the incidents, and found by what they are about.
+  await expect
+    .poll(async () => (await sidestep("incident", "list")).stdout, { timeout: 20_000 })
+    .toMatch(/^2 +parcels\.v1\.ParcelWorkflow\/Send +ship +UNAVAILABLE +attempts exhausted /m);
+  const listed = await sidestep(
+    "run",
+    "list",
+    "--state",
+    "paused",
+    "--filter",
+    'code == UNAVAILABLE && step == "ship"',
+  );
+  expect(listed.stdout).toMatch(new RegExp(`^${failed.trim()} .* paused [\\s\\S]*^${retried.trim()} .* paused `, "m"));
+  expect(await sidestep("run", "list", "--filter", "stat == PAUSED")).toMatchObject({
+    code: 2,
+    text: expect.stringContaining("column 1 (stat): a run has no field 'stat'; did you mean 'state'?"),
+  });
   expect((await sidestep("run", "retry", retried, "--reason", "the carrier is back")).code).toBe(0);
   await expect.poll(() => describe(retried), { timeout: 20_000 }).toMatch(/state +COMPLETED[\s\S]*"tracking"/);
   expect((await sidestep("run", "fail", failed)).code).toBe(0);
   await expect.poll(() => describe(failed), { timeout: 20_000 }).toMatch(/state +(FAILED|COMPENSATED)/);
+  expect((await sidestep("index", "rebuild")).text).toContain("100 % of the log is in the index");
+  expect((await sidestep("run", "count", "--workflow", workflow)).stdout).toMatch(/Send +1 +completed +1$/m);
   expect((await sidestep("run", "history", retried)).stdout).toMatch(/retry requested +ship +.*the carrier is back/);
   expect(await sidestep("run", "retry", failed)).toMatchObject({
     code: 1,
