@@ -8,7 +8,7 @@ import {
   ListRunsRequest,
   RunsClient,
 } from "../../../proto/gen/sidestep/v1/runs.ts";
-import type { RebuildIndexResponse } from "../../../proto/gen/sidestep/v1/runs.ts";
+import type { ListRunsResponse, RebuildIndexResponse } from "../../../proto/gen/sidestep/v1/runs.ts";
 import { ErrorInfo, RpcStatus } from "../../../proto/gen/sidestep/internal/v1/rpc.ts";
 import { statusDetailsTrailer } from "../../../proto/wire/headers.ts";
 import { parseFilter } from "../compile/filter/parseFilter.ts";
@@ -86,7 +86,8 @@ function ask<Request, Response>(
 
 test("runs are listed a page at a time, newest first, with how far the index is behind", async () => {
   const runs = await open();
-  const list = runs.list.bind(runs);
+  const list = (request: ListRunsRequest, answer: (error: ServiceError | null, response: ListRunsResponse) => void) =>
+    runs.list(request, answer);
   const filter = "state == RUNNING";
   const keys: (string | undefined)[] = [];
   let pageToken = "";
