@@ -165,13 +165,6 @@ export const processorBugs: readonly PlantedBug[] = [
   },
   {
     kind: "source",
-    name: "§4 what comes later overtakes what is due",
-    file: `${processor}/residents.ts`,
-    find: " && run.mailbox.length === 0 && !isPatient",
-    replace: " && !isPatient",
-  },
-  {
-    kind: "source",
     name: "§4 the end is appended without expectation",
     file: `${processor}/execute.ts`,
     find: ".appendAfter(run.runId, expected, event, { signal: owner.signal })",
