@@ -1,7 +1,7 @@
 // Bundles each program of ours into one file of dist/, or of the folder given, and sees that each starts. What a command of `sidestep` loads
 // only when it is given lies beside it in dist/parts/.
 import { execFileSync } from "node:child_process";
-import { chmodSync, existsSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, existsSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { build } from "esbuild";
 import type { BuildOptions, Metafile } from "esbuild";
 import { nodeFlags } from "../bin/nodeFlags.mjs";
@@ -53,6 +53,8 @@ made.push((await build({ ...options, banner: { js: requireOfModule }, entryPoint
 const banner = { js: `${interpreter([])}${requireOfModule}` };
 const parts = { splitting: true, chunkNames: "parts/[name]-[hash]" };
 made.push((await build({ ...options, ...parts, banner, entryPoints: command })).metafile);
+// The console, when it was built before: the orchestrator serves what lies beside it.
+if (existsSync("console/dist/index.html")) cpSync("console/dist", `${outdir}/console`, { recursive: true });
 writeFileSync(`${outdir}/LICENSES.txt`, noticesOf(made.flatMap((one) => Object.keys(one.inputs))));
 // Run by name they are modules wherever they lie.
 writeFileSync(`${outdir}/package.json`, '{ "type": "module" }\n');

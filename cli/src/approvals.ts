@@ -1,6 +1,7 @@
 import { ListApprovalsResponse } from "../../proto/gen/sidestep/v1/runs.ts";
+import { toRegistry } from "../../proto/json/registry.ts";
 import { openFrontClient } from "./frontClient.ts";
-import { bytesToJson, jsonToBytes, toRegistry } from "./messageJson.ts";
+import { bytesToJson, jsonToBytes } from "./messageJson.ts";
 import { readRequestText } from "./requestText.ts";
 import { tableText } from "./table.ts";
 import type { Terminal } from "./terminal.ts";

@@ -2,11 +2,12 @@ import { DeployedWorkflow_Change as Change, DeployResponse } from "../../proto/g
 import { DeployDiagnostics, Diagnostic_Severity } from "../../proto/gen/sidestep/v1/diagnostic.ts";
 import type { ServiceError } from "@grpc/grpc-js";
 import type { Diagnostic } from "../../proto/gen/sidestep/v1/diagnostic.ts";
+import { toRegistry } from "../../proto/json/registry.ts";
 import { printDiagnostics } from "./check.ts";
 import { toGithub, toSarif } from "./checkFormat.ts";
 import { CliFailure, errorDetails, exit } from "./failure.ts";
 import { openFrontClient } from "./frontClient.ts";
-import { bytesToJson, toRegistry } from "./messageJson.ts";
+import { bytesToJson } from "./messageJson.ts";
 import { readSource } from "./source.ts";
 import type { Source } from "./source.ts";
 import { tableText } from "./table.ts";

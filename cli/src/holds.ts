@@ -1,8 +1,9 @@
 import { ListHoldsResponse } from "../../proto/gen/sidestep/v1/runs.ts";
 import type { Target } from "../../proto/gen/sidestep/v1/runs.ts";
+import { toRegistry } from "../../proto/json/registry.ts";
 import { CliFailure, exit } from "./failure.ts";
 import { openFrontClient } from "./frontClient.ts";
-import { bytesToJson, toRegistry } from "./messageJson.ts";
+import { bytesToJson } from "./messageJson.ts";
 import { tableText } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
 import { timeText } from "./time.ts";

@@ -1,7 +1,8 @@
 import { ListLimitsResponse } from "../../proto/gen/sidestep/v1/runs.ts";
 import type { MethodLimit, Rate } from "../../proto/gen/sidestep/v1/runs.ts";
+import { toRegistry } from "../../proto/json/registry.ts";
 import { openFrontClient } from "./frontClient.ts";
-import { bytesToJson, toRegistry } from "./messageJson.ts";
+import { bytesToJson } from "./messageJson.ts";
 import { rateText } from "./rate.ts";
 import { tableText } from "./table.ts";
 import type { Terminal } from "./terminal.ts";

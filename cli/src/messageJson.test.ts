@@ -1,8 +1,9 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { TimestampSchema } from "@bufbuild/protobuf/wkt";
 import { expect, test } from "vitest";
+import { toRegistry } from "../../proto/json/registry.ts";
 import { CliFailure } from "./failure.ts";
-import { bytesToJson, bytesToText, toRegistry } from "./messageJson.ts";
+import { bytesToJson, bytesToText } from "./messageJson.ts";
 
 const registry = toRegistry();
 const type = "google.protobuf.Timestamp";

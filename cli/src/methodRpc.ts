@@ -2,10 +2,10 @@ import { fromBinary } from "@bufbuild/protobuf";
 import type { Registry } from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { splitMethod } from "../../proto/wire/subjects.ts";
+import { toRegistry } from "../../proto/json/registry.ts";
 import { buildImage } from "./buildImage.ts";
 import { CliFailure, exit } from "./failure.ts";
 import type { FrontClient } from "./frontClient.ts";
-import { toRegistry } from "./messageJson.ts";
 
 /** What an rpc takes and answers with, and the types of both. */
 export interface MethodTypes {

@@ -1,10 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Run } from "../../proto/gen/sidestep/v1/run.ts";
 import { StartRunResponse } from "../../proto/gen/sidestep/v1/runs.ts";
+import { toRegistry } from "../../proto/json/registry.ts";
 import { CliFailure, exit } from "./failure.ts";
 import { openFrontClient } from "./frontClient.ts";
 import type { FrontClient } from "./frontClient.ts";
-import { bytesToJson, jsonToBytes, toRegistry } from "./messageJson.ts";
+import { bytesToJson, jsonToBytes } from "./messageJson.ts";
 import { openProgress } from "./progress.ts";
 import { readRequestText } from "./requestText.ts";
 import { endFailure } from "./runEnd.ts";

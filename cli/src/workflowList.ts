@@ -1,6 +1,7 @@
 import { ListDefinitionsResponse } from "../../proto/gen/sidestep/v1/definitions.ts";
+import { toRegistry } from "../../proto/json/registry.ts";
 import { openFrontClient } from "./frontClient.ts";
-import { bytesToJson, toRegistry } from "./messageJson.ts";
+import { bytesToJson } from "./messageJson.ts";
 import { tableText } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
 import { timeText } from "./time.ts";

@@ -1,8 +1,8 @@
 import type { Registry } from "@bufbuild/protobuf";
 import { splitMethod } from "../../proto/wire/subjects.ts";
+import { toRegistry } from "../../proto/json/registry.ts";
 import { CliFailure, exit } from "./failure.ts";
 import type { FrontClient } from "./frontClient.ts";
-import { toRegistry } from "./messageJson.ts";
 
 /** A deployed workflow rpc by its types. */
 export interface WorkflowRpc {

@@ -14,8 +14,8 @@ import { atMost } from "../../runtime/src/shutdown.ts";
 import { version } from "../../runtime/src/version.ts";
 import { defaultCompileLimits } from "./compile/limits.ts";
 import type { OrchestratorSettings } from "./config.ts";
-import { openFrontServer } from "./grpc/server.ts";
-import type { FrontServer, FrontServerOptions } from "./grpc/server.ts";
+import { findConsole, openFrontServer } from "./frontDoor.ts";
+import type { FrontServer, FrontServerOptions } from "./frontDoor.ts";
 import { openMeasures } from "./measures.ts";
 import { attach } from "./nats/attach.ts";
 import type { Attached, AttachOptions } from "./nats/attach.ts";
@@ -188,6 +188,7 @@ async function serveFront(
   await using server = await openFrontServer({
     ...door,
     address: settings.listen,
+    consoleFolder: findConsole(),
     payloadBytesMax: settings.payloadBytesMax,
     requestBytesMax: Math.max(settings.requestBytesMax, settings.payloadBytesMax),
     // The image itself, and what an rpc adds to it.

@@ -11,6 +11,8 @@ export type Part = {
 };
 
 const contracts = ["proto/gen", "proto/wire"];
+/** Messages as JSON, for those who show them to people. */
+const json = "proto/json";
 const protobuf = ["@bufbuild/protobuf"];
 const nats = ["@nats-io/*"];
 const engine = "orchestrator/src/engine";
@@ -45,6 +47,7 @@ const sidecarAdapters = ["sidecar/src/nats", "sidecar/src/grpc"];
 export const architecture: readonly Part[] = [
   // Contracts: where orchestrator and sidecar meet.
   { folder: "proto/wire", imports: ["proto/gen"], packages: protobuf, pure: true },
+  { folder: json, imports: ["proto/gen"], packages: protobuf },
 
   // What every process of ours needs.
   {
@@ -109,7 +112,7 @@ export const architecture: readonly Part[] = [
     imports: [...contracts, `type:${processor}`, runStore, `type:${projection}`, filter, runtime],
     packages: [...protobuf, "pg"],
   },
-  { folder: "orchestrator/src/http", imports: [...contracts, `type:${processor}`, runtime], packages: protobuf },
+  { folder: "orchestrator/src/http", imports: [...contracts, json, `type:${processor}`, runtime], packages: protobuf },
   {
     folder: "orchestrator/src",
     imports: [
@@ -163,7 +166,7 @@ export const architecture: readonly Part[] = [
   // The command line: the doors of the two processes, the checker, and the public services.
   {
     folder: "cli/src",
-    imports: [...contracts, runtime, compile, cel, projection, "orchestrator/src", "sidecar/src"],
+    imports: [...contracts, json, runtime, compile, cel, projection, "orchestrator/src", "sidecar/src"],
     packages: [...protobuf, "@grpc/grpc-js", "commander"],
   },
 

@@ -12,6 +12,13 @@ export interface Descriptions extends Disposable {
   read(): Promise<DescribedServices>;
   /** The names of all services that are shown. */
   services(): readonly string[];
+  /** google.protobuf.FileDescriptorSet of a deployed service as it is active, and its SHA-256. Throws when the store is away. */
+  contractOf(service: string): Promise<DeployedContract | undefined>;
+}
+
+export interface DeployedContract {
+  readonly hash: Uint8Array;
+  readonly descriptors: Uint8Array;
 }
 
 const ownServices = [
@@ -47,6 +54,11 @@ export function openDescriptions(definitions: Definitions, log: Log, onChange: (
       return current;
     },
     services: () => [...ownServices, ...hashesByService(definitions).keys()].toSorted(),
+    contractOf: async (service) => {
+      const hash = hashesByService(definitions).get(service);
+      const descriptors = hash === undefined ? undefined : await definitions.contract(hash);
+      return hash === undefined || descriptors === undefined ? undefined : { hash, descriptors };
+    },
     [Symbol.dispose]: stop,
   };
 }

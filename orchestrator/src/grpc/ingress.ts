@@ -1,5 +1,5 @@
 import { Metadata } from "@grpc/grpc-js";
-import type { sendUnaryData, Server, ServerUnaryCall, ServerWritableStream } from "@grpc/grpc-js";
+import type { sendUnaryData, ServerUnaryCall, ServerWritableStream } from "@grpc/grpc-js";
 import type { DefinitionEntry } from "../../../proto/gen/sidestep/internal/v1/record.ts";
 import { fromHeader, runIdHeader } from "../../../proto/wire/headers.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
@@ -7,6 +7,7 @@ import { code } from "../../../proto/wire/status.ts";
 import { runNotFound, thrownFailure, toServiceError } from "./failure.ts";
 import type { Failure } from "./failure.ts";
 import { askRun } from "./queries.ts";
+import type { Rpcs } from "./rpcs.ts";
 import { toAnswer } from "./runEnd.ts";
 import type { Signals } from "./signals.ts";
 import { header, startRun } from "./starting.ts";
@@ -21,10 +22,10 @@ interface Served {
 }
 
 /**
- * Serves each active workflow rpc of the definitions on the server, with the rpcs that signal and query its runs, and stops serving what
+ * Serves each active workflow rpc of the definitions, with the rpcs that signal and query its runs, and stops serving what
  * was retired, while it runs.
  */
-export function serveWorkflows(server: Server, options: IngressOptions, signals: Signals): () => void {
+export function serveWorkflows(rpcs: Rpcs, options: IngressOptions, signals: Signals): () => void {
   const served = new Map<string, string>();
   const followDefinitions = (): void => {
     const wanted = new Map(
@@ -33,13 +34,13 @@ export function serveWorkflows(server: Server, options: IngressOptions, signals:
     for (const [method, name] of served) {
       const rpc = wanted.get(method);
       if (rpc !== undefined && nameOf(rpc) === name) continue;
-      server.unregister(`/${method}`);
+      rpcs.remove(`/${method}`);
       served.delete(method);
       options.log.info("an rpc is served no more", { method });
     }
     for (const rpc of wanted.values()) {
       if (served.has(rpc.method)) continue;
-      register(server, rpc, options, signals);
+      register(rpcs, rpc, options, signals);
       served.set(rpc.method, nameOf(rpc));
       options.log.info("an rpc is served", { method: rpc.method, workflow: rpc.workflow, kind: rpc.kind });
     }
@@ -68,10 +69,10 @@ function nameOf({ kind, workflow }: Served): string {
 }
 
 /** Bytes stay bytes: what the caller sent is what the log gets. */
-function register(server: Server, rpc: Served, options: IngressOptions, signals: Signals): void {
-  const path = `/${rpc.method}`;
+function register(rpcs: Rpcs, rpc: Served, options: IngressOptions, signals: Signals): void {
+  const method = { path: `/${rpc.method}`, serialize: same, deserialize: same };
   if (rpc.kind === "stream") {
-    server.register(path, (call: Streaming) => void streamRun(rpc.workflow, call, options), same, same, "serverStream");
+    rpcs.addStream({ ...method, handler: (call) => void streamRun(rpc.workflow, call, options) });
     return;
   }
   const work = (call: Call): Promise<Uint8Array | Failure | undefined> => {
@@ -85,7 +86,7 @@ function register(server: Server, rpc: Served, options: IngressOptions, signals:
         return runToEnd(rpc.workflow, call, options);
     }
   };
-  server.register(path, toUnary(rpc, work, options), same, same, "unary");
+  rpcs.addUnary({ ...method, handler: toUnary(rpc, work, options) });
 }
 
 type Call = ServerUnaryCall<Buffer, Buffer>;

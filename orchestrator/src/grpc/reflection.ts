@@ -1,4 +1,4 @@
-import type { Server, ServerDuplexStream } from "@grpc/grpc-js";
+import type { ServerDuplexStream } from "@grpc/grpc-js";
 import { ServerReflectionService } from "../../../proto/gen/grpc/reflection/v1/reflection.ts";
 import type {
   ServerReflectionRequest,
@@ -7,22 +7,22 @@ import type {
 import { code } from "../../../proto/wire/status.ts";
 import type { Closing } from "./closing.ts";
 import type { DescribedFile, DescribedServices } from "./describedServices.ts";
+import type { Rpcs } from "./rpcs.ts";
 
 type Stream = ServerDuplexStream<ServerReflectionRequest, ServerReflectionResponse>;
 type Answer = NonNullable<ServerReflectionResponse["messageResponse"]>;
 
 /** Serves reflection v1, and v1alpha, whose messages are the same, from what `read` gives at the time of each request. It never rejects. */
-export function serveReflection(server: Server, read: () => Promise<DescribedServices>, closing: Closing): void {
+export function serveReflection(rpcs: Rpcs, read: () => Promise<DescribedServices>, closing: Closing): void {
   const { responseSerialize, requestDeserialize } = ServerReflectionService.serverReflectionInfo;
   for (const version of ["v1", "v1alpha"]) {
     const path = `/grpc.reflection.${version}.ServerReflection/ServerReflectionInfo`;
-    server.register(
+    rpcs.addBidi({
       path,
-      (stream: Stream) => converse(stream, read, closing),
-      responseSerialize,
-      requestDeserialize,
-      "bidi",
-    );
+      handler: (stream: Stream) => converse(stream, read, closing),
+      serialize: responseSerialize,
+      deserialize: requestDeserialize,
+    });
   }
 }
 

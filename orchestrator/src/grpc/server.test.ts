@@ -15,7 +15,7 @@ import { buildImage } from "../../../test/support/image.ts";
 import { repositoryRoot } from "../../../test/support/program.ts";
 import { contractOf, parseImage } from "../processor/contract.ts";
 import type { StartResult } from "../processor/front.ts";
-import type { FrontServer } from "./server.ts";
+import type { FrontServer } from "../frontDoor.ts";
 import { fakeDefinitions, fakeFront, makeEntry, openTestServer, someRun } from "./testing.ts";
 
 const workflow = "shop.v1.OrderWorkflow/Fulfil";

@@ -1,4 +1,5 @@
 import { Server, ServerCredentials } from "@grpc/grpc-js";
+import type { Duplex } from "node:stream";
 import { HealthService } from "../../../proto/gen/grpc/health/v1/health.ts";
 import { DefinitionsService } from "../../../proto/gen/sidestep/v1/definitions.ts";
 import { RunsService } from "../../../proto/gen/sidestep/v1/runs.ts";
@@ -7,37 +8,41 @@ import type { Catalog } from "./catalog.ts";
 import { newClosing } from "./closing.ts";
 import { definitionsService } from "./definitionsService.ts";
 import { openDescriptions } from "./descriptions.ts";
+import type { Descriptions } from "./descriptions.ts";
 import { newHealth } from "./health.ts";
 import { serveWorkflows } from "./ingress.ts";
 import type { ListsOptions } from "./listing.ts";
 import type { LimitStore } from "./methodLimits.ts";
 import { serveReflection } from "./reflection.ts";
+import { openRpcs } from "./rpcs.ts";
+import type { Rpcs } from "./rpcs.ts";
 import { runsService } from "./runs.ts";
 import type { ShowTrace } from "./runs.ts";
 import { openSignals } from "./signals.ts";
 import type { IngressOptions } from "./starting.ts";
 
-export interface FrontServerOptions extends Omit<IngressOptions, "closing">, ListsOptions {
+export interface GrpcServerOptions extends Omit<IngressOptions, "closing">, ListsOptions {
   readonly catalog: Catalog;
   readonly limits: LimitStore;
   readonly showTrace: ShowTrace;
-  /** "127.0.0.1:7420"; port 0 lets the system choose. */
-  readonly address: string;
   /** Largest image that Deploy takes, and so the largest message. */
   readonly deployBytesMax: number;
 }
 
-/** The orchestrator's gRPC server. */
-export interface FrontServer extends AsyncDisposable {
-  readonly port: number;
+/** The orchestrator's rpcs, served to connections that somebody else accepts, and inside this process. */
+export interface GrpcServer extends AsyncDisposable {
+  readonly rpcs: Pick<Rpcs, "find">;
+  readonly descriptions: Pick<Descriptions, "services" | "contractOf">;
+  /** Speaks HTTP/2 on a connection. */
+  accept(connection: Duplex): void;
   /** Whether health says SERVING. */
   setServing(isServing: boolean): void;
   /** Takes no new calls, sends waiting callers away with UNAVAILABLE, and resolves when all calls have been answered. */
   drain(): Promise<void>;
 }
 
-/** Serves the workflows, our own services, reflection and health. Throws when the address can't be had. */
-export async function openFrontServer(options: FrontServerOptions): Promise<FrontServer> {
+/** Serves the workflows, our own services, reflection and health. */
+export function openGrpcServer(options: GrpcServerOptions): GrpcServer {
   const { definitions, log } = options;
   const closing = newClosing();
   const ingress: IngressOptions = { ...options, closing };
@@ -49,9 +54,10 @@ export async function openFrontServer(options: FrontServerOptions): Promise<Fron
     "grpc.keepalive_time_ms": 30_000,
     "grpc.keepalive_timeout_ms": 20_000,
   });
+  const rpcs = openRpcs(server);
   const health = newHealth(closing);
   let isServing = false;
-  server.addService(
+  rpcs.addService(
     RunsService,
     runsService({
       ...ingress,
@@ -62,27 +68,36 @@ export async function openFrontServer(options: FrontServerOptions): Promise<Fron
       signals,
     }),
   );
-  server.addService(DefinitionsService, definitionsService(definitions));
-  server.addService(HealthService, health.service);
+  rpcs.addService(DefinitionsService, definitionsService(definitions));
+  rpcs.addService(HealthService, health.service);
   const tellHealth = (): void => health.update(isServing, descriptions.services());
   const descriptions = openDescriptions(definitions, log, tellHealth);
-  serveReflection(server, () => descriptions.read(), closing);
-  const stopWorkflows = serveWorkflows(server, ingress, signals);
-  const port = await bind(server, options.address);
-  log.info("the front door is open", { address: options.address, port });
+  serveReflection(rpcs, () => descriptions.read(), closing);
+  const stopWorkflows = serveWorkflows(rpcs, ingress, signals);
+  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+  const connections = new Set<Duplex>();
+  let isEmpty = (): void => undefined;
   const drain = async (): Promise<void> => {
     isServing = false;
     tellHealth();
     closing.close();
-    await new Promise<void>((resolve) => {
-      server.tryShutdown((error) => {
-        if (error !== undefined) log.debug("the server was closed already", { error: errorText(error) });
-        resolve();
-      });
+    server.tryShutdown((error) => {
+      if (error !== undefined) log.debug("the server was closed already", { error: errorText(error) });
     });
+    // It does not count connections that it has not accepted itself.
+    if (connections.size > 0) await new Promise<void>((resolve) => (isEmpty = resolve));
   };
   return {
-    port,
+    rpcs,
+    descriptions,
+    accept: (connection) => {
+      connections.add(connection);
+      connection.once("close", () => {
+        connections.delete(connection);
+        if (connections.size === 0) isEmpty();
+      });
+      injector.injectConnection(connection);
+    },
     setServing: (is) => {
       isServing = is;
       tellHealth();
@@ -96,13 +111,4 @@ export async function openFrontServer(options: FrontServerOptions): Promise<Fron
       return Promise.resolve();
     },
   };
-}
-
-function bind(server: Server, address: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) => {
-      if (error === null) resolve(port);
-      else reject(new Error(`the front door can't listen on ${address}: ${error.message}`, { cause: error }));
-    });
-  });
 }

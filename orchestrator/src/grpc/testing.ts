@@ -12,8 +12,8 @@ import type { LoadedPlan } from "../engine/plan.ts";
 import { loadTestExpression } from "../engine/testing/expression.ts";
 import type { Front, QueryAnswer, Requested, RunRequest, StartRequest, StartResult } from "../processor/front.ts";
 import type { LimitStore } from "./methodLimits.ts";
-import { openFrontServer } from "./server.ts";
-import type { FrontServer, FrontServerOptions } from "./server.ts";
+import { openFrontServer } from "../frontDoor.ts";
+import type { FrontServer, FrontServerOptions } from "../frontDoor.ts";
 
 export const someRun = "0198c0ffee0010008000000000000001" as RunId;
 

@@ -1,0 +1,72 @@
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { openGrpcServer } from "./grpc/server.ts";
+import type { GrpcServerOptions } from "./grpc/server.ts";
+import { defaultTimeouts, openHttpDoor } from "./http/httpDoor.ts";
+import type { HttpTimeouts } from "./http/httpDoor.ts";
+import { listenFor } from "./listener.ts";
+
+export interface FrontServerOptions extends GrpcServerOptions {
+  /** "127.0.0.1:7420"; port 0 lets the system choose. */
+  readonly address: string;
+  /** The console as it was built; undefined: there is none. */
+  readonly consoleFolder?: string | undefined;
+  readonly timeouts?: Partial<HttpTimeouts>;
+}
+
+/** The orchestrator's front door: gRPC, JSON over HTTP and the console at one address. */
+export interface FrontServer extends AsyncDisposable {
+  readonly port: number;
+  /** Whether health says SERVING. */
+  setServing(isServing: boolean): void;
+  /** Takes no new calls, sends waiting callers away with UNAVAILABLE, and resolves when all calls have been answered. */
+  drain(): Promise<void>;
+}
+
+const deploy = "sidestep.v1.Definitions/Deploy";
+/** JSON writes a control character of one byte as six. */
+const jsonGrowth = 6;
+const jsonBytesMin = 64 * 1024;
+
+/** Opens it. Throws when the address can't be had. */
+export async function openFrontServer(options: FrontServerOptions): Promise<FrontServer> {
+  const { address, requestBytesMax, deployBytesMax, log } = options;
+  await using opened = new AsyncDisposableStack();
+  const grpc = opened.use(openGrpcServer(options));
+  const timeouts = { ...defaultTimeouts, ...options.timeouts };
+  const http = opened.use(
+    openHttpDoor({
+      door: {
+        find: grpc.rpcs.find,
+        services: grpc.descriptions.services,
+        contractOf: grpc.descriptions.contractOf,
+      },
+      // An image travels as base64.
+      bodyBytesMax: (method) =>
+        (method === deploy ? deployBytesMax * 1.4 : requestBytesMax * jsonGrowth) + jsonBytesMin,
+      isGuarded: false,
+      consoleFolder: options.consoleFolder,
+      timeouts,
+    }),
+  );
+  const listener = opened.use(await listenFor({ http2: grpc.accept, http1: http.take }, address, timeouts.headersMs));
+  log.info("the front door is open", { address, port: listener.port });
+  const closing = opened.move();
+  return {
+    port: listener.port,
+    setServing: grpc.setServing,
+    drain: async () => {
+      listener.close();
+      await Promise.all([grpc.drain(), http.drain()]);
+    },
+    [Symbol.asyncDispose]: () => closing.disposeAsync(),
+  };
+}
+
+/** Where the console lies: beside a bundle, or where the sources build it. Undefined: it was not built. */
+export function findConsole(): string | undefined {
+  const places = ["./console/", "../console/", "../../console/dist/"];
+  return places
+    .map((place) => fileURLToPath(new URL(place, import.meta.url)))
+    .find((folder) => existsSync(`${folder}index.html`) && existsSync(`${folder}assets`));
+}

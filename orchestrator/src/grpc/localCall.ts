@@ -1,0 +1,224 @@
+import { EventEmitter } from "node:events";
+import { Writable } from "node:stream";
+import { Metadata } from "@grpc/grpc-js";
+import type {
+  handleServerStreamingCall,
+  handleUnaryCall,
+  serialize as Serialize,
+  ServerErrorResponse,
+  ServerUnaryCall,
+  ServerWritableStream,
+} from "@grpc/grpc-js";
+import type { Any } from "../../../proto/gen/google/protobuf/any.ts";
+import { RpcStatus } from "../../../proto/gen/sidestep/internal/v1/rpc.ts";
+import { statusDetailsTrailer } from "../../../proto/wire/headers.ts";
+import { code } from "../../../proto/wire/status.ts";
+import { thrownFailure, toServiceError } from "./failure.ts";
+
+/** What a call from inside this process brings besides its request. */
+export interface LocalAbout {
+  /** Text headers, lower case. */
+  readonly headers: ReadonlyMap<string, string>;
+  /** Undefined: the call waits for as long as it takes. */
+  readonly timeoutMs: number | undefined;
+}
+
+/** How a call ended. */
+export interface LocalEnd {
+  /** Number of google.rpc.Code. */
+  readonly code: number;
+  readonly message: string;
+  readonly details: readonly Any[];
+  readonly trailers: ReadonlyMap<string, string>;
+}
+
+/** Who listens to a call. */
+export interface LocalSink {
+  /** At most once, before the first message. */
+  headers(headers: ReadonlyMap<string, string>): void;
+  /** Resolves when the next may come. Never rejects. */
+  message(bytes: Uint8Array): Promise<void>;
+  /** Once; nothing comes after it. */
+  end(end: LocalEnd): void;
+}
+
+type Start = (error: LocalEnd) => void;
+
+/** Calls a unary method; returns how to give the call up. */
+export function callUnary<Request, Response>(
+  handler: handleUnaryCall<Request, Response>,
+  serialize: Serialize<Response>,
+  request: Request,
+  about: LocalAbout,
+  sink: LocalSink,
+): () => void {
+  const call = new LocalUnaryCall(request, about, sink);
+  const life = lifeOf(call, about, sink);
+  handler(call, (error, response, trailer) => {
+    if (life.isOver()) return;
+    if (error !== null) return life.end(endOf(error));
+    if (response === undefined || response === null) return life.end(noAnswer);
+    void sink.message(serialize(response)).then(() => life.end({ ...fine, trailers: textsOf(trailer) }));
+  });
+  return life.cancel;
+}
+
+/** Calls a method that answers with a stream; returns how to give the call up. */
+export function callStream<Request, Response>(
+  handler: handleServerStreamingCall<Request, Response>,
+  serialize: Serialize<Response>,
+  request: Request,
+  about: LocalAbout,
+  sink: LocalSink,
+): () => void {
+  const call: LocalStreamCall<Request, Response> = new LocalStreamCall(request, about, sink, serialize, (end) =>
+    life.end(end),
+  );
+  const life = lifeOf(call, about, sink);
+  handler(call);
+  return life.cancel;
+}
+
+const fine: LocalEnd = { code: code.OK, message: "", details: [], trailers: new Map() };
+const noAnswer = endOf(toServiceError(thrownFailure(new Error("a method answered with nothing"))));
+
+/** Ends a call once: by its answer, by its deadline, or because nobody listens. */
+function lifeOf(
+  call: EventEmitter & { cancelled: boolean },
+  { timeoutMs }: LocalAbout,
+  sink: LocalSink,
+): { readonly isOver: () => boolean; readonly end: Start; readonly cancel: () => void } {
+  let isOver = false;
+  const leave = (): void => {
+    isOver = true;
+    clearTimeout(timer);
+    // As grpc-js has it, a call is cancelled when it is over, however it ended.
+    call.cancelled = true;
+    call.emit("cancelled", "cancelled");
+  };
+  const end = (how: LocalEnd): void => {
+    if (isOver) return;
+    sink.end(how);
+    leave();
+  };
+  const late = (): void => end({ ...fine, code: code.DEADLINE_EXCEEDED, message: "the call's own time is over" });
+  const timer = timeoutMs === undefined ? undefined : setTimeout(late, Math.min(timeoutMs, 0x7fffffff));
+  return {
+    isOver: () => isOver,
+    end,
+    cancel: () => {
+      if (!isOver) leave();
+    },
+  };
+}
+
+function endOf(error: ServerErrorResponse | Partial<ServerErrorResponse>): LocalEnd {
+  const trailer = error.metadata?.get(statusDetailsTrailer)[0];
+  const details = trailer instanceof Uint8Array ? RpcStatus.decode(trailer).details : [];
+  return {
+    code: error.code ?? code.UNKNOWN,
+    message: error.details ?? error.message ?? "",
+    details,
+    trailers: textsOf(error.metadata),
+  };
+}
+
+function textsOf(metadata: Metadata | undefined): ReadonlyMap<string, string> {
+  const texts = new Map<string, string>();
+  for (const [name, value] of Object.entries(metadata?.getMap() ?? {}))
+    if (typeof value === "string") texts.set(name, value);
+  return texts;
+}
+
+function metadataOf(headers: ReadonlyMap<string, string>): Metadata {
+  const metadata = new Metadata();
+  for (const [name, value] of headers) metadata.set(name, value);
+  return metadata;
+}
+
+function deadlineOf({ timeoutMs }: LocalAbout): number {
+  return timeoutMs === undefined ? Infinity : Date.now() + timeoutMs;
+}
+
+class LocalUnaryCall<Request, Response> extends EventEmitter implements ServerUnaryCall<Request, Response> {
+  readonly request: Request;
+  readonly metadata: Metadata;
+  cancelled = false;
+  readonly #deadlineMs: number;
+  readonly #sink: LocalSink;
+  constructor(request: Request, about: LocalAbout, sink: LocalSink) {
+    super();
+    this.request = request;
+    this.metadata = metadataOf(about.headers);
+    this.#deadlineMs = deadlineOf(about);
+    this.#sink = sink;
+  }
+  getPeer = (): string => "local";
+  getPath = (): string => "";
+  getHost = (): string => "";
+  getAuthContext = (): object => ({});
+  getMetricsRecorder = noMetrics;
+  getDeadline(): number {
+    return this.#deadlineMs;
+  }
+  sendMetadata(metadata: Metadata): void {
+    if (!this.cancelled) this.#sink.headers(textsOf(metadata));
+  }
+}
+
+class LocalStreamCall<Request, Response> extends Writable implements ServerWritableStream<Request, Response> {
+  readonly request: Request;
+  readonly metadata: Metadata;
+  cancelled = false;
+  readonly #deadlineMs: number;
+  readonly #sink: LocalSink;
+  readonly #serialize: Serialize<Response>;
+  readonly #finish: Start;
+  #ending: LocalEnd = fine;
+  constructor(
+    request: Request,
+    about: LocalAbout,
+    sink: LocalSink,
+    serialize: Serialize<Response>,
+    finish: (end: LocalEnd) => void,
+  ) {
+    super({ objectMode: true, emitClose: false, autoDestroy: false });
+    this.request = request;
+    this.metadata = metadataOf(about.headers);
+    this.#deadlineMs = deadlineOf(about);
+    this.#sink = sink;
+    this.#serialize = serialize;
+    this.#finish = finish;
+    this.on("error", (error: ServerErrorResponse) => {
+      this.#ending = endOf(error);
+      this.end();
+    });
+  }
+  getPeer = (): string => "local";
+  getPath = (): string => "";
+  getHost = (): string => "";
+  getAuthContext = (): object => ({});
+  getMetricsRecorder = noMetrics;
+  getDeadline(): number {
+    return this.#deadlineMs;
+  }
+  sendMetadata(metadata: Metadata): void {
+    if (!this.cancelled) this.#sink.headers(textsOf(metadata));
+  }
+  override _write(message: Response, _encoding: string, done: () => void): void {
+    if (this.cancelled) done();
+    else void this.#sink.message(this.#serialize(message)).then(done);
+  }
+  override _final(done: () => void): void {
+    this.#finish(this.#ending);
+    done();
+  }
+  override end(trailer?: unknown): this {
+    if (trailer instanceof Metadata) this.#ending = { ...this.#ending, trailers: textsOf(trailer) };
+    return super.end();
+  }
+}
+
+function noMetrics(): never {
+  throw new Error("calls from inside this process have no metrics recorder");
+}

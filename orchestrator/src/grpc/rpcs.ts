@@ -1,0 +1,97 @@
+import type {
+  deserialize as Deserialize,
+  handleBidiStreamingCall,
+  handleServerStreamingCall,
+  handleUnaryCall,
+  serialize as Serialize,
+  Server,
+  ServiceDefinition,
+  UntypedHandleCall,
+  UntypedServiceImplementation,
+} from "@grpc/grpc-js";
+import { callStream, callUnary } from "./localCall.ts";
+import type { LocalAbout, LocalSink } from "./localCall.ts";
+
+/** An rpc as it is called from inside this process. Bidirectional streams can't be called so. */
+export type LocalRpc =
+  | { readonly kind: "bidi" }
+  | {
+      readonly kind: "unary" | "stream";
+      /** Begins a call; the function that is returned gives it up. Throws when the request's bytes can't be read. */
+      readonly call: (request: Uint8Array, about: LocalAbout, sink: LocalSink) => () => void;
+    };
+
+/** A method and the forms of its messages. */
+export interface Method<Handler, Request, Response> {
+  /** "/package.Service/Method" */
+  readonly path: string;
+  readonly handler: Handler;
+  readonly serialize: Serialize<Response>;
+  readonly deserialize: Deserialize<Request>;
+}
+
+/** All rpcs of the front door: what is put in here is served over gRPC, and to callers inside this process. */
+export interface Rpcs {
+  addService(definition: ServiceDefinition, implementation: UntypedServiceImplementation): void;
+  addUnary<Request, Response>(method: Method<handleUnaryCall<Request, Response>, Request, Response>): void;
+  addStream<Request, Response>(method: Method<handleServerStreamingCall<Request, Response>, Request, Response>): void;
+  addBidi<Request, Response>(method: Method<handleBidiStreamingCall<Request, Response>, Request, Response>): void;
+  remove(path: string): void;
+  find(path: string): LocalRpc | undefined;
+}
+
+/** The rpcs of a server. */
+export function openRpcs(server: Server): Rpcs {
+  const local = new Map<string, LocalRpc>();
+  const rpcs: Rpcs = {
+    addService: (definition, implementation) => {
+      for (const [name, { path, requestStream, responseStream, ...forms }] of Object.entries(definition)) {
+        const handler = implementation[name];
+        if (handler === undefined) throw new Error(`the service has no method ${path}`);
+        const rpc = { path, serialize: forms.responseSerialize, deserialize: forms.requestDeserialize };
+        if (requestStream) rpcs.addBidi({ ...rpc, handler: parseBidi(handler) });
+        else if (responseStream) rpcs.addStream({ ...rpc, handler: parseStream(handler) });
+        else rpcs.addUnary({ ...rpc, handler: parseUnary(handler) });
+      }
+    },
+    addUnary: ({ path, handler, serialize, deserialize }) => {
+      server.register(path, handler, serialize, deserialize, "unary");
+      const call = (request: Uint8Array, about: LocalAbout, sink: LocalSink) =>
+        callUnary(handler, serialize, deserialize(toBuffer(request)), about, sink);
+      local.set(path, { kind: "unary", call });
+    },
+    addStream: ({ path, handler, serialize, deserialize }) => {
+      server.register(path, handler, serialize, deserialize, "serverStream");
+      const call = (request: Uint8Array, about: LocalAbout, sink: LocalSink) =>
+        callStream(handler, serialize, deserialize(toBuffer(request)), about, sink);
+      local.set(path, { kind: "stream", call });
+    },
+    addBidi: ({ path, handler, serialize, deserialize }) => {
+      server.register(path, handler, serialize, deserialize, "bidi");
+      local.set(path, { kind: "bidi" });
+    },
+    remove: (path) => {
+      server.unregister(path);
+      local.delete(path);
+    },
+    find: (path) => local.get(path),
+  };
+  return rpcs;
+}
+
+function toBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+// Which of them a handler is says the definition beside it; generated code keeps both together.
+function parseUnary(handler: UntypedHandleCall): handleUnaryCall<unknown, unknown> {
+  return handler as handleUnaryCall<unknown, unknown>;
+}
+
+function parseStream(handler: UntypedHandleCall): handleServerStreamingCall<unknown, unknown> {
+  return handler as handleServerStreamingCall<unknown, unknown>;
+}
+
+function parseBidi(handler: UntypedHandleCall): handleBidiStreamingCall<unknown, unknown> {
+  return handler as handleBidiStreamingCall<unknown, unknown>;
+}
