@@ -126,6 +126,14 @@ test("an error has Connect's name and status, our reason in its details", async 
   });
 });
 
+test("docs/api.md shows the answer to its own request", async () => {
+  const page = readFileSync(path.join(repositoryRoot, "docs/api.md"), "utf8");
+  const [, at = "", body = ""] = /^curl localhost:7420(\S+) [^]*?-d '([^']+)'/m.exec(page) ?? [];
+  const [, shown = ""] = /^```json\n([^]*?)^```$/m.exec(page) ?? [];
+  front.run = undefined;
+  expect((await ask(at, { body })).json()).toEqual(JSON.parse(shown));
+});
+
 test.each([
   [
     "no JSON",
@@ -276,7 +284,7 @@ test("a client that goes ends its stream", async () => {
   const body = `{"runId": "${someRun}"}`;
   await fetch(at, { method: "POST", headers: { "content-type": "application/json" }, body, signal: leaving.signal });
   leaving.abort();
-  await gone.promise;
+  await expect(gone.promise).resolves.toBeUndefined();
 });
 
 test.each([
@@ -290,7 +298,7 @@ test.each([
   const socket = connect(server.port, "127.0.0.1");
   socket.write(sent === "" ? "P" : sent);
   socket.resume();
-  await once(socket, "close");
+  expect(await once(socket, "close")).toBeDefined();
 });
 
 test("the first bytes may come one by one", async () => {

@@ -37,9 +37,9 @@ export async function openFrontServer(options: FrontServerOptions): Promise<Fron
   const http = opened.use(
     openHttpDoor({
       door: {
-        find: grpc.rpcs.find,
-        services: grpc.descriptions.services,
-        contractOf: grpc.descriptions.contractOf,
+        find: (path) => grpc.rpcs.find(path),
+        services: () => grpc.descriptions.services(),
+        contractOf: (service) => grpc.descriptions.contractOf(service),
       },
       // An image travels as base64.
       bodyBytesMax: (method) =>
@@ -49,12 +49,14 @@ export async function openFrontServer(options: FrontServerOptions): Promise<Fron
       timeouts,
     }),
   );
-  const listener = opened.use(await listenFor({ http2: grpc.accept, http1: http.take }, address, timeouts.headersMs));
+  const listener = opened.use(
+    await listenFor({ http2: (one) => grpc.accept(one), http1: (one) => http.take(one) }, address, timeouts.headersMs),
+  );
   log.info("the front door is open", { address, port: listener.port });
   const closing = opened.move();
   return {
     port: listener.port,
-    setServing: grpc.setServing,
+    setServing: (isServing) => grpc.setServing(isServing),
     drain: async () => {
       listener.close();
       await Promise.all([grpc.drain(), http.drain()]);

@@ -6,7 +6,6 @@ import type {
   serialize as Serialize,
   Server,
   ServiceDefinition,
-  UntypedHandleCall,
   UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { callStream, callUnary } from "./localCall.ts";
@@ -49,9 +48,11 @@ export function openRpcs(server: Server): Rpcs {
         const handler = implementation[name];
         if (handler === undefined) throw new Error(`the service has no method ${path}`);
         const rpc = { path, serialize: forms.responseSerialize, deserialize: forms.requestDeserialize };
-        if (requestStream) rpcs.addBidi({ ...rpc, handler: parseBidi(handler) });
-        else if (responseStream) rpcs.addStream({ ...rpc, handler: parseStream(handler) });
-        else rpcs.addUnary({ ...rpc, handler: parseUnary(handler) });
+        // Which kind the handler is says the definition beside it; generated code keeps both together.
+        const call = (...given: readonly unknown[]): void => Reflect.apply(handler, implementation, given);
+        if (requestStream) rpcs.addBidi({ ...rpc, handler: call });
+        else if (responseStream) rpcs.addStream({ ...rpc, handler: call });
+        else rpcs.addUnary({ ...rpc, handler: call });
       }
     },
     addUnary: ({ path, handler, serialize, deserialize }) => {
@@ -81,17 +82,4 @@ export function openRpcs(server: Server): Rpcs {
 
 function toBuffer(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-// Which of them a handler is says the definition beside it; generated code keeps both together.
-function parseUnary(handler: UntypedHandleCall): handleUnaryCall<unknown, unknown> {
-  return handler as handleUnaryCall<unknown, unknown>;
-}
-
-function parseStream(handler: UntypedHandleCall): handleServerStreamingCall<unknown, unknown> {
-  return handler as handleServerStreamingCall<unknown, unknown>;
-}
-
-function parseBidi(handler: UntypedHandleCall): handleBidiStreamingCall<unknown, unknown> {
-  return handler as handleBidiStreamingCall<unknown, unknown>;
 }

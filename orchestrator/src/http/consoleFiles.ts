@@ -66,7 +66,7 @@ export function openConsoleFiles(folder: string | undefined): ConsoleFiles {
       vary: "accept-encoding",
     };
     let bytes: Buffer = await readFile(file);
-    const takesGzip = /\bgzip\b/.test(String(request.headers["accept-encoding"] ?? ""));
+    const takesGzip = /\bgzip\b/.test(request.headers["accept-encoding"] ?? "");
     if (!takesGzip || bytes.length < compressedMinBytes || !compressible.test(type)) {
       end(request, response, 200, { ...headers, "content-length": bytes.length }, bytes);
       return true;

@@ -17,7 +17,8 @@ export function positionOf(method: string, json: JsonValue): string | undefined 
   const how = resumable[method];
   if (how === undefined || typeof json !== "object" || json === null || Array.isArray(json)) return undefined;
   // What is zero isn't written.
-  return String(json[how.id] ?? "0");
+  const { [how.id]: position = "0" } = json;
+  return typeof position === "string" ? position : undefined;
 }
 
 /** The request for what comes after the position that an EventSource has seen last. */
