@@ -3,9 +3,10 @@ import type { IncidentGroup, ListedRun } from "../../proto/gen/sidestep/v1/runs.
 import { Incident_Reason, run_StateToJSON } from "../../proto/gen/sidestep/v1/run.ts";
 import type { Run_State } from "../../proto/gen/sidestep/v1/run.ts";
 import { codeName } from "../../proto/wire/status.ts";
+import { toRegistry } from "../../proto/json/registry.ts";
 import type { FrontClient } from "./frontClient.ts";
 import { openFrontClient } from "./frontClient.ts";
-import { bytesToJson, toRegistry } from "./messageJson.ts";
+import { bytesToJson } from "./messageJson.ts";
 import { tableText } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
 import { durationText, timeText, toMs } from "./time.ts";
