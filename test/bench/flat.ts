@@ -41,7 +41,7 @@ interface Growth {
   readonly chains: Chains;
 }
 
-const tenSteps: Chains = { long: "bench.v1.Chain/Ten", steps: 10 };
+export const tenSteps: Chains = { long: "bench.v1.Chain/Ten", steps: 10 };
 
 /** Measures the grown systems and prints what came of it. */
 export async function measureFlat(args: readonly string[]): Promise<void> {
@@ -121,7 +121,7 @@ export async function measureFlat(args: readonly string[]): Promise<void> {
   if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(compared, undefined, 2)}\n`);
 }
 
-interface Figures {
+export interface Figures {
   readonly idleStepMs: number;
   readonly stepsPerSecond: number;
   readonly cpuMicros: number;
@@ -147,7 +147,12 @@ async function compare(growth: Growth, settings: Settings) {
   return { title: growth.title, empty, grown };
 }
 
-async function measure(stack: Stack, { long, steps }: Chains, { seconds, latencyRuns }: Settings): Promise<Figures> {
+/** Idle latency of a step, and steps and CPU at 64 runs. */
+export async function measure(
+  stack: Stack,
+  { long, steps }: Chains,
+  { seconds, latencyRuns }: Settings,
+): Promise<Figures> {
   // As many steps of each, however long the runs are.
   const longRuns = Math.max(5, Math.ceil((latencyRuns * 10) / steps));
   const one = await idleP50(stack, "bench.v1.Chain/One", latencyRuns);

@@ -26,7 +26,7 @@ export function toRecord(row: RunRow, epoch: number): RunRecord {
     epoch,
     workflow: row.workflow,
     version: row.version,
-    run_key: clean(row.key),
+    run_key: orNull(clean(row.key)),
     state: row.state,
     held: row.held ? 1 : 0,
     started: row.startedMs,
@@ -36,7 +36,7 @@ export function toRecord(row: RunRow, epoch: number): RunRecord {
     code: error?.code ?? null,
     message: clean(error?.message ?? ""),
     step: error?.step ?? "",
-    parent: row.parentId,
+    parent: orNull(row.parentId),
     parent_step: row.parentStep,
     attributes: row.attributes,
     numbers: row.numbers,
@@ -55,6 +55,11 @@ export function toRecord(row: RunRow, epoch: number): RunRecord {
       attempts: incident.attempts,
     })),
   };
+}
+
+/** No key and no parent: null, so that only those that have one are in an index. */
+function orNull(given: string): string | null {
+  return given === "" ? null : given;
 }
 
 /** PostgreSQL takes neither NUL nor half a character. */
