@@ -51,9 +51,8 @@ export function openMeasures(
     });
   if (rows === undefined) return;
   meter
-    .createObservableGauge("sidestep.orchestrator.index_lag", {
+    .createObservableGauge("sidestep.orchestrator.index_lag_seconds", {
       description: "Time between an event and its row in the index, of the partitions that are written here.",
-      unit: "s",
     })
     .addCallback((result) => {
       for (const { partition, lagMs } of rows.progress()) result.observe(lagMs / 1000, { partition });

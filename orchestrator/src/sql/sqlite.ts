@@ -14,7 +14,7 @@ export function openSqlite(file: string): Database {
   try {
     connection = new DatabaseSync(file);
     // What is lost in a power cut comes again from the log; only one at a time may have the file.
-    connection.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA cache_size = -65536;");
+    connection.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA cache_size = -16384;");
     if (file !== "")
       connection.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 8000;");
     connection.exec("BEGIN IMMEDIATE; COMMIT;");

@@ -35,7 +35,7 @@ export function openSqliteThread(file: string): SqliteThread {
     workerData: { file },
     // The flags of the program are measured for its own thread.
     execArgv: ["--disable-warning=ExperimentalWarning"],
-    resourceLimits: { maxOldGenerationSizeMb: 256 },
+    resourceLimits: { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 8 },
   });
   const waiting = new Map<number, PromiseWithResolvers<unknown>>();
   let lost: RunStoreError | undefined;
