@@ -5,7 +5,6 @@ import { performance } from "node:perf_hooks";
 import { parseArgs } from "node:util";
 import { parseFilter } from "../../orchestrator/src/compile/filter/parseFilter.ts";
 import type { RunFilter } from "../../orchestrator/src/compile/filter/runFilter.ts";
-import type { RunStore } from "../../orchestrator/src/processor/runStore.ts";
 import type { RunRow } from "../../orchestrator/src/projection/runRow.ts";
 import { openRunStore } from "../../orchestrator/src/sql/store.ts";
 import type { StorePlace } from "../../orchestrator/src/sql/store.ts";
@@ -221,10 +220,11 @@ function showTables(tables: readonly TableFigures[], runs: number): void {
       [`${runs} runs`, ...tables.map(({ name }) => name)],
       ["new rows/s", ...tables.map(({ newRowsPerSecond }) => String(newRowsPerSecond))],
       ["changed rows/s", ...tables.map(({ changedRowsPerSecond }) => String(changedRowsPerSecond))],
-      ...[...Object.keys(lists), "a page in the middle", "counts"].map((what) => [
-        `${what}, ms p50 / p99`,
-        ...tables.map((one) => `${(one.lists[what]?.p50 ?? 0).toFixed(2)} / ${(one.lists[what]?.p99 ?? 0).toFixed(2)}`),
-      ]),
+      ...[...Object.keys(lists), "a page in the middle", "counts"].map((what) =>
+        [`${what}, ms p50 / p99`].concat(
+          tables.map(({ lists: of }) => `${(of[what]?.p50 ?? 0).toFixed(2)} / ${(of[what]?.p99 ?? 0).toFixed(2)}`),
+        ),
+      ),
       ["memory of the process, MiB", ...tables.map((one) => String(one.residentMiB))],
     ]),
   );
