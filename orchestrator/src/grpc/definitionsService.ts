@@ -31,6 +31,12 @@ export function definitionsService(definitions: Definitions): DefinitionsServer 
         entry === undefined ? failed(workflowNotFound(request.workflow)) : done({ workflow: toDefinition(entry) }),
       );
     }),
+    describe: unary(async ({ request }) => {
+      const described = await definitions.describe(request.workflow, request.version);
+      if (described !== undefined) return done(described);
+      const { workflow, version } = request;
+      return failed(workflowNotFound(version === 0 ? workflow : `${workflow}, version ${version}`));
+    }),
   };
 }
 

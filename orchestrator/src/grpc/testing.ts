@@ -155,6 +155,7 @@ export function fakeDefinitions(contract: Uint8Array): FakeDefinitions {
         plan: definitions.plan,
       });
     },
+    describe: () => Promise.resolve(undefined),
     contract: () => Promise.resolve(contract),
     refresh: () => Promise.resolve(),
     onChange: (listener) => {

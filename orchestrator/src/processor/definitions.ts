@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { DefinitionEntry } from "../../../proto/gen/sidestep/internal/v1/record.ts";
 import { Plan } from "../../../proto/gen/sidestep/internal/v1/plan.ts";
-import type { DeployedWorkflow } from "../../../proto/gen/sidestep/v1/definitions.ts";
+import type { DeployedWorkflow, DescribeDefinitionResponse } from "../../../proto/gen/sidestep/v1/definitions.ts";
 import { Diagnostic_Severity } from "../../../proto/gen/sidestep/v1/diagnostic.ts";
 import type { Diagnostic } from "../../../proto/gen/sidestep/v1/diagnostic.ts";
 import { toHex } from "../../../proto/wire/runId.ts";
@@ -12,6 +12,7 @@ import type { CompiledWorkflow } from "../compile/compileImage.ts";
 import { compileImage } from "../compile/compileImage.ts";
 import { loadPlan } from "../engine/loadPlan.ts";
 import type { LoadedPlan } from "../engine/plan.ts";
+import { describePlan } from "../projection/describedPlan.ts";
 import { contractOf, parseImage } from "./contract.ts";
 import { DefinitionStoreError } from "./definitionStore.ts";
 import type { DefinitionStore, StoredIndex } from "./definitionStore.ts";
@@ -46,6 +47,8 @@ export interface Definitions extends AsyncDisposable {
    * Throws DefinitionStoreError.
    */
   keep(plan: Plan): Promise<ActiveWorkflow>;
+  /** A version as it was written; 0: the active one. Undefined: there is none. Throws DefinitionStoreError. */
+  describe(workflow: string, version: number): Promise<DescribeDefinitionResponse | undefined>;
   /** A google.protobuf.FileDescriptorSet for reflection. Throws DefinitionStoreError. */
   contract(hash: Uint8Array): Promise<Uint8Array | undefined>;
   /** Reads the index again if it may have changed. Throws DefinitionStoreError. */
@@ -114,6 +117,7 @@ export async function openDefinitions(given: {
     active: activeWorkflow,
     load: plans,
     keep: openPlanKeeper(store),
+    describe: (workflow, version) => describeVersion(find(workflow), version, plans),
     contract: contracts,
     refresh,
     onChange: (listener) => {
@@ -125,6 +129,16 @@ export async function openDefinitions(given: {
       return Promise.resolve();
     },
   };
+}
+
+async function describeVersion(
+  entry: DefinitionEntry | undefined,
+  wanted: number,
+  plans: Definitions["load"],
+): Promise<DescribeDefinitionResponse | undefined> {
+  const version = entry?.version.find(({ number }) => number === (wanted === 0 ? entry.activeVersion : wanted));
+  const plan = version === undefined ? undefined : await plans(version.planHash);
+  return version === undefined || plan === undefined ? undefined : describePlan(plan.plan, version.number);
 }
 
 async function deploy(
