@@ -1,0 +1,154 @@
+import { Component, lazy, Suspense, useEffect, useRef, useState } from "react";
+import type { ReactNode } from "react";
+import { useConnection } from "./api/live.ts";
+import { useKeys } from "./keys.ts";
+import { Link, useAddress } from "./navigation.tsx";
+import { Empty, Notice } from "./parts/pieces.tsx";
+import { parseRoute, toHref } from "./route.ts";
+import type { Route } from "./route.ts";
+import { Help } from "./shell/Help.tsx";
+import { NavigationIcon } from "./shell/NavigationIcon.tsx";
+import type { Place } from "./shell/NavigationIcon.tsx";
+import { ThemeSwitch } from "./shell/ThemeSwitch.tsx";
+import { Toasts } from "./shell/toasts.tsx";
+import { RunsPage } from "./pages/RunsPage.tsx";
+
+const OverviewPage = lazy(() => import("./pages/OverviewPage.tsx").then((it) => ({ default: it.OverviewPage })));
+const RunPage = lazy(() => import("./pages/RunPage.tsx").then((it) => ({ default: it.RunPage })));
+const WorkflowsPage = lazy(() => import("./pages/WorkflowsPage.tsx").then((it) => ({ default: it.WorkflowsPage })));
+const WorkflowPage = lazy(() => import("./pages/WorkflowPage.tsx").then((it) => ({ default: it.WorkflowPage })));
+const ServicesPage = lazy(() => import("./pages/ServicesPage.tsx").then((it) => ({ default: it.ServicesPage })));
+const IncidentsPage = lazy(() => import("./pages/IncidentsPage.tsx").then((it) => ({ default: it.IncidentsPage })));
+const ApprovalsPage = lazy(() => import("./pages/ApprovalsPage.tsx").then((it) => ({ default: it.ApprovalsPage })));
+
+const places: readonly { readonly page: Place; readonly name: string }[] = [
+  { page: "overview", name: "Overview" },
+  { page: "runs", name: "Runs" },
+  { page: "workflows", name: "Workflows" },
+  { page: "services", name: "Services" },
+  { page: "incidents", name: "Incidents" },
+  { page: "approvals", name: "Approvals" },
+];
+
+/** The whole console: where one can go at the left, the page at the right. */
+export function App() {
+  const address = useAddress();
+  const route = parseRoute(address.pathname);
+  const [isHelpOpen, setHelpOpen] = useState(false);
+  const main = useRef<HTMLElement>(null);
+  useKeys(() => setHelpOpen(true));
+  useTitle(route);
+  return (
+    <div className="shell">
+      <a className="skip button" href="#content" onClick={() => main.current?.focus()}>
+        Skip to content
+      </a>
+      <aside className="side" aria-label="Console">
+        <Link className="brand" href={toHref({ page: "overview" })}>
+          <img src="/console/icon.svg" width="24" height="24" alt="" /> Sidestep
+        </Link>
+        <nav aria-label="Pages">
+          {places.map(({ page, name }) => (
+            <Link key={page} href={toHref({ page })} aria-current={placeOf(route) === page ? "page" : undefined}>
+              <NavigationIcon place={page} /> {name}
+            </Link>
+          ))}
+        </nav>
+        <div className="foot">
+          <Liveness />
+          <div className="row">
+            <ThemeSwitch />
+            <button type="button" className="bare small" onClick={() => setHelpOpen(true)} aria-label="Keyboard help">
+              <kbd>?</kbd>
+            </button>
+          </div>
+        </div>
+      </aside>
+      <main id="content" ref={main} tabIndex={-1}>
+        <Guard key={address.pathname}>
+          <Suspense fallback={<div className="skeleton" style={{ height: 240 }} aria-busy="true" />}>
+            <Page route={route} />
+          </Suspense>
+        </Guard>
+      </main>
+      {isHelpOpen ? <Help onClose={() => setHelpOpen(false)} /> : undefined}
+      <Toasts />
+    </div>
+  );
+}
+
+function Page({ route }: { readonly route: Route }) {
+  switch (route.page) {
+    case "overview":
+      return <OverviewPage />;
+    case "runs":
+      return <RunsPage />;
+    case "run":
+      return <RunPage runId={route.runId} />;
+    case "workflows":
+      return <WorkflowsPage />;
+    case "workflow":
+      return <WorkflowPage workflow={route.workflow} />;
+    case "services":
+      return <ServicesPage />;
+    case "incidents":
+      return <IncidentsPage />;
+    case "approvals":
+      return <ApprovalsPage />;
+    case "unknown":
+      return (
+        <Empty title="There is no such page">
+          <Link href={toHref({ page: "overview" })}>To the overview</Link>
+        </Empty>
+      );
+  }
+}
+
+function placeOf(route: Route): string {
+  if (route.page === "run") return "runs";
+  return route.page === "workflow" ? "workflows" : route.page;
+}
+
+function useTitle(route: Route): void {
+  useEffect(() => {
+    const named =
+      route.page === "run"
+        ? `Run ${route.runId.slice(0, 8)}…${route.runId.slice(-6)}`
+        : route.page === "workflow"
+          ? route.workflow
+          : places.find(({ page }) => page === route.page)?.name;
+    document.title = named === undefined ? "Sidestep" : `${named} · Sidestep`;
+  });
+}
+
+function Liveness() {
+  const connection = useConnection();
+  const told = { idle: ["idle", "Up to date"], live: ["done", "Live"], connecting: ["failed", "Reconnecting…"] }[
+    connection
+  ];
+  return (
+    <span className={`live tone-${told[0]}`} role="status">
+      {told[1]}
+    </span>
+  );
+}
+
+/** A page that fails says so and leaves the rest standing. */
+class Guard extends Component<{ readonly children: ReactNode }, { readonly error: Error | undefined }> {
+  override state: { readonly error: Error | undefined } = { error: undefined };
+  static getDerivedStateFromError(error: Error): { readonly error: Error } {
+    return { error };
+  }
+  override render(): ReactNode {
+    const { error } = this.state;
+    if (error === undefined) return this.props.children;
+    return (
+      <Notice tone="failed" icon="warning">
+        <strong>This page could not be shown.</strong> {error.message}{" "}
+        <button type="button" className="small" onClick={() => location.reload()}>
+          Load it again
+        </button>
+      </Notice>
+    );
+  }
+}

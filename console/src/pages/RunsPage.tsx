@@ -1,0 +1,185 @@
+import { useMemo, useState } from "react";
+import type { KeyboardEvent } from "react";
+import { useAnswer } from "../api/ask.ts";
+import { list } from "../api/json.ts";
+import { toWorkflow } from "../api/definition.ts";
+import { Link, navigate, useAddress, withQuery } from "../navigation.tsx";
+import { durationText, useNow } from "../parts/clock.ts";
+import { Empty, Failure } from "../parts/pieces.tsx";
+import { VirtualList } from "../parts/VirtualList.tsx";
+import { toHref } from "../route.ts";
+import { BulkBar } from "../runs/BulkBar.tsx";
+import { ColumnChoice } from "../runs/ColumnChoice.tsx";
+import { columnsFor, usualColumns } from "../runs/columns.tsx";
+import type { Column } from "../runs/columns.tsx";
+import { QueryBar } from "../runs/QueryBar.tsx";
+import { useRuns } from "../runs/useRuns.ts";
+import type { Runs } from "../runs/useRuns.ts";
+import { ViewBar } from "../runs/ViewBar.tsx";
+
+/** All runs: filtered, in views, in columns of one's choice, and steered in bulk. */
+export function RunsPage() {
+  const address = useAddress();
+  const filter = address.searchParams.get("q") ?? "";
+  const runs = useRuns(filter);
+  const [marked, setMarked] = useState<ReadonlySet<string>>(new Set());
+  const attributes = useMemo(
+    () => [...new Set(runs.rows.flatMap(({ run }) => Object.keys(run.attributes)))].toSorted(),
+    [runs.rows],
+  );
+  const definitions = useAnswer("sidestep.v1.Definitions/List").value;
+  const workflows = useMemo(
+    () => (definitions === undefined ? [] : list(definitions, "workflows", toWorkflow).map(({ workflow }) => workflow)),
+    [definitions],
+  );
+  const apply = (next: string): void => {
+    setMarked(new Set());
+    navigate(withQuery(address, { q: next }));
+  };
+  const all = columnsFor(attributes);
+  const wanted = address.searchParams.get("columns")?.split(",") ?? usualColumns;
+  const columns = wanted.flatMap((id) => all.find((column) => column.id === id) ?? []);
+  return (
+    <>
+      <div className="pagehead">
+        <h1>Runs</h1>
+        <span className="muted grow pad" role="status">
+          {summary(runs)}
+        </span>
+        <ColumnChoice
+          all={all}
+          chosen={wanted}
+          onChoose={(ids) =>
+            navigate(
+              withQuery(address, { columns: ids.join() === usualColumns.join() ? undefined : ids.join(",") }),
+              "replace",
+            )
+          }
+        />
+        <button type="button" onClick={runs.reload}>
+          Refresh
+        </button>
+      </div>
+      <div className="row filterbar">
+        <QueryBar filter={filter} vocabulary={{ workflows, attributes }} onFilter={apply} />
+      </div>
+      <ViewBar filter={filter} onFilter={apply} />
+      {runs.error === undefined ? undefined : <Failure error={runs.error} />}
+      <BulkBar marked={marked} rows={runs.rows} onClear={() => setMarked(new Set())} onDone={runs.reload} />
+      <RunTable runs={runs} columns={columns} marked={marked} onMark={setMarked} />
+    </>
+  );
+}
+
+function summary(runs: Runs): string {
+  if (runs.isLoading && runs.rows.length === 0) return "";
+  const lag = runs.lag !== undefined && runs.lag > 2000 ? `, the index is ${durationText(runs.lag)} behind` : "";
+  return `${runs.total.toLocaleString("en")} ${runs.total === 1 ? "run" : "runs"}${lag}`;
+}
+
+const rowHeight = 40;
+
+function RunTable({
+  runs,
+  columns,
+  marked,
+  onMark,
+}: {
+  readonly runs: Runs;
+  readonly columns: readonly Column[];
+  readonly marked: ReadonlySet<string>;
+  readonly onMark: (marked: ReadonlySet<string>) => void;
+}) {
+  const now = useNow();
+  const [focused, setFocused] = useState(-1);
+  const template = `36px ${columns.map(({ width }) => width).join(" ")}`;
+  const mark = (id: string, isOn: boolean): void => {
+    const next = new Set(marked);
+    if (isOn) next.add(id);
+    else next.delete(id);
+    onMark(next);
+  };
+  const onKeyDown = (event: KeyboardEvent): void => {
+    const step = event.key === "j" ? 1 : event.key === "k" ? -1 : 0;
+    const row = runs.rows[focused]?.run;
+    if (step !== 0) setFocused(Math.max(0, Math.min(runs.rows.length - 1, focused + step)));
+    else if (event.key === "x" && row !== undefined) mark(row.runId, !marked.has(row.runId));
+    else if (event.key === "Enter" && row !== undefined && event.target === event.currentTarget)
+      navigate(toHref({ page: "run", runId: row.runId }));
+  };
+  if (runs.rows.length === 0 && !runs.isLoading && runs.error === undefined) {
+    return (
+      <div className="card">
+        <Empty title="No run is like that">
+          <Link href={toHref({ page: "runs" })}>Show all runs</Link>
+        </Empty>
+      </div>
+    );
+  }
+  const isAllMarked = runs.rows.length > 0 && runs.rows.every(({ run }) => marked.has(run.runId));
+  const header = (
+    <div className="cells" style={{ gridTemplateColumns: template }} role="presentation">
+      <span role="columnheader">
+        <input
+          type="checkbox"
+          aria-label="Mark all that are loaded"
+          checked={isAllMarked}
+          onChange={(event) =>
+            onMark(event.target.checked ? new Set(runs.rows.map(({ run }) => run.runId)) : new Set())
+          }
+        />
+      </span>
+      {columns.map(({ id, name }) => (
+        <span key={id} role="columnheader">
+          {name}
+        </span>
+      ))}
+    </div>
+  );
+  const row = (at: number) => {
+    const listed = runs.rows[at];
+    if (listed === undefined)
+      return (
+        <div className="cells" role="presentation">
+          <span className="skeleton" role="cell" style={{ gridColumn: "1 / -1" }} />
+        </div>
+      );
+    const { runId } = listed.run;
+    return (
+      <div
+        className={`cells${at === focused ? " focused" : ""}${marked.has(runId) ? " marked" : ""}`}
+        style={{ gridTemplateColumns: template }}
+        role="presentation"
+      >
+        <span role="cell">
+          <input
+            type="checkbox"
+            aria-label={`Mark run ${runId}`}
+            checked={marked.has(runId)}
+            onChange={(event) => mark(runId, event.target.checked)}
+          />
+        </span>
+        {columns.map((column) => (
+          <span key={column.id} role="cell" className="cut">
+            {column.cell(listed, now)}
+          </span>
+        ))}
+      </div>
+    );
+  };
+  return (
+    <div className="card runs">
+      <VirtualList
+        count={Math.max(runs.total, runs.rows.length)}
+        rowHeight={rowHeight}
+        row={row}
+        heightMax="calc(100vh - 236px)"
+        label="Runs"
+        header={header}
+        onReach={runs.want}
+        onKeyDown={onKeyDown}
+        focused={focused}
+      />
+    </div>
+  );
+}
