@@ -2,7 +2,17 @@ import { readdirSync, statSync } from "node:fs";
 import path from "node:path";
 
 /** What the bundles are made of. */
-const folders = ["cli/src", "orchestrator/src", "sidecar/src", "runtime/src", "proto", "bin", "scripts/bundle"];
+const folders = [
+  "cli/src",
+  "orchestrator/src",
+  "sidecar/src",
+  "runtime/src",
+  "console/src",
+  "console/public",
+  "proto",
+  "bin",
+  "scripts/bundle",
+];
 
 /** When the newest file of the sources below `root` was changed, as mtimeMs says it. */
 export function newestChange(root) {

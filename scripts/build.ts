@@ -1,11 +1,12 @@
 // Bundles each program of ours into one file of dist/, or of the folder given, and sees that each starts. What a command of `sidestep` loads
-// only when it is given lies beside it in dist/parts/.
+// only when it is given lies beside it in dist/parts/; the console in dist/console/.
 import { execFileSync } from "node:child_process";
 import { chmodSync, cpSync, existsSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { build } from "esbuild";
 import type { BuildOptions, Metafile } from "esbuild";
 import { nodeFlags } from "../bin/nodeFlags.mjs";
 import { builtinsWithoutImport } from "./bundle/builtins.ts";
+import { buildConsole } from "./bundle/console.ts";
 import { leftOut } from "./bundle/leftOut.ts";
 import { noticesOf } from "./bundle/notices.ts";
 
@@ -55,7 +56,8 @@ const parts = { splitting: true, chunkNames: "parts/[name]-[hash]" };
 made.push((await build({ ...options, ...parts, banner, entryPoints: command })).metafile);
 // The console, when it was built before: the orchestrator serves what lies beside it.
 if (existsSync("console/dist/index.html")) cpSync("console/dist", `${outdir}/console`, { recursive: true });
-writeFileSync(`${outdir}/LICENSES.txt`, noticesOf(made.flatMap((one) => Object.keys(one.inputs))));
+const ofConsole = await buildConsole(outdir);
+writeFileSync(`${outdir}/LICENSES.txt`, noticesOf([...made.flatMap((one) => Object.keys(one.inputs)), ...ofConsole]));
 // Run by name they are modules wherever they lie.
 writeFileSync(`${outdir}/package.json`, '{ "type": "module" }\n');
 

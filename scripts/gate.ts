@@ -13,20 +13,23 @@ type Tally = { readonly passed: number; readonly failed: number; readonly skippe
 const bundles = path.join(os.tmpdir(), `sidestep-bundles-${process.pid}`);
 process.once("exit", () => rmSync(bundles, { recursive: true, force: true }));
 
-const checks: Readonly<Record<"lint" | "types" | "format" | "contracts" | "breaking" | "bundles", Check>> = {
-  format: { name: "format", command: ["oxfmt", "--check"] },
-  lint: { name: "lint", command: ["oxlint", "--deny-warnings"] },
-  types: { name: "types", command: ["tsc", "-p", "."] },
-  contracts: { name: "buf lint", command: ["buf", "lint"] },
-  // Against the contracts of the last release, which are committed: a shallow clone has no history to compare with.
-  breaking: { name: "buf breaking", command: ["buf", "breaking", "proto", "--against", "proto/baseline.binpb"] },
-  bundles: { name: "bundles", command: ["node", "scripts/build.ts", bundles] },
-};
+const checks: Readonly<Record<"lint" | "types" | "console" | "format" | "contracts" | "breaking" | "bundles", Check>> =
+  {
+    format: { name: "format", command: ["oxfmt", "--check"] },
+    lint: { name: "lint", command: ["oxlint", "--deny-warnings"] },
+    types: { name: "types", command: ["tsc", "-p", "."] },
+    // It runs in a browser: other globals, and JSX.
+    console: { name: "console types", command: ["tsc", "-p", "console"] },
+    contracts: { name: "buf lint", command: ["buf", "lint"] },
+    // Against the contracts of the last release, which are committed: a shallow clone has no history to compare with.
+    breaking: { name: "buf breaking", command: ["buf", "breaking", "proto", "--against", "proto/baseline.binpb"] },
+    bundles: { name: "bundles", command: ["node", "scripts/build.ts", bundles] },
+  };
 const gates: Readonly<Record<string, readonly Check[]>> = {
   test: Object.values(checks),
-  check: [checks.format, checks.lint, checks.types, checks.contracts, checks.breaking],
+  check: [checks.format, checks.lint, checks.types, checks.console, checks.contracts, checks.breaking],
   lint: [checks.lint],
-  types: [checks.types],
+  types: [checks.types, checks.console],
   format: [checks.format],
 };
 

@@ -163,6 +163,7 @@ function showEnd(stage: Stage, wrong: readonly string[], keep: boolean): void {
     return;
   }
   say("\nIt is all still running; Ctrl-C stops it and leaves nothing behind.");
+  say(`  console          http://${stage.address}/console/`);
   say(`  orchestrator     ${stage.address}`);
   say(`  NATS             ${stage.natsUrl}`);
   for (const service of stage.services.all) say(`  ${service.name.padEnd(16)} ${service.address}`);

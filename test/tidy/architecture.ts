@@ -170,8 +170,13 @@ export const architecture: readonly Part[] = [
     packages: [...protobuf, "@grpc/grpc-js", "commander"],
   },
 
+  // The console: a program of the browser that knows the API and nothing else of ours. What a graph looks like is decided without one.
+  { folder: "console/src/graph", imports: [], packages: [], pure: true },
+  { folder: "console/src", imports: ["console/src/graph"], packages: [...protobuf, "react", "react-dom"] },
+  { folder: "console/vite.config.ts", imports: [], packages: ["vite"] },
+
   // Around it.
-  { folder: "scripts", imports: ["bin/nodeFlags.mjs", "bin/sources.mjs"], packages: ["esbuild", ...protobuf] },
+  { folder: "scripts", imports: ["bin/nodeFlags.mjs", "bin/sources.mjs"], packages: ["esbuild", "vite", ...protobuf] },
   // The example's services know nothing of ours; the demo starts everything with the same means as the tests.
   { folder: "examples", imports: [], packages: ["@grpc/*"] },
   {

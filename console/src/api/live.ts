@@ -30,14 +30,14 @@ export function useConnection(): Connection {
 
 const pauseMs = { first: 500, most: 10_000 };
 /** Codes that another attempt would get again. */
-const final = [
+const final: ReadonlySet<string> = new Set([
   "NOT_FOUND",
   "INVALID_ARGUMENT",
   "PERMISSION_DENIED",
   "UNAUTHENTICATED",
   "UNIMPLEMENTED",
   "FAILED_PRECONDITION",
-];
+]);
 
 /**
  * The last message of a streaming rpc. A stream that breaks is opened again, after pauses that grow; one that ends is over. Undefined: nothing is
@@ -90,7 +90,7 @@ async function follow(
       if (isOpen) count({ open: -1 });
       if (signal.aborted) return;
       const known = toApiError(error);
-      if (final.includes(known.code)) return told.failed(known);
+      if (final.has(known.code)) return told.failed(known);
       count({ broken: 1 });
       await waited(pause, signal);
       count({ broken: -1 });

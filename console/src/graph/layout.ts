@@ -76,7 +76,7 @@ function sequence(steps: readonly DefinedStep[], passage: Passage = { kind: "sta
               [0, y],
               [0, y + size.rise],
             ],
-            both(last.out, piece.in),
+            piece.in,
           ),
         );
       y += size.rise;
@@ -99,41 +99,31 @@ function sequence(steps: readonly DefinedStep[], passage: Passage = { kind: "sta
   };
 }
 
-/** Between two steps the flow has gone on when the second has begun. */
-function both(_from: Passage, to: Passage): Passage {
-  return to;
-}
-
 function toPiece(step: DefinedStep): Piece {
   return conditioned(step, withUndo(step, bare(step)));
 }
 
 function bare(step: DefinedStep): Piece {
-  switch (step.kind) {
-    case "switch":
-      return sideBySide(head(step), switchWays(step), "centre");
-    case "parallel":
-      return sideBySide(
-        head(step),
-        step.blocks.map((block) => toWay(step, block)),
-        "centre",
-      );
-    case "for_each":
-    case "loop":
-    case "try":
-      return boxed(step, (block) => sequence(block.steps, { kind: "done", step: step.name }));
-    default: {
-      const card = leaf(step, "card", size.card);
-      if (step.blocks.length === 0) return card;
-      const others = step.blocks.flatMap((block) => block.steps.map(({ name }) => name));
-      const straight: Way = {
-        label: step.kind === "approve" ? "approved" : "received",
-        expression: false,
-        piece: empty({ kind: "around", step: step.name, others }),
-      };
-      return sideBySide(card, [straight, ...step.blocks.map((block) => toWay(step, block))], "first");
-    }
+  if (step.kind === "switch") return sideBySide(head(step), switchWays(step), "centre");
+  if (step.kind === "parallel") {
+    return sideBySide(
+      head(step),
+      step.blocks.map((block) => toWay(step, block)),
+      "centre",
+    );
   }
+  if (step.kind === "for_each" || step.kind === "loop" || step.kind === "try")
+    return boxed(step, (block) => sequence(block.steps, { kind: "done", step: step.name }));
+  const card = leaf(step, "card", size.card);
+  return step.blocks.length === 0 ? card : sideBySide(card, answeredWays(step), "first");
+}
+
+/** A step that waits for somebody goes straight on when that comes, and to a side when it does not. */
+function answeredWays(step: DefinedStep): readonly Way[] {
+  const others = step.blocks.flatMap((block) => block.steps.map(({ name }) => name));
+  const label = step.kind === "approve" ? "approved" : "received";
+  const straight: Way = { label, expression: false, piece: empty({ kind: "around", step: step.name, others }) };
+  return [straight, ...step.blocks.map((block) => toWay(step, block))];
 }
 
 function head(step: DefinedStep): Piece {

@@ -77,7 +77,7 @@ function placeOn(stretches: readonly Stretch[], at: number): number {
   for (const stretch of stretches) {
     if (at > stretch.to) continue;
     const whole = stretch.to - stretch.from;
-    return stretch.start + (whole === 0 ? 0 : (at - stretch.from) / whole) * (stretch.end - stretch.start);
+    return Math.min(1, stretch.start + (whole === 0 ? 0 : (at - stretch.from) / whole) * (stretch.end - stretch.start));
   }
   return 1;
 }

@@ -34,7 +34,7 @@ const own: readonly Column[] = [
   {
     id: "error",
     name: "Where it failed",
-    width: "minmax(140px, 1.6fr)",
+    width: "minmax(160px, 2.4fr)",
     cell: ({ run, errorStep, approvals }) => {
       const incident = run.incidents[0]?.error ?? run.status;
       const what = incident === undefined || incident.code === "OK" ? "" : `${incident.code} ${incident.message}`;
