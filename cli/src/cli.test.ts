@@ -58,7 +58,9 @@ interface Stage extends AsyncDisposable {
 }
 
 /** A front door whose runs a test makes up. */
-async function openStage(catalog = { isServed: (): boolean => true, isBroken: (): boolean => false }): Promise<Stage> {
+async function openStage(
+  catalog = { isServed: (): boolean => true, isBroken: (): boolean => false, offersOf: () => undefined },
+): Promise<Stage> {
   const front = fakeFront();
   const definitions = fakeDefinitions(contract);
   definitions.set([makeEntry(workflow)]);
@@ -143,7 +145,7 @@ test.each([
 );
 
 test("exec says when a step waits for a sidecar that isn't there, and gives up with 6 when its time is over", async () => {
-  await using stage = await openStage({ isServed: () => false, isBroken: () => false });
+  await using stage = await openStage({ isServed: () => false, isBroken: () => false, offersOf: () => undefined });
   const method = "inventory.v1.InventoryService/Reserve";
   stage.front.run = makeRun({
     state: Run_State.RUNNING,
@@ -252,8 +254,11 @@ test("describe shows steps, incident, failure and the link into Jaeger; -o json 
       { step: "charge", compensation: false, reason: Incident_Reason.EXHAUSTED, error, since: time(3), attempts: 8 },
     ],
   });
+  stage.front.explained = "charge: a person decides.";
+  expect((await stage.sidestep(["run", "explain", someRun])).out).toBe("charge: a person decides.");
   const { code, out } = await stage.sidestep(["run", "describe", someRun, "--jaeger-url", "http://jaeger:16686/"]);
   expect(code).toBe(0);
+  expect(out).toMatch(/waits +charge: a person decides\./);
   expect(out).toContain(`http://jaeger:16686/trace/${someRun}`);
   expect(out).toMatch(/charge +call +paused +8 .*UNAVAILABLE: no bank/);
   expect(out).toContain(`sidestep run retry ${someRun} --step charge`);

@@ -178,6 +178,14 @@ function addShows(run: Command, terminal: Terminal, withAddress: (command: Comma
     .action(async (runId: string, given: Shown & { readonly jaegerUrl?: string }) =>
       (await import("./runShow.ts")).describeRun({ ...given, runId, jaegerUrl: given.jaegerUrl }, terminal),
     );
+  withAddress(run.command("explain"))
+    .description("tell what a live run waits for: which step, for whom, since when, until when")
+    .argument("<run id>")
+    .addOption(outputOption())
+    .addHelpText("after", example("sidestep run explain 0198c0ffee0010008000000000000001"))
+    .action(async (runId: string, given: Shown) =>
+      (await import("./runShow.ts")).explainRun({ ...given, runId }, terminal),
+    );
   withAddress(run.command("history"))
     .description("list a run's events, oldest first")
     .argument("<run id>")

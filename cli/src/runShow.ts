@@ -1,5 +1,5 @@
 import { writeFile } from "node:fs/promises";
-import { GetRunResponse, RunHistoryResponse } from "../../proto/gen/sidestep/v1/runs.ts";
+import { ExplainRunResponse, GetRunResponse, RunHistoryResponse } from "../../proto/gen/sidestep/v1/runs.ts";
 import { historyEvent_KindToJSON } from "../../proto/gen/sidestep/v1/run.ts";
 import type { HistoryEvent } from "../../proto/gen/sidestep/v1/run.ts";
 import { toRegistry } from "../../proto/json/registry.ts";
@@ -39,7 +39,27 @@ export async function describeRun(
     return;
   }
   const traceLink = options.jaegerUrl === undefined ? undefined : jaegerLink(options.jaegerUrl, answer.run.traceId);
-  terminal.out(runText(answer.run, { registry, traceLink, isColored: terminal.colors.out }));
+  const explained =
+    answer.run.endedAt === undefined
+      ? await client.call(client.runs.explain.bind(client.runs), { runId: options.runId })
+      : undefined;
+  terminal.out(
+    runText(answer.run, { registry, traceLink, waits: explained?.sentence ?? "", isColored: terminal.colors.out }),
+  );
+}
+
+/** Prints all that a live run waits for, a line each. */
+export async function explainRun(options: ShowOptions, terminal: Terminal): Promise<void> {
+  using client = openFrontClient(options.address);
+  const answer = await client.call(client.runs.explain.bind(client.runs), { runId: options.runId });
+  if (options.output === "json") {
+    const bytes = ExplainRunResponse.encode(answer).finish();
+    terminal.out(`${bytesToJson(toRegistry(), "sidestep.v1.ExplainRunResponse", bytes)}\n`);
+    return;
+  }
+  if (answer.waiting.length === 0) terminal.out(`${answer.sentence}\n`);
+  for (const { sentence } of answer.waiting) terminal.out(`${sentence}\n`);
+  if (answer.more > 0) terminal.out(`and ${answer.more} more\n`);
 }
 
 /** Prints all events of a run, oldest first. */

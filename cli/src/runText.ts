@@ -24,7 +24,13 @@ import { durationText, timeText, toMs } from "./time.ts";
 /** A run for people: what it is, its steps, what it waits for, how it ended. */
 export function runText(
   run: Run,
-  show: { readonly registry: Registry; readonly traceLink: string | undefined; readonly isColored: boolean },
+  show: {
+    readonly registry: Registry;
+    readonly traceLink: string | undefined;
+    /** What it waits for; empty: it has ended. */
+    readonly waits: string;
+    readonly isColored: boolean;
+  },
 ): string {
   const { registry, isColored } = show;
   const parts = [
@@ -33,6 +39,7 @@ export function runText(
       ["workflow", `${run.workflow} (version ${run.version})`],
       ["key", run.key],
       ["state", toned(stateName(run.state), stateTone(run.state), isColored)],
+      ["waits", show.waits],
       ["started", timeText(run.startedAt)],
       ["ended", endText(run)],
       ["deadline", timeText(run.deadline)],

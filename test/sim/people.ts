@@ -34,7 +34,8 @@ export function* helpWith(random: Random, state: RunState, id: () => string): Ge
     // Without a step it is of the only one that waits, if there is one.
     if (random.chance(0.4)) yield decide(random, random.chance(0.2) ? "" : step.path, id());
   }
-  if (state.isHeld && random.chance(0.4)) yield { $case: "resumeRequested", value: { ...nobody, requestId: id() } };
+  if (state.hold !== undefined && random.chance(0.4))
+    yield { $case: "resumeRequested", value: { ...nobody, requestId: id() } };
 }
 
 /** Somebody does what nothing waits for: an early signal, one of another name, a decision or a pause that is not wanted. */

@@ -31,7 +31,7 @@ export function compensate(draft: Draft): boolean {
 export function continueUndoing(draft: Draft, undoing: Undoing): void {
   const isParallel = draft.plan.plan.saga === Order.PARALLEL;
   while (isParallel || undoing.open === 0) {
-    if (draft.state.isHeld) {
+    if (draft.state.hold !== undefined) {
       if (undoing.owner !== undefined) draft.state.parked.add(undoing.owner);
       return;
     }

@@ -58,7 +58,7 @@ function continueStep(draft: Draft, step: LiveStep): void {
 function continueReady(draft: Draft, step: LiveStep): void {
   const { call, inner, outside } = step;
   const { action } = step.plan;
-  if (draft.state.isHeld) draft.state.parked.add(step);
+  if (draft.state.hold !== undefined) draft.state.parked.add(step);
   else if (outside?.lock?.isGranted === false) requestAgain(draft, step, outside.lock);
   else if (call !== undefined) beginCall(draft, step, call);
   else if (outside?.child !== undefined) startAgain(draft, step, outside.child);

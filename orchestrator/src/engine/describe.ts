@@ -37,7 +37,7 @@ export function describeRun(plan: LoadedPlan, state: RunState): Run {
     attributes: attributesOf(plan, state),
     incidents: [...state.incidents].flatMap((step) => describeIncident(plan, step)),
     approvals: [...state.approvals].flatMap(describeApproval),
-    held: state.isHeld,
+    held: state.hold !== undefined,
     parentRunId: parent === undefined ? "" : toHex(parent.runId),
     parentStep: parent?.step ?? "",
     signalsWaiting: state.signals.length,
@@ -74,7 +74,7 @@ function statusOf(plan: LoadedPlan, { ended, verdict }: RunState): RpcStatus | u
 }
 
 /** The same status with the code's name. */
-function toPublicStatus({ registry }: LoadedPlan, status: InternalStatus | undefined): RpcStatus | undefined {
+export function toPublicStatus({ registry }: LoadedPlan, status: InternalStatus | undefined): RpcStatus | undefined {
   if (status === undefined) return undefined;
   const { message, details } = status;
   return { code: status_CodeFromJSON(status.code), message, details: shownDetails(registry, details) };
@@ -143,7 +143,8 @@ function timerOf({ state }: LiveStep): LiveTimer | undefined {
   }
 }
 
-function childOf(runId: string, { outside }: LiveStep): string {
+/** Id of the child that the step has asked for; empty: none. */
+export function childOf(runId: string, { outside }: LiveStep): string {
   const parent = parseRunId(runId);
   if (outside?.childAt === undefined || parent === undefined) return "";
   return childRunId(parent, outside.childAt.step, outside.childAt.generation);

@@ -76,7 +76,7 @@ function foldEvent(draft: Draft, event: Event, storedMs: number): boolean {
     case "compensateRequested":
       return compensateIncident(draft, kind.value);
     case "pauseRequested":
-      return holdRun(draft, kind.value.requestId);
+      return holdRun(draft, kind.value);
     case "resumeRequested":
       return resumeRun(draft, kind.value.requestId);
     case "childStarted":
@@ -155,7 +155,7 @@ function foldEnd(draft: Draft, ended: RunEnded): boolean {
   state.incidents.clear();
   state.worklist.length = 0;
   state.parked.clear();
-  state.isHeld = false;
+  state.hold = undefined;
   state.signals.length = 0;
   state.listeners.clear();
   state.approvals.clear();

@@ -45,7 +45,7 @@ export function runFrame(draft: Draft, frame: Frame): void {
       finishFrame(draft, frame);
       return;
     }
-    if (draft.state.isHeld || isLong(draft)) {
+    if (draft.state.hold !== undefined || isLong(draft)) {
       draft.state.parked.add(frame);
       return;
     }

@@ -1,15 +1,16 @@
+import type { PauseRequested } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { Draft } from "./draft.ts";
 import { refuse } from "./draft.ts";
 import { isDoubled, rememberRequest } from "./requests.ts";
 
 /** Nothing new begins from here on: no step, no attempt, no compensation. Answers false where nothing would begin anyway. */
-export function holdRun(draft: Draft, requestId: string): boolean {
+export function holdRun(draft: Draft, { requestId, reason, actor }: PauseRequested): boolean {
   const { state } = draft;
   if (isDoubled(state, requestId)) return refuse(draft, "DUPLICATE");
   const isUnderWay = state.phase === "forward" || state.phase === "stopping" || state.phase === "compensating";
-  if (state.isHeld || !isUnderWay) return false;
+  if (state.hold !== undefined || !isUnderWay) return false;
   rememberRequest(state, requestId);
-  state.isHeld = true;
+  state.hold = { reason, actor, sinceMs: state.nowMs };
   return true;
 }
 
@@ -17,7 +18,7 @@ export function holdRun(draft: Draft, requestId: string): boolean {
 export function resumeRun(draft: Draft, requestId: string): boolean {
   const { state } = draft;
   if (isDoubled(state, requestId)) return refuse(draft, "DUPLICATE");
-  if (!state.isHeld) return false;
+  if (state.hold === undefined) return false;
   rememberRequest(state, requestId);
   liftHold(draft);
   return true;
@@ -25,7 +26,7 @@ export function resumeRun(draft: Draft, requestId: string): boolean {
 
 /** A person has decided how the run goes on. */
 export function liftHold({ state }: Draft): void {
-  state.isHeld = false;
+  state.hold = undefined;
   state.worklist.push(...state.parked);
   state.parked.clear();
 }

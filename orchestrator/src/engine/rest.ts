@@ -10,7 +10,7 @@ export function isLong({ state, stepsBegun }: Draft): boolean {
 /** What a long turn has left goes on in the next one, which a timer brings at once. */
 export function rest(draft: Draft): void {
   const { state } = draft;
-  if (!isLong(draft) || state.isHeld || state.parked.size === 0 || state.phase === "ended") return;
+  if (!isLong(draft) || state.hold !== undefined || state.parked.size === 0 || state.phase === "ended") return;
   for (const { purpose } of state.timers.values()) if (purpose.kind === "rest") return;
   armTimer(draft, state.nowMs, { kind: "rest" });
 }

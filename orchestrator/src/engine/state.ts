@@ -85,13 +85,21 @@ export interface RunState {
   readonly locks: Set<LiveStep>;
   /** The latest verification of a step's call, or of its compensation's, by the step's path. */
   readonly verifications: Map<string, LiveStep>;
-  /** Nothing new begins. */
-  isHeld: boolean;
+  /** Nothing new begins; undefined: the run is not held. */
+  hold: RunHold | undefined;
   /** What would have gone on, had the run not been held. */
   readonly parked: Set<Frame | LiveStep>;
 
   /** What the turn at hand still has to move on; empty between turns. */
   readonly worklist: (Frame | LiveStep)[];
+}
+
+/** Who has paused a run, and why. */
+export interface RunHold {
+  readonly reason: string;
+  /** Empty: not known. */
+  readonly actor: string;
+  readonly sinceMs: number;
 }
 
 /**
@@ -168,7 +176,7 @@ export function newRun(runId: string): RunState {
     awaiting: new Set(),
     locks: new Set(),
     verifications: new Map(),
-    isHeld: false,
+    hold: undefined,
     parked: new Set(),
     worklist: [],
   };

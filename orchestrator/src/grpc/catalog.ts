@@ -2,12 +2,21 @@ import { StepStatus_State } from "../../../proto/gen/sidestep/v1/run.ts";
 import type { StepStatus } from "../../../proto/gen/sidestep/v1/run.ts";
 import { splitMethod } from "../../../proto/wire/subjects.ts";
 
+/** A sidecar that takes a service's tasks, as the catalog has it. */
+export interface SidecarOffer {
+  readonly sidecar: string;
+  /** It holds calls of the method back. */
+  readonly broken: boolean;
+}
+
 /** What the sidecars offer now. */
 export interface Catalog {
   /** Whether a sidecar pulls tasks of the service; undefined: not known. */
   isServed(service: string): boolean | undefined;
   /** Whether every sidecar that pulls them holds calls of the method back. */
   isBroken(method: string): boolean;
+  /** Sidecars that pull tasks of the method's service; undefined: not known. */
+  offersOf(method: string): readonly SidecarOffer[] | undefined;
 }
 
 /** The step as the catalog knows it: nobody may be there to take its task, or those who are may hold its calls back. */

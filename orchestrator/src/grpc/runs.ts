@@ -24,6 +24,7 @@ import { decide } from "./approvals.ts";
 import { withCatalog } from "./catalog.ts";
 import type { Catalog } from "./catalog.ts";
 import { callDurably } from "./directCall.ts";
+import { explainRun } from "./explaining.ts";
 import { absenceFailure, thrownFailure, toServiceError } from "./failure.ts";
 import type { Failure } from "./failure.ts";
 import { hold, listHolds, release } from "./heldTargets.ts";
@@ -88,7 +89,7 @@ function starts(options: RunsOptions): Pick<RunsServer, "start" | "wait" | "call
   };
 }
 
-function shows(options: RunsOptions): Pick<RunsServer, "get" | "history" | "trace" | "listApprovals"> {
+function shows(options: RunsOptions): Pick<RunsServer, "get" | "explain" | "history" | "trace" | "listApprovals"> {
   const { front, catalog, showTrace } = options;
   return {
     get: unary((call) =>
@@ -99,6 +100,7 @@ function shows(options: RunsOptions): Pick<RunsServer, "get" | "history" | "trac
         return kept === undefined ? failed(absenceFailure(runId, got)) : done({ run: kept.run });
       }),
     ),
+    explain: unary((call) => ofRun(call.request.runId, (runId) => explainRun(runId, options, Date.now()))),
     history: unary((call) => ofRun(call.request.runId, (runId) => history(runId, call.request, options))),
     trace: unary((call) =>
       ofRun(call.request.runId, async (runId) => {

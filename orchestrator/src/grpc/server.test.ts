@@ -316,7 +316,11 @@ test("Runs.Get says when a step waits for a sidecar that isn't there, or for one
     ),
   };
   const server = await openTestServer(front, fakeDefinitions(contract), {
-    catalog: { isServed: (service) => service !== "a.B", isBroken: (method) => method === "a.D/E" },
+    catalog: {
+      isServed: (service) => service !== "a.B",
+      isBroken: (method) => method === "a.D/E",
+      offersOf: () => undefined,
+    },
   });
   opened.push(server);
   const client = new RunsClient(`127.0.0.1:${server.port}`, credentials.createInsecure());

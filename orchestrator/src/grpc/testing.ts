@@ -30,6 +30,8 @@ export interface FakeFront extends Front {
   queryAnswer: QueryAnswer;
   yielding: (from: number, signal: AbortSignal) => ReturnType<Front["follow"]>;
   held: readonly Hold[];
+  /** What the run waits for. */
+  explained: string;
   /** Ends the run for those that wait and will wait. */
   end(ended: Partial<RunEnded>): void;
   /** Resolves when somebody waits. */
@@ -49,6 +51,7 @@ export function fakeFront(): FakeFront {
     queryAnswer: { kind: "answer", response: new Uint8Array() },
     yielding: () => Promise.resolve({ kind: "unknown" }),
     held: [],
+    explained: "",
     waited: waited.promise,
     end: (given) =>
       ended.resolve({
@@ -90,6 +93,12 @@ export function fakeFront(): FakeFront {
       front.requests.push(request);
       return Promise.resolve(front.requested);
     },
+    explain: () =>
+      Promise.resolve(
+        front.run === undefined
+          ? { kind: "unknown" }
+          : { kind: "explained", explained: { sentence: front.explained, waiting: [], more: 0 } },
+      ),
     find: () => Promise.resolve(front.run === undefined ? { kind: "unknown" } : { kind: "found", runId: someRun }),
     planOf: () => Promise.resolve({ kind: "plan", plan: front.plan }),
     query: () => Promise.resolve(front.queryAnswer),
@@ -217,7 +226,7 @@ export function openTestServer(
     front,
     definitions,
     showTrace: () => ({ traceId: "", tree: [], otlpJson: "" }),
-    catalog: { isServed: () => true, isBroken: () => false },
+    catalog: { isServed: () => true, isBroken: () => false, offersOf: () => undefined },
     limits: fakeLimits(),
     lists: undefined,
     address: "127.0.0.1:0",

@@ -11,6 +11,8 @@ export interface CatalogView {
   isServed(service: string): boolean | undefined;
   /** Whether every sidecar that pulls them holds calls of the method back. */
   isBroken(method: string): boolean;
+  /** Sidecars that pull tasks of the method's service, and whether they hold its calls back; undefined: not known yet. */
+  offersOf(method: string): readonly { readonly sidecar: string; readonly broken: boolean }[] | undefined;
 }
 
 /** An entry is told again every 10 s, and gone from the bucket after 30. */
@@ -18,6 +20,8 @@ const entryLivesMs = 30_000;
 const openAgainMs = 1_000;
 
 interface Heard {
+  /** What people know it by. */
+  readonly sidecar: string;
   readonly services: readonly string[];
   readonly broken: readonly string[];
   readonly heardMs: number;
@@ -33,6 +37,12 @@ export function openCatalogView(
   const heard = new Map<string, Heard>();
   const view = { isComplete: false };
   void follow(connection, names, now, signal, heard, view);
+  const offersOf = (method: string): readonly { readonly sidecar: string; readonly broken: boolean }[] => {
+    const { service } = splitMethod(method);
+    return [...heard.values()]
+      .filter(({ services, heardMs }) => services.includes(service) && now() - heardMs <= entryLivesMs)
+      .map(({ sidecar, broken }) => ({ sidecar, broken: broken.includes(method) }));
+  };
   return {
     isServed: (service) => {
       if (!view.isComplete) return undefined;
@@ -43,12 +53,10 @@ export function openCatalogView(
       return false;
     },
     isBroken: (method) => {
-      const { service } = splitMethod(method);
-      const serving = [...heard.values()].filter(
-        ({ services, heardMs }) => services.includes(service) && now() - heardMs <= entryLivesMs,
-      );
-      return serving.length > 0 && serving.every(({ broken }) => broken.includes(method));
+      const offers = offersOf(method);
+      return offers.length > 0 && offers.every(({ broken }) => broken);
     },
+    offersOf: (method) => (view.isComplete ? offersOf(method) : undefined),
   };
 }
 
@@ -83,12 +91,13 @@ async function follow(
   }
 }
 
-const nothing: Omit<Heard, "heardMs"> = { services: [], broken: [] };
+const nothing: Omit<Heard, "heardMs"> = { sidecar: "", services: [], broken: [] };
 
 function offerOf(bytes: Uint8Array): Omit<Heard, "heardMs"> {
   try {
-    const { services, serving, broken } = CatalogEntry.decode(bytes);
-    return serving ? { services, broken } : nothing;
+    const { sidecar, services, serving, broken } = CatalogEntry.decode(bytes);
+    const name = sidecar === undefined ? "" : sidecar.name === "" ? sidecar.id : `${sidecar.name} on ${sidecar.host}`;
+    return serving ? { sidecar: name, services, broken } : nothing;
   } catch {
     // Any sidecar may write here; what can't be read offers nothing.
     return nothing;

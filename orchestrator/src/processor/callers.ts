@@ -4,13 +4,14 @@ import { growingPause, pause } from "../../../runtime/src/pause.ts";
 import { errorText } from "../../../runtime/src/log.ts";
 import { evaluateQuery } from "../engine/query.ts";
 import { unlessAborted } from "./abort.ts";
+import { explainRun } from "./explaining.ts";
 import { findRun, planOfRun } from "./find.ts";
 import type { Front, Question, QueryAnswer, Unavailable, Unknown } from "./front.ts";
 import { changeHolds } from "./holds.ts";
 import type { HoldsGround } from "./holds.ts";
 import { inspectRun, readHistory, readRecords, readState } from "./inspect.ts";
 import { LostPayload } from "./loading.ts";
-import type { InspectGround } from "./inspect.ts";
+import type { Folded, InspectGround } from "./inspect.ts";
 import { partitionOf } from "../../../proto/wire/layout.ts";
 import { late, toRequest } from "./requests.ts";
 import { toStart } from "./start.ts";
@@ -37,6 +38,12 @@ export function toFront(ground: CallersGround): Front {
       orUnavailable(async () => {
         const found = await inspectRun(ground, runId);
         return found === undefined ? { kind: "unknown" } : { kind: "run", ...found };
+      }),
+    explain: (runId, elsewhere) =>
+      orUnavailable(async () => {
+        const found = await readHereOrLog(ground, runId);
+        if (found === undefined) return { kind: "unknown" };
+        return { kind: "explained", explained: await explainRun(ground, found, elsewhere) };
       }),
     find: (workflow, key) =>
       orUnavailable(async () => {
@@ -106,12 +113,17 @@ async function follow(
   }
 }
 
-/** From the run in memory where this orchestrator owns it, else from its log. */
-async function query(ground: CallersGround, runId: RunId, question: Question): Promise<QueryAnswer | Unknown> {
+/** The run in memory where this orchestrator owns it, else from its log; undefined: there is none. */
+async function readHereOrLog(ground: CallersGround, runId: RunId): Promise<Folded | undefined> {
   const partition = partitionOf(ground.layouts, runId);
   const here = partition === undefined ? undefined : ground.held(partition)?.resident(runId);
   const found = here ?? (await readState(ground, runId));
-  if (found === undefined || found.state.phase === "void") return { kind: "unknown" };
+  return found === undefined || found.state.phase === "void" ? undefined : found;
+}
+
+async function query(ground: CallersGround, runId: RunId, question: Question): Promise<QueryAnswer | Unknown> {
+  const found = await readHereOrLog(ground, runId);
+  if (found === undefined) return { kind: "unknown" };
   const { plan, state } = found;
   const asked = plan.queries.find(({ method }) => method === question.method);
   if (asked === undefined) return { kind: "noQuery" };

@@ -15,6 +15,8 @@ import type {
 } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { Hold } from "../../../proto/gen/sidestep/internal/v1/record.ts";
 import type { HistoryEvent, Run } from "../../../proto/gen/sidestep/v1/run.ts";
+import type { ExplainRunResponse } from "../../../proto/gen/sidestep/v1/runs.ts";
+import type { Offer } from "../../../proto/gen/sidestep/v1/waiting.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
 import type { LoadedPlan } from "../engine/plan.ts";
 import type { LogRecord } from "../engine/record.ts";
@@ -115,6 +117,14 @@ export type QueryAnswer =
   /** Its expression fails on what the run has now. */
   | { readonly kind: "failed"; readonly message: string };
 
+/** What only others know of what a run waits for. */
+export interface Elsewhere {
+  readonly nowMs: number;
+  /** Sidecars that take the tasks of a method's service, and whether they hold its calls back; undefined: not known. */
+  readonly offersOf: (method: string) => readonly Offer[] | undefined;
+  readonly isLimited: (method: string) => boolean;
+}
+
 export type Unknown = { readonly kind: "unknown" };
 export type Unavailable = Extract<Refusal, { readonly kind: "unavailable" }>;
 export type Exhausted = Extract<Refusal, { readonly kind: "exhausted" }>;
@@ -136,6 +146,11 @@ export interface Front {
     | Unknown
     | Unavailable
   >;
+  /** What the run waits for, as it stands at its owner here, else in its log. */
+  explain(
+    runId: RunId,
+    elsewhere: Elsewhere,
+  ): Promise<{ readonly kind: "explained"; readonly explained: ExplainRunResponse } | Unknown | Unavailable>;
   /** The run that holds a key, and has started. */
   find(
     workflow: string,

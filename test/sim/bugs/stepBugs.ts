@@ -220,14 +220,14 @@ export const stepBugs: readonly PlantedBug[] = [
     kind: "source",
     name: "pause: the next step begins all the same",
     file: `${engine}/frame.ts`,
-    find: "    if (draft.state.isHeld || isLong(draft)) {",
+    find: "    if (draft.state.hold !== undefined || isLong(draft)) {",
     replace: "    if (isLong(draft)) {",
   },
   {
     kind: "source",
     name: "pause: a step that may go on goes on",
     file: `${engine}/decide.ts`,
-    find: "  if (draft.state.isHeld) draft.state.parked.add(step);\n  else if (outside?.lock",
+    find: "  if (draft.state.hold !== undefined) draft.state.parked.add(step);\n  else if (outside?.lock",
     replace: "  if (outside?.lock",
   },
   {

@@ -57,8 +57,8 @@ export function openWatch(): Watch {
       watched.kept = state.signals.map(({ name, payload }) => ({ name, payload: textOf(payload) }));
     },
     after: (state, record, turn) => {
-      if (wasHeld && state.isHeld) checkHeld(watched, turn);
-      wasHeld = state.isHeld;
+      if (wasHeld && state.hold !== undefined) checkHeld(watched, turn);
+      wasHeld = state.hold !== undefined;
       if (asked > 1 && !turn.ignored && isOfNoStep(record))
         watched.broken.push("a decision of no step was of one of several");
       asked = state.approvals.size;

@@ -18,6 +18,7 @@ export type OutsideHead = Pick<
   | "locks"
   | "verifications"
   | "isHeld"
+  | "hold"
   | "parked"
   | "tellingAt"
 >;
@@ -32,7 +33,8 @@ export function toOutsideHead(state: RunState, { steps, frames }: AllPlaces): Ou
     awaiting: [...state.awaiting].map((step) => steps.of(step)),
     locks: [...state.locks].map((step) => steps.of(step)),
     verifications: [...state.verifications.values()].map((step) => steps.of(step)),
-    isHeld: state.isHeld,
+    isHeld: state.hold !== undefined,
+    hold: state.hold,
     parked: [...state.parked].map((part) =>
       part.kind === "frame"
         ? { kind: { $case: "frame", value: frames.of(part) } }

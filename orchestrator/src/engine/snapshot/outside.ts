@@ -2,7 +2,7 @@ import type { RunStarted } from "../../../../proto/gen/sidestep/internal/v1/even
 import type { RunSnapshot } from "../../../../proto/gen/sidestep/internal/v1/snapshot.ts";
 import type { TellParent } from "../command.ts";
 import type { Frame, LiveStep } from "../live.ts";
-import type { RunState } from "../state.ts";
+import type { RunHold, RunState } from "../state.ts";
 import { broken, required } from "./broken.ts";
 import type { Parts } from "./rebuild.ts";
 
@@ -16,7 +16,7 @@ export type OutsideState = Pick<
   | "awaiting"
   | "locks"
   | "verifications"
-  | "isHeld"
+  | "hold"
   | "parked"
   | "telling"
 >;
@@ -33,11 +33,14 @@ export function toOutsideState(parts: Parts, stored: RunSnapshot, started: RunSt
     awaiting: new Set(stepsAt(stored.awaiting)),
     locks: new Set(stepsAt(stored.locks)),
     verifications: new Map(stepsAt(stored.verifications).map((step) => [step.path, step])),
-    isHeld: stored.isHeld,
+    hold: stored.isHeld ? (stored.hold ?? unknownHold) : undefined,
     parked: new Set(stored.parked.map((part) => toParked(parts, part))),
     telling: toTelling(stored, started),
   };
 }
+
+/** What was held when snapshots did not say by whom. */
+const unknownHold: RunHold = { reason: "", actor: "", sinceMs: 0 };
 
 function toListeners(steps: readonly LiveStep[]): Map<string, Set<LiveStep>> {
   const listeners = new Map<string, Set<LiveStep>>();

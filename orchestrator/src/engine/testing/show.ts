@@ -70,13 +70,13 @@ export function showState(state: RunState): string {
   ].join("");
 }
 
-function showKept({ isHeld, signals, yields }: RunState): string {
+function showKept({ hold, signals, yields }: RunState): string {
   const kept = signals.map(({ name, payload }) => `${name} ${showText(payload)}`);
   const yielded = yields.messages.map(showText);
   return [
     kept.length === 0 ? "" : `; kept: ${kept.join(", ")}`,
     yielded.length === 0 ? "" : `; yielded from ${yields.first}: ${yielded.join(", ")}`,
-    isHeld ? "; held" : "",
+    hold !== undefined ? "; held" : "",
   ].join("");
 }
 
