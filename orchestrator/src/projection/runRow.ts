@@ -69,7 +69,7 @@ export function rowOf(partition: number, plan: LoadedPlan, state: RunState, know
     version: started.version,
     key: started.key,
     state: publicState(state),
-    held: state.isHeld && ended === undefined,
+    held: state.hold !== undefined && ended === undefined,
     startedMs: Math.floor(state.startedMs),
     endedMs: ended === undefined ? undefined : Math.floor(state.endedMs),
     deadlineMs: state.deadlineMs === undefined ? undefined : Math.floor(state.deadlineMs),
@@ -88,8 +88,8 @@ export function rowOf(partition: number, plan: LoadedPlan, state: RunState, know
  * What a row says beyond its start, in short: a turn that leaves it as it was changes no row. Costs next to nothing for a run that just goes
  * on.
  */
-export function rowMark({ phase, verdict, isHeld, incidents, approvals }: RunState): string {
-  let mark = `${phase} ${verdict?.kind ?? ""} ${isHeld} ${approvals.size}`;
+export function rowMark({ phase, verdict, hold, incidents, approvals }: RunState): string {
+  let mark = `${phase} ${verdict?.kind ?? ""} ${hold !== undefined} ${approvals.size}`;
   for (const { path, state } of incidents)
     if (state.kind === "paused") mark += ` ${path} ${state.incident.sinceMs} ${state.incident.status.code}`;
   return mark;
