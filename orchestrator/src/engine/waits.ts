@@ -3,7 +3,8 @@ import { Incident_Reason } from "../../../proto/gen/sidestep/v1/run.ts";
 import { Waiting_Kind as Kind } from "../../../proto/gen/sidestep/v1/waiting.ts";
 import type { Waiting } from "../../../proto/gen/sidestep/v1/waiting.ts";
 import { childOf, toPublicStatus } from "./describe.ts";
-import type { LiveAttempt, LiveCall, LiveStep } from "./live.ts";
+import type { LiveAttempt, LiveCall, LiveStep, LiveTimer, OpenIncident } from "./live.ts";
+import type { OpenApproval } from "./outside.ts";
 import type { LoadedPlan } from "./plan.ts";
 import type { RunState } from "./state.ts";
 import { toTimestamp } from "./time.ts";
@@ -36,90 +37,95 @@ function pausedRun({ reason, actor, sinceMs }: NonNullable<RunState["hold"]>): W
 }
 
 function waitsOfStep(plan: LoadedPlan, run: RunState, step: LiveStep): readonly Waiting[] {
+  const found = waitOf(plan, run, step);
+  if (found === undefined) return [];
+  const { kind, ...more } = found;
+  const since = toTimestamp(step.startedMs);
+  return [toWaiting(kind, { step: step.path, compensation: step.phase === Phase.COMPENSATE, since, ...more })];
+}
+
+/** What is told of a wait, unless it is as of every step. */
+type Told = Partial<Waiting> & { readonly kind: Kind };
+
+function waitOf(plan: LoadedPlan, run: RunState, step: LiveStep): Told | undefined {
   const { state } = step;
-  const wait = (kind: Kind, more: Partial<Waiting>): readonly Waiting[] => [
-    toWaiting(kind, {
-      step: step.path,
-      compensation: step.phase === Phase.COMPENSATE,
-      since: toTimestamp(step.startedMs),
-      ...more,
-    }),
-  ];
   switch (state.kind) {
     case "ready":
-      return run.hold === undefined ? wait(Kind.TURN, {}) : [];
+      return run.hold === undefined ? { kind: Kind.TURN } : undefined;
     case "queued":
-      return wait(Kind.LOCK, { lock: step.outside?.lock?.name ?? "" });
+      return { kind: Kind.LOCK, lock: step.outside?.lock?.name ?? "" };
     case "running":
-      return wait(kindOfRunning(state.attempt), {
-        ...callOf(plan, step, step.call),
-        since: toTimestamp(state.attempt.publish.issuedMs),
-        until: untilOf(state.attempt.deferred?.dueMs ?? step.call?.deadlineMs),
-      });
+      return { ...callOf(plan, step), ...toAttempt(state.attempt, step.call) };
     case "closing":
-      return wait(Kind.CLOSING, callOf(plan, step, step.call));
+      return { kind: Kind.CLOSING, ...callOf(plan, step) };
     case "backingOff":
-      return wait(Kind.BACKOFF, { ...callOf(plan, step, step.call), until: untilOf(state.timer.dueMs) });
+      return { kind: Kind.BACKOFF, ...callOf(plan, step), until: untilOf(state.timer.dueMs) };
     case "waiting":
-      return wait(Kind.TIMER, { until: untilOf(state.timer.dueMs) });
+      return { kind: Kind.TIMER, until: untilOf(state.timer.dueMs) };
     case "listening":
-      return wait(Kind.SIGNAL, {
-        signal: step.plan.action.kind === "signal" ? step.plan.action.signal.name : "",
-        until: untilOf(state.timer?.dueMs),
-      });
+      return { kind: Kind.SIGNAL, signal: signalOf(step), until: untilOf(state.timer?.dueMs) };
     case "asking":
-      return wait(Kind.APPROVAL, {
-        since: toTimestamp(state.approval.sinceMs),
-        until: untilOf(state.timer?.dueMs),
-        approvers: [...(state.approval.approvers ?? [])],
-      });
+      return toDecision(state.approval, state.timer);
     case "following":
-      return wait(Kind.CHILD, {
-        childRunId: childOf(run.runId, step),
-        method: step.plan.action.kind === "run" ? step.plan.action.run.method : "",
-      });
+      return { kind: Kind.CHILD, childRunId: childOf(run.runId, step), method: childWorkflowOf(step) };
     case "emitting":
-      return wait(Kind.MESSAGE, {});
-    case "verifying": {
-      const { by, status } = state;
-      const lastError = toPublicStatus(plan, status);
-      if (by === undefined) return wait(Kind.DOUBT, { ...callOf(plan, step, step.call), lastError });
-      return wait(Kind.VERIFYING, {
-        ...callOf(plan, by, by.call),
-        lastError,
-        until: untilOf(by.state.kind === "backingOff" ? by.state.timer.dueMs : undefined),
-      });
-    }
+      return { kind: Kind.MESSAGE };
+    case "verifying":
+      return toVerification(plan, step, state.by, toPublicStatus(plan, state.status));
     case "paused":
-      return wait(Kind.INCIDENT, {
-        ...callOf(plan, step, step.call),
-        since: toTimestamp(state.incident.sinceMs),
-        incident: state.incident.reason,
-        lastError: toPublicStatus(plan, state.incident.status),
-      });
+      return { ...callOf(plan, step), ...toIncident(plan, state.incident) };
     case "inside":
     case "undoing":
     case "completed":
     case "failed":
     case "skipped":
     case "cancelled":
-      return [];
+      return undefined;
   }
 }
 
 /** A task that is not written now, because an operator holds it back or the server takes none, is asked for again by a timer. */
-function kindOfRunning({ deferred }: LiveAttempt): Kind {
-  if (deferred === undefined) return Kind.OUTCOME;
-  return deferred.purpose.kind === "held" ? Kind.HOLD : Kind.WRITE;
+function toAttempt({ publish, deferred }: LiveAttempt, call: LiveCall | undefined): Told {
+  const kind = deferred === undefined ? Kind.OUTCOME : deferred.purpose.kind === "held" ? Kind.HOLD : Kind.WRITE;
+  return { kind, since: toTimestamp(publish.issuedMs), until: untilOf(deferred?.dueMs ?? call?.deadlineMs) };
 }
 
-function callOf(plan: LoadedPlan, step: LiveStep, call: LiveCall | undefined): Partial<Waiting> {
+function toDecision({ sinceMs, approvers }: OpenApproval, timer: LiveTimer | undefined): Told {
+  const since = toTimestamp(sinceMs);
+  return { kind: Kind.APPROVAL, since, until: untilOf(timer?.dueMs), approvers: [...(approvers ?? [])] };
+}
+
+function toVerification(
+  plan: LoadedPlan,
+  step: LiveStep,
+  by: LiveStep | undefined,
+  lastError: Waiting["lastError"],
+): Told {
+  if (by === undefined) return { kind: Kind.DOUBT, ...callOf(plan, step), lastError };
+  const until = untilOf(by.state.kind === "backingOff" ? by.state.timer.dueMs : undefined);
+  return { kind: Kind.VERIFYING, ...callOf(plan, by), lastError, until };
+}
+
+function toIncident(plan: LoadedPlan, { reason, status, sinceMs }: OpenIncident): Told {
+  const lastError = toPublicStatus(plan, status);
+  return { kind: Kind.INCIDENT, since: toTimestamp(sinceMs), incident: reason, lastError };
+}
+
+function signalOf({ plan: { action } }: LiveStep): string {
+  return action.kind === "signal" ? action.signal.name : "";
+}
+
+function childWorkflowOf({ plan: { action } }: LiveStep): string {
+  return action.kind === "run" ? action.run.method : "";
+}
+
+function callOf(plan: LoadedPlan, { call, lastStatus }: LiveStep): Partial<Waiting> {
   if (call === undefined) return {};
   return {
     method: call.plan.method,
     attempt: call.attempt,
     attemptsMax: call.attemptsBefore + call.plan.retry.attemptsMax,
-    lastError: toPublicStatus(plan, step.lastStatus),
+    lastError: toPublicStatus(plan, lastStatus),
   };
 }
 

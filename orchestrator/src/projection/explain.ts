@@ -29,7 +29,7 @@ const toldMax = 100;
 /** The run's waits, none of one that has ended, with all that is known of them, those first about which a person can do something. */
 export function explain(waits: readonly Waiting[], around: Surroundings): Explanation {
   const known = waits.map((wait) => withSurroundings(wait, around)).toSorted((a, b) => a.kind - b.kind);
-  const told = known.slice(0, toldMax).map((wait) => ({ ...wait, sentence: waitingText(wait, around.nowMs) }));
+  const told = known.slice(0, toldMax).map((wait) => withSentence(wait, around.nowMs));
   const [first] = told;
   const others = known.length - 1;
   const more = others < 1 ? "" : others === 1 ? " (and one more step waits)" : ` (and ${others} more steps wait)`;
@@ -38,6 +38,10 @@ export function explain(waits: readonly Waiting[], around: Surroundings): Explan
     waiting: told,
     more: known.length - told.length,
   };
+}
+
+function withSentence(wait: Waiting, nowMs: number): Waiting {
+  return { ...wait, sentence: waitingText(wait, nowMs) };
 }
 
 function withSurroundings(wait: Waiting, around: Surroundings): Waiting {

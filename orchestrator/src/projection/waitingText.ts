@@ -15,8 +15,6 @@ export function waitingText(wait: Waiting, nowMs: number): string {
 function reasonText(wait: Waiting, nowMs: number): string {
   const since = sinceText(wait, nowMs);
   const until = untilText(wait, nowMs);
-  const call = `attempt ${wait.attempt} of ${wait.attemptsMax} of ${wait.method}`;
-  const error = wait.lastError === undefined ? "" : ` The last error: ${errorText(wait.lastError)}`;
   switch (wait.kind) {
     case Kind.INCIDENT:
       return `${incidentText(wait)} A person decides: retry, skip, patch, fail or compensate${since}.`;
@@ -26,26 +24,10 @@ function reasonText(wait: Waiting, nowMs: number): string {
       return `waits for ${wait.approvers.length === 0 ? "anybody" : listText(wait.approvers)} to approve or reject${since}${until}.`;
     case Kind.SIGNAL:
       return `waits for signal ${wait.signal}${since}${until}.`;
-    case Kind.SIDECAR:
-      return `no sidecar offers ${splitMethod(wait.method).service}, ${call} waits for one${since}.${error}`;
-    case Kind.BREAKER:
-      return `too many calls of ${wait.method} have failed: ${listText(wait.offers.map((it) => it.sidecar))} let one through now and then, ${call} waits${since}.${error}`;
     case Kind.HOLD:
       return `calls of ${wait.method} are held back${byText(wait)}${since}; release lets them go on.`;
     case Kind.LOCK:
       return `waits for lock ${wait.lock}${lockText(wait)}${since}.`;
-    case Kind.BACKOFF:
-      return `attempt ${wait.attempt + 1} of ${wait.attemptsMax} of ${wait.method}${until === "" ? "" : ` begins${inText(wait, nowMs)}`}.${error}`;
-    case Kind.LIMIT:
-      return `${call} is under way or waits for its turn, for the method is limited${since}${until}.${error}`;
-    case Kind.OUTCOME:
-      return `${call} is under way${offersText(wait)}${since}${until}.${error}`;
-    case Kind.CLOSING:
-      return `${call} is being stopped, how it ended is awaited${since}.${error}`;
-    case Kind.VERIFYING:
-      return `whether its call was carried out is not known, ${wait.method} is being asked${until}.${error}`;
-    case Kind.DOUBT:
-      return `whether its call was carried out is not known, and asked once an attempt that may be under way is surely over.${error}`;
     case Kind.TIMER:
       return `goes on${inText(wait, nowMs)}.`;
     case Kind.CHILD:
@@ -60,7 +42,54 @@ function reasonText(wait: Waiting, nowMs: number): string {
     case Kind.KIND_UNSPECIFIED:
     case Kind.UNRECOGNIZED:
       return "goes on at once.";
+    case Kind.SIDECAR:
+    case Kind.BREAKER:
+    case Kind.BACKOFF:
+    case Kind.LIMIT:
+    case Kind.OUTCOME:
+    case Kind.CLOSING:
+    case Kind.VERIFYING:
+    case Kind.DOUBT:
+      return `${callText(wait, wait.kind, nowMs)}.${lastErrorText(wait)}`;
   }
+}
+
+type CallKind =
+  | typeof Kind.SIDECAR
+  | typeof Kind.BREAKER
+  | typeof Kind.BACKOFF
+  | typeof Kind.LIMIT
+  | typeof Kind.OUTCOME
+  | typeof Kind.CLOSING
+  | typeof Kind.VERIFYING
+  | typeof Kind.DOUBT;
+
+function callText(wait: Waiting, kind: CallKind, nowMs: number): string {
+  const since = sinceText(wait, nowMs);
+  const until = untilText(wait, nowMs);
+  const call = `attempt ${wait.attempt} of ${wait.attemptsMax} of ${wait.method}`;
+  switch (kind) {
+    case Kind.SIDECAR:
+      return `no sidecar offers ${splitMethod(wait.method).service}, ${call} waits for one${since}`;
+    case Kind.BREAKER:
+      return `too many calls of ${wait.method} have failed: ${listText(wait.offers.map((it) => it.sidecar))} let one through now and then, ${call} waits${since}`;
+    case Kind.BACKOFF:
+      return `attempt ${wait.attempt + 1} of ${wait.attemptsMax} of ${wait.method} begins${inText(wait, nowMs)}`;
+    case Kind.LIMIT:
+      return `${call} is under way or waits for its turn, for the method is limited${since}${until}`;
+    case Kind.OUTCOME:
+      return `${call} is under way${offersText(wait)}${since}${until}`;
+    case Kind.CLOSING:
+      return `${call} is being stopped, how it ended is awaited${since}`;
+    case Kind.VERIFYING:
+      return `whether its call was carried out is not known, ${wait.method} is being asked${until}`;
+    case Kind.DOUBT:
+      return "whether its call was carried out is not known, and asked once an attempt that may be under way is surely over";
+  }
+}
+
+function lastErrorText({ lastError }: Waiting): string {
+  return lastError === undefined ? "" : ` The last error: ${errorText(lastError)}`;
 }
 
 function incidentText({ incident, attempt, method, lastError }: Waiting): string {
