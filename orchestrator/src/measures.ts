@@ -52,9 +52,10 @@ export function openMeasures(
   if (rows === undefined) return;
   meter
     .createObservableGauge("sidestep.orchestrator.index_lag_seconds", {
-      description: "Time between an event and its row in the index, of the partitions that are written here.",
+      description: "Time between an event and its row in the index, of the partitions that are worked on here.",
     })
     .addCallback((result) => {
-      for (const { partition, lagMs } of rows.progress()) result.observe(lagMs / 1000, { partition });
+      for (const { partition, lagMs, isForeign } of rows.progress())
+        if (!isForeign) result.observe(lagMs / 1000, { partition });
     });
 }

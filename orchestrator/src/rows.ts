@@ -30,6 +30,9 @@ export interface RowsSettings {
   readonly archive: number;
 }
 
+/** How long a list waits for the partitions of other orchestrators; then it shows what is there, and how far that is behind. */
+const readyMaxMs = 2_000;
+
 /** Opens it; undefined: it is off. Throws when its file can't be opened, or when an archive would be lost at the end. */
 export async function openRows(
   { index, retention, archive }: RowsSettings,
@@ -56,6 +59,7 @@ export async function openRows(
       store,
       readFilter: parseFilter,
       progress: () => writer.progress(),
+      ready: () => writer.want(AbortSignal.timeout(readyMaxMs)),
       rebuild: () => writer.rebuild(),
       archived: (runId) => readArchived(store, runId),
     },

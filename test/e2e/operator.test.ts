@@ -151,7 +151,13 @@ test("exec says soon that no sidecar is there, and a cancel ends the run", async
 
 test("an order that waits for its review is held, reviewed, asked about and let go by the command line", async () => {
   const fulfil = "shop.v1.OrderWorkflow/Fulfil";
-  const order = { order_id: "reviewed-1", items: [{ sku: "rug", quantity: 1 }], address: "Home", pay_by_invoice: true };
+  const order = {
+    order_id: "reviewed-1",
+    items: [{ sku: "rug", quantity: 1 }],
+    address: "Home",
+    pay_by_invoice: true,
+    customer_id: "c-7",
+  };
   const request = JSON.stringify({ ...order, total: { currency: "EUR", units: 3_000 } });
   const runId = (await sidestep("run", "start", fulfil, "-d", request)).stdout.trim();
   const describe = async (): Promise<string> => (await sidestep("run", "describe", runId)).stdout;
@@ -168,6 +174,11 @@ test("an order that waits for its review is held, reviewed, asked about and let 
   expect(await describe()).toMatch(/held[\s\S]*review +signal +completed/);
   expect((await sidestep("run", "resume", runId)).code).toBe(0);
   await expect.poll(describe, { timeout: 20_000 }).toMatch(/state +COMPLETED/);
+  await expect
+    .poll(async () => (await sidestep("run", "list", "--filter", 'attributes.customer == "c-7"')).stdout, {
+      timeout: 20_000,
+    })
+    .toMatch(new RegExp(`^${runId} .* completed `, "m"));
   const progress = await sidestep(
     "run",
     "query",

@@ -39,7 +39,8 @@ async function open(over: Partial<RunLists> | "off" = {}): Promise<RunsClient> {
   const lists: RunLists = {
     store,
     readFilter: parseFilter,
-    progress: () => [{ partition: 0, position: 9, head: 9, lagMs: 1_500, isCatchingUp: false }],
+    progress: () => [{ partition: 0, position: 9, head: 9, lagMs: 1_500, isCatchingUp: false, isForeign: false }],
+    ready: () => Promise.resolve(),
     rebuild: () => store.rebuild([0]),
     archived: () => Promise.resolve(undefined),
     ...(over === "off" ? {} : over),
@@ -143,7 +144,9 @@ test("without an index lists are refused, and one that is away is told", async (
 test("a rebuild tells how far it is until it is done", async () => {
   let asked = 0;
   const runs = await open({
-    progress: () => [{ partition: 0, position: asked * 5, head: 9, lagMs: 0, isCatchingUp: asked++ < 1 }],
+    progress: () => [
+      { partition: 0, position: asked * 5, head: 9, lagMs: 0, isCatchingUp: asked++ < 1, isForeign: false },
+    ],
   });
   const stream = runs.rebuildIndex({}, new Metadata());
   const told: RebuildIndexResponse[] = [];

@@ -31,6 +31,8 @@ export interface RunLists {
   readonly store: RunStore;
   readonly readFilter: (source: string, nowMs: number) => ParsedFilter;
   progress(): readonly RowProgress[];
+  /** Resolves when all partitions can be listed, or when they are too far behind to be waited for. */
+  ready(): Promise<void>;
   /** Begins all rows anew. */
   rebuild(): Promise<void>;
   /** A run that the log has no more; undefined: neither has the archive, or there is none. */
@@ -116,7 +118,9 @@ async function asked<T>(
 ): Promise<Answered<T>> {
   if (lists === undefined) return failed(indexOff);
   const filter = lists.readFilter(source, Date.now());
-  return filter.kind === "filter" ? done(await read(lists, filter.filter)) : failed(invalidFilter(source, filter));
+  if (filter.kind === "wrong") return failed(invalidFilter(source, filter));
+  await lists.ready();
+  return done(await read(lists, filter.filter));
 }
 
 /** No index, so no lists. */

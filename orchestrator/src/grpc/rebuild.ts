@@ -21,6 +21,7 @@ export async function rebuildIndex(
   try {
     await lists.rebuild();
     while (!gone.signal.aborted) {
+      void lists.ready();
       const progress = lists.progress();
       const isDone = !progress.some(({ isCatchingUp }) => isCatchingUp);
       call.write({ partitions: progress.map(toPartition), done: isDone });

@@ -20,6 +20,10 @@ export interface RowPartition {
   /** Undefined: it is somebody else's. */
   progress(): RowProgress | undefined;
   isSettled(): boolean;
+  /** Somebody asks for the rows of all partitions. */
+  want(): void;
+  /** It is worked on by others, and its rows are not as the log is. */
+  isBehindOthers(): boolean;
 }
 
 export interface RowPartitionOptions extends RowWriterOptions {
@@ -28,7 +32,7 @@ export interface RowPartitionOptions extends RowWriterOptions {
   readonly signal: AbortSignal;
 }
 
-/** Beyond the retention a row waits this long for its run to be deleted, and archived. */
+/** Where there is an archive, a row waits this long beyond the retention for its run to be archived. */
 const graceMs = 3_600_000;
 /** Without rows the cursor goes on this seldom. */
 const idleCursorMs = 2_000;
@@ -65,6 +69,8 @@ class Rows implements RowPartition {
   #isWriting = false;
   #lookedMs = 0;
   #checkedMs = 0;
+  #wantedMs = 0;
+  readonly #openedMs: number;
   #movedMs = 0;
   #head = 0;
   /** Rows of an earlier epoch may still be there. */
@@ -72,6 +78,7 @@ class Rows implements RowPartition {
 
   constructor(options: RowPartitionOptions) {
     this.#options = options;
+    this.#openedMs = options.now();
   }
 
   opened(checkpoint: number): void {
@@ -108,9 +115,13 @@ class Rows implements RowPartition {
     this.#cursor = undefined;
   }
 
+  want(): void {
+    this.#wantedMs = this.#options.now();
+  }
+
   async work(): Promise<boolean> {
     const { store } = this.#options;
-    if (!this.#isOwned && store.isShared) return false;
+    if (!this.#isOwned && !this.#isFollowed()) return false;
     const cursor = (this.#cursor ??= await this.#readCursor());
     if (store.isShared) await this.#check(cursor);
     if (!this.#isOwned) await this.#follow();
@@ -148,7 +159,12 @@ class Rows implements RowPartition {
     if (!isThere && this.#cursor === cursor) this.#cursor = undefined;
   }
 
-  /** Where each orchestrator has all rows, it reads what others work on. */
+  /** Where each orchestrator has all rows, it reads what others work on: as dear as working on it, and so only while somebody looks. */
+  #isFollowed(): boolean {
+    const { store, bounds, now } = this.#options;
+    return !store.isShared && now() - this.#wantedMs < bounds.wantedMs;
+  }
+
   async #follow(): Promise<void> {
     const { partition, ground, bounds, now } = this.#options;
     if (now() - this.#lookedMs < bounds.followMs) return;
@@ -228,8 +244,9 @@ class Rows implements RowPartition {
     const remove = async (beforeMs: number, archived: boolean): Promise<void> => {
       while ((await store.prune({ partition, beforeMs, archived, limit: removedMax })) === removedMax);
     };
+    if (archiveMs === 0) return remove(now() - retentionMs, true);
     await remove(now() - retentionMs - graceMs, false);
-    if (archiveMs > 0) await remove(now() - Math.max(archiveMs, retentionMs + graceMs), true);
+    await remove(now() - Math.max(archiveMs, retentionMs + graceMs), true);
   }
 
   progress(): RowProgress | undefined {
@@ -237,19 +254,35 @@ class Rows implements RowPartition {
     if (!this.#isOwned && store.isShared) return undefined;
     const position = this.#cursor?.sequence;
     const isCatchingUp = position === undefined || position < this.#gapUpTo || this.#isRebuilding;
-    const sinceMs = isCatchingUp ? this.#readMs : this.#oldestMs;
+    const sinceMs = this.#isOwned ? (isCatchingUp ? this.#readMs : this.#oldestMs) : this.#foreignSinceMs(isCatchingUp);
     return {
       partition,
       position,
       head: Math.max(this.#head, this.#gapUpTo, this.#told),
       lagMs: sinceMs === undefined ? 0 : Math.max(0, now() - sinceMs),
-      isCatchingUp,
+      isCatchingUp: isCatchingUp && (this.#isOwned || this.#isFollowed()),
+      isForeign: !this.#isOwned,
     };
   }
 
+  /** The log has not been looked at since then. */
+  #foreignSinceMs(isCatchingUp: boolean): number | undefined {
+    const { bounds, now } = this.#options;
+    if (isCatchingUp && this.#readMs !== undefined) return this.#readMs;
+    const lookedMs = Math.max(this.#lookedMs, this.#openedMs);
+    return now() - lookedMs > 3 * bounds.followMs ? lookedMs : undefined;
+  }
+
+  isBehindOthers(): boolean {
+    const { store, bounds, now } = this.#options;
+    if (this.#isOwned || store.isShared) return false;
+    if (this.#cursor === undefined || now() - this.#lookedMs > 3 * bounds.followMs) return true;
+    return this.#cursor.sequence < this.#gapUpTo;
+  }
+
   isSettled(): boolean {
-    const { store } = this.#options;
-    if (!this.#isOwned) return store.isShared || this.#cursor !== undefined;
+    // What others work on is theirs to settle.
+    if (!this.#isOwned) return true;
     if (this.#cursor === undefined || this.#isRebuilding || this.#isWriting) return false;
     return this.#cursor.sequence >= this.#gapUpTo && this.#pending.size === 0;
   }

@@ -15,6 +15,8 @@ import type { RowProgress, RowWriterBounds, RowWriterOptions } from "./rowWritin
 export interface RowWriter extends AsyncDisposable {
   readonly observer: TurnObserver;
   progress(): readonly RowProgress[];
+  /** Somebody looks at the rows of all partitions; resolves when those that others work on are here too, or when the signal aborts. */
+  want(signal: AbortSignal): Promise<void>;
   /** Begins all rows anew; the old ones stay until theirs are there. Rejects with RunStoreError. */
   rebuild(): Promise<void>;
   /** Resolves when all that is told now is in the store, or when the signal aborts. */
@@ -56,6 +58,10 @@ export function openRowWriter(options: RowWriterOptions): RowWriter {
     rebuild: async () => {
       await options.store.rebuild(all.map((_, partition) => partition));
       for (const one of all) one.forget();
+    },
+    want: async (until) => {
+      for (const one of all) one.want();
+      while (!until.aborted && !signal.aborted && all.some((one) => one.isBehindOthers())) await pause(20, until);
     },
     settled: async (until) => {
       while (!until.aborted && !signal.aborted && all.some((one) => !one.isSettled())) await pause(20, until);

@@ -24,8 +24,9 @@ export interface RowWriterBounds {
   readonly lingerMs: number;
   /** Messages read again at one time. */
   readonly windowMax: number;
-  /** How often partitions that others own are looked at, where each orchestrator has all rows. */
+  /** How often partitions that others own are looked at, where each orchestrator has all rows, and for how long after somebody has asked for them. */
   readonly followMs: number;
+  readonly wantedMs: number;
   readonly pruneMs: number;
   /** How often it looks whether somebody has emptied a store that others can reach. */
   readonly checkMs: number;
@@ -37,6 +38,7 @@ export const rowWriterBounds: RowWriterBounds = {
   lingerMs: 250,
   windowMax: 1_000,
   followMs: 1_000,
+  wantedMs: 60_000,
   pruneMs: 60_000,
   checkMs: 5_000,
 };
@@ -52,4 +54,6 @@ export interface RowProgress {
   readonly lagMs: number;
   /** It reads the log. */
   readonly isCatchingUp: boolean;
+  /** Another orchestrator works on it: its rows are read from the log here while somebody asks for them. */
+  readonly isForeign: boolean;
 }

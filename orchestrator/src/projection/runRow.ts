@@ -129,7 +129,8 @@ function incidentOf({ path, phase, state, call }: LiveStep): readonly IncidentRo
   ];
 }
 
-function numbersOf(attributes: Readonly<Record<string, string>>): Readonly<Record<string, number>> {
+/** Attributes in their JSON form as numbers, as far as they are some: times and durations in milliseconds. */
+export function numbersOf(attributes: Readonly<Record<string, string>>): Readonly<Record<string, number>> {
   const numbers: Record<string, number> = {};
   for (const [name, json] of Object.entries(attributes)) {
     const number = toNumber(json.startsWith('"') ? json.slice(1, -1) : json);

@@ -26,7 +26,7 @@ export async function ensureAttributeColumns(
       );
       if (typeof numbers !== "object" || numbers === null || !Object.hasOwn(numbers, name)) continue;
       await query(
-        `CREATE INDEX IF NOT EXISTS runs_by_${name}_number ON runs ((CAST(numbers->>'${name}' AS double precision)), started, id) WHERE numbers->>'${name}' IS NOT NULL`,
+        `CREATE INDEX IF NOT EXISTS runs_by_${name}_number ON runs ((CAST(numbers->>'${name}' AS double precision)), started, id) WHERE CAST(numbers->>'${name}' AS double precision) IS NOT NULL`,
       );
     }
   }
