@@ -161,10 +161,10 @@ test("an index that is begun anew under load, and one that is behind, miss no ru
   await using index = await openIndex(server.url, temporary, { pendingMax: 3, windowMax: 100 });
   await using orchestrator = await openOrchestrator(server.url, plans, { partitions, over: index.over });
   await using _ = await openFakeSidecar(server.url);
-  const loading = load(orchestrator, 100);
+  const loading = load(orchestrator, 60);
   await loading.reached(20);
   await index.writer.rebuild();
-  await loading.reached(60);
+  await loading.reached(40);
   await index.writer.rebuild();
   const runs = await loading.ended();
   await expect.poll(() => countsOf(index.store), patience).toEqual([[Run_State.COMPLETED, runs.length]]);
@@ -182,12 +182,12 @@ test("a PostgreSQL that is killed and emptied under load holds up no run, and ha
   );
   await using orchestrator = await openOrchestrator(server.url, plans, { partitions, over: index.over });
   await using _ = await openFakeSidecar(server.url);
-  const loading = load(orchestrator, 160);
+  const loading = load(orchestrator, 100);
   await loading.reached(20);
   await postgres.kill9();
   await expect(index.store.list({ filter: everyRun, after: undefined, limit: 1 })).rejects.toThrow(/PostgreSQL/);
   // It is away, and runs start and end.
-  await loading.reached(80);
+  await loading.reached(50);
   const last = loading.runs.at(-1);
   assert(last !== undefined);
   expect((await orchestrator.processor.front.wait(last, AbortSignal.timeout(10_000))).kind).toBe("ended");
