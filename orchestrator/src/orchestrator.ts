@@ -16,6 +16,7 @@ import { defaultCompileLimits } from "./compile/limits.ts";
 import type { OrchestratorSettings } from "./config.ts";
 import { findConsole, openFrontServer } from "./frontDoor.ts";
 import type { FrontServer, FrontServerOptions } from "./frontDoor.ts";
+import { toBulkAct } from "./grpc/bulkAction.ts";
 import { openMeasures } from "./measures.ts";
 import { attach } from "./nats/attach.ts";
 import type { Attached, AttachOptions } from "./nats/attach.ts";
@@ -23,6 +24,9 @@ import { openCatalogView } from "./nats/catalogView.ts";
 import { openDefinitionStore } from "./nats/definitions.ts";
 import { openTaskSweep } from "./nats/taskSweep.ts";
 import { toSampler } from "./otlp/sampler.ts";
+import { toBulkStore } from "./processor/bulks.ts";
+import type { BulkStore } from "./processor/bulks.ts";
+import { openBulkWork } from "./processor/bulkWork.ts";
 import { toCredentials } from "./processor/credentials.ts";
 import { DefinitionStoreError } from "./processor/definitionStore.ts";
 import type { DefinitionStore } from "./processor/definitionStore.ts";
@@ -44,7 +48,7 @@ const closingMs = 2_000;
 /** Spans that do not go out by then are told again from the log. */
 const settlingMs = 1_000;
 const secretBytesMin = 16;
-/** Whoever works on this one removes acknowledged tasks. */
+/** Whoever works on this one removes acknowledged tasks, and carries out actions on many runs. */
 const sweepingPartition = 0;
 /** Streams are made in less; longer means that somebody should know. */
 const slowAttachMs = 3_000;
@@ -90,10 +94,12 @@ export async function serve(settings: OrchestratorSettings, log: Log, signal: Ab
     logger: log,
   });
   using _ = openTaskSweep({ nats, names, log, isOurs: () => processor.owned().includes(sweepingPartition) });
+  const bulks = toBulkStore(attached.bulkRecord);
+  using _bulks = openBulks({ rows, store: bulks, processor, settings, log });
   openMeasures(metrics.meter, processor, nats, rows);
   const catalog = openCatalogView(nats.connection, names, Date.now, signal);
   const { front } = processor;
-  const door = { front, definitions, catalog, limits: attached.limits, showTrace, lists: rows?.lists };
+  const door = { front, definitions, catalog, limits: attached.limits, bulks, showTrace, lists: rows?.lists };
   const work = async (server: FrontServer): Promise<void> => {
     const tell = (isReady: boolean): void => {
       Object.assign(state, { isReady, waitsFor: isReady ? "" : "NATS is away" });
@@ -116,6 +122,31 @@ export async function serve(settings: OrchestratorSettings, log: Log, signal: Ab
   }
   log.info("stopped", { isReleased });
   return isDone && isReleased ? 0 : 1;
+}
+
+/** Carries out actions on many runs while partition 0 is ours; without an index there are none. */
+function openBulks({
+  rows,
+  store,
+  processor,
+  settings: { payloadBytesMax },
+  log,
+}: {
+  readonly rows: Rows | undefined;
+  readonly store: BulkStore;
+  readonly processor: Processor;
+  readonly settings: OrchestratorSettings;
+  readonly log: Log;
+}): Disposable | undefined {
+  if (rows === undefined) return undefined;
+  return openBulkWork({
+    store,
+    isOurs: () => processor.owned().includes(sweepingPartition),
+    next: rows.nextOf,
+    act: toBulkAct({ front: processor.front, payloadBytesMax }),
+    now: Date.now,
+    logger: log,
+  });
 }
 
 /** Whether the front door is open, and what is waited for until then. */
@@ -179,7 +210,7 @@ async function readDefinitions(store: DefinitionStore, log: Log, signal: AbortSi
 
 /** Opens the front door, and closes it when `work` is done; false when calls had to be left behind. */
 async function serveFront(
-  door: Pick<FrontServerOptions, "front" | "definitions" | "catalog" | "limits" | "showTrace" | "lists">,
+  door: Pick<FrontServerOptions, "front" | "definitions" | "catalog" | "limits" | "bulks" | "showTrace" | "lists">,
   settings: OrchestratorSettings,
   log: Log,
   work: (server: FrontServer) => Promise<void>,

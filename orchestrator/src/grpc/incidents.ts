@@ -21,7 +21,7 @@ export async function leaveIncident(
   leaving: Leaving,
   runId: RunId,
   { step, reason, requestId }: { readonly step: string; readonly reason: string; readonly requestId: string },
-  options: IngressOptions,
+  options: Pick<IngressOptions, "front" | "payloadBytesMax">,
 ): Promise<Answered<object>> {
   const long = tooLong({ "step path": step, reason, key: requestId });
   if (long !== undefined) return failed(long);

@@ -11,6 +11,7 @@ import {
 import type { ListRunsResponse, RebuildIndexResponse } from "../../../proto/gen/sidestep/v1/runs.ts";
 import { ErrorInfo, RpcStatus } from "../../../proto/gen/sidestep/internal/v1/rpc.ts";
 import { statusDetailsTrailer } from "../../../proto/wire/headers.ts";
+import { fittingRuns } from "../compile/filter/bulkFilter.ts";
 import { parseFilter } from "../compile/filter/parseFilter.ts";
 import { RunStoreError } from "../processor/runStore.ts";
 import type { RunStore } from "../processor/runStore.ts";
@@ -39,6 +40,7 @@ async function open(over: Partial<RunLists> | "off" = {}): Promise<RunsClient> {
   const lists: RunLists = {
     store,
     readFilter: parseFilter,
+    fitting: fittingRuns,
     progress: () => [{ partition: 0, position: 9, head: 9, lagMs: 1_500, isCatchingUp: false, isForeign: false }],
     ready: () => Promise.resolve(),
     rebuild: () => store.rebuild([0]),

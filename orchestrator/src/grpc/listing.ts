@@ -16,6 +16,7 @@ import { incident_ReasonFromJSON, run_StateFromJSON } from "../../../proto/gen/s
 import { status_CodeFromJSON } from "../../../proto/gen/sidestep/v1/workflow.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
 import { code } from "../../../proto/wire/status.ts";
+import type { BulkAction_Kind } from "../../../proto/gen/sidestep/v1/runs.ts";
 import type { ParsedFilter } from "../compile/filter/parseFilter.ts";
 import type { RunFilter } from "../compile/filter/runFilter.ts";
 import type { IncidentGroup as Group, RunQuery, RunStore } from "../processor/runStore.ts";
@@ -30,6 +31,8 @@ import type { Answered } from "./unary.ts";
 export interface RunLists {
   readonly store: RunStore;
   readonly readFilter: (source: string, nowMs: number) => ParsedFilter;
+  /** The runs that an action on many may fit at all. */
+  readonly fitting: (action: BulkAction_Kind) => RunFilter;
   progress(): readonly RowProgress[];
   /** Resolves when all partitions can be listed, or when they are too far behind to be waited for. */
   ready(): Promise<void>;
@@ -56,7 +59,7 @@ export async function listRuns(
   const limit = pageSize > 0 ? Math.min(pageSize, pageMax) : runsDefault;
   const after = parseToken(pageToken);
   if (after === "wrong") return failed(invalidToken);
-  return asked(lists, source, async (open, filter) => {
+  return asked(lists, source, Date.now(), async (open, filter) => {
     const rows = await open.store.list({ filter, after, limit: limit + 1 });
     const page = rows.slice(0, limit);
     const last = page.at(-1);
@@ -73,7 +76,7 @@ export function countRuns(
   { filter: source }: CountRunsRequest,
   { lists }: ListsOptions,
 ): Promise<Answered<CountRunsResponse>> {
-  return asked(lists, source, async (open, filter) => {
+  return asked(lists, source, Date.now(), async (open, filter) => {
     const counts = await open.store.count(filter);
     return {
       counts: counts.map(({ workflow, version, state, runs }) => ({
@@ -93,7 +96,7 @@ export function listIncidents(
   { lists }: ListsOptions,
 ): Promise<Answered<ListIncidentsResponse>> {
   const limit = pageSize > 0 ? Math.min(pageSize, pageMax) : groupsDefault;
-  return asked(lists, source, async (open, filter) => ({
+  return asked(lists, source, Date.now(), async (open, filter) => ({
     groups: (await open.store.incidents(filter, limit)).map(toGroup),
     lag: lagOf(open),
   }));
@@ -111,13 +114,15 @@ export function toPartition({ partition, position, head, isCatchingUp }: RowProg
   return { partition, position: BigInt(position ?? 0), head: BigInt(head), catchingUp: isCatchingUp };
 }
 
-async function asked<T>(
+/** What `read` makes of the lists and of a filter, whose `now` is `nowMs`; else why there is none. */
+export async function asked<T>(
   lists: RunLists | undefined,
   source: string,
+  nowMs: number,
   read: (lists: RunLists, filter: RunFilter) => Promise<T>,
 ): Promise<Answered<T>> {
   if (lists === undefined) return failed(indexOff);
-  const filter = lists.readFilter(source, Date.now());
+  const filter = lists.readFilter(source, nowMs);
   if (filter.kind === "wrong") return failed(invalidFilter(source, filter));
   await lists.ready();
   return done(await read(lists, filter.filter));
@@ -156,11 +161,13 @@ function parseToken(token: string): RunQuery["after"] | "wrong" {
   return ms === undefined || id === undefined ? "wrong" : { startedMs: Number(ms), id };
 }
 
-function lagOf(lists: RunLists): ReturnType<typeof toDuration> {
+/** How far the index is behind the log. */
+export function lagOf(lists: RunLists): ReturnType<typeof toDuration> {
   return toDuration(Math.max(0, ...lists.progress().map(({ lagMs }) => lagMs)));
 }
 
-function toListedRun(row: RunRow): ListedRun {
+/** A row on the wire. */
+export function toListedRun(row: RunRow): ListedRun {
   const { error } = row;
   const status =
     error === undefined ? undefined : { code: status_CodeFromJSON(error.code), message: error.message, details: [] };

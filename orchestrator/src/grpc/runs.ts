@@ -20,6 +20,8 @@ import type { RunId } from "../../../proto/wire/runId.ts";
 import { code } from "../../../proto/wire/status.ts";
 import type { LoadedPlan } from "../engine/plan.ts";
 import type { LogRecord } from "../engine/record.ts";
+import { getBulk, listBulks, previewBulk, startBulk, stopBulk } from "./bulks.ts";
+import type { BulksOptions } from "./bulks.ts";
 import { decide } from "./approvals.ts";
 import { withCatalog } from "./catalog.ts";
 import type { Catalog } from "./catalog.ts";
@@ -50,7 +52,7 @@ const pageMax = 1000;
 export type ShowTrace = (runId: RunId, plan: LoadedPlan, records: readonly LogRecord[]) => TraceRunResponse;
 
 /** What sidestep.v1.Runs needs besides what every ingress does. */
-export interface RunsOptions extends IngressOptions, ListsOptions {
+export interface RunsOptions extends IngressOptions, ListsOptions, BulksOptions {
   readonly catalog: Catalog;
   readonly limits: LimitStore;
   readonly showTrace: ShowTrace;
@@ -67,6 +69,7 @@ export function runsService(options: RunsOptions): RunsServer {
     ...incidents(options),
     ...people(options),
     ...limits(options),
+    ...bulks(options),
   };
 }
 
@@ -201,6 +204,18 @@ function limits(options: RunsOptions): Pick<RunsServer, "setLimit" | "clearLimit
     setLimit: unary(({ request: { limit } }) => setLimit(limit, options, Date.now())),
     clearLimit: unary(({ request: { method } }) => clearLimit(method, options)),
     listLimits: unary(() => listLimits(options)),
+  };
+}
+
+function bulks(
+  options: RunsOptions,
+): Pick<RunsServer, "previewBulk" | "startBulk" | "getBulk" | "listBulks" | "stopBulk"> {
+  return {
+    previewBulk: unary(({ request }) => previewBulk(request, options, Date.now())),
+    startBulk: unary(({ request, metadata }) => startBulk(request, { metadata, actor: "" }, options, Date.now())),
+    getBulk: unary(({ request: { bulkId } }) => getBulk(bulkId, options)),
+    listBulks: unary(() => listBulks(options)),
+    stopBulk: unary(({ request: { bulkId } }) => stopBulk(bulkId, options, Date.now())),
   };
 }
 

@@ -4,6 +4,7 @@ import { HealthService } from "../../../proto/gen/grpc/health/v1/health.ts";
 import { DefinitionsService } from "../../../proto/gen/sidestep/v1/definitions.ts";
 import { RunsService } from "../../../proto/gen/sidestep/v1/runs.ts";
 import { errorText } from "../../../runtime/src/log.ts";
+import type { BulksOptions } from "./bulks.ts";
 import type { Catalog } from "./catalog.ts";
 import { newClosing } from "./closing.ts";
 import { definitionsService } from "./definitionsService.ts";
@@ -24,6 +25,7 @@ import type { IngressOptions } from "./starting.ts";
 export interface GrpcServerOptions extends Omit<IngressOptions, "closing">, ListsOptions {
   readonly catalog: Catalog;
   readonly limits: LimitStore;
+  readonly bulks: BulksOptions["bulks"];
   readonly showTrace: ShowTrace;
   /** Largest image that Deploy takes, and so the largest message. */
   readonly deployBytesMax: number;
@@ -63,6 +65,7 @@ export function openGrpcServer(options: GrpcServerOptions): GrpcServer {
       ...ingress,
       catalog: options.catalog,
       limits: options.limits,
+      bulks: options.bulks,
       showTrace: options.showTrace,
       lists: options.lists,
       signals,

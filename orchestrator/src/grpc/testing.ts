@@ -2,10 +2,11 @@ import { createRegistry } from "@bufbuild/protobuf";
 import { EmptySchema, StringValueSchema } from "@bufbuild/protobuf/wkt";
 import { Plan } from "../../../proto/gen/sidestep/internal/v1/plan.ts";
 import type { RunEnded, TraceStart } from "../../../proto/gen/sidestep/internal/v1/event.ts";
-import type { DefinitionEntry, Hold, MethodLimit } from "../../../proto/gen/sidestep/internal/v1/record.ts";
+import type { Bulk, DefinitionEntry, Hold, MethodLimit } from "../../../proto/gen/sidestep/internal/v1/record.ts";
 import { Run } from "../../../proto/gen/sidestep/v1/run.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
 import { silentLog } from "../../../runtime/src/log.ts";
+import type { BulkStore } from "../processor/bulks.ts";
 import type { Definitions } from "../processor/definitions.ts";
 import { toLoadedPlan } from "../engine/loadPlan.ts";
 import type { LoadedPlan } from "../engine/plan.ts";
@@ -103,6 +104,7 @@ export function fakeFront(): FakeFront {
     planOf: () => Promise.resolve({ kind: "plan", plan: front.plan }),
     query: () => Promise.resolve(front.queryAnswer),
     follow: (_runId, from, signal) => front.yielding(from, signal),
+    fateOf: () => Promise.resolve({ kind: "untaken" }),
     holds: () => Promise.resolve({ kind: "holds", holds: front.held }),
     changeHolds: (change) => {
       const after = change(front.held);
@@ -210,6 +212,18 @@ export function fakeLimits(): LimitStore {
   };
 }
 
+/** Actions on many runs in memory. */
+export function fakeBulks(): BulkStore {
+  let bulks: readonly Bulk[] = [];
+  return {
+    list: () => Promise.resolve(bulks),
+    change: (change) => {
+      bulks = change(bulks) ?? bulks;
+      return Promise.resolve(true);
+    },
+  };
+}
+
 /** A front server on a port of its own. */
 export function openTestServer(
   front: Front,
@@ -228,6 +242,7 @@ export function openTestServer(
     showTrace: () => ({ traceId: "", tree: [], otlpJson: "" }),
     catalog: { isServed: () => true, isBroken: () => false, offersOf: () => undefined },
     limits: fakeLimits(),
+    bulks: fakeBulks(),
     lists: undefined,
     address: "127.0.0.1:0",
     requestBytesMax: 1000,

@@ -4,8 +4,10 @@ import type { Log } from "../../../runtime/src/log.ts";
 import type { Nats } from "../../../runtime/src/natsConnection.ts";
 import { openPublisher } from "../../../runtime/src/publisher.ts";
 import { partitionCount } from "../../../proto/wire/layout.ts";
+import type { BulkRecord } from "../processor/ports.ts";
 import type { Ports } from "../processor/processor.ts";
 import { agreeOnLayouts, agreeOnSecret } from "./cluster.ts";
+import { toBulkRecord } from "./bulkRecord.ts";
 import { openDirectGets } from "./directGet.ts";
 import { toHoldRecord } from "./holdRecord.ts";
 import { untilAnswered } from "./jetstream.ts";
@@ -40,6 +42,7 @@ export interface Attached extends Disposable {
   readonly secret: Uint8Array;
   readonly ports: Ports;
   readonly limits: Limits;
+  readonly bulkRecord: BulkRecord;
 }
 
 /** Makes or verifies streams and buckets and opens the processor's ports on them. Throws for a server that can't carry us. */
@@ -61,6 +64,7 @@ export async function attach({ nats, names, partitions, replicas, log, signal }:
     layouts,
     secret,
     limits,
+    bulkRecord: toBulkRecord(nats, names, publisher),
     ports: {
       logOf: (partition) => toPartitionLog(access, partition),
       tasks: toTasks(names, writer, limits.isLimited),

@@ -9,7 +9,7 @@ import { findRun, planOfRun } from "./find.ts";
 import type { Front, Question, QueryAnswer, Unavailable, Unknown } from "./front.ts";
 import { changeHolds } from "./holds.ts";
 import type { HoldsGround } from "./holds.ts";
-import { inspectRun, readHistory, readRecords, readState } from "./inspect.ts";
+import { hasTaken, inspectRun, readHistory, readRecords, readState } from "./inspect.ts";
 import { LostPayload } from "./loading.ts";
 import type { Folded, InspectGround } from "./inspect.ts";
 import { partitionOf } from "../../../proto/wire/layout.ts";
@@ -72,6 +72,8 @@ export function toFront(ground: CallersGround): Front {
         orUnavailable(() => request(runId, asked, signal)),
         late,
       ),
+    fateOf: (runId, requestId) =>
+      orUnavailable(async () => ({ kind: (await hasTaken(ground, runId, requestId)) ? "taken" : "untaken" })),
     holds: () => orUnavailable(async () => ({ kind: "holds", holds: (await ground.holds.read()).holds.hold })),
     changeHolds: (change) => orUnavailable(() => changeHolds(ground, change)),
   };

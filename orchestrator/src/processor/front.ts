@@ -190,6 +190,8 @@ export interface Front {
     request: RunRequest,
     signal: AbortSignal,
   ): Promise<Requested | Unknown | Unavailable | Exhausted>;
+  /** Whether a person's request of that id, or one whose id begins with it and a dot, has changed the run. */
+  fateOf(runId: RunId, requestId: string): Promise<{ readonly kind: "taken" | "untaken" } | Unavailable>;
   /** Whose calls are held back. */
   holds(): Promise<{ readonly kind: "holds"; readonly holds: readonly Hold[] } | Unavailable>;
   /** Changes the holds by compare-and-set; undefined from `change`: nothing is to be written. */

@@ -87,6 +87,18 @@ export async function readHistory(
   return folded === undefined ? undefined : { events, next };
 }
 
+/** Whether a person's request of that id, or one whose id begins with it and a dot, has changed the run. Throws when NATS does not answer. */
+export async function hasTaken(ground: InspectGround, runId: RunId, requestId: string): Promise<boolean> {
+  let isTaken = false;
+  await fold(ground, runId, (_plan, _state, { fact }, turn) => {
+    const value: object | undefined = fact.kind === "event" ? fact.event.kind?.value : undefined;
+    if (turn.ignored || value === undefined || !("requestId" in value)) return;
+    const id = String(value.requestId);
+    if (id === requestId || id.startsWith(`${requestId}.`)) isTaken = true;
+  });
+  return isTaken;
+}
+
 /** All records of a run and the plan it is pinned to. Throws when NATS does not answer. */
 export async function readRecords(
   { layouts, logOf, plans, payloads, credentials }: InspectGround,

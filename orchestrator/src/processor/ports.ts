@@ -1,5 +1,5 @@
 import type { AttemptId, PayloadRef } from "../../../proto/gen/sidestep/internal/v1/event.ts";
-import type { Holds, KeyRecord, Lease, Member } from "../../../proto/gen/sidestep/internal/v1/record.ts";
+import type { Bulk, Holds, KeyRecord, Lease, Member } from "../../../proto/gen/sidestep/internal/v1/record.ts";
 import type { Ask, AskReply_Verdict, WaitReply, WaitRequest } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
 import type { LogRecord } from "../engine/record.ts";
@@ -185,6 +185,14 @@ export interface HoldRecord {
   read(): Promise<{ readonly holds: Holds; readonly revision: number }>;
   /** Compare-and-set; refused by what is ours already counts as held. One try. */
   write(holds: Holds, revision: number): Promise<Swapped>;
+}
+
+/** Actions on many runs, oldest first, for all orchestrators. Reads throw when NATS does not answer. */
+export interface BulkRecord {
+  /** `revision` 0: there never was one. */
+  read(): Promise<{ readonly bulks: readonly Bulk[]; readonly revision: number }>;
+  /** Compare-and-set; refused by what is ours already counts as held. One try. */
+  write(bulks: readonly Bulk[], revision: number): Promise<Swapped>;
 }
 
 /** What is too large for the log. Throws when NATS does not answer. */

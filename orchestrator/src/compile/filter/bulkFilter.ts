@@ -1,0 +1,38 @@
+import { BulkAction_Kind as Kind } from "../../../../proto/gen/sidestep/v1/runs.ts";
+import type { RunFilter } from "./runFilter.ts";
+
+/** The runs that an action on many may fit at all, as far as rows tell. */
+export function fittingRuns(action: Kind): RunFilter {
+  switch (action) {
+    case Kind.CANCEL:
+    case Kind.TERMINATE:
+      return goesOn;
+    case Kind.PAUSE:
+      return { kind: "all", of: [goesOn, { kind: "not", of: isHeld }] };
+    case Kind.RESUME:
+      return isHeld;
+    case Kind.RETRY:
+    case Kind.FAIL:
+    case Kind.SKIP:
+    case Kind.COMPENSATE:
+      return hasIncidents;
+    case Kind.KIND_UNSPECIFIED:
+    case Kind.UNRECOGNIZED:
+      return { kind: "constant", value: false };
+  }
+}
+
+const hasEnded: RunFilter = { kind: "present", place: { kind: "field", name: "ended" } };
+const goesOn: RunFilter = { kind: "not", of: hasEnded };
+const isHeld: RunFilter = {
+  kind: "compare",
+  place: { kind: "field", name: "held" },
+  operator: "=",
+  value: { kind: "bool", value: true },
+};
+const hasIncidents: RunFilter = {
+  kind: "compare",
+  place: { kind: "field", name: "incidents" },
+  operator: ">",
+  value: { kind: "number", value: 0 },
+};

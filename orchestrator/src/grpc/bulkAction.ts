@@ -1,0 +1,92 @@
+import type { Bulk } from "../../../proto/gen/sidestep/internal/v1/record.ts";
+import { BulkAction_Kind as Kind, bulkAction_KindFromJSON } from "../../../proto/gen/sidestep/v1/runs.ts";
+import type { RunId } from "../../../proto/wire/runId.ts";
+import { code } from "../../../proto/wire/status.ts";
+import type { Acted } from "../processor/bulkWork.ts";
+import { thrownFailure } from "./failure.ts";
+import type { Failure } from "./failure.ts";
+import { leaveIncident } from "./incidents.ts";
+import type { Leaving } from "./incidents.ts";
+import { steer } from "./steering.ts";
+import type { IngressOptions } from "./starting.ts";
+import { done } from "./unary.ts";
+import type { Answered } from "./unary.ts";
+
+type Ground = Pick<IngressOptions, "front" | "payloadBytesMax">;
+
+/** Acts on one run of many as the rpc of that action does. Its request's id is a function of both, so that the run takes it once. */
+export function toBulkAct(ground: Ground): (bulk: Bulk, runId: RunId, isRepeat: boolean) => Promise<Acted> {
+  return async (bulk, runId, isRepeat) => {
+    try {
+      const requestId = `${bulk.id}.${runId}`;
+      if (isRepeat) {
+        const fate = await ground.front.fateOf(runId, requestId);
+        if (fate.kind === "unavailable") return unanswered("LOG_UNAVAILABLE", fate.message);
+        if (fate.kind === "taken") return { kind: "done" };
+      }
+      const answered = await actOn(ground, bulk, runId, requestId);
+      return answered.kind === "answer" ? { kind: "done" } : toActed(answered.failure);
+    } catch (error) {
+      return toActed(thrownFailure(error));
+    }
+  };
+}
+
+async function actOn(ground: Ground, bulk: Bulk, runId: RunId, requestId: string): Promise<Answered<object>> {
+  const { reason, actor, result } = bulk;
+  const event = { reason, actor, requestId };
+  const kind = bulkAction_KindFromJSON(bulk.action);
+  switch (kind) {
+    case Kind.CANCEL:
+      return steer(runId, { kind: "cancel", event }, ground);
+    case Kind.TERMINATE:
+      return steer(runId, { kind: "terminate", event }, ground);
+    case Kind.PAUSE:
+      return steer(runId, { kind: "pause", event }, ground);
+    case Kind.RESUME:
+      return steer(runId, { kind: "resume", event }, ground);
+    case Kind.RETRY:
+      return leaveAll({ kind: "retry" }, runId, event, ground);
+    case Kind.FAIL:
+      return leaveAll({ kind: "fail" }, runId, event, ground);
+    case Kind.COMPENSATE:
+      return leaveAll({ kind: "compensate" }, runId, event, ground);
+    case Kind.SKIP:
+      return leaveAll({ kind: "skip", result }, runId, event, ground);
+    case Kind.KIND_UNSPECIFIED:
+    case Kind.UNRECOGNIZED:
+      throw new Error(`this version knows no action ${bulk.action}`);
+  }
+}
+
+/** All incidents of the run; the first that can't be left is told. */
+async function leaveAll(
+  leaving: Leaving,
+  runId: RunId,
+  event: { readonly reason: string; readonly actor: string; readonly requestId: string },
+  ground: Ground,
+): Promise<Answered<object>> {
+  const only = await leaveIncident(leaving, runId, { ...event, step: "" }, ground);
+  if (only.kind === "answer" || only.failure.reason !== "SEVERAL_INCIDENTS") return only;
+  const got = await ground.front.get(runId);
+  const steps = new Set(got.kind === "run" ? got.run.incidents.map(({ step }) => step) : []);
+  let left = 0;
+  for (const step of steps) {
+    const requestId = `${event.requestId}.${left}`;
+    const answered = await leaveIncident(leaving, runId, { ...event, requestId, step }, ground);
+    if (answered.kind === "answer") left++;
+    // Failing the run for one leaves the others, too.
+    else if (answered.failure.reason !== "NO_INCIDENT" || left === 0) return answered;
+  }
+  return done({});
+}
+
+function toActed({ code: number, reason, message }: Failure): Acted {
+  if (number === code.UNAVAILABLE || number === code.INTERNAL || reason === "BACKLOG")
+    return unanswered(reason, message);
+  return { kind: "refused", reason, message };
+}
+
+function unanswered(reason: string, message: string): Acted {
+  return { kind: "unanswered", reason, message };
+}
