@@ -7,6 +7,7 @@ import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { ensureBundles } from "./bundles.mjs";
+import { ensureChromium } from "./chromium.mjs";
 import { ensureDependencies, pinnedNode } from "./dependencies.mjs";
 import { ensureGeneratedCode } from "./generatedCode.mjs";
 import { ensureNatsServer } from "./natsServer.mjs";
@@ -18,7 +19,7 @@ const say = (line) => process.stderr.write(`${line}\n`);
 
 /** What each command runs, and what it needs beside dependencies and generated code. `wants`: goes on without. */
 const commands = {
-  test: { run: ["scripts/gate.ts", "test"], wants: ["nats-server", "python", "postgres"] },
+  test: { run: ["scripts/gate.ts", "test"], wants: ["nats-server", "python", "postgres", "chromium"] },
   check: { run: ["scripts/gate.ts", "check"] },
   lint: { run: ["scripts/gate.ts", "lint"] },
   typecheck: { run: ["scripts/gate.ts", "types"] },
@@ -62,6 +63,7 @@ async function main(name, args) {
 const provide = {
   "nats-server": async () => ({ NATS_SERVER: await natsServer() }),
   python: () => ({ SIDESTEP_PYTHON: ensurePython({ say }) }),
+  chromium: () => ({ SIDESTEP_CHROMIUM: ensureChromium({ say }) }),
   postgres: () => ({ SIDESTEP_POSTGRES: ensurePostgres({ say }).bin }),
   bundles: () => ({ SIDESTEP_BUNDLES: ensureBundles({ root, say }) }),
 };

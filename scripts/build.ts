@@ -6,7 +6,7 @@ import { build } from "esbuild";
 import type { BuildOptions, Metafile } from "esbuild";
 import { nodeFlags } from "../bin/nodeFlags.mjs";
 import { builtinsWithoutImport } from "./bundle/builtins.ts";
-import { buildConsole } from "./bundle/console.ts";
+import { buildConsole, placeConsole } from "./bundle/console.ts";
 import { leftOut } from "./bundle/leftOut.ts";
 import { noticesOf } from "./bundle/notices.ts";
 
@@ -57,6 +57,7 @@ made.push((await build({ ...options, ...parts, banner, entryPoints: command })).
 // The console, when it was built before: the orchestrator serves what lies beside it.
 if (existsSync("console/dist/index.html")) cpSync("console/dist", `${outdir}/console`, { recursive: true });
 const ofConsole = await buildConsole(outdir);
+if (process.argv[2] === undefined) placeConsole(outdir);
 writeFileSync(`${outdir}/LICENSES.txt`, noticesOf([...made.flatMap((one) => Object.keys(one.inputs)), ...ofConsole]));
 // Run by name they are modules wherever they lie.
 writeFileSync(`${outdir}/package.json`, '{ "type": "module" }\n');

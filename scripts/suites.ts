@@ -6,6 +6,7 @@ const needsByFile: Readonly<Record<string, string>> = {
   "test/support/nats.ts": "nats-server",
   "test/support/python.ts": "python",
   "test/support/postgres.ts": "postgres",
+  "test/support/browser.ts": "chromium",
 };
 
 /** A suite that can't be run on this machine, and the first need that it lacks. */

@@ -1,6 +1,7 @@
 import { cp, mkdtemp, rm } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
+import { ensureConsole } from "../../scripts/bundle/console.ts";
 import { startOrderStack } from "../support/orderStack.ts";
 import type { OrderStack } from "../support/orderStack.ts";
 import { repositoryRoot, runProgram } from "../support/program.ts";
@@ -20,6 +21,7 @@ const contracts = ["examples/order/proto", "examples/approval/proto", "test/cons
 
 /** Starts the order example with one orchestrator, and deploys the contracts that the console is shown with. */
 export async function startConsoleStage(): Promise<ConsoleStage> {
+  await ensureConsole();
   await using started = new AsyncDisposableStack();
   const stack = started.use(await startOrderStack());
   const address = stack.orchestrators[0]?.address ?? "";

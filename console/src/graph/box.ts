@@ -51,7 +51,7 @@ function passes(step: DefinedStep, toSequence: (block: DefinedBlock) => Piece): 
   const [body] = step.blocks;
   const piece = body === undefined ? undefined : toSequence(body);
   if (piece === undefined) {
-    const passage = { kind: "done", step: step.name } as const;
+    const passage = { kind: "completed", step: step.name } as const;
     return { left: 0, right: 0, height: 0, shapes: [], edges: [], in: passage, out: passage };
   }
   if (step.kind === "for_each") return piece;
@@ -144,7 +144,7 @@ function guarded(step: DefinedStep, toSequence: (block: DefinedBlock) => Piece):
         false,
       ),
     );
-  const out = flowsOn ? ({ kind: "done", step: step.name } as const) : undefined;
+  const out = flowsOn ? ({ kind: "completed", step: step.name } as const) : undefined;
   const base: Piece = {
     left: main?.left ?? 0,
     right,

@@ -6,6 +6,12 @@ export type Passage =
   | { readonly kind: "begun"; readonly step: string }
   /** The step is done: what is behind it may begin. */
   | { readonly kind: "done"; readonly step: string }
+  /** The step has begun, and its condition was not false. */
+  | { readonly kind: "ran"; readonly step: string }
+  /** The step is done, and was not skipped. */
+  | { readonly kind: "completed"; readonly step: string }
+  /** The step's condition was false. */
+  | { readonly kind: "skipped"; readonly step: string }
   /** The step is done and none of the others has begun: the way around them. */
   | { readonly kind: "around"; readonly step: string; readonly others: readonly string[] }
   | { readonly kind: "started" }

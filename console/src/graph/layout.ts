@@ -1,7 +1,7 @@
 import { boxed } from "./box.ts";
 import type { DefinedBlock, DefinedStep } from "./definition.ts";
 import { flow, moved } from "./drawing.ts";
-import type { Drawing, Passage, Piece, Shape } from "./drawing.ts";
+import type { Drawing, Passage, Piece, Point, Shape } from "./drawing.ts";
 import { labelWidth, size } from "./measure.ts";
 import { sideBySide } from "./ways.ts";
 import type { Way } from "./ways.ts";
@@ -113,7 +113,7 @@ function bare(step: DefinedStep): Piece {
     );
   }
   if (step.kind === "for_each" || step.kind === "loop" || step.kind === "try")
-    return boxed(step, (block) => sequence(block.steps, { kind: "done", step: step.name }));
+    return boxed(step, (block) => sequence(block.steps, { kind: "completed", step: step.name }));
   const card = leaf(step, "card", size.card);
   return step.blocks.length === 0 ? card : sideBySide(card, answeredWays(step), "first");
 }
@@ -196,32 +196,58 @@ function withUndo(step: DefinedStep, piece: Piece): Piece {
   };
 }
 
-/** The condition of a step stands above it. */
+/** The condition of a step stands above it, and a line goes around the step for when it does not hold. */
 function conditioned(step: DefinedStep, piece: Piece): Piece {
   const when = step.settings.find(({ name }) => name === "when");
   if (when === undefined) return piece;
   const text = `if ${when.text}`;
   const width = labelWidth(text);
-  const placed = moved(piece, 0, size.label + 8);
+  const top = size.label + 8;
+  const placed = moved(piece, 0, top);
+  const left = Math.max(piece.left, width / 2) + size.bypass;
+  const below = top + piece.height;
+  const height = below + size.bypass;
+  const around: readonly Point[] = [
+    [-width / 2, size.label / 2],
+    [-left, size.label / 2],
+    [-left, height - 2],
+    [0, height - 2],
+  ];
+  const straight =
+    piece.out === undefined
+      ? []
+      : [
+          flow(
+            [
+              [0, below],
+              [0, height],
+            ],
+            piece.out,
+            false,
+          ),
+        ];
   return {
-    ...piece,
-    left: Math.max(piece.left, width / 2),
+    left,
     right: Math.max(piece.right, width / 2),
-    height: piece.height + size.label + 8,
+    height,
     shapes: [
       { kind: "label", text, expression: true, x: -width / 2, y: 0, width, height: size.label },
       ...placed.shapes,
     ],
     edges: [
-      ...placed.edges,
+      flow(around, { kind: "skipped", step: step.name }, false),
       flow(
         [
           [0, size.label],
-          [0, size.label + 8],
+          [0, top],
         ],
-        piece.in,
+        { kind: "ran", step: step.name },
         false,
       ),
+      ...placed.edges,
+      ...straight,
     ],
+    in: piece.in,
+    out: { kind: "done", step: step.name },
   };
 }

@@ -14,6 +14,8 @@ export const size = {
   box: { padding: 22, head: 40 },
   /** Room for the line back of a loop. */
   back: 26,
+  /** Room for the line around a step that has a condition. */
+  bypass: 14,
   margin: 24,
 } as const;
 

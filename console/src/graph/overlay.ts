@@ -56,13 +56,19 @@ export function overlay(steps: readonly DefinedStep[], told: readonly Told[], ha
     const state = marks.get(name)?.state;
     return state === "COMPLETED" || state === "SKIPPED";
   };
-  return { steps: marks, undos, isPassed: (passage) => isPassed(passage, isBegun, isDone, told.length > 0) };
+  const isSkipped = (name: string): boolean => marks.get(name)?.counts.has("SKIPPED") === true;
+  return {
+    steps: marks,
+    undos,
+    isPassed: (passage) => isPassed(passage, { isBegun, isDone, isSkipped }, told.length > 0),
+  };
 }
+
+type Ask = (name: string) => boolean;
 
 function isPassed(
   passage: Passage,
-  isBegun: (name: string) => boolean,
-  isDone: (name: string) => boolean,
+  { isBegun, isDone, isSkipped }: { readonly isBegun: Ask; readonly isDone: Ask; readonly isSkipped: Ask },
   hasBegun: boolean,
 ): boolean {
   switch (passage.kind) {
@@ -72,6 +78,12 @@ function isPassed(
       return isBegun(passage.step);
     case "done":
       return isDone(passage.step);
+    case "ran":
+      return isBegun(passage.step) && !isSkipped(passage.step);
+    case "completed":
+      return isDone(passage.step) && !isSkipped(passage.step);
+    case "skipped":
+      return isSkipped(passage.step);
     case "around":
       return isDone(passage.step) && !passage.others.some(isBegun);
     case "never":

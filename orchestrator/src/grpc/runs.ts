@@ -44,6 +44,7 @@ import { steer } from "./steering.ts";
 import { follow, invalidOffset } from "./streaming.ts";
 import { done, failed, unary } from "./unary.ts";
 import type { Answered } from "./unary.ts";
+import { watch } from "./watching.ts";
 
 const waitMsDefault = 30_000;
 const pageMax = 1000;
@@ -64,12 +65,31 @@ export function runsService(options: RunsOptions): RunsServer {
   return {
     ...starts(options),
     ...shows(options),
+    ...watches(options),
     ...lists(options),
     ...steering(options),
     ...incidents(options),
     ...people(options),
     ...limits(options),
     ...bulks(options),
+  };
+}
+
+function watches(options: RunsOptions): Pick<RunsServer, "watch"> {
+  const shown = (run: Run): Run => withSidecars(run, options.catalog);
+  const archived = async (runId: RunId): Promise<Run | undefined> => (await archivedRun(runId, options))?.run;
+  return {
+    watch: (call) => {
+      const runId = parseRunId(call.request.runId);
+      const { after } = call.request;
+      if (runId === undefined) return void call.emit("error", toServiceError(invalidRunId(call.request.runId)));
+      if (after > BigInt(Number.MAX_SAFE_INTEGER))
+        return void call.emit("error", toServiceError(invalidOffset(String(after))));
+      const { front, closing } = options;
+      watch(call, runId, Number(after), { front, closing, shown, archived }).catch((error: unknown) =>
+        call.emit("error", toServiceError(thrownFailure(error))),
+      );
+    },
   };
 }
 

@@ -94,7 +94,7 @@ function finish<Request, Message>(call: Call<Request, Message>, next: number, fa
 }
 
 /** Writes messages; resolves when the next may follow: at once while little is ahead of the caller, else once it has taken all. */
-function newWriter<Request, Message>(
+export function newWriter<Request, Message>(
   call: Call<Request, Message>,
   signal: AbortSignal,
 ): (message: Message, sizeBytes: number) => Promise<void> {

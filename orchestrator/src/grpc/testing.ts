@@ -33,6 +33,10 @@ export interface FakeFront extends Front {
   held: readonly Hold[];
   /** What the run waits for. */
   explained: string;
+  /** Of the run's last record. */
+  sequence: number;
+  /** Resolves when the run has changed. */
+  changing: (after: number, signal: AbortSignal) => ReturnType<Front["changed"]>;
   /** Ends the run for those that wait and will wait. */
   end(ended: Partial<RunEnded>): void;
   /** Resolves when somebody waits. */
@@ -53,6 +57,8 @@ export function fakeFront(): FakeFront {
     yielding: () => Promise.resolve({ kind: "unknown" }),
     held: [],
     explained: "",
+    sequence: 1,
+    changing: () => Promise.resolve({ kind: "unknown" }),
     waited: waited.promise,
     end: (given) =>
       ended.resolve({
@@ -85,9 +91,11 @@ export function fakeFront(): FakeFront {
               run: { ...Run.fromPartial({}), runId, ...run },
               plan: front.plan,
               response: run.response ?? new Uint8Array(),
+              sequence: front.sequence,
             },
       );
     },
+    changed: (_runId, after, signal) => front.changing(after, signal),
     records: () => Promise.resolve({ kind: "unknown" }),
     history: () => Promise.resolve({ kind: "history", events: [], next: undefined }),
     request: (_runId, request) => {

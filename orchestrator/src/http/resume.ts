@@ -10,6 +10,7 @@ interface Resumable {
 /** The streams of ours that can be. */
 const resumable: Readonly<Record<string, Resumable>> = {
   "sidestep.v1.Runs/Follow": { id: "number", from: "from", next: (id) => String(BigInt(id) + 1n) },
+  "sidestep.v1.Runs/Watch": { id: "sequence", from: "after", next: (id) => id },
 };
 
 /** The position of an answer, for the `id:` of a server-sent event. */
@@ -26,5 +27,5 @@ export function resumedAfter(method: string, json: JsonValue, lastEventId: strin
   const how = resumable[method];
   if (how === undefined || lastEventId === undefined || !/^[\w.-]{1,200}$/.test(lastEventId)) return json;
   if (typeof json !== "object" || json === null || Array.isArray(json)) return json;
-  return how.id === "number" && !/^\d{1,18}$/.test(lastEventId) ? json : { ...json, [how.from]: how.next(lastEventId) };
+  return !/^\d{1,18}$/.test(lastEventId) ? json : { ...json, [how.from]: how.next(lastEventId) };
 }

@@ -16,7 +16,7 @@ import { partitionOf } from "../../../proto/wire/layout.ts";
 import { late, toRequest } from "./requests.ts";
 import { toStart } from "./start.ts";
 import type { StartGround } from "./start.ts";
-import { theEnd, theYields, waitFor } from "./wait.ts";
+import { theEnd, theFold, theYields, waitFor } from "./wait.ts";
 import type { WaitGround } from "./wait.ts";
 
 /** What answering callers needs. */
@@ -45,6 +45,11 @@ export function toFront(ground: CallersGround): Front {
         if (found === undefined) return { kind: "unknown" };
         return { kind: "explained", explained: await explainRun(ground, found, elsewhere) };
       }),
+    changed: async (runId, after, signal) => {
+      const waited = await waitFor(ground, runId, theFold(after + 1), signal);
+      if (waited === "aborted") return { kind: "aborted" };
+      return { kind: waited.$case === "unknown" ? "unknown" : "changed" };
+    },
     find: (workflow, key) =>
       orUnavailable(async () => {
         const runId = await findRun(ground, workflow, key);
@@ -116,7 +121,7 @@ async function follow(
 }
 
 /** The run in memory where this orchestrator owns it, else from its log; undefined: there is none. */
-async function readHereOrLog(ground: CallersGround, runId: RunId): Promise<Folded | undefined> {
+async function readHereOrLog(ground: CallersGround, runId: RunId): Promise<Pick<Folded, "plan" | "state"> | undefined> {
   const partition = partitionOf(ground.layouts, runId);
   const here = partition === undefined ? undefined : ground.held(partition)?.resident(runId);
   const found = here ?? (await readState(ground, runId));

@@ -25,7 +25,7 @@ const locksLookedAt = 8;
 /** What a run waits for, with what the holds, the locks and others say about it. Throws when NATS does not answer. */
 export async function explainRun(
   ground: InspectGround & HoldsGround,
-  { plan, state }: Folded,
+  { plan, state }: Pick<Folded, "plan" | "state">,
   elsewhere: Elsewhere,
 ): Promise<ExplainRunResponse> {
   const waits = waitsOf(plan, state);

@@ -21,6 +21,15 @@ import type { RunId } from "../../../proto/wire/runId.ts";
 import type { LoadedPlan } from "../engine/plan.ts";
 import type { LogRecord } from "../engine/record.ts";
 
+/** A run as it is shown. */
+export interface Inspected {
+  readonly run: Run;
+  readonly plan: LoadedPlan;
+  readonly response: Uint8Array;
+  /** Position of its last record in its partition. */
+  readonly sequence: number;
+}
+
 /** A version of a workflow that new runs are pinned to. */
 export interface ActiveWorkflow {
   /** Full name of the rpc. */
@@ -139,13 +148,13 @@ export interface Front {
     signal: AbortSignal,
   ): Promise<{ readonly kind: "ended"; readonly ended: RunEnded } | { readonly kind: "aborted" } | Unknown>;
   /** The run as its events in the log add up, without what is declared `debug_redact`; `response` is the whole answer, empty before it is there. */
-  get(
+  get(runId: RunId): Promise<({ readonly kind: "run" } & Inspected) | Unknown | Unavailable>;
+  /** Resolves when something of the run has been folded that comes after a position of its partition, or the signal aborts. */
+  changed(
     runId: RunId,
-  ): Promise<
-    | { readonly kind: "run"; readonly run: Run; readonly plan: LoadedPlan; readonly response: Uint8Array }
-    | Unknown
-    | Unavailable
-  >;
+    after: number,
+    signal: AbortSignal,
+  ): Promise<{ readonly kind: "changed" | "aborted" } | Unknown>;
   /** What the run waits for, as it stands at its owner here, else in its log. */
   explain(
     runId: RunId,

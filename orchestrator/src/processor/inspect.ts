@@ -1,6 +1,6 @@
 import type { PayloadRef } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { Layouts } from "../../../proto/gen/sidestep/internal/v1/record.ts";
-import type { HistoryEvent, Run } from "../../../proto/gen/sidestep/v1/run.ts";
+import type { HistoryEvent } from "../../../proto/gen/sidestep/v1/run.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
 import { advance } from "../engine/advance.ts";
 import type { Turn } from "../engine/advance.ts";
@@ -14,6 +14,7 @@ import type { RunState } from "../engine/state.ts";
 import type { Credentials } from "./credentials.ts";
 import { toFact } from "./fact.ts";
 import { partitionOf } from "../../../proto/wire/layout.ts";
+import type { Inspected } from "./front.ts";
 import { withPayloads } from "./loading.ts";
 import type { PartitionLog, Payloads, Plans } from "./ports.ts";
 
@@ -30,19 +31,18 @@ export interface InspectGround {
 export interface Folded {
   readonly plan: LoadedPlan;
   readonly state: RunState;
+  /** Of its last record. */
+  readonly sequence: number;
 }
 
 /**
  * The run as its log adds up, without what is declared `debug_redact`; `response` is the whole answer, for who waits for it. Undefined: there is
  * none. Throws when NATS does not answer.
  */
-export async function inspectRun(
-  ground: InspectGround,
-  runId: RunId,
-): Promise<{ readonly run: Run; readonly plan: LoadedPlan; readonly response: Uint8Array } | undefined> {
+export async function inspectRun(ground: InspectGround, runId: RunId): Promise<Inspected | undefined> {
   const folded = await readState(ground, runId);
   if (folded === undefined) return undefined;
-  const { plan, state } = folded;
+  const { plan, state, sequence } = folded;
   const run = describeRun(plan, state);
   const { requestType, responseType } = plan.plan;
   const request = await kept(ground, state.started?.requestPayload);
@@ -52,7 +52,7 @@ export async function inspectRun(
     request: request === undefined ? run.request : shownBytes(plan.registry, requestType, request),
     response: response === undefined ? run.response : shownBytes(plan.registry, responseType, response),
   };
-  return { run: shown, plan, response: response ?? state.ended?.response ?? new Uint8Array() };
+  return { run: shown, plan, sequence, response: response ?? state.ended?.response ?? new Uint8Array() };
 }
 
 async function kept({ payloads }: InspectGround, ref: PayloadRef | undefined): Promise<Uint8Array | undefined> {
@@ -125,5 +125,5 @@ async function fold(
   const { plan, records } = found;
   const { state, records: rest } = resume(plan, runId, records);
   for (const record of rest) onTurn(plan, state, record, advance(plan, state, record));
-  return { plan, state };
+  return { plan, state, sequence: records.at(-1)?.sequence ?? 0 };
 }

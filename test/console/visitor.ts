@@ -1,0 +1,61 @@
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { expect } from "vitest";
+import type { Browser, BrowserContext, Page } from "playwright-core";
+import { repositoryRoot } from "../support/program.ts";
+
+const axe = readFileSync(path.join(repositoryRoot, "node_modules/axe-core/axe.min.js"), "utf8");
+
+/** A person at the console, in a browser of their own. */
+export interface Visitor extends AsyncDisposable {
+  readonly page: Page;
+  /** Opens a page of the console, and waits until it is drawn. */
+  readonly open: (at: string) => Promise<void>;
+  /** What broke in the page, or was refused by its policy. */
+  readonly troubles: readonly string[];
+}
+
+/** Opens a browser window; `owned()` in it is noted as trouble. */
+export async function visit(browser: Browser, url: string, theme: "light" | "dark" = "light"): Promise<Visitor> {
+  const context: BrowserContext = await browser.newContext({
+    colorScheme: theme,
+    viewport: { width: 1440, height: 900 },
+    reducedMotion: "reduce",
+  });
+  const page = await context.newPage();
+  page.setDefaultTimeout(10_000);
+  const troubles: string[] = [];
+  await page.exposeFunction("owned", () => void troubles.push("a text was run"));
+  page.on("pageerror", (error) => void troubles.push(error.message));
+  page.on("dialog", (dialog) => void dialog.dismiss());
+  page.on("console", (message) => {
+    // Refused calls are answers; what the policy refuses is trouble.
+    if (message.type() === "error" && !message.text().includes("Failed to load resource"))
+      troubles.push(message.text());
+  });
+  const open = async (at: string): Promise<void> => {
+    await page.goto(`${url}/console/${at}`);
+    await drawn(page);
+  };
+  return { page, open, troubles, [Symbol.asyncDispose]: () => context.close() };
+}
+
+/** Resolves when nothing is on its way any more. */
+export async function drawn(page: Page): Promise<void> {
+  await page.locator("main h1, main .empty, main [role=alert]").first().waitFor();
+  await page.waitForFunction(`document.querySelector("[aria-busy=true]") === null`);
+}
+
+/** No breach of WCAG A and AA, nor of axe's own best practice, in what is shown now. */
+export async function expectAccessible(page: Page, where: string): Promise<void> {
+  // By the debugger, not as a script of the page: its policy refuses those.
+  const source = `${axe}; axe.run(document, { resultTypes: ["violations"] })`;
+  const session = await page.context().newCDPSession(page);
+  const { result } = await session.send("Runtime.evaluate", {
+    expression: `${source}.then((found) => JSON.stringify(found.violations.map((one) => one.id + ": " + one.nodes.map((node) => node.html.slice(0, 160)).slice(0, 3).join(" | "))))`,
+    awaitPromise: true,
+    returnByValue: true,
+  });
+  await session.detach();
+  expect(JSON.parse(String(result.value)), where).toEqual([]);
+}
