@@ -32,6 +32,7 @@ const commands = {
   bench: { run: ["test/bench/main.ts"], needs: ["nats-server"] },
   chaos: { run: ["test/chaos/main.ts"], needs: ["nats-server", "python"] },
   cluster: { run: ["test/cluster/main.ts"], needs: ["nats-server", "python"] },
+  pictures: { run: ["test/console/pictures.ts"], needs: ["nats-server", "python", "chromium"] },
   sim: { run: ["test/sim/main.ts"] },
 };
 

@@ -97,7 +97,7 @@ function Page({ route }: { readonly route: Route }) {
       return <ApprovalsPage />;
     case "unknown":
       return (
-        <Empty title="There is no such page">
+        <Empty isPage title="There is no such page">
           <Link href={toHref({ page: "overview" })}>To the overview</Link>
         </Empty>
       );

@@ -10,6 +10,8 @@ const ofSources = path.join(home, "dist");
 export async function buildConsole(outdir: string): Promise<readonly string[]> {
   const outDir = path.resolve(outdir, "console");
   const configFile = path.join(home, "vite.config.ts");
+  // Under a test's own NODE_ENV React would come with all that it has for developers.
+  process.env["NODE_ENV"] = "production";
   const built = await build({ root: home, configFile, logLevel: "error", build: { outDir, emptyOutDir: true } });
   const outputs = Array.isArray(built) ? built : "output" in built ? [built] : [];
   return outputs

@@ -17,6 +17,8 @@ export interface ConsoleStage extends AsyncDisposable {
   readonly start: (rpc: string, request: unknown, key: string) => Promise<string>;
 }
 
+/** Lists that are looked at for a run after its call was answered. */
+const lateMax = 200;
 const contracts = ["examples/order/proto", "examples/approval/proto", "test/console/proto"];
 
 /** Starts the order example with one orchestrator, and deploys the contracts that the console is shown with. */
@@ -46,13 +48,10 @@ export async function startConsoleStage(): Promise<ConsoleStage> {
     return body;
   };
   const start: ConsoleStage["start"] = async (rpc, request, key) => {
-    const ended = fetch(`${url}/${rpc}`, {
-      method: "POST",
-      headers: { "content-type": "application/json", "idempotency-key": key },
-      body: JSON.stringify(request),
-    });
     // The caller is answered at the end; what is wanted here is that the run has begun.
-    ended.then((response) => response.arrayBuffer()).catch(() => undefined);
+    let refused: string | undefined;
+    let late = 0;
+    call(rpc, request).catch((error: unknown) => (refused = String(error)));
     for (;;) {
       const { runs } = (await call("sidestep.v1.Runs/List", {
         filter: `key == ${JSON.stringify(key)}`,
@@ -62,6 +61,8 @@ export async function startConsoleStage(): Promise<ConsoleStage> {
       };
       const runId = runs?.[0]?.run.runId;
       if (runId !== undefined) return runId;
+      // A run that failed at once shows a moment later all the same.
+      if (refused !== undefined && ++late > lateMax) throw new Error(refused);
     }
   };
   const owned = started.move();

@@ -41,7 +41,12 @@ export function Graph({ steps, overlay, chosen, onChoose, title }: GraphProps) {
         <button type="button" className="small" onClick={() => zoom(-1)} disabled={scale === 0} aria-label="Smaller">
           −
         </button>
-        <button type="button" className="small" onClick={() => setScale(4)} aria-label="Natural size">
+        <button
+          type="button"
+          className="small"
+          onClick={() => setScale(4)}
+          aria-label={`${Math.round(factor * 100)} %, back to natural size`}
+        >
           {Math.round(factor * 100)} %
         </button>
         <button
@@ -284,7 +289,7 @@ function Badge({ mark, x, y }: { readonly mark: Mark; readonly x: number; readon
   const done = (mark.counts.get("COMPLETED") ?? 0) + (mark.counts.get("SKIPPED") ?? 0);
   const many = mark.passes > 1 ? `${done}/${mark.passes}` : mark.attempts > 1 ? `×${mark.attempts}` : "";
   return (
-    <g className={`badge${state === "RUNNING" ? " pulse" : ""}`}>
+    <g className="badge">
       <circle cx={x + 9} cy={y + 9} r={10} />
       <path transform={`translate(${x + 1.5} ${y + 1.5}) scale(0.94)`} d={iconPaths[stepLooks[state].icon]} />
       {many === "" ? undefined : (

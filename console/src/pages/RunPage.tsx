@@ -42,7 +42,9 @@ export function RunPage({ runId }: { readonly runId: string }) {
   if (run === undefined) {
     if (answer.error === undefined) return <div className="skeleton" style={{ height: 320 }} aria-busy="true" />;
     return answer.error.code === "NOT_FOUND" ? (
-      <Empty title={`There is no run ${runId}`}>It may have been deleted when its retention was over.</Empty>
+      <Empty isPage title={`There is no run ${runId}`}>
+        It may have been deleted when its retention was over.
+      </Empty>
     ) : (
       <Failure error={answer.error} />
     );

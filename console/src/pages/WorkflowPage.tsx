@@ -39,7 +39,7 @@ export function WorkflowPage({ workflow }: { readonly workflow: string }) {
   if (known === undefined) {
     if (got.error === undefined) return <div className="skeleton" style={{ height: 320 }} aria-busy="true" />;
     return got.error.code === "NOT_FOUND" ? (
-      <Empty title={`There is no workflow ${workflow}`} />
+      <Empty isPage title={`There is no workflow ${workflow}`} />
     ) : (
       <Failure error={got.error} />
     );

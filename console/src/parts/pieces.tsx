@@ -139,10 +139,19 @@ export function Copy({ text, what }: { readonly text: string; readonly what: str
 }
 
 /** Nothing here, and what would change that. */
-export function Empty({ title, children }: { readonly title: string; readonly children?: ReactNode }) {
+export function Empty({
+  title,
+  isPage = false,
+  children,
+}: {
+  readonly title: string;
+  /** It is all there is on the page. */
+  readonly isPage?: boolean;
+  readonly children?: ReactNode;
+}) {
   return (
     <div className="empty">
-      <strong>{title}</strong>
+      {isPage ? <h1>{title}</h1> : <strong>{title}</strong>}
       {children}
     </div>
   );

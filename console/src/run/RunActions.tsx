@@ -8,8 +8,9 @@ import type { Action } from "./ActionDialog.tsx";
 /** What can be done with the run as a whole, as far as its state lets it. */
 export function RunActions({ run, definition }: { readonly run: Run; readonly definition: Definition | undefined }) {
   const [open, setOpen] = useState<Action>();
-  if (hasEnded(run)) return undefined;
-  const actions = actionsOf(run, definition);
+  // Who is about to act is told that somebody was quicker: the dialog stays.
+  if (hasEnded(run) && open === undefined) return undefined;
+  const actions = hasEnded(run) ? [] : actionsOf(run, definition);
   return (
     <div className="row" role="group" aria-label="Actions on the run">
       {actions.map((action) => (

@@ -65,10 +65,14 @@ export function RunHead({ run, actions }: { readonly run: Run; readonly actions:
   );
 }
 
+const explainedAnewMs = 15_000;
+
 function Why({ run, now }: { readonly run: Run; readonly now: number }) {
   const explained = useAnswer(hasEnded(run) ? undefined : "sidestep.v1.Runs/Explain", { runId: run.runId });
   const standing = stamp(run);
-  useEffect(() => refresh("sidestep.v1.Runs/Explain"), [standing]);
+  // It says how long something has lasted, too.
+  const quarter = Math.floor(now / explainedAnewMs);
+  useEffect(() => refresh("sidestep.v1.Runs/Explain"), [standing, quarter]);
   if (hasEnded(run)) {
     if (run.status === undefined || run.status.code === "OK") return undefined;
     return (
