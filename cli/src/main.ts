@@ -20,6 +20,7 @@ const terminal: Terminal = {
     return () => void process.off("SIGINT", leave);
   },
   environment,
+  screen: process.stdout.isTTY ? () => ({ columns: process.stdout.columns, rows: process.stdout.rows }) : undefined,
   colors: { out: wantsColors(environment, process.stdout.isTTY), err: wantsColors(environment, process.stderr.isTTY) },
 };
 

@@ -3,6 +3,8 @@ import { version } from "../../runtime/src/version.ts";
 import { exit } from "./failure.ts";
 import type { ExitCode } from "./failure.ts";
 import { addressOption, example, outputOption, timeout, workflowName } from "./flags.ts";
+import { addBulks, manyOptions, steerMeant } from "./programBulk.ts";
+import type { Meant } from "./programBulk.ts";
 import { addIndex, addLists } from "./programLists.ts";
 import { addApprovals, addCall, addHolds, addLimits, addTalk } from "./programTalk.ts";
 import type { Steering } from "./runSteer.ts";
@@ -43,6 +45,7 @@ export function toProgram(terminal: Terminal, programs: Programs, end: (code: nu
   addApprovals(program, terminal, withAddress);
   addHolds(program, terminal, withAddress);
   addLimits(program, terminal, withAddress);
+  addBulks(program, terminal, withAddress);
   addIndex(program, terminal, withAddress);
   program
     .command("version")
@@ -186,6 +189,14 @@ function addShows(run: Command, terminal: Terminal, withAddress: (command: Comma
     .action(async (runId: string, given: Shown) =>
       (await import("./runShow.ts")).explainRun({ ...given, runId }, terminal),
     );
+  withAddress(run.command("watch"))
+    .description("show a run until it has ended: a live tree on a terminal, else a line for each change")
+    .argument("<run id>")
+    .addOption(outputOption())
+    .addHelpText("after", example("sidestep run watch 0198c0ffee0010008000000000000001"))
+    .action(async (runId: string, given: Shown) =>
+      (await import("./watch.ts")).watchRun({ ...given, runId }, terminal),
+    );
   withAddress(run.command("history"))
     .description("list a run's events, oldest first")
     .argument("<run id>")
@@ -219,18 +230,15 @@ function addSteering(run: Command, terminal: Terminal, withAddress: (command: Co
     ["resume", "let a paused run go on", false],
   ];
   for (const [name, does, hasStep] of steering) {
-    const command = withAddress(run.command(name))
+    const command = manyOptions(withAddress(run.command(name)))
       .description(does)
-      .argument("<run id>")
+      .argument("[run id]")
       .option("--reason <text>", "kept in the history", "")
       .addHelpText(
         "after",
         example(`sidestep run ${name} 0198c0ffee0010008000000000000001 --reason "asked by the customer"`),
       )
-      .action(
-        async (runId: string, given: { readonly address: string; readonly reason: string; readonly step?: string }) =>
-          (await import("./runSteer.ts")).steerRun(name, { ...given, runId, step: given.step ?? "" }, terminal),
-      );
+      .action((runId: string | undefined, given: Meant) => steerMeant(name, runId, given, terminal));
     if (hasStep) command.option("--step <path>", "which step, when there are several incidents");
   }
 }

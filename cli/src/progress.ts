@@ -41,7 +41,8 @@ export function openProgress(terminal: Terminal): Progress {
   };
 }
 
-function stepLine(name: string, step: StepStatus): string {
+/** A step in one line. */
+export function stepLine(name: string, step: StepStatus): string {
   const took =
     step.startedAt !== undefined && step.endedAt !== undefined
       ? `  ${durationText(toMs(step.endedAt) - toMs(step.startedAt))}`
@@ -73,7 +74,8 @@ function remarkOf(step: StepStatus): string {
   }
 }
 
-function stepTone(step: StepStatus): Tone {
+/** The colour of a step. */
+export function stepTone(step: StepStatus): Tone {
   switch (step.state) {
     case StepStatus_State.COMPLETED:
       return "good";

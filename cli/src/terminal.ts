@@ -11,6 +11,8 @@ export interface Terminal {
   /** At Ctrl-C the text is written to stderr and the command ends with 130. Returns how to stop that. */
   readonly atInterrupt: (text: string) => () => void;
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** What stdout shows now; undefined: it is no terminal. */
+  readonly screen?: (() => { readonly columns: number; readonly rows: number }) | undefined;
   readonly colors: { readonly out: boolean; readonly err: boolean };
 }
 

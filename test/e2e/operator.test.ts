@@ -123,7 +123,18 @@ test("a paused run shows its incident, and a person tries the step again or lets
   });
   expect((await sidestep("run", "retry", retried, "--reason", "the carrier is back")).code).toBe(0);
   await expect.poll(() => describe(retried), { timeout: 20_000 }).toMatch(/state +COMPLETED[\s\S]*"tracking"/);
-  expect((await sidestep("run", "fail", failed)).code).toBe(0);
+  // All that the filter finds, though it is one: shown, then done, and watched.
+  const many = ["run", "fail", "--filter", `workflow == "${workflow}" && state == PAUSED && code == UNAVAILABLE`];
+  await expect.poll(async () => (await sidestep(...many)).text, { timeout: 20_000 }).toMatch(/fits 1 of the 1 runs/);
+  const bulk = await sidestep(...many, "--yes", "--reason", "not worth it");
+  expect(bulk).toMatchObject({ code: 0, text: expect.stringContaining("1 of 1 done") });
+  expect((await sidestep("bulk", "describe", bulk.stdout.trim())).stdout).toMatch(
+    /action +fail[\s\S]*state +completed/,
+  );
+  expect(await sidestep("run", "watch", failed)).toMatchObject({
+    code: 3,
+    stdout: expect.stringMatching(/ship +failed[\s\S]* (failed|compensated)$/m),
+  });
   await expect.poll(() => describe(failed), { timeout: 20_000 }).toMatch(/state +(FAILED|COMPENSATED)/);
   expect((await sidestep("index", "rebuild")).text).toContain("100 % of the log is in the index");
   expect((await sidestep("run", "count", "--workflow", workflow)).stdout).toMatch(/Send +1 +completed +1$/m);

@@ -1,0 +1,189 @@
+import { setTimeout as delay } from "node:timers/promises";
+import {
+  Bulk_State,
+  BulkAction_Kind as Kind,
+  GetBulkResponse,
+  ListBulksResponse,
+  bulkAction_KindToJSON,
+  bulk_StateToJSON,
+} from "../../proto/gen/sidestep/v1/runs.ts";
+import type { Bulk, BulkAction } from "../../proto/gen/sidestep/v1/runs.ts";
+import { run_StateToJSON } from "../../proto/gen/sidestep/v1/run.ts";
+import { toRegistry } from "../../proto/json/registry.ts";
+import { CliFailure, exit } from "./failure.ts";
+import { openFrontClient } from "./frontClient.ts";
+import type { FrontClient } from "./frontClient.ts";
+import { bytesToJson } from "./messageJson.ts";
+import type { Steering } from "./runSteer.ts";
+import { listText, tableText } from "./table.ts";
+import type { Terminal } from "./terminal.ts";
+import { durationText, timeText, toMs } from "./time.ts";
+
+/** How long the start of a bulk may take: its runs are counted. */
+const startTimeoutMs = 60_000;
+const lookEveryMs = 500;
+
+export interface BulkOptions {
+  readonly address: string;
+  readonly filter: string;
+  readonly reason: string;
+  /** Only show what would be done. */
+  readonly isPreview: boolean;
+  /** Runs a second; 0: as the orchestrator does it. */
+  readonly rate: number;
+}
+
+const kinds: Readonly<Record<Steering, Kind>> = {
+  cancel: Kind.CANCEL,
+  terminate: Kind.TERMINATE,
+  retry: Kind.RETRY,
+  fail: Kind.FAIL,
+  compensate: Kind.COMPENSATE,
+  pause: Kind.PAUSE,
+  resume: Kind.RESUME,
+};
+
+/** Shows what an action on many runs would meet, or begins it and tells how far it is until it has ended; the action does not need the command. */
+export async function steerMany(steering: Steering, options: BulkOptions, terminal: Terminal): Promise<void> {
+  using client = openFrontClient(options.address);
+  const { filter, reason, rate } = options;
+  const action: BulkAction = { kind: kinds[steering], reason, result: Buffer.of() };
+  if (options.isPreview) return preview(client, steering, { filter, action }, terminal);
+  const start = client.runs.startBulk.bind(client.runs);
+  const { bulk } = await client.call(start, { filter, action, rate }, startTimeoutMs);
+  if (bulk === undefined)
+    throw new CliFailure(exit.error, "the answer has no action", `the orchestrator at ${options.address}`, "try again");
+  terminal.out(`${bulk.bulkId}\n`);
+  await follow(client, bulk, terminal);
+}
+
+async function preview(
+  client: FrontClient,
+  steering: Steering,
+  asked: { readonly filter: string; readonly action: BulkAction },
+  terminal: Terminal,
+): Promise<void> {
+  const { found, runs, first } = await client.call(client.runs.previewBulk.bind(client.runs), asked, startTimeoutMs);
+  const rows = first.flatMap(({ run }) =>
+    run === undefined
+      ? []
+      : [[run.runId, run.workflow, run.key, run_StateToJSON(run.state).toLowerCase(), timeText(run.startedAt)]],
+  );
+  if (rows.length > 0) terminal.out(tableText(["RUN", "WORKFLOW", "KEY", "STATE", "STARTED"], rows));
+  const others = found - runs;
+  terminal.err(
+    `${steering} fits ${runs} of the ${found} runs that are found${runs > BigInt(rows.length) ? `; these are the newest ${rows.length}` : ""}${others > 0n ? `; the other ${others} are left alone` : ""}\n`,
+  );
+  if (runs > 0n) terminal.err("nothing was done; with --yes it is\n");
+}
+
+/** A line on stderr for each change, until it has ended. */
+async function follow(client: FrontClient, begun: Bulk, terminal: Terminal): Promise<void> {
+  const { bulkId } = begun;
+  const forget = terminal.atInterrupt(
+    `\nIt goes on without this command: sidestep bulk describe ${bulkId}; to stop it: sidestep bulk stop ${bulkId}\n`,
+  );
+  try {
+    let told = "";
+    for (let bulk = begun; ;) {
+      const line = progressText(bulk);
+      if (line !== told) terminal.err(`${line}\n`);
+      told = line;
+      if (bulk.state !== Bulk_State.RUNNING) return tellRefusals(bulk, terminal);
+      await delay(lookEveryMs);
+      const got = await client.call(client.runs.getBulk.bind(client.runs), { bulkId }).catch((error: unknown) => {
+        // The orchestrator may be on its way back.
+        if (error instanceof CliFailure && error.exitCode === exit.unreachable) return undefined;
+        throw error;
+      });
+      bulk = got?.bulk ?? bulk;
+    }
+  } finally {
+    forget();
+  }
+}
+
+function progressText({ state, runs, done, refused }: Bulk): string {
+  const dealt = `${done} of ${runs} done${refused === 0n ? "" : `, ${refused} refused`}`;
+  return state === Bulk_State.STOPPED ? `${dealt}; stopped` : dealt;
+}
+
+function tellRefusals({ refusals }: Bulk, terminal: Terminal): void {
+  for (const { reason, runs, message } of refusals) terminal.err(`  ${runs} × ${reason}: ${message}\n`);
+}
+
+/** Prints the actions on many runs that are known, newest first. */
+export async function listBulks(
+  options: { readonly address: string; readonly output: "table" | "json" },
+  terminal: Terminal,
+): Promise<void> {
+  using client = openFrontClient(options.address);
+  const answer = await client.call(client.runs.listBulks.bind(client.runs), {});
+  if (options.output === "json") {
+    const bytes = ListBulksResponse.encode(answer).finish();
+    return terminal.out(`${bytesToJson(toRegistry(), "sidestep.v1.ListBulksResponse", bytes)}\n`);
+  }
+  if (answer.bulks.length === 0) return terminal.err("there are no actions on many runs\n");
+  const rows = answer.bulks.map((bulk) => [
+    bulk.bulkId,
+    actionName(bulk),
+    stateName(bulk),
+    `${bulk.done} of ${bulk.runs}`,
+    String(bulk.refused),
+    timeText(bulk.startedAt),
+    bulk.filter,
+  ]);
+  terminal.out(tableText(["BULK", "ACTION", "STATE", "DONE", "REFUSED", "STARTED", "FILTER"], rows));
+}
+
+/** Prints one of them. */
+export async function describeBulk(
+  options: { readonly address: string; readonly output: "table" | "json"; readonly bulkId: string },
+  terminal: Terminal,
+): Promise<void> {
+  using client = openFrontClient(options.address);
+  const answer = await client.call(client.runs.getBulk.bind(client.runs), { bulkId: options.bulkId });
+  if (options.output === "json") {
+    const bytes = GetBulkResponse.encode(answer).finish();
+    return terminal.out(`${bytesToJson(toRegistry(), "sidestep.v1.GetBulkResponse", bytes)}\n`);
+  }
+  const { bulk } = answer;
+  if (bulk === undefined) return;
+  const { startedAt, endedAt } = bulk;
+  const took = startedAt === undefined || endedAt === undefined ? "" : durationText(toMs(endedAt) - toMs(startedAt));
+  terminal.out(
+    listText([
+      ["bulk", bulk.bulkId],
+      ["action", actionName(bulk)],
+      ["filter", bulk.filter],
+      ["reason", bulk.action?.reason ?? ""],
+      ["by", bulk.actor],
+      ["state", stateName(bulk)],
+      ["done", `${bulk.done} of ${bulk.runs}`],
+      ["refused", String(bulk.refused)],
+      ["rate", `${bulk.rate} runs a second`],
+      ["started", timeText(startedAt)],
+      ["took", took],
+    ]),
+  );
+  const rows = bulk.refusals.map(({ reason, runs, runId, message }) => [String(runs), reason, runId, message]);
+  if (rows.length > 0) terminal.out(`\n${tableText(["RUNS", "REFUSED FOR", "ONE OF THEM", ""], rows)}`);
+}
+
+/** Ends one of them. */
+export async function stopBulk(
+  options: { readonly address: string; readonly bulkId: string },
+  terminal: Terminal,
+): Promise<void> {
+  using client = openFrontClient(options.address);
+  const { bulk } = await client.call(client.runs.stopBulk.bind(client.runs), { bulkId: options.bulkId });
+  if (bulk !== undefined) terminal.err(`${progressText(bulk)}\n`);
+}
+
+function actionName({ action }: Bulk): string {
+  return action === undefined ? "" : bulkAction_KindToJSON(action.kind).toLowerCase();
+}
+
+function stateName({ state }: Bulk): string {
+  return bulk_StateToJSON(state).toLowerCase();
+}

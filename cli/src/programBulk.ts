@@ -1,0 +1,71 @@
+import type { Command } from "commander";
+import { CliFailure, exit } from "./failure.ts";
+import { example, outputOption, wholeNumber } from "./flags.ts";
+import type { Steering } from "./runSteer.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** Which runs are meant: one, or all that a filter finds. */
+export interface Meant {
+  readonly address: string;
+  readonly reason: string;
+  readonly filter: string;
+  readonly preview: boolean;
+  readonly yes: boolean;
+  readonly rate: number;
+  readonly step?: string;
+}
+
+/** The flags that make a steering command one for many runs. */
+export function manyOptions(command: Command): Command {
+  return command
+    .option("--filter <condition>", "all runs that this finds, as of `run list`, instead of one", "")
+    .option("--preview", "with --filter: only show how many runs and which are meant; so it is without --yes", false)
+    .option("--yes", "with --filter: do it", false)
+    .option("--rate <number>", "with --filter: runs a second, up to 1000; 0: 100", wholeNumber, 0);
+}
+
+/** Steers one run or many. */
+export async function steerMeant(
+  name: Steering,
+  runId: string | undefined,
+  given: Meant,
+  terminal: Terminal,
+): Promise<void> {
+  const { filter, step } = given;
+  if ((runId === undefined) === (filter === ""))
+    throw new CliFailure(exit.usage, "one run or a filter is wanted", "the arguments", "give a run's id, or --filter");
+  if (runId !== undefined)
+    return (await import("./runSteer.ts")).steerRun(name, { ...given, runId, step: step ?? "" }, terminal);
+  if (step !== undefined) {
+    const next = "leave --step out: all incidents of the runs are meant";
+    throw new CliFailure(exit.usage, "--step is for one run", "the options", next);
+  }
+  return (await import("./bulk.ts")).steerMany(name, { ...given, isPreview: given.preview || !given.yes }, terminal);
+}
+
+/** `bulk list`, `describe` and `stop`. */
+export function addBulks(program: Command, terminal: Terminal, withAddress: (command: Command) => Command): void {
+  const bulk = program.command("bulk").description("actions on many runs");
+  withAddress(bulk.command("list"))
+    .description("list actions on many runs: those that go on, and the latest that have ended")
+    .addOption(outputOption())
+    .addHelpText("after", example("sidestep bulk list"))
+    .action(async (given: { readonly address: string; readonly output: "table" | "json" }) =>
+      (await import("./bulk.ts")).listBulks(given, terminal),
+    );
+  withAddress(bulk.command("describe"))
+    .description("show how far an action is, and which runs it did not fit")
+    .argument("<bulk id>")
+    .addOption(outputOption())
+    .addHelpText("after", example("sidestep bulk describe 5f0c6d1b9a7e4c3d8b2a190817263544"))
+    .action(async (bulkId: string, given: { readonly address: string; readonly output: "table" | "json" }) =>
+      (await import("./bulk.ts")).describeBulk({ ...given, bulkId }, terminal),
+    );
+  withAddress(bulk.command("stop"))
+    .description("end an action on many runs; what was done stays done")
+    .argument("<bulk id>")
+    .addHelpText("after", example("sidestep bulk stop 5f0c6d1b9a7e4c3d8b2a190817263544"))
+    .action(async (bulkId: string, given: { readonly address: string }) =>
+      (await import("./bulk.ts")).stopBulk({ ...given, bulkId }, terminal),
+    );
+}

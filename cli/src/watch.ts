@@ -1,0 +1,134 @@
+import { Metadata } from "@grpc/grpc-js";
+import type { ServiceError } from "@grpc/grpc-js";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Run } from "../../proto/gen/sidestep/v1/run.ts";
+import { WatchRunResponse } from "../../proto/gen/sidestep/v1/runs.ts";
+import { toRegistry } from "../../proto/json/registry.ts";
+import { exit, toCliFailure } from "./failure.ts";
+import { openFrontClient } from "./frontClient.ts";
+import type { FrontClient } from "./frontClient.ts";
+import { bytesToJson } from "./messageJson.ts";
+import { endFailure } from "./runEnd.ts";
+import { openProgress } from "./progress.ts";
+import { stateName } from "./runText.ts";
+import { treeLines } from "./runTree.ts";
+import type { Terminal } from "./terminal.ts";
+
+export interface WatchOptions {
+  readonly address: string;
+  readonly runId: string;
+  readonly output: "table" | "json";
+}
+
+const awayMaxMs = 60_000;
+const againAfterMs = 500;
+const redrawEveryMs = 1_000;
+
+/**
+ * Shows a run until it has ended: as a tree that is drawn anew on a terminal, else as a line for each change; with -o json as a message a line.
+ * Fails as the run does.
+ */
+export async function watchRun(options: WatchOptions, terminal: Terminal): Promise<void> {
+  using client = openFrontClient(options.address);
+  const { runId } = options;
+  const forget = terminal.atInterrupt(`\nThe run goes on without this command: sidestep run describe ${runId}\n`);
+  const screen = options.output === "table" ? terminal.screen : undefined;
+  const view =
+    options.output === "json"
+      ? jsonLines(terminal)
+      : screen === undefined
+        ? changeLines(terminal)
+        : tree(terminal, screen);
+  try {
+    const run = await untilEnded(client, options, view.show);
+    const failure = run === undefined ? undefined : endFailure(run);
+    if (failure !== undefined) throw failure;
+  } finally {
+    view.stop();
+    forget();
+  }
+}
+
+interface View {
+  readonly show: (told: WatchRunResponse) => void;
+  readonly stop: () => void;
+}
+
+/** Goes on where it was when the orchestrator goes away and comes back. */
+async function untilEnded(
+  client: FrontClient,
+  { address, runId }: WatchOptions,
+  show: (told: WatchRunResponse) => void,
+): Promise<Run | undefined> {
+  let last: Run | undefined;
+  let after = 0n;
+  let answeredMs = Date.now();
+  for (;;) {
+    const error = await new Promise<ServiceError | undefined>((resolve) => {
+      const stream = client.runs.watch({ runId, after }, new Metadata());
+      stream.on("data", (told: WatchRunResponse) => {
+        answeredMs = Date.now();
+        after = told.sequence;
+        last = told.run ?? last;
+        show(told);
+      });
+      stream.on("error", resolve);
+      stream.on("end", () => resolve(undefined));
+    });
+    if (error === undefined) return last;
+    const failure = toCliFailure(error, address);
+    if (failure.exitCode !== exit.unreachable || Date.now() - answeredMs > awayMaxMs) throw failure;
+    await delay(againAfterMs);
+  }
+}
+
+function jsonLines(terminal: Terminal): View {
+  const registry = toRegistry();
+  return {
+    show: (told) => {
+      const json = bytesToJson(registry, "sidestep.v1.WatchRunResponse", WatchRunResponse.encode(told).finish());
+      terminal.out(`${JSON.stringify(JSON.parse(json))}\n`);
+    },
+    stop: () => undefined,
+  };
+}
+
+function changeLines(terminal: Terminal): View {
+  const progress = openProgress({
+    ...terminal,
+    err: terminal.out,
+    colors: { ...terminal.colors, err: terminal.colors.out },
+  });
+  let told: string | undefined;
+  return {
+    show: ({ run }) => {
+      if (run === undefined) return;
+      progress.show(run);
+      const state = `${stateName(run.state).toLowerCase()}${run.held ? ", held" : ""}`;
+      if (state !== told) terminal.out(`${run.runId}  ${state}\n`);
+      told = state;
+    },
+    stop: () => undefined,
+  };
+}
+
+/** Drawn over itself at each change, and each second for the times in it. */
+function tree(terminal: Terminal, screen: NonNullable<Terminal["screen"]>): View {
+  let run: Run | undefined;
+  let drawn = 0;
+  const draw = (): void => {
+    if (run === undefined) return;
+    const lines = treeLines(run, screen(), Date.now(), terminal.colors.out);
+    const up = drawn === 0 ? "" : `\u001b[${drawn}A\u001b[J`;
+    terminal.out(`${up}${lines.join("\n")}\n`);
+    drawn = lines.length;
+  };
+  const redrawing = setInterval(draw, redrawEveryMs);
+  return {
+    show: (told) => {
+      run = told.run ?? run;
+      draw();
+    },
+    stop: () => clearInterval(redrawing),
+  };
+}
