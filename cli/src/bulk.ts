@@ -48,7 +48,10 @@ export async function steerMany(steering: Steering, options: BulkOptions, termin
   using client = openFrontClient(options.address);
   const { filter, reason, rate } = options;
   const action: BulkAction = { kind: kinds[steering], reason, result: Buffer.of() };
-  if (options.isPreview) return preview(client, steering, { filter, action }, terminal);
+  if (options.isPreview) {
+    await preview(client, steering, { filter, action }, terminal);
+    return;
+  }
   const start = client.runs.startBulk.bind(client.runs);
   const { bulk } = await client.call(start, { filter, action, rate }, startTimeoutMs);
   if (bulk === undefined)
