@@ -27,6 +27,8 @@ await mkdir(folder, { recursive: true });
 for (const [name, theme, at] of pictures(cast)) {
   await using one = await visit(open.browser, stage.url, theme);
   await one.open(at);
+  // What comes besides the page itself: counts, what the run waits for.
+  await one.page.waitForTimeout(800);
   await one.page.screenshot({ path: path.join(folder, `${name}.png`) });
   process.stdout.write(`docs/pictures/${name}.png\n`);
 }
