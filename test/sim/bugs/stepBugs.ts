@@ -234,7 +234,7 @@ export const stepBugs: readonly PlantedBug[] = [
     kind: "source",
     name: "pause: an undoing goes on",
     file: `${engine}/compensation.ts`,
-    find: "    if (draft.state.isHeld) {\n      if (undoing.owner !== undefined) draft.state.parked.add(undoing.owner);\n      return;\n    }\n",
+    find: "    if (draft.state.hold !== undefined) {\n      if (undoing.owner !== undefined) draft.state.parked.add(undoing.owner);\n      return;\n    }\n",
     replace: "",
   },
   {
