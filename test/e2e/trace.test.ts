@@ -192,7 +192,9 @@ test("a run that outlives its orchestrator and a sidecar has the same tree, no s
     `  ship · internal · ${orchestrator}`,
     "    shipping.v1.ShippingService/Ship · client · shipping-sidecar",
   ]);
-  expect(spanNamed(runId, "shipping.v1.ShippingService/Ship").attributes["sidestep.attempt.delivery"]).toBe(2);
+  // Once more at the least: a sidecar gives it back while the next owner is not at work yet.
+  const delivery = spanNamed(runId, "shipping.v1.ShippingService/Ship").attributes["sidestep.attempt.delivery"];
+  expect(delivery).toBeGreaterThanOrEqual(2);
   expectNoneDoubled();
 });
 
