@@ -39,7 +39,7 @@ export function toPayloads(connection: NatsConnection, publisher: Publisher, nam
   const readChunk = async (subject: string): Promise<Uint8Array | undefined> =>
     (await readDirect(connection, names.payloadsStream, subject)) ??
     readFromLeader(connection, names.payloadsStream, subject);
-  const throughGate = openGate(readAtOnce);
+  const throughGate = openGate(readAtOnce, setImmediate);
   return {
     put: async (service, runId, bytes, signal) => {
       const id = idOf(bytes);

@@ -24,7 +24,7 @@ const projection = "orchestrator/src/projection";
 const processor = "orchestrator/src/processor";
 const runtime = "runtime/src";
 // What a loop may call of the runtime: words for the log, and waiting.
-const forLoops = ["type:runtime/src", "runtime/src/log.ts", "runtime/src/pause.ts"];
+const forLoops = ["type:runtime/src", "runtime/src/log.ts", "runtime/src/pause.ts", "runtime/src/gate.ts"];
 // A port with an error class of its own: who fulfils it throws that.
 const runStore = "orchestrator/src/processor/runStore.ts";
 const definitionStore = "orchestrator/src/processor/definitionStore.ts";

@@ -5,7 +5,7 @@ import { errorText } from "../../../runtime/src/log.ts";
 import type { Log } from "../../../runtime/src/log.ts";
 import { growingPause, pause } from "../../../runtime/src/pause.ts";
 import type { BulkStore } from "./bulks.ts";
-import { openGate } from "./gate.ts";
+import { openGate } from "../../../runtime/src/gate.ts";
 
 /** What became of a run's turn. */
 export type Acted =

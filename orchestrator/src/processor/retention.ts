@@ -4,7 +4,7 @@ import type { RunId } from "../../../proto/wire/runId.ts";
 import { parseLogSubject } from "../../../proto/wire/subjects.ts";
 import { deleteLeftover, deleteLock, deleteRun } from "./deletion.ts";
 import { beginsRun, eventIn } from "./eventIn.ts";
-import { openGate } from "./gate.ts";
+import { openGate } from "../../../runtime/src/gate.ts";
 import type { Ground } from "./ownership.ts";
 import type { LogMessage } from "./ports.ts";
 

@@ -6,7 +6,7 @@ import type { LogRecord } from "../engine/record.ts";
 import { isStart, startIn } from "../engine/snapshot/resume.ts";
 import { openCommands } from "../engine/standing.ts";
 import { execute } from "./execute.ts";
-import { openGate } from "./gate.ts";
+import { openGate } from "../../../runtime/src/gate.ts";
 import { returnLock } from "./locks.ts";
 import type { Ownership } from "./ownership.ts";
 import { begin, beginLock, loadRun, missingPlan, payloadsOf, recordOf, see } from "./residents.ts";
