@@ -63,6 +63,8 @@ function listen(server: ReturnType<typeof createServer>, address: string): Promi
       reject(new Error(`the front door can't listen on ${address}: ${error.message}`, { cause: error })),
     );
     server.listen({ host, port: Number(port), backlog: 1024 }, () => {
+      // A connection that can't be accepted, for no descriptor is left, is its client's to try again: it must not end what goes on.
+      server.on("error", () => undefined);
       const bound = server.address();
       resolve(typeof bound === "object" && bound !== null ? bound.port : 0);
     });
