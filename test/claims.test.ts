@@ -236,7 +236,14 @@ test("after its sidecar's death a call that was not claimed is made again; one t
     assert(runId !== undefined);
     const { incidents } = await runOf(scene);
     expect(incidents).toMatchObject([{ reason: Incident_Reason.IN_DOUBT }]);
-    const event = { step: stepOf(scene), compensation: false, reason: "looked", actor: "ann", requestId: point };
+    const event = {
+      step: stepOf(scene),
+      compensation: false,
+      reason: "looked",
+      actor: "ann",
+      requestId: point,
+      backoff: false,
+    };
     await owner.processor.front.request(runId, { kind: "retry", event }, AbortSignal.timeout(5_000));
   }
   const settled = decided.map((row) =>

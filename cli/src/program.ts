@@ -223,7 +223,7 @@ function addSteering(run: Command, terminal: Terminal, withAddress: (command: Co
   const steering: readonly (readonly [Steering, string, hasStep: boolean])[] = [
     ["cancel", "stop a run and undo what was done", false],
     ["terminate", "end a run at once; nothing is undone", false],
-    ["retry", "leave an incident by trying its step again", true],
+    ["retry", "leave an incident by trying its step again, or a backoff by trying now", true],
     ["fail", "leave an incident by failing its step", true],
     ["compensate", "leave an incident by failing the run: what was done is undone", true],
     ["pause", "begin nothing new in a run until it is resumed", false],
@@ -239,7 +239,7 @@ function addSteering(run: Command, terminal: Terminal, withAddress: (command: Co
         example(`sidestep run ${name} 0198c0ffee0010008000000000000001 --reason "asked by the customer"`),
       )
       .action((runId: string | undefined, given: Meant) => steerMeant(name, runId, given, terminal));
-    if (hasStep) command.option("--step <path>", "which step, when there are several incidents");
+    if (hasStep) command.option("--step <path>", "which step, when there are several that it could be");
   }
 }
 

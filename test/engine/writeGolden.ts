@@ -137,7 +137,9 @@ const struck = new Set<string>();
 const strikes = ({ kind }: Command): boolean => !struck.has(kind) && struck.add(kind).has(kind);
 write("every-kind-troubled", every, words, {
   message: word,
-  people: [{ $case: "retryRequested", value: { ...by, step: "step[5].finally.step[0]", compensation: false } }],
+  people: [
+    { $case: "retryRequested", value: { ...by, step: "step[5].finally.step[0]", compensation: false, backoff: false } },
+  ],
   tell: (command) => {
     if (command.kind === "publishTask") return trouble(command);
     if (command.kind === "startChild" && !command.detach) return undefined;
@@ -183,7 +185,7 @@ const people: World["people"] = [
   { $case: "patchRequested", value: { ...by, step: "one", compensation: false, request: word } },
   { $case: "resumeRequested", value: by },
   { $case: "skipRequested", value: { ...incident, result: word } },
-  { $case: "retryRequested", value: { ...incident, step: "three" } },
+  { $case: "retryRequested", value: { ...incident, step: "three", backoff: false } },
 ];
 const operated = calls(({ attempt: { step, attempt, phase } }) => {
   if (phase !== Phase.FORWARD) return undefined;

@@ -29,6 +29,12 @@ export function* helpWith(random: Random, state: RunState, id: () => string): Ge
   for (const step of state.incidents) {
     if (!random.chance(0.5)) yield leaveIncident(random, step.path, step.phase === Phase.COMPENSATE, id());
   }
+  for (const step of state.steps.values())
+    if (step.state.kind === "backingOff" && random.chance(0.1))
+      yield {
+        $case: "retryRequested",
+        value: { step: step.path, compensation: false, ...nobody, requestId: id(), backoff: true },
+      };
   for (const name of state.listeners.keys()) if (random.chance(0.4)) yield signal(name, id());
   for (const step of state.approvals) {
     // Without a step it is of the only one that waits, if there is one.
@@ -69,7 +75,7 @@ function decide(random: Random, step: string, requestId: string): Request {
 function leaveIncident(random: Random, step: string, compensation: boolean, requestId: string): Request {
   const value = { step, compensation, ...nobody, requestId };
   const what = random.next();
-  if (what < 0.55) return { $case: "retryRequested", value };
+  if (what < 0.55) return { $case: "retryRequested", value: { ...value, backoff: false } };
   if (what < 0.75) return { $case: "failRequested", value };
   if (what < 0.85)
     return { $case: "skipRequested", value: { ...value, result: new TextEncoder().encode(givenResult) } };

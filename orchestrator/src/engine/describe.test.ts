@@ -185,7 +185,7 @@ test("the history tells each record in words: who, what, and whether it counted"
     outcomeAt(5, 2_000, charge, { $case: "failed", value: makeFailure("INTERNAL", "bug", { details }) }),
     eventAt(6, 3_000, {
       $case: "retryRequested",
-      value: { step: "charge", compensation: false, reason: "fixed", actor: "bob", requestId: "r" },
+      value: { step: "charge", compensation: false, reason: "fixed", actor: "bob", requestId: "r", backoff: false },
     }),
     eventAt(7, 4_000, { $case: "cancelRequested", value: { reason: "changed my mind", actor: "ann", requestId: "c" } }),
     eventAt(8, 9_000, { $case: "attemptExpired", value: { attempt: { ...charge, attempt: 2 } } }),

@@ -9,6 +9,7 @@ import { isDoubled, rememberRequest } from "./requests.ts";
 import type { RunState } from "./state.ts";
 import { completeStep, failStep, leaveIncident } from "./step.ts";
 import { failRun } from "./stop.ts";
+import { cancelTimer } from "./timers.ts";
 
 /** A person's request to leave an incident. */
 export interface IncidentRequest {
@@ -18,12 +19,29 @@ export interface IncidentRequest {
   readonly requestId: string;
 }
 
-/** Leaves an incident by trying the step again, with a fresh set of attempts and a fresh step_timeout. Answers false when there is none. */
-export function retryIncident(draft: Draft, request: IncidentRequest): boolean {
+/**
+ * Leaves an incident by trying the step again, with a fresh set of attempts and a fresh step_timeout, or a backoff by making the next attempt
+ * now. Answers false when there is none.
+ */
+export function retryIncident(draft: Draft, request: IncidentRequest & { readonly backoff: boolean }): boolean {
+  if (request.backoff) return leaveBackoff(draft, request);
   const step = incidentOf(draft, request);
   if (step === undefined) return false;
   rememberRequest(draft.state, request.requestId);
   tryAnew(draft, step);
+  return true;
+}
+
+/** As if its timer had fired. */
+function leaveBackoff(draft: Draft, { step: path, compensation, requestId }: IncidentRequest): boolean {
+  const { state } = draft;
+  if (isDoubled(state, requestId)) return refuse(draft, "DUPLICATE");
+  const step = (compensation ? state.compensations : state.steps).get(path);
+  if (step?.state.kind !== "backingOff" || (step.phase === Phase.COMPENSATE) !== compensation) return false;
+  rememberRequest(state, requestId);
+  cancelTimer(draft, step.state.timer);
+  step.state = { kind: "ready" };
+  state.worklist.push(step);
   return true;
 }
 

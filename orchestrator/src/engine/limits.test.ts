@@ -102,7 +102,7 @@ test("a run remembers a bounded number of cancelled timers and of requests", () 
   for (let i = 1; i <= Math.max(cancelledTimersMax, requestsMax) + 5; i++) {
     const attempt = { step: "a", generation: 0, phase: 0, attempt: i } as const;
     advance(plan, state, outcomeAt(++sequence, i, attempt, { $case: "failed", value: makeFailure("ABORTED", "busy") }));
-    const value = { step: "a", compensation: false, reason: "", actor: "", requestId: `r-${i}` };
+    const value = { step: "a", compensation: false, reason: "", actor: "", requestId: `r-${i}`, backoff: false };
     advance(plan, state, eventAt(++sequence, i, { $case: "retryRequested", value }));
   }
   expect(state.cancelledTimers.size).toBe(cancelledTimersMax);

@@ -124,7 +124,7 @@ function toEvent(kind: string, attempt: AttemptId, number: number): Event["kind"
     case "terminate":
       return { $case: "terminateRequested", value: request };
     case "retry":
-      return { $case: "retryRequested", value: request };
+      return { $case: "retryRequested", value: { ...request, backoff: false } };
     case "fail":
       return { $case: "failRequested", value: request };
     case "signal":

@@ -276,7 +276,7 @@ function factOf(kind: FactKind, sequence: number, scene: Scene): LogRecord {
     case "terminateRequested":
       return event({ $case: "terminateRequested", value: request });
     case "retryRequested":
-      return event({ $case: "retryRequested", value: target });
+      return event({ $case: "retryRequested", value: { ...target, backoff: false } });
     case "failRequested":
       return event({ $case: "failRequested", value: target });
     case "commandRejected":

@@ -70,6 +70,7 @@ async function leaveAll(
   if (only.kind === "answer" || only.failure.reason !== "SEVERAL_INCIDENTS") return only;
   const got = await ground.front.get(runId);
   const steps = new Set(got.kind === "run" ? got.run.incidents.map(({ step }) => step) : []);
+  if (steps.size === 0) return only;
   let left = 0;
   for (const step of steps) {
     const requestId = `${event.requestId}.${left}`;

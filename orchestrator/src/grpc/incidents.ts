@@ -1,10 +1,11 @@
+import { StepStatus_State } from "../../../proto/gen/sidestep/v1/run.ts";
 import type { Incident } from "../../../proto/gen/sidestep/v1/run.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
 import { callTypesAt, misfitOf } from "../processor/inbound.ts";
 import type { LoadedPlan } from "../engine/plan.ts";
 import { absenceFailure, tooLarge } from "./failure.ts";
 import { tooLong } from "./lengths.ts";
-import { noIncident, severalIncidents, wrongType } from "./runFailure.ts";
+import { noIncident, severalBackoffs, severalIncidents, wrongType } from "./runFailure.ts";
 import { steer } from "./steering.ts";
 import type { IngressOptions } from "./starting.ts";
 import { failed } from "./unary.ts";
@@ -29,6 +30,17 @@ export async function leaveIncident(
   if (got.kind !== "run") return failed(absenceFailure(runId, got));
   const incidents = got.run.incidents.filter((one) => step === "" || one.step === step);
   const [incident, another] = incidents;
+  if (incident === undefined && leaving.kind === "retry") {
+    const [waiting, other] = got.run.steps.filter(
+      (one) => one.state === StepStatus_State.BACKING_OFF && (step === "" || one.path === step),
+    );
+    if (waiting !== undefined && other === undefined) {
+      const { path, compensation } = waiting;
+      const event = { step: path, compensation, reason, actor: "", requestId, backoff: true };
+      return steer(runId, { kind: "retry", event }, options);
+    }
+    if (waiting !== undefined) return failed(severalBackoffs(runId));
+  }
   if (incident === undefined) return failed(noIncident(runId));
   const steps = incidents.map((one) => one.step);
   if (another !== undefined) return failed(severalIncidents(runId, steps));
@@ -41,6 +53,7 @@ export async function leaveIncident(
   }
   switch (leaving.kind) {
     case "retry":
+      return steer(runId, { kind: "retry", event: { ...about, backoff: false } }, options);
     case "fail":
     case "compensate":
       return steer(runId, { kind: leaving.kind, event: about }, options);

@@ -18,6 +18,12 @@ export function severalIncidents(runId: string, steps: readonly string[]): Failu
   return precondition(runId, "SEVERAL_INCIDENTS", message);
 }
 
+/** Several steps back off, and it has to be said which is to go on. */
+export function severalBackoffs(runId: string): Failure {
+  const message = `the run ${runId} has no incident, and several steps that back off; name one (--step)`;
+  return precondition(runId, "SEVERAL_INCIDENTS", message);
+}
+
 /** No approve step of that path waits for a decision. */
 export function noApproval(runId: string): Failure {
   return precondition(runId, "NO_APPROVAL", `the run ${runId} has no such approval to decide`);

@@ -1,6 +1,6 @@
 import { status } from "@grpc/grpc-js";
 import { afterAll, expect, test } from "vitest";
-import { Incident_Reason } from "../../../proto/gen/sidestep/v1/run.ts";
+import { Incident_Reason, StepStatus, StepStatus_State } from "../../../proto/gen/sidestep/v1/run.ts";
 import type { Incident, PendingApproval } from "../../../proto/gen/sidestep/v1/run.ts";
 import { CallRequest, DecideRequest, MethodLimit, SignalRunRequest } from "../../../proto/gen/sidestep/v1/runs.ts";
 import { lengthsMax } from "./lengths.ts";
@@ -38,6 +38,24 @@ test("a skip or a patch that is not of the call's type is refused before anythin
   front.run = { incidents: [{ ...incident, compensation: true }] };
   expect(await ask(runs.skip.bind(runs), { ...asked, result: text("ok") })).toMatchObject({ reason: "WRONG_TYPE" });
   expect(front.requests.map(({ kind }) => kind)).toEqual(["skip", "patch", "compensate"]);
+});
+
+test("a retry without an incident makes the next attempt of the step that backs off; of several it has to be said which", async () => {
+  const { front, runs } = await open();
+  const waiting = (path: string) =>
+    StepStatus.fromPartial({ path, state: StepStatus_State.BACKING_OFF, compensation: path === "b" });
+  const asked = { runId: someRun, step: "", reason: "r" };
+  front.run = { steps: [waiting("a"), waiting("b")] };
+  expect(await ask(runs.retry.bind(runs), asked)).toMatchObject({ reason: "SEVERAL_INCIDENTS" });
+  expect(await ask(runs.fail.bind(runs), asked)).toMatchObject({ reason: "NO_INCIDENT" });
+  expect(front.requests).toEqual([]);
+  expect(await ask(runs.retry.bind(runs), { ...asked, step: "b" })).toMatchObject({ code: status.OK });
+  front.run = { ...front.run, incidents: [incident] };
+  expect(await ask(runs.retry.bind(runs), asked)).toMatchObject({ code: status.OK });
+  expect(front.requests).toMatchObject([
+    { kind: "retry", event: { step: "b", compensation: true, backoff: true } },
+    { kind: "retry", event: { step: "charge", compensation: false, backoff: false } },
+  ]);
 });
 
 test("a skip of a child is checked against the child's response", async () => {

@@ -113,7 +113,7 @@ test("a run is listed soon after its start, and its row follows it: incident, re
     { workflow: "test.v1.Flows/Pausing", place: "pay", code: code.UNAVAILABLE, runs: 1, runId },
   ]);
   isBroken = false;
-  const event = { step: "", compensation: false, reason: "", actor: "", requestId: "r" };
+  const event = { step: "", compensation: false, reason: "", actor: "", requestId: "r", backoff: false };
   await orchestrator.processor.front.request(runId, { kind: "retry", event }, AbortSignal.timeout(10_000));
   await expect
     .poll(() => statesOf(store), patience)

@@ -96,7 +96,15 @@ function parseEvent(state: RunState, verb: string, words: readonly string[]): Ev
     case "terminate":
       return { $case: "terminateRequested", value: request };
     case "retry":
-      return { $case: "retryRequested", value: { ...request, ...parseStepName(first), reason: rest(1) } };
+      return {
+        $case: "retryRequested",
+        value: { ...request, ...parseStepName(first), reason: rest(1), backoff: false },
+      };
+    case "retryNow":
+      return {
+        $case: "retryRequested",
+        value: { ...request, ...parseStepName(first), reason: rest(1), backoff: true },
+      };
     case "fail":
       return { $case: "failRequested", value: { ...request, ...parseStepName(first), reason: rest(1) } };
     case "rejected":
