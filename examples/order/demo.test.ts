@@ -21,6 +21,13 @@ test("the demo tells its four orders and their traces, stays up when asked, and 
   expect(text).toMatch(/undo reserve +COMPLETED +inventory\.v1\.InventoryService\/Release/);
   expect(text).toMatch(/grpc\.inventory\.v1\.InventoryService\/Reserve {2}inventory {2}server/);
   expect(text).toMatch(/in Jaeger +http:\/\/localhost:16686\/trace\/[0-9a-f]{32}/);
+  for (const [shows, state] of [
+    ["an incident", "PAUSED"],
+    ["an approval", "RUNNING"],
+    ["a guard", "RUNNING"],
+    ["an order that was undone", "COMPENSATED"],
+  ])
+    expect(text).toMatch(new RegExp(`${shows}.* ${state} +http://[^ ]+/console/runs/[0-9a-f]{32}`));
 
   const folder = /logs, journals +(\S+)/.exec(text)?.[1] ?? "";
   const ports = [...text.matchAll(/127\.0\.0\.1:(\d+)/g)].map(([, port]) => Number(port));

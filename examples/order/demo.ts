@@ -4,6 +4,7 @@ import { getRun, isWhole, stateName, stepLines, traceLines } from "./demo/report
 import { makeStageFolder, openStage, removeStageFolder } from "./demo/stage.ts";
 import type { Stage } from "./demo/stage.ts";
 import { playExpense } from "./demo/expense.ts";
+import { leaveRuns } from "./demo/left.ts";
 import { chapters } from "./demo/story.ts";
 import type { Chapter } from "./demo/story.ts";
 import type { ReceivedSpan } from "../../test/support/otlp/receivedSpan.ts";
@@ -15,7 +16,7 @@ examples/order/proto/shop/v1/order.proto; then runs a good order, a declined one
 sidecar and orchestrator are killed. Prints each run's steps and its trace; then plays examples/approval with the command line. Exit code
 0: everything went as it should.
 
-  --keep               Leave everything running and print the addresses; Ctrl-C stops it.
+  --keep               Start more runs, for the console to show; leave everything running and print the addresses. Ctrl-C stops it.
   --jaeger-url <url>   Print links to this Jaeger. Spans go to OTEL_EXPORTER_OTLP_ENDPOINT when that is set, else to a
                        receiver of the demo's own.
   --help               Show this.
@@ -99,6 +100,7 @@ async function tell(stage: Stage, options: Options): Promise<readonly string[]> 
   const unique = Date.now().toString(36);
   for (const chapter of chapters(unique)) wrong.push(...(await play(stage, chapter, options["jaeger-url"])));
   wrong.push(...(await playExpense(stage, `claim-${unique}`, say)));
+  if (options.keep === true) await leaveRuns(stage, unique, say);
   showEnd(stage, wrong, options.keep === true);
   return wrong;
 }

@@ -19,7 +19,7 @@ export interface ConsoleStage extends AsyncDisposable {
 
 /** Lists that are looked at for a run after its call was answered. */
 const lateMax = 200;
-const contracts = ["examples/order/proto", "examples/approval/proto", "test/console/proto"];
+const contracts = ["examples/order/proto", "examples/approval/proto", "examples/tour/proto"];
 
 /** Starts the order example with one orchestrator, and deploys the contracts that the console is shown with. */
 export async function startConsoleStage(): Promise<ConsoleStage> {
