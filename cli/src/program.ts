@@ -6,6 +6,7 @@ import { addressOption, example, outputOption, timeout, workflowName } from "./f
 import { addBulks, manyOptions, steerMeant } from "./programBulk.ts";
 import type { Meant } from "./programBulk.ts";
 import { addIndex, addLists } from "./programLists.ts";
+import { addCompletion, addContexts, applyContext, contextOption } from "./programSelf.ts";
 import { addApprovals, addCall, addHolds, addLimits, addTalk } from "./programTalk.ts";
 import type { Steering } from "./runSteer.ts";
 import type { Terminal } from "./terminal.ts";
@@ -25,7 +26,12 @@ export function toProgram(terminal: Terminal, programs: Programs, end: (code: nu
     .version(`sidestep ${version}`, "--version", "print the version")
     .exitOverride()
     .enablePositionalOptions();
-  const withAddress = (command: Command): Command => command.addOption(addressOption());
+  const withAddress = (command: Command): Command =>
+    command
+      .addOption(addressOption())
+      .addOption(contextOption())
+      .hook("preAction", (_, action) => applyContext(action, terminal))
+      .hook("preAction", async (_, action) => (await import("./idPrefix.ts")).expandIds(action));
   addDefinitions(program, terminal, end, withAddress);
   addPrograms(program, programs);
   const workflow = program.command("workflow").description("what is deployed");
@@ -47,6 +53,8 @@ export function toProgram(terminal: Terminal, programs: Programs, end: (code: nu
   addLimits(program, terminal, withAddress);
   addBulks(program, terminal, withAddress);
   addIndex(program, terminal, withAddress);
+  addContexts(program, terminal);
+  addCompletion(program, terminal, withAddress);
   program
     .command("version")
     .description("print the version")

@@ -1,0 +1,101 @@
+import { Argument, Option } from "commander";
+import type { Command } from "commander";
+import { complete } from "./completion/complete.ts";
+import { completionScript, loading, shellLists, shells } from "./completion/shells.ts";
+import type { Shell } from "./completion/shells.ts";
+import { contextOf, contextsFile, readContexts } from "./contexts.ts";
+import type { Context } from "./contexts.ts";
+import { example } from "./flags.ts";
+import type { Terminal } from "./terminal.ts";
+
+type WithAddress = (command: Command) => Command;
+
+/** `completion`, and what its scripts ask. */
+export function addCompletion(program: Command, terminal: Terminal, withAddress: WithAddress): void {
+  program
+    .command("completion")
+    .description("print a script that completes commands, options, workflows and run ids at Tab")
+    .addArgument(new Argument("<shell>", "which shell").choices(shells))
+    .addHelpText(
+      "after",
+      `${example(loading.bash)}\nTo have it in every shell, put that line into ~/.bashrc; for others:\n  zsh   ${loading.zsh}    in ~/.zshrc, after compinit\n  fish  ${loading.fish}     in ~/.config/fish/config.fish\n`,
+    )
+    .action((shell: Shell) => terminal.out(completionScript(shell)));
+  withAddress(program.command("__complete", { hidden: true }))
+    .argument("[words...]")
+    .action(async (words: readonly string[], given: { readonly address: string }) => {
+      const { candidates, listed, options } = complete(program, words);
+      for (const { word, about } of candidates) terminal.out(`${word}\t${about}\n`);
+      if (listed === undefined) return;
+      if (listed === "files" || listed === "folders") return terminal.out(`${shellLists[listed]}\n`);
+      const { lookUp } = await import("./completion/lookUp.ts");
+      const start = words.at(-1) ?? "";
+      const address = options["address"] ?? (await contextAddress(options["context"], terminal)) ?? given.address;
+      for (const { word, about } of await lookUp(listed, start, address, terminal)) {
+        if (word.startsWith(start)) terminal.out(`${word}\t${about}\n`);
+      }
+    });
+}
+
+async function contextAddress(name: string | undefined, terminal: Terminal): Promise<string | undefined> {
+  if (name === undefined) return undefined;
+  const { contexts } = await readContexts(contextsFile(terminal.environment)).catch(() => ({ contexts: {} }));
+  return new Map(Object.entries<Context>(contexts)).get(name)?.address;
+}
+
+/** --context. */
+export function contextOption(): Option {
+  return new Option("--context <context>", "the orchestrator of this name, of `sidestep context list`").env(
+    "SIDESTEP_CONTEXT",
+  );
+}
+
+/** Fills in what a command was not given from its context. Throws CliFailure when it names one that is not there. */
+export async function applyContext(command: Command, terminal: Terminal): Promise<void> {
+  if (!command.options.some(({ long }) => long === "--context")) return;
+  const file = contextsFile(terminal.environment);
+  const name: unknown = command.getOptionValue("context");
+  const context = contextOf(await readContexts(file), typeof name === "string" ? name : undefined, file);
+  for (const [field, value] of Object.entries(context ?? {})) {
+    const source = command.getOptionValueSource(field);
+    if (source === undefined || source === "default") command.setOptionValueWithSource(field, value, "config");
+  }
+}
+
+/** `context add`, `use`, `list` and `remove`. */
+export function addContexts(program: Command, terminal: Terminal): void {
+  const context = program.command("context").description("orchestrators that commands talk to, by name");
+  context
+    .command("add")
+    .description("keep an orchestrator under a name, with the files that open its door; the first one becomes current")
+    .argument("<name>")
+    .requiredOption("--address <host:port>", "the orchestrator")
+    .option("--token-file <file>", "file with the token to show it")
+    .option("--tls-ca <file>", "talk TLS, and trust who signed its certificate")
+    .option("--tls-cert <file>", "certificate to show it, as PEM")
+    .option("--tls-key <file>", "its private key, as PEM")
+    .addHelpText(
+      "after",
+      example("sidestep context add production --address sidestep.example.com:7420 --token-file ~/token"),
+    )
+    .action(async (name: string, given: Context) =>
+      (await import("./contextList.ts")).addContext(name, given, terminal),
+    );
+  context
+    .command("use")
+    .description("make a context the one that commands use")
+    .argument("<context>")
+    .addHelpText("after", example("sidestep context use production"))
+    .action(async (name: string) => (await import("./contextList.ts")).useContext(name, terminal));
+  context
+    .command("list")
+    .description("list them; the current one has a star")
+    .addHelpText("after", example("sidestep context list"))
+    .action(async () => (await import("./contextList.ts")).listContexts(terminal));
+  context
+    .command("remove")
+    .description("forget a context")
+    .argument("<context>")
+    .addHelpText("after", example("sidestep context remove production"))
+    .action(async (name: string) => (await import("./contextList.ts")).removeContext(name, terminal));
+}
