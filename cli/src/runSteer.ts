@@ -22,11 +22,15 @@ export async function steerRun(steering: Steering, options: SteerOptions, termin
   const { runId, reason, step } = options;
   switch (steering) {
     case "cancel":
-      await client.call(runs.cancel.bind(runs), { runId, reason });
-      return terminal.err(`run ${runId} is being cancelled: what was done is undone\n`);
+      return told(
+        await client.call(runs.cancel.bind(runs), { runId, reason }),
+        "is being cancelled: what was done is undone",
+      );
     case "terminate":
-      await client.call(runs.terminate.bind(runs), { runId, reason });
-      return terminal.err(`run ${runId} was terminated: nothing was undone\n`);
+      return told(
+        await client.call(runs.terminate.bind(runs), { runId, reason }),
+        "was terminated: nothing was undone",
+      );
     case "retry":
       await client.call(runs.retry.bind(runs), { runId, reason, step });
       return terminal.err(`run ${runId} tries the step again\n`);
@@ -37,11 +41,18 @@ export async function steerRun(steering: Steering, options: SteerOptions, termin
       await client.call(runs.compensate.bind(runs), { runId, reason, step });
       return terminal.err(`run ${runId} fails: what was done is undone\n`);
     case "pause":
-      await client.call(runs.pause.bind(runs), { runId, reason });
-      return terminal.err(`run ${runId} begins nothing new until it is resumed\n`);
+      return told(
+        await client.call(runs.pause.bind(runs), { runId, reason }),
+        "begins nothing new until it is resumed",
+      );
     case "resume":
       await client.call(runs.resume.bind(runs), { runId, reason });
       return terminal.err(`run ${runId} goes on\n`);
+  }
+
+  /** Two people may ask for the same: who came second is told. */
+  function told({ already }: { readonly already: boolean }, does: string): void {
+    terminal.err(already ? `run ${runId}: nothing has changed, somebody was first\n` : `run ${runId} ${does}\n`);
   }
 }
 

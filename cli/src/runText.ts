@@ -1,11 +1,13 @@
 import type { Registry } from "@bufbuild/protobuf";
 import {
+  fittingAction_KindToJSON,
   Incident_Reason,
   Run_State,
   run_StateToJSON,
   stepStatus_StateToJSON,
 } from "../../proto/gen/sidestep/v1/run.ts";
 import type {
+  FittingAction,
   Incident,
   PendingApproval,
   Run,
@@ -56,6 +58,7 @@ export function runText(
   if (run.steps.length > 0) parts.push(stepsText(run.steps));
   for (const incident of run.incidents) parts.push(incidentText(run.runId, incident));
   for (const approval of run.approvals) parts.push(approvalText(run.runId, approval));
+  if (run.actions.length > 0) parts.push(`what can be done now: ${actionsText(run.actions)}\n`);
   if (run.status !== undefined && run.state !== Run_State.COMPLETED) parts.push(failureLines(run.status, registry));
   if (run.state === Run_State.COMPLETED) {
     const isTyped = run.responseType !== "";
@@ -150,6 +153,15 @@ function incidentText(runId: string, incident: Incident): string {
     `  undo all:      sidestep run compensate ${runId} --step ${incident.step}`,
     "",
   ].join("\n");
+}
+
+function actionsText(actions: readonly FittingAction[]): string {
+  return actions
+    .map(({ kind, steps }) => {
+      const name = fittingAction_KindToJSON(kind).toLowerCase();
+      return steps.length === 0 ? name : `${name} (${steps.join(", ")})`;
+    })
+    .join(", ");
 }
 
 function approvalText(runId: string, { step, title, detail, approvers, due }: PendingApproval): string {

@@ -49,6 +49,21 @@ export interface Run {
   readonly parentStep: string;
   readonly signalsWaiting: number;
   readonly signals: readonly { readonly name: string; readonly type: string }[];
+  readonly actions: readonly FittingAction[];
+}
+
+/** sidestep.v1.FittingAction. */
+export interface FittingAction {
+  readonly kind: string;
+  readonly steps: readonly string[];
+}
+
+/** Whether an action fits a run as it stands; of a step: whether it fits that. A run tells no more than 100 steps of an action. */
+export function isFitting({ actions }: Pick<Run, "actions">, kind: string, step?: string): boolean {
+  return actions.some((one) => {
+    if (one.kind !== kind) return false;
+    return step === undefined || one.steps.includes(step) || one.steps.length >= 100;
+  });
 }
 
 /** sidestep.v1.StepStatus. */
@@ -153,6 +168,7 @@ export function toRun(json: JsonObject): Run {
     parentStep: text(json, "parentStep"),
     signalsWaiting: number(json, "signalsWaiting"),
     signals: list(json, "signals", (one) => ({ name: text(one, "name"), type: text(one, "type") })),
+    actions: list(json, "actions", (one) => ({ kind: text(one, "kind"), steps: texts(one, "steps") })),
   };
 }
 

@@ -1,5 +1,6 @@
 import { useState } from "react";
 import type { Definition } from "../api/definition.ts";
+import { isFitting } from "../api/run.ts";
 import type { Incident, Run, Step } from "../api/run.ts";
 import { allSteps } from "../graph/definition.ts";
 import { nameOf } from "../graph/overlay.ts";
@@ -23,13 +24,16 @@ interface IncidentActionsProps {
 /** What an incident is about, and the ways out of it. */
 export function IncidentActions({ run, incident, step, definition }: IncidentActionsProps) {
   const [open, setOpen] = useState<Action>();
+  const fitting = waysOut(run, incident, step, definition).filter(({ name }) =>
+    isFitting(run, name.toUpperCase(), incident.step),
+  );
   return (
     <div className="stack tight">
       <Notice tone="failed" icon="warning">
         <strong>It needs a person.</strong> {reasons[incident.reason] ?? ""} Since <When at={incident.since} />.
       </Notice>
       <div className="row" role="group" aria-label="Ways out of the incident">
-        {waysOut(run, incident, step, definition).map((action) => (
+        {fitting.map((action) => (
           <button
             key={action.name}
             type="button"

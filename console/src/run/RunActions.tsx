@@ -1,16 +1,16 @@
 import { useState } from "react";
 import type { Definition } from "../api/definition.ts";
-import { hasEnded } from "../api/run.ts";
+import { isFitting } from "../api/run.ts";
 import type { Run } from "../api/run.ts";
 import { ActionDialog } from "./ActionDialog.tsx";
 import type { Action } from "./ActionDialog.tsx";
 
-/** What can be done with the run as a whole, as far as its state lets it. */
+/** What can be done with the run as a whole: what it says that fits. */
 export function RunActions({ run, definition }: { readonly run: Run; readonly definition: Definition | undefined }) {
   const [open, setOpen] = useState<Action>();
   // Who is about to act is told that somebody was quicker: the dialog stays.
-  if (hasEnded(run) && open === undefined) return undefined;
-  const actions = hasEnded(run) ? [] : actionsOf(run, definition);
+  const actions = actionsOf(run, definition);
+  if (actions.length === 0 && open === undefined) return undefined;
   return (
     <div className="row" role="group" aria-label="Actions on the run">
       {actions.map((action) => (
@@ -31,25 +31,6 @@ export function RunActions({ run, definition }: { readonly run: Run; readonly de
 function actionsOf(run: Run, definition: Definition | undefined): readonly Action[] {
   const { runId } = run;
   const onRun = ({ reason }: { readonly reason: string }) => ({ runId, reason });
-  const pause: Action = run.held
-    ? {
-        name: "Resume",
-        tells: "The run goes on where it stands.",
-        isDangerous: false,
-        method: "sidestep.v1.Runs/Resume",
-        request: onRun,
-        reason: "Reason",
-        done: "The run goes on.",
-      }
-    : {
-        name: "Pause",
-        tells: "Nothing new begins until the run is resumed. Calls under way go on, and what they bring is kept.",
-        isDangerous: false,
-        method: "sidestep.v1.Runs/Pause",
-        request: onRun,
-        reason: "Reason",
-        done: "The run is paused.",
-      };
   const signals = run.signals.map(({ name, type }): Action => ({
     name: `Signal ${name}`,
     tells: `Gives the signal ${name} to the run, for the step that waits or will wait for it.`,
@@ -59,9 +40,25 @@ function actionsOf(run: Run, definition: Definition | undefined): readonly Actio
     form: definition === undefined ? undefined : { descriptors: definition.descriptors, type },
     done: `The signal ${name} was given.`,
   }));
-  return [
-    ...signals,
-    pause,
+  const onRuns: readonly Action[] = [
+    {
+      name: "Resume",
+      tells: "The run goes on where it stands.",
+      isDangerous: false,
+      method: "sidestep.v1.Runs/Resume",
+      request: onRun,
+      reason: "Reason",
+      done: "The run goes on.",
+    },
+    {
+      name: "Pause",
+      tells: "Nothing new begins until the run is resumed. Calls under way go on, and what they bring is kept.",
+      isDangerous: false,
+      method: "sidestep.v1.Runs/Pause",
+      request: onRun,
+      reason: "Reason",
+      done: "The run is paused.",
+    },
     {
       name: "Cancel",
       tells: "No new steps; calls in flight are reset and awaited; then what was done is undone.",
@@ -80,5 +77,9 @@ function actionsOf(run: Run, definition: Definition | undefined): readonly Actio
       reason: "Reason",
       done: "The run was terminated.",
     },
+  ];
+  return [
+    ...(isFitting(run, "SIGNAL") ? signals : []),
+    ...onRuns.filter(({ name }) => isFitting(run, name.toUpperCase())),
   ];
 }

@@ -1,6 +1,7 @@
 import type { ReactNode } from "react";
 import type { Definition } from "../api/definition.ts";
 import type { Json } from "../api/json.ts";
+import { isFitting } from "../api/run.ts";
 import type { HistoryEvent, Run, Step } from "../api/run.ts";
 import { allSteps, shownName } from "../graph/definition.ts";
 import type { DefinedStep } from "../graph/definition.ts";
@@ -11,6 +12,7 @@ import { durationText, instantText } from "../parts/clock.ts";
 import { JsonView } from "../parts/JsonView.tsx";
 import { RunLink, StatusText, StepChip, When } from "../parts/pieces.tsx";
 import { IncidentActions } from "./IncidentActions.tsx";
+import { RetryNow } from "./RetryNow.tsx";
 import { useHistory } from "./useHistory.ts";
 
 interface StepPanelProps {
@@ -149,6 +151,9 @@ function Standing({
       {incident === undefined ? undefined : (
         <IncidentActions run={run} incident={incident} step={step} definition={definition} />
       )}
+      {step.state === "BACKING_OFF" && isFitting(run, "RETRY", step.path) ? (
+        <RetryNow run={run} step={step} />
+      ) : undefined}
       <Attempts events={own} />
       {step.lastError === undefined ? undefined : (
         <Section title="Last error">

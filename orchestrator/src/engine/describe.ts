@@ -7,6 +7,7 @@ import { childRunId } from "../../../proto/wire/childRunId.ts";
 import { parseRunId, toHex } from "../../../proto/wire/runId.ts";
 import { code } from "../../../proto/wire/status.ts";
 import { evaluateValue } from "./evaluate.ts";
+import { fittingActions } from "./fitting.ts";
 import { toJsonText } from "./keptJson.ts";
 import type { LoadedPlan } from "./plan.ts";
 import type { LiveAttempt, LiveStep, LiveTimer } from "./live.ts";
@@ -43,6 +44,7 @@ export function describeRun(plan: LoadedPlan, state: RunState): Run {
     signalsWaiting: state.signals.length,
     yielded: BigInt(state.yields.first + state.yields.messages.length),
     signals: plan.signals.map(({ name, type }) => ({ name, type })),
+    actions: fittingActions(plan, state),
   };
 }
 

@@ -2,16 +2,21 @@ import type { PauseRequested } from "../../../proto/gen/sidestep/internal/v1/eve
 import type { Draft } from "./draft.ts";
 import { refuse } from "./draft.ts";
 import { isDoubled, rememberRequest } from "./requests.ts";
+import type { RunState } from "./state.ts";
 
 /** Nothing new begins from here on: no step, no attempt, no compensation. Answers false where nothing would begin anyway. */
 export function holdRun(draft: Draft, { requestId, reason, actor }: PauseRequested): boolean {
   const { state } = draft;
   if (isDoubled(state, requestId)) return refuse(draft, "DUPLICATE");
-  const isUnderWay = state.phase === "forward" || state.phase === "stopping" || state.phase === "compensating";
-  if (state.hold !== undefined || !isUnderWay) return false;
+  if (!canHold(state)) return false;
   rememberRequest(state, requestId);
   state.hold = { reason, actor, sinceMs: state.nowMs };
   return true;
+}
+
+/** Is there anything that might begin? */
+export function canHold({ phase, hold }: RunState): boolean {
+  return hold === undefined && (phase === "forward" || phase === "stopping" || phase === "compensating");
 }
 
 /** Whatever waited for it goes on. Answers false when the run is not held. */

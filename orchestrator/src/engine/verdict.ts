@@ -36,7 +36,7 @@ export function completeRun(draft: Draft, built: Pick<KeptValue, "bytes" | "payl
 /** Answers false when the run is ending or being undone already. */
 export function cancelRun(draft: Draft, reason: string): boolean {
   const { state } = draft;
-  if (!isForward(state)) return false;
+  if (!canCancel(state)) return false;
   liftHold(draft);
   const message = reason === "" ? "the run was cancelled" : `the run was cancelled: ${reason}`;
   state.verdict = { kind: "cancelled", failure: { status: toStatus(code.CANCELLED, message), step: "" } };
@@ -45,7 +45,7 @@ export function cancelRun(draft: Draft, reason: string): boolean {
 }
 
 /** Is it still open whether the run completes? */
-function isForward({ phase, verdict }: RunState): boolean {
+export function canCancel({ phase, verdict }: RunState): boolean {
   switch (phase) {
     case "forward":
       return true;
@@ -63,8 +63,7 @@ function isForward({ phase, verdict }: RunState): boolean {
 /** Ends the run at once; calls under way are reset and not awaited. Answers false when its end is decided already. */
 export function terminateRun(draft: Draft, reason: string): boolean {
   const { state } = draft;
-  const isDecided = state.phase === "ending" && state.verdict?.kind !== "completed";
-  if (isDecided || state.phase === "unstarted" || state.phase === "void" || state.phase === "ended") return false;
+  if (!canTerminate(state)) return false;
   const message = reason === "" ? "the run was terminated" : `the run was terminated: ${reason}`;
   state.verdict = { kind: "terminated", failure: { status: toStatus(code.ABORTED, message), step: "" } };
   liftHold(draft);
@@ -72,4 +71,20 @@ export function terminateRun(draft: Draft, reason: string): boolean {
   terminateChildren(draft);
   for (const step of state.compensations.values()) stopStep(draft, step);
   return true;
+}
+
+/** Is it still open how the run ends? */
+export function canTerminate({ phase, verdict }: RunState): boolean {
+  switch (phase) {
+    case "forward":
+    case "stopping":
+    case "compensating":
+      return true;
+    case "ending":
+      return verdict?.kind === "completed";
+    case "unstarted":
+    case "void":
+    case "ended":
+      return false;
+  }
 }

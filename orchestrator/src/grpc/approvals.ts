@@ -4,6 +4,7 @@ import type { RunId } from "../../../proto/wire/runId.ts";
 import type { LoadedPlan } from "../engine/plan.ts";
 import { misfitOf } from "../processor/inbound.ts";
 import { absenceFailure, tooLarge } from "./failure.ts";
+import { withFitting } from "./fitting.ts";
 import { tooLong } from "./lengths.ts";
 import { noApproval, notAnApprover, severalApprovals, wrongType } from "./runFailure.ts";
 import { steer } from "./steering.ts";
@@ -26,7 +27,7 @@ export async function decide(
   if (got.kind !== "run") return failed(absenceFailure(runId, got));
   const waiting = got.run.approvals.filter((one) => step === "" || one.step === step);
   const [approval, another] = waiting;
-  if (approval === undefined) return failed(noApproval(runId));
+  if (approval === undefined) return failed(withFitting(noApproval(runId), got.run));
   const steps = waiting.map((one) => one.step);
   if (another !== undefined) return failed(severalApprovals(runId, steps));
   if (approval.approvers.length > 0 && !approval.approvers.includes(by))

@@ -5,6 +5,7 @@ import { callTypesAt, misfitOf } from "../processor/inbound.ts";
 import type { LoadedPlan } from "../engine/plan.ts";
 import { absenceFailure, tooLarge } from "./failure.ts";
 import { tooLong } from "./lengths.ts";
+import { withFitting } from "./fitting.ts";
 import { noIncident, severalBackoffs, severalIncidents, wrongType } from "./runFailure.ts";
 import { steer } from "./steering.ts";
 import type { IngressOptions } from "./starting.ts";
@@ -39,9 +40,9 @@ export async function leaveIncident(
       const event = { step: path, compensation, reason, actor: "", requestId, backoff: true };
       return steer(runId, { kind: "retry", event }, options);
     }
-    if (waiting !== undefined) return failed(severalBackoffs(runId));
+    if (waiting !== undefined) return failed(withFitting(severalBackoffs(runId), got.run));
   }
-  if (incident === undefined) return failed(noIncident(runId));
+  if (incident === undefined) return failed(withFitting(noIncident(runId), got.run));
   const steps = incidents.map((one) => one.step);
   if (another !== undefined) return failed(severalIncidents(runId, steps));
   const about = { step: incident.step, compensation: incident.compensation, reason, actor: "", requestId };

@@ -203,6 +203,7 @@ export function toListedRun(row: RunRow): ListedRun {
     signalsWaiting: 0,
     yielded: 0n,
     signals: [],
+    actions: [],
   };
   return { run, errorStep: error?.step ?? "", approvalsWaiting: row.approvals };
 }

@@ -41,6 +41,7 @@ import type { Signals } from "./signals.ts";
 import { header, startRun } from "./starting.ts";
 import type { IngressOptions } from "./starting.ts";
 import { steer } from "./steering.ts";
+import type { Steered } from "./steering.ts";
 import { follow, invalidOffset } from "./streaming.ts";
 import { done, failed, unary } from "./unary.ts";
 import type { Answered } from "./unary.ts";
@@ -161,7 +162,7 @@ function steering(options: RunsOptions): Pick<RunsServer, "cancel" | "terminate"
     kind: "cancel" | "terminate" | "pause" | "resume",
     { runId, reason }: { readonly runId: string; readonly reason: string },
     metadata: Metadata,
-  ): Promise<Answered<object>> =>
+  ): Promise<Answered<Steered>> =>
     ofRun(runId, (id) => {
       const event = { reason, actor: "", requestId: requestId(metadata) };
       const long = tooLong({ reason, key: event.requestId });
@@ -171,7 +172,7 @@ function steering(options: RunsOptions): Pick<RunsServer, "cancel" | "terminate"
     cancel: unary(({ request, metadata }) => asked("cancel", request, metadata)),
     terminate: unary(({ request, metadata }) => asked("terminate", request, metadata)),
     pause: unary(({ request, metadata }) => asked("pause", request, metadata)),
-    resume: unary(({ request, metadata }) => asked("resume", request, metadata)),
+    resume: unary(({ request, metadata }): Promise<Answered<object>> => asked("resume", request, metadata)),
   };
 }
 

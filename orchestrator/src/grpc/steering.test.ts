@@ -1,10 +1,17 @@
 import { status } from "@grpc/grpc-js";
 import { afterAll, expect, test } from "vitest";
-import { Incident_Reason, StepStatus, StepStatus_State } from "../../../proto/gen/sidestep/v1/run.ts";
+import {
+  FittingAction_Kind,
+  Incident_Reason,
+  StepStatus,
+  StepStatus_State,
+} from "../../../proto/gen/sidestep/v1/run.ts";
 import type { Incident, PendingApproval } from "../../../proto/gen/sidestep/v1/run.ts";
 import { CallRequest, DecideRequest, MethodLimit, SignalRunRequest } from "../../../proto/gen/sidestep/v1/runs.ts";
+import { withFitting } from "./fitting.ts";
 import { lengthsMax } from "./lengths.ts";
 import type { LengthName } from "./lengths.ts";
+import { noIncident } from "./runFailure.ts";
 import { makePlan, someRun } from "./testing.ts";
 import { ask, openTalk, text } from "./testing/talk.ts";
 import type { Open } from "./testing/talk.ts";
@@ -56,6 +63,35 @@ test("a retry without an incident makes the next attempt of the step that backs 
     { kind: "retry", event: { step: "b", compensation: true, backoff: true } },
     { kind: "retry", event: { step: "charge", compensation: false, backoff: false } },
   ]);
+});
+
+test("what does not fit is refused with what does, and who comes second is told", async () => {
+  const { front, runs } = await open();
+  const asked = { runId: someRun, step: "", reason: "r" };
+  const steps = ["a", "b", "c", "d", "e", "f", "g"];
+  front.run = {
+    actions: [
+      { kind: FittingAction_Kind.DECIDE, steps },
+      { kind: FittingAction_Kind.CANCEL, steps: [] },
+    ],
+  };
+  expect(await ask(runs.fail.bind(runs), asked)).toMatchObject({
+    code: status.FAILED_PRECONDITION,
+    reason: "NO_INCIDENT",
+    metadata: { run_id: someRun, fits: "DECIDE,CANCEL" },
+  });
+  expect(withFitting(noIncident("r"), { actions: front.run.actions ?? [] }).message).toMatch(
+    /; what fits now: decide \(a, b, c, d, e, 2 more\), cancel$/,
+  );
+  expect(withFitting(noIncident("r"), { actions: [] }).message).toMatch(/; nothing can be done with it now$/);
+  front.requested = { kind: "done", ignored: true, refusal: "" };
+  expect(await ask(runs.cancel.bind(runs), asked)).toMatchObject({ response: { already: true } });
+  expect(await ask(runs.pause.bind(runs), asked)).toMatchObject({ response: { already: true } });
+  expect(await ask(runs.resume.bind(runs), asked)).toMatchObject({ reason: "NOT_PAUSED" });
+  front.run = { endedAt: { seconds: 1n, nanos: 0 } };
+  expect(await ask(runs.terminate.bind(runs), asked)).toMatchObject({ reason: "RUN_ENDED", metadata: { fits: "" } });
+  front.requested = { kind: "done", ignored: false, refusal: "" };
+  expect(await ask(runs.cancel.bind(runs), asked)).toMatchObject({ response: { already: false } });
 });
 
 test("a skip of a child is checked against the child's response", async () => {

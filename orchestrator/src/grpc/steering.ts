@@ -1,6 +1,9 @@
+import type { Run } from "../../../proto/gen/sidestep/v1/run.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
 import type { RunRequest } from "../processor/front.ts";
 import { absenceFailure } from "./failure.ts";
+import type { Failure } from "./failure.ts";
+import { withFitting } from "./fitting.ts";
 import { noApproval, noIncident, notPaused, refusedFailure, runEnded } from "./runFailure.ts";
 import type { IngressOptions } from "./starting.ts";
 import { done, failed } from "./unary.ts";
@@ -8,39 +11,49 @@ import type { Answered } from "./unary.ts";
 
 const requestTimeoutMs = 10_000;
 
+/** What a request came to that was not refused. */
+export interface Steered {
+  /** The run was as was asked for: somebody else's request changed it. */
+  readonly already: boolean;
+}
+
 /** Makes a person's request durable, and answers when it has been folded, with what came of it. */
 export async function steer(
   runId: RunId,
   request: RunRequest,
   { front }: Pick<IngressOptions, "front">,
-): Promise<Answered<object>> {
+): Promise<Answered<Steered>> {
   const result = await front.request(runId, request, AbortSignal.timeout(requestTimeoutMs));
   if (result.kind !== "done") return failed(absenceFailure(runId, result));
-  if (!result.ignored || result.refusal === "DUPLICATE") return done({});
-  if (result.refusal !== "") {
-    const about = request.kind === "decide" ? { step: request.event.step, by: request.event.by } : {};
-    const failure = refusedFailure(runId, result.refusal, about);
-    return failure === undefined ? done({}) : failed(failure);
-  }
+  if (!result.ignored || result.refusal === "DUPLICATE") return done({ already: false });
   const got = await front.get(runId);
   if (got.kind !== "run") return failed(absenceFailure(runId, got));
-  const hasEnded = got.run.endedAt !== undefined;
+  const failure = misfitOf(runId, request, result.refusal, got.run);
+  return failure === undefined ? done({ already: true }) : failed(withFitting(failure, got.run));
+}
+
+/** Why a request that changed nothing did not fit; undefined: the run was as it asked for. */
+function misfitOf(runId: RunId, request: RunRequest, refusal: string, run: Run): Failure | undefined {
+  if (refusal !== "") {
+    const about = request.kind === "decide" ? { step: request.event.step, by: request.event.by } : {};
+    return refusedFailure(runId, refusal, about);
+  }
+  const hasEnded = run.endedAt !== undefined;
   switch (request.kind) {
     case "retry":
     case "fail":
     case "skip":
     case "patch":
     case "compensate":
-      return failed(noIncident(runId));
+      return noIncident(runId);
     case "decide":
-      return failed(noApproval(runId));
+      return noApproval(runId);
     case "resume":
-      return failed(hasEnded ? runEnded(runId) : notPaused(runId));
+      return hasEnded ? runEnded(runId) : notPaused(runId);
     case "cancel":
     case "terminate":
     case "pause":
     case "signal":
-      // A run that is being undone, or is paused, already has what was asked for.
-      return hasEnded ? failed(runEnded(runId)) : done({});
+      return hasEnded ? runEnded(runId) : undefined;
   }
 }

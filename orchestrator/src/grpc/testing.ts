@@ -106,7 +106,7 @@ export function fakeFront(): FakeFront {
       Promise.resolve(
         front.run === undefined
           ? { kind: "unknown" }
-          : { kind: "explained", explained: { sentence: front.explained, waiting: [], more: 0 } },
+          : { kind: "explained", explained: { sentence: front.explained, waiting: [], more: 0, actions: [] } },
       ),
     find: () => Promise.resolve(front.run === undefined ? { kind: "unknown" } : { kind: "found", runId: someRun }),
     planOf: () => Promise.resolve({ kind: "plan", plan: front.plan }),

@@ -5,6 +5,7 @@ import { lockId } from "../../../proto/wire/lockId.ts";
 import { partitionOf } from "../../../proto/wire/layout.ts";
 import { toHex } from "../../../proto/wire/runId.ts";
 import { splitMethod } from "../../../proto/wire/subjects.ts";
+import { fittingActions } from "../engine/fitting.ts";
 import { advanceLock, resumeLock } from "../engine/lock.ts";
 import { waitsOf } from "../engine/waits.ts";
 import { explain } from "../projection/explain.ts";
@@ -39,7 +40,7 @@ export async function explainRun(
     holdOf: (method) => holdOf(hold, workflow, method),
     queueOf: (lock, step) => placeIn(queues.get(lock) ?? [], state.runId, step),
   });
-  return { sentence, waiting: [...waiting], more };
+  return { sentence, waiting: [...waiting], more, actions: fittingActions(plan, state) };
 }
 
 async function readQueue({ layouts, logOf, credentials }: InspectGround, lock: string): Promise<readonly LockPlace[]> {

@@ -13,6 +13,7 @@ import type { Execution } from "../performed.ts";
 import type { StoredRecord } from "../story.ts";
 import type { Judge } from "./judge.ts";
 import { isSameState } from "./same.ts";
+import { noteFit } from "./fits.ts";
 import { openWatch } from "./watch.ts";
 import type { Watched } from "./watch.ts";
 
@@ -66,8 +67,11 @@ export function refold(engine: Engine, plan: LoadedPlan, records: readonly Store
       isEndSound = state.ending?.expectedEvent === state.lastEvent;
       watch.beforeEnd(state);
     }
+    const fit = noteFit(plan, state, entry.record);
     const turn = engine.advance(plan, state, entry.record);
     watch.after(state, entry.record, turn);
+    const misfit = fit?.(turn.ignored);
+    if (misfit !== undefined) watch.watched.broken.push(misfit);
     transitions.push(...turn.transitions);
     commands.push(...turn.commands);
   }
