@@ -1,6 +1,5 @@
-import { CommanderError } from "commander";
-import { CliFailure, exit, failureText } from "./failure.ts";
-import { toProgram, usageExitCode } from "./program.ts";
+import { runCommand } from "./command.ts";
+import { exit } from "./failure.ts";
 import { wantsColors } from "./terminal.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -31,33 +30,16 @@ process.stdout.on("error", () => process.exit(exit.ok));
 process.channel?.unref();
 process.once("disconnect", () => void process.kill(process.pid, "SIGTERM"));
 
-try {
-  const setExitCode = (code: number): void => void (process.exitCode = code);
-  // Their main files run when they are loaded, and end the process themselves.
-  const programs = {
-    orchestrator: async (args: readonly string[]) => {
-      process.argv.splice(2, Number.POSITIVE_INFINITY, ...args);
-      await import("../../orchestrator/src/main.ts");
-    },
-    sidecar: async (args: readonly string[]) => {
-      process.argv.splice(2, Number.POSITIVE_INFINITY, ...args);
-      await import("../../sidecar/src/main.ts");
-    },
-  };
-  await toProgram(terminal, programs, setExitCode).parseAsync();
-} catch (error) {
-  process.exitCode = report(error);
-}
-
-function report(error: unknown): number {
-  if (error instanceof CommanderError) return usageExitCode(error.exitCode);
-  if (error instanceof CliFailure) {
-    terminal.err(failureText(error));
-    return error.exitCode;
-  }
-  const what = error instanceof Error ? error.message : String(error);
-  const next = "this is a bug: please report it with the command you gave";
-  terminal.err(failureText(new CliFailure(exit.error, what, "the command line itself", next, error)));
-  if (error instanceof Error && (environment["SIDESTEP_DEBUG"] ?? "") !== "") terminal.err(`${error.stack ?? ""}\n`);
-  return exit.error;
-}
+// Their main files run when they are loaded, and end the process themselves.
+const programs = {
+  orchestrator: async (args: readonly string[]) => {
+    process.argv.splice(2, Number.POSITIVE_INFINITY, ...args);
+    await import("../../orchestrator/src/main.ts");
+  },
+  sidecar: async (args: readonly string[]) => {
+    process.argv.splice(2, Number.POSITIVE_INFINITY, ...args);
+    await import("../../sidecar/src/main.ts");
+  },
+};
+const code = await runCommand(process.argv.slice(2), terminal, programs);
+if (code !== exit.ok) process.exitCode = code;

@@ -6,7 +6,7 @@ import { addressOption, example, outputOption, timeout, workflowName } from "./f
 import { addBulks, manyOptions, steerMeant } from "./programBulk.ts";
 import type { Meant } from "./programBulk.ts";
 import { addIndex, addLists } from "./programLists.ts";
-import { addCompletion, addContexts, applyContext, contextOption } from "./programSelf.ts";
+import { addCompletion, addContexts, addDoctor, applyContext, contextOption } from "./programSelf.ts";
 import { addApprovals, addCall, addHolds, addLimits, addTalk } from "./programTalk.ts";
 import type { Steering } from "./runSteer.ts";
 import type { Terminal } from "./terminal.ts";
@@ -53,6 +53,7 @@ export function toProgram(terminal: Terminal, programs: Programs, end: (code: nu
   addLimits(program, terminal, withAddress);
   addBulks(program, terminal, withAddress);
   addIndex(program, terminal, withAddress);
+  addDoctor(program, terminal, end, withAddress);
   addContexts(program, terminal);
   addCompletion(program, terminal, withAddress);
   program

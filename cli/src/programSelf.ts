@@ -5,7 +5,9 @@ import { completionScript, loading, shellLists, shells } from "./completion/shel
 import type { Shell } from "./completion/shells.ts";
 import { contextOf, contextsFile, readContexts } from "./contexts.ts";
 import type { Context } from "./contexts.ts";
-import { example } from "./flags.ts";
+import { natsSettings } from "../../runtime/src/natsSettings.ts";
+import type { ExitCode } from "./failure.ts";
+import { example, outputOption } from "./flags.ts";
 import type { Terminal } from "./terminal.ts";
 
 type WithAddress = (command: Command) => Command;
@@ -60,6 +62,46 @@ export async function applyContext(command: Command, terminal: Terminal): Promis
     const source = command.getOptionValueSource(field);
     if (source === undefined || source === "default") command.setOptionValueWithSource(field, value, "config");
   }
+}
+
+interface DoctorForm {
+  readonly address: string;
+  readonly output: "table" | "json";
+  readonly nats: boolean;
+  readonly service: readonly string[];
+  readonly otlpEndpoint?: string;
+}
+
+/** `doctor`; the flags of NATS are those of the orchestrator. */
+export function addDoctor(
+  program: Command,
+  terminal: Terminal,
+  end: (code: ExitCode) => void,
+  withAddress: WithAddress,
+): void {
+  const settings = Object.entries(natsSettings);
+  const command = withAddress(program.command("doctor"))
+    .description("look at all that runs need, and say what to do about what is wrong; exit code 10 when something is")
+    .option("--nats", "look at NATS too, as this machine reaches it; so do the flags of NATS", false);
+  for (const [, { flag, placeholder, doc, env }] of settings)
+    command.addOption(new Option(`--${flag} ${placeholder}`, `${doc.replace(/\.$/, "")} [${env}]`));
+  command
+    .option("--service <host:port...>", "look at service processes too, as a sidecar would", [])
+    .addOption(
+      new Option("--otlp-endpoint <url>", "see whether somebody takes traces there").env("OTEL_EXPORTER_OTLP_ENDPOINT"),
+    )
+    .addOption(outputOption())
+    .addHelpText("after", example("sidestep doctor --nats-url nats://127.0.0.1:4222 --service localhost:50051"))
+    .action(async (given: DoctorForm & Readonly<Record<string, unknown>>) => {
+      const natsFlags = settings.flatMap(([key, { flag }]) => {
+        const value = given[key];
+        return typeof value === "string" ? [`--${flag}`, value] : [];
+      });
+      const { doctor } = await import("./doctor/doctor.ts");
+      const isNatsKnown = (terminal.environment["NATS_URL"] ?? "") !== "";
+      const nats = given.nats || isNatsKnown || natsFlags.length > 0;
+      end(await doctor({ ...given, otlpEndpoint: given.otlpEndpoint, nats, natsFlags }, terminal));
+    });
 }
 
 /** `context add`, `use`, `list` and `remove`. */

@@ -10,8 +10,8 @@ import { openRunStore } from "../../orchestrator/src/sql/store.ts";
 import { makeRow } from "../../orchestrator/src/sql/testing.ts";
 import { Run_State } from "../../proto/gen/sidestep/v1/run.ts";
 import { repositoryRoot } from "../../test/support/program.ts";
-import { CliFailure, exit } from "./failure.ts";
-import { toProgram } from "./program.ts";
+import { exit } from "./failure.ts";
+import { runHere } from "./testing.ts";
 
 const workflow = "shop.v1.OrderWorkflow/Fulfil";
 const alone = "0198c0ffee0010008000000000000001";
@@ -46,31 +46,8 @@ beforeAll(async () => {
 });
 beforeEach(() => rm(path.join(home, "sidestep"), { recursive: true, force: true }));
 
-/** What a command writes, in this process. */
-async function sidestep(...args: readonly string[]): Promise<{ readonly out: string; readonly err: string }> {
-  const written = { out: "", err: "" };
-  const terminal = {
-    out: (text: string) => void (written.out += text),
-    err: (text: string) => void (written.err += text),
-    atInterrupt: () => () => undefined,
-    input: () => Promise.resolve(new Uint8Array()),
-    environment: { XDG_CONFIG_HOME: home },
-    colors: { out: false, err: false },
-  };
-  const program = toProgram(
-    terminal,
-    { orchestrator: () => Promise.resolve(), sidecar: () => Promise.resolve() },
-    () => undefined,
-  );
-  await program.parseAsync(args, { from: "user" });
-  return written;
-}
-
-async function failureOf(...args: readonly string[]): Promise<CliFailure> {
-  const failure: unknown = await sidestep(...args).catch((error: unknown) => error);
-  if (!(failure instanceof CliFailure)) throw new Error("the command did not fail", { cause: failure });
-  return failure;
-}
+/** Runs a command with a home of its own. */
+const sidestep = (...args: readonly string[]) => runHere(args, { XDG_CONFIG_HOME: home });
 
 test("the beginning of a run's id stands for the run", async () => {
   front.run = { workflow, state: Run_State.RUNNING };
@@ -79,43 +56,45 @@ test("the beginning of a run's id stands for the run", async () => {
 });
 
 test("the beginning of several ids names them, and of none says so", async () => {
-  const several = await failureOf("run", "cancel", "0198c0ffee002", "--address", address);
-  expect([several.exitCode, several.message]).toEqual([exit.usage, expect.stringContaining(twins[0] ?? "")]);
-  const none = await failureOf("run", "cancel", "ffff", "--address", address);
-  expect([none.exitCode, none.message]).toEqual([exit.notFound, "no run has an id that begins with ffff"]);
+  const several = await sidestep("run", "cancel", "0198c0ffee002", "--address", address);
+  expect(several).toMatchObject({ code: exit.usage, stderr: expect.stringContaining(twins[0] ?? "") });
+  const none = await sidestep("run", "cancel", "ffff", "--address", address);
+  const told = "no run has an id that begins with ffff";
+  expect(none).toMatchObject({ code: exit.notFound, stderr: expect.stringContaining(told) });
 });
 
 test("the first context is current, and a command goes to its address", async () => {
-  expect((await sidestep("context", "add", "here", "--address", address)).err).toContain("from now on");
-  expect((await sidestep("workflow", "list")).out).toContain(workflow);
+  expect((await sidestep("context", "add", "here", "--address", address)).stderr).toContain("from now on");
+  expect((await sidestep("workflow", "list")).stdout).toContain(workflow);
   expect((await stat(path.join(home, "sidestep/contexts.json"))).mode & 0o777).toBe(0o600);
 });
 
 test("a context by name, and what is given besides it, come before the current one", async () => {
   await sidestep("context", "add", "nowhere", "--address", "127.0.0.1:1");
   await sidestep("context", "add", "here", "--address", address);
-  expect((await failureOf("workflow", "list")).exitCode).toBe(exit.unreachable);
-  expect((await sidestep("workflow", "list", "--context", "here")).out).toContain(workflow);
-  expect((await sidestep("workflow", "list", "--address", address)).out).toContain(workflow);
+  expect((await sidestep("workflow", "list")).code).toBe(exit.unreachable);
+  expect((await sidestep("workflow", "list", "--context", "here")).stdout).toContain(workflow);
+  expect((await sidestep("workflow", "list", "--address", address)).stdout).toContain(workflow);
   await sidestep("context", "use", "here");
-  expect((await sidestep("workflow", "list")).out).toContain(workflow);
+  expect((await sidestep("workflow", "list")).stdout).toContain(workflow);
 });
 
 test("contexts are listed with a star, and forgotten", async () => {
   await sidestep("context", "add", "a", "--address", "a:1", "--token-file", "/etc/token");
   await sidestep("context", "add", "b", "--address", "b:1");
-  const lines = (await sidestep("context", "list")).out.split("\n").map((line) => line.trim().split(/ +/));
+  const lines = (await sidestep("context", "list")).stdout.split("\n").map((line) => line.trim().split(/ +/));
   expect(lines.slice(1, 3)).toEqual([
     ["*", "a", "a:1", "/etc/token"],
     ["b", "b:1"],
   ]);
-  expect((await sidestep("context", "remove", "a")).err).toContain("no context is current");
-  expect((await sidestep("context", "list")).out).not.toContain("a:1");
+  expect((await sidestep("context", "remove", "a")).stderr).toContain("no context is current");
+  expect((await sidestep("context", "list")).stdout).not.toContain("a:1");
 });
 
 test("a context that is not there is no address", async () => {
-  const failure = await failureOf("workflow", "list", "--context", "production");
-  expect([failure.exitCode, failure.message]).toEqual([exit.usage, 'there is no context "production"']);
+  const told = 'there is no context "production"';
+  const end = await sidestep("workflow", "list", "--context", "production");
+  expect(end).toMatchObject({ code: exit.usage, stderr: expect.stringContaining(told) });
 });
 
 test("a file that holds no contexts is left as it is, and named", async () => {
@@ -123,7 +102,7 @@ test("a file that holds no contexts is left as it is, and named", async () => {
   const file = path.join(home, "sidestep/contexts.json");
   for (const text of ["", "[]", '{"contexts": {"a": {}}}', '{"contexts": {"a": {"address": "a:1", "tlsCa": 1}}}']) {
     await writeFile(file, text);
-    expect((await failureOf("context", "add", "b", "--address", "b:1")).where).toBe(file);
+    expect((await sidestep("context", "add", "b", "--address", "b:1")).stderr).toContain(`Where: ${file}`);
     expect(await readFile(file, "utf8")).toBe(text);
   }
 });
@@ -131,13 +110,13 @@ test("a file that holds no contexts is left as it is, and named", async () => {
 test("runs, workflows and contexts are completed from where they are known", async () => {
   await sidestep("context", "add", "here", "--address", address);
   const offered = async (...words: readonly string[]) =>
-    (await sidestep("__complete", "--", ...words)).out.split("\n").flatMap((line) => line.split("\t").slice(0, 1));
+    (await sidestep("__complete", "--", ...words)).stdout.split("\n").flatMap((line) => line.split("\t").slice(0, 1));
   expect(await offered("run", "start", "shop")).toContain(workflow);
   expect(await offered("run", "cancel", "0198c0ffee0020")).toEqual(expect.arrayContaining(twins));
   expect(await offered("run", "cancel", "0198c0ffee0020")).not.toContain(alone);
   expect(await offered("context", "use", "")).toContain("here");
   expect(await offered("check", "")).toContain(":folders");
-  expect((await sidestep("__complete", "--", "run", "cancel", "--address", "127.0.0.1:1", "")).out).toBe("");
+  expect((await sidestep("__complete", "--", "run", "cancel", "--address", "127.0.0.1:1", "")).stdout).toBe("");
 });
 
 test("bash completes with the script it is given", () => {

@@ -1,10 +1,12 @@
 import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { runHere } from "../../cli/src/testing.ts";
+import { freePort } from "../support/freePort.ts";
 import { startOrderStack } from "../support/orderStack.ts";
 import type { OrderStack } from "../support/orderStack.ts";
-import { repositoryRoot, runProgram } from "../support/program.ts";
+import { repositoryRoot } from "../support/program.ts";
 
 const workflow = "parcels.v1.ParcelWorkflow/Send";
 let stack: OrderStack;
@@ -12,6 +14,7 @@ let folder = "";
 
 beforeAll(async () => {
   stack = await startOrderStack();
+  vi.stubEnv("SIDESTEP_ADDRESS", stack.orchestrators[0]?.address);
   folder = await mkdtemp(path.join(os.tmpdir(), "sidestep-operator-"));
   await cp(path.join(repositoryRoot, "examples/order/proto/shipping"), path.join(folder, "shipping"), {
     recursive: true,
@@ -55,14 +58,9 @@ message SendResponse { string tracking = 1; }
 
 async function sidestep(
   ...args: readonly string[]
-): Promise<{ readonly code: number | undefined; readonly stdout: string; readonly text: string }> {
-  const { code, stdout, lines } = await runProgram({
-    name: "sidestep",
-    command: process.execPath,
-    args: [path.join(repositoryRoot, "bin/sidestep.js"), ...args],
-    env: { SIDESTEP_ADDRESS: stack.orchestrators[0]?.address },
-  });
-  return { code, stdout, text: lines.join("\n") };
+): Promise<{ readonly code: number; readonly stdout: string; readonly text: string }> {
+  const { code, stdout, stderr } = await runHere(args);
+  return { code, stdout: stdout.trim(), text: `${stdout}${stderr}` };
 }
 
 async function deployed(...args: readonly string[]): Promise<unknown> {
@@ -70,6 +68,28 @@ async function deployed(...args: readonly string[]): Promise<unknown> {
   expect(text).toContain(stdout);
   return JSON.parse(stdout);
 }
+
+test("doctor finds nothing wrong with what runs, and what is wrong with what does not", async () => {
+  const { payment, inventory } = stack.services;
+  const nats = ["--nats-url", stack.nats.url];
+  const well = await sidestep("doctor", ...nats, "--service", payment.address, inventory.address);
+  expect(well).toMatchObject({ code: 0, text: expect.not.stringMatching(/^bad/m) });
+  expect(well.stdout).toMatch(
+    /^ok +orchestrator .*takes runs[\s\S]*^ok +workflows +1 deployed[\s\S]*^ok +nats +nats-server 2\./m,
+  );
+  expect(well.stdout).toMatch(
+    /^ok +streams +\d+, each with a leader[\s\S]*^ok +clock [\s\S]*^notice +service .* answers, without reflection[\s\S]*^ok +service .*inventory\.v1\.InventoryService/m,
+  );
+  const nobody = `127.0.0.1:${await freePort()}`;
+  const ill = await sidestep("doctor", "--address", nobody, "--nats-url", nobody, "--service", nobody);
+  expect(ill.code).toBe(10);
+  for (const about of ["orchestrator", "nats", "service"])
+    expect(ill.stdout).toMatch(new RegExp(`^bad +${about} `, "m"));
+  const empty = await sidestep("doctor", ...nats, "--prefix", "another", "--otlp-endpoint", nobody, "-o", "json");
+  const { findings } = JSON.parse(empty.stdout);
+  expect(findings).toContainEqual(expect.objectContaining({ about: "streams", state: "notice" }));
+  expect(findings).toContainEqual(expect.objectContaining({ about: "otlp", state: "notice" }));
+});
 
 const told = (version: number, change: string): unknown => ({ workflows: [{ workflow, version, change }] });
 
