@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { DeployedWorkflow_Change } from "../../proto/gen/sidestep/v1/definitions.ts";
 import { Diagnostic_Severity } from "../../proto/gen/sidestep/v1/diagnostic.ts";
 import { Incident, Incident_Reason, Run_State, StepStatus, StepStatus_State } from "../../proto/gen/sidestep/v1/run.ts";
@@ -12,6 +12,7 @@ import type { FakeDefinitions, FakeFront } from "../../orchestrator/src/grpc/tes
 import { contractOf, parseImage } from "../../orchestrator/src/processor/contract.ts";
 import { freePort } from "../../test/support/freePort.ts";
 import { buildImage } from "../../test/support/image.ts";
+import { runHere } from "./testing.ts";
 import { repositoryRoot, startProgram } from "../../test/support/program.ts";
 
 const workflow = "shop.v1.OrderWorkflow/Fulfil";
@@ -25,6 +26,7 @@ beforeAll(async () => {
   folder = await mkdtemp(path.join(os.tmpdir(), "sidestep-cli-"));
 });
 afterAll(() => rm(folder, { recursive: true }));
+afterEach(() => vi.unstubAllEnvs());
 
 interface Ended {
   readonly code: number | undefined;
@@ -32,11 +34,15 @@ interface Ended {
   readonly err: string;
 }
 
+/** Runs the command in this process. */
+async function sidestep(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> {
+  for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value);
+  const { code, stdout, stderr } = await runHere(args);
+  return { code, out: stdout.trim(), err: stderr.trim() };
+}
+
 /** Runs the command as a shell would; stdout and stderr apart. */
-async function sidestep(
-  args: readonly string[],
-  env: Readonly<Record<string, string | undefined>> = {},
-): Promise<Ended> {
+async function inShell(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> {
   await using program = await startProgram({
     name: "sidestep",
     command: process.execPath,
@@ -112,7 +118,9 @@ test("exec writes the answer as JSON on stdout and progress on stderr", async ()
   stage.front.end({});
   const file = path.join(folder, "request.json");
   await writeFile(file, '{"order_id": "o-1", "items": [{"sku": "mug", "quantity": 2}]}');
-  const { code, out, err } = await stage.sidestep(["run", "exec", workflow, "-d", `@${file}`]);
+  const { code, out, err } = await inShell(["run", "exec", workflow, "-d", `@${file}`], {
+    SIDESTEP_ADDRESS: stage.address,
+  });
   expect([code, JSON.parse(out)]).toEqual([0, { tracking: "t-1" }]);
   expect(err).toContain(`run ${someRun} of ${workflow}`);
   expect(err).toContain("reserve  completed  1.0 s");
@@ -346,8 +354,9 @@ async function breakProto(file: string): Promise<void> {
   await writeFile(file, text.replace(/input\.\w+/, "input.no_such_field"));
 }
 
-test("version and help go to stdout and exit with 0; each command's help has an example", async () => {
-  expect(await sidestep(["version"])).toMatchObject({
+test("version and help go to stdout and exit with 0, wrong usage to stderr with 2; each command's help has an example", async () => {
+  expect(await inShell(["rum"])).toMatchObject({ code: 2, out: "" });
+  expect(await inShell(["version"])).toMatchObject({
     code: 0,
     out: expect.stringMatching(/^sidestep \d+\.\d+\.\d+$/),
   });

@@ -75,8 +75,8 @@ function room(account: Answer): Finding {
 }
 
 async function* streams(nats: Nats, prefix: string): AsyncGenerator<Finding> {
-  const { tasksStream, logStream } = toNames(prefix);
-  const upper = logStream(0).slice(0, -"_LOG_0".length);
+  const { tasksStream } = toNames(prefix);
+  const upper = tasksStream.slice(0, -"_TASKS".length);
   const names = await streamNames(nats);
   const ours = names.filter((name) => name.startsWith(`${upper}_`) || name.startsWith(`KV_${upper}_`));
   if (!ours.includes(tasksStream)) {
