@@ -11,14 +11,17 @@ export interface Finding {
   readonly next: string;
 }
 
+/** All is well. */
 export function ok(about: string, told: string): Finding {
   return { state: "ok", about, told, next: "" };
 }
 
+/** Worth knowing; runs go on. */
 export function notice(about: string, told: string, next = ""): Finding {
   return { state: "notice", about, told, next };
 }
 
+/** Runs do not go on until somebody does what `next` says. */
 export function bad(about: string, told: string, next: string): Finding {
   return { state: "bad", about, told, next };
 }
