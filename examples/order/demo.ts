@@ -17,7 +17,7 @@ sidecar and orchestrator are killed. Prints each run's steps and its trace; then
 0: everything went as it should.
 
   --keep               Start more runs, for the console to show; leave everything running and print the addresses. Ctrl-C stops it.
-  --jaeger-url <url>   Print links to this Jaeger. Spans go to OTEL_EXPORTER_OTLP_ENDPOINT when that is set, else to a
+  --jaeger-url <url>   Print links to this Jaeger, and show them in the console. Spans go to OTEL_EXPORTER_OTLP_ENDPOINT when that is set, else to a
                        receiver of the demo's own.
   --help               Show this.
 `;
@@ -68,6 +68,7 @@ async function perform(folder: string, options: Options, interrupted: Promise<"i
       say: (line) => say(`  ${line}`),
       otlpEndpoint,
       carrierDeskMs: 3_000,
+      jaegerUrl: options["jaeger-url"],
       bundles: process.env["SIDESTEP_BUNDLES"] || undefined,
     });
     const told = tell(stage, options);

@@ -137,6 +137,11 @@ export const orchestratorSettings = {
     placeholder: "<file>",
     doc: "File with the secret that fences attempts, the same for all orchestrators; without it one is made and kept in NATS.",
   }),
+  jaegerUrl: webAddress({
+    flag: "jaeger-url",
+    placeholder: "<url>",
+    doc: "Base of the Jaeger pages that show the traces of runs, such as http://localhost:16686: the console and `Runs.Get` link to them. Not set: no links.",
+  }),
   drainTimeout: duration({ flag: "drain-timeout", doc: "How long a shutdown may take." }, "15s", {
     min: 0,
     max: 3_600_000,
@@ -182,6 +187,16 @@ function indexPlace(about: SettingText): Setting<StorePlace | undefined> {
         expected: "temporary, off, a file such as ./index.db, or postgres://user@host/database",
       };
     },
+  };
+}
+
+function webAddress(about: SettingText): Setting<string | undefined> {
+  return {
+    ...text(about),
+    read: ([given = ""]) =>
+      /^https?:$/.test(URL.parse(given)?.protocol ?? "")
+        ? { kind: "value", value: given }
+        : { kind: "problem", expected: "a URL such as http://localhost:16686" },
   };
 }
 

@@ -35,6 +35,7 @@ import type { Definitions } from "./processor/definitions.ts";
 import { partitionCount } from "../../proto/wire/layout.ts";
 import { openProcessor } from "./processor/processor.ts";
 import type { Processor } from "./processor/processor.ts";
+import { detailsOfStep } from "./projection/stepDetails.ts";
 import { toTraceStart } from "./projection/traceContext.ts";
 import { bothObservers, openRows } from "./rows.ts";
 import type { Rows } from "./rows.ts";
@@ -99,7 +100,8 @@ export async function serve(settings: OrchestratorSettings, log: Log, signal: Ab
   openMeasures(metrics.meter, processor, nats, rows);
   const catalog = openCatalogView(nats.connection, names, Date.now, signal);
   const { front } = processor;
-  const door = { front, definitions, catalog, limits: attached.limits, bulks, showTrace, lists: rows?.lists };
+  const shows = { showTrace, showStep: detailsOfStep, lists: rows?.lists };
+  const door = { front, definitions, catalog, limits: attached.limits, bulks, ...shows };
   const work = async (server: FrontServer): Promise<void> => {
     const tell = (isReady: boolean): void => {
       Object.assign(state, { isReady, waitsFor: isReady ? "" : "NATS is away" });
@@ -210,7 +212,10 @@ async function readDefinitions(store: DefinitionStore, log: Log, signal: AbortSi
 
 /** Opens the front door, and closes it when `work` is done; false when calls had to be left behind. */
 async function serveFront(
-  door: Pick<FrontServerOptions, "front" | "definitions" | "catalog" | "limits" | "bulks" | "showTrace" | "lists">,
+  door: Pick<
+    FrontServerOptions,
+    "front" | "definitions" | "catalog" | "limits" | "bulks" | "showTrace" | "showStep" | "lists"
+  >,
   settings: OrchestratorSettings,
   log: Log,
   work: (server: FrontServer) => Promise<void>,
@@ -220,6 +225,7 @@ async function serveFront(
     ...door,
     address: settings.listen,
     consoleFolder: findConsole(),
+    jaegerUrl: settings.jaegerUrl,
     payloadBytesMax: settings.payloadBytesMax,
     requestBytesMax: Math.max(settings.requestBytesMax, settings.payloadBytesMax),
     // The image itself, and what an rpc adds to it.

@@ -25,7 +25,9 @@ const contracts = ["examples/order/proto", "examples/approval/proto", "examples/
 export async function startConsoleStage(): Promise<ConsoleStage> {
   await ensureConsole();
   await using started = new AsyncDisposableStack();
-  const stack = started.use(await startOrderStack());
+  const stack = started.use(
+    await startOrderStack({ orchestratorEnv: { SIDESTEP_JAEGER_URL: "http://jaeger.example/" } }),
+  );
   const address = stack.orchestrators[0]?.address ?? "";
   const folder = await mkdtemp(path.join(os.tmpdir(), "sidestep-console-"));
   started.defer(() => rm(folder, { recursive: true, force: true, maxRetries: 3 }));

@@ -89,6 +89,14 @@ test("an incident is found, understood and repaired with another request, and th
   await one.open(`runs/${cast.incident}`);
   await page.getByText("ship: ").waitFor();
   await page.getByRole("button", { name: /^Ship the parcel, call, incident/ }).click();
+  // Three attempts, what they sent, and the expression beside what it gave.
+  const panel = page.getByRole("complementary", { name: "Step ship" });
+  await panel.getByText("FAILED_PRECONDITION").nth(2).waitFor();
+  expect(await panel.getByLabel("value of request").textContent()).toContain('"address": "Moon base 3"');
+  expect(await panel.getByLabel("shipping.v1.ShipRequest", { exact: true }).textContent()).toContain("parcel-7");
+  expect(await panel.getByRole("link", { name: /^[0-9a-f]{32}$/ }).getAttribute("href")).toBe(
+    `http://jaeger.example/trace/${cast.incident}`,
+  );
   await page.getByRole("button", { name: "Patch" }).click();
   const dialog = page.getByRole("dialog");
   await dialog.getByLabel("order_id").fill("parcel-7");
@@ -115,6 +123,9 @@ test("a signal is given with its form, and the run ends before one's eyes", asyn
   await chip(page, "completed").waitFor();
   await page.getByRole("button", { name: /^farewell, signal, completed/ }).waitFor();
   await page.getByRole("button", { name: /^song, let, not taken/ }).waitFor();
+  await one.open(`runs/${cast.waiting}?step=greeting`);
+  await page.getByLabel("value of case 1").filter({ hasText: "false" }).waitFor();
+  await page.getByLabel("value of case 2").filter({ hasText: "true" }).waitFor();
   expect(one.troubles).toEqual([]);
 });
 

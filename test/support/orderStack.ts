@@ -40,6 +40,7 @@ export interface OrderStackOptions {
   readonly otlpEndpoint?: string;
   /** Folder for what orchestrators and sidecars write; absent: it is kept in memory only. */
   readonly logs?: string;
+  readonly orchestratorEnv?: Readonly<Record<string, string>>;
   readonly serviceEnv?: Readonly<Partial<Record<OrderServiceName, Readonly<Record<string, string>>>>>;
 }
 
@@ -69,7 +70,7 @@ export async function startOrderStack(options: OrderStackOptions = {}): Promise<
       startNode("orchestrator/src/main.ts", {
         name: `orchestrator-${i}`,
         args: ["--listen", address, "--admin-port", "0"],
-        env,
+        env: { ...env, ...options.orchestratorEnv },
         readyLine: orchestratorReady,
         ...logFile(options.logs, `orchestrator-${i}`),
       }),

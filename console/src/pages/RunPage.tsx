@@ -3,7 +3,7 @@ import { useAnswer } from "../api/ask.ts";
 import type { Answer } from "../api/ask.ts";
 import { toDefinition } from "../api/definition.ts";
 import type { Definition } from "../api/definition.ts";
-import { object } from "../api/json.ts";
+import { object, text } from "../api/json.ts";
 import { useStream } from "../api/live.ts";
 import { hasEnded, toRun } from "../api/run.ts";
 import type { Run } from "../api/run.ts";
@@ -49,7 +49,7 @@ export function RunPage({ runId }: { readonly runId: string }) {
       <Failure error={answer.error} />
     );
   }
-  return <Shown run={run} definition={definition} />;
+  return <Shown run={run} definition={definition} traceUrl={text(object(answer.value), "traceUrl")} />;
 }
 
 /** The run as it stands, followed while it goes on. */
@@ -68,7 +68,15 @@ function useRun(runId: string): { readonly run: Run | undefined; readonly answer
   return { run: watched ?? first, answer };
 }
 
-function Shown({ run, definition }: { readonly run: Run; readonly definition: Definition | undefined }) {
+function Shown({
+  run,
+  definition,
+  traceUrl,
+}: {
+  readonly run: Run;
+  readonly definition: Definition | undefined;
+  readonly traceUrl: string;
+}) {
   const address = useAddress();
   const view = views.find((one) => one === address.searchParams.get("view")) ?? "graph";
   const chosen = toChosen(address);
@@ -83,7 +91,7 @@ function Shown({ run, definition }: { readonly run: Run; readonly definition: De
   );
   return (
     <>
-      <RunHead run={run} actions={<RunActions run={run} definition={definition} />} />
+      <RunHead run={run} traceUrl={traceUrl} actions={<RunActions run={run} definition={definition} />} />
       <nav className="tabs" aria-label="Views of the run">
         {views.map((one) => (
           <Link
@@ -115,7 +123,13 @@ function Shown({ run, definition }: { readonly run: Run; readonly definition: De
           {view === "payloads" ? <RunPayloads run={run} /> : undefined}
         </div>
         {chosen === undefined ? undefined : (
-          <StepPanel run={run} definition={definition} chosen={chosen} onClose={() => choose(undefined)} />
+          <StepPanel
+            run={run}
+            definition={definition}
+            traceUrl={traceUrl}
+            chosen={chosen}
+            onClose={() => choose(undefined)}
+          />
         )}
       </div>
     </>

@@ -9,7 +9,16 @@ import { durationText, instantText, useNow } from "../parts/clock.ts";
 import { whyText } from "./why.ts";
 
 /** What run this is, how it stands, and the one sentence that says what it waits for. */
-export function RunHead({ run, actions }: { readonly run: Run; readonly actions: ReactNode }) {
+export function RunHead({
+  run,
+  traceUrl,
+  actions,
+}: {
+  readonly run: Run;
+  /** Where its trace is shown; empty: nowhere that is known. */
+  readonly traceUrl: string;
+  readonly actions: ReactNode;
+}) {
   const isLive = !hasEnded(run);
   const now = useNow(isLive);
   const took = run.startedAt === undefined ? undefined : (run.endedAt ?? now) - run.startedAt;
@@ -45,6 +54,11 @@ export function RunHead({ run, actions }: { readonly run: Run; readonly actions:
               <span>
                 deadline <When at={run.deadline} />
               </span>
+            )}
+            {traceUrl === "" ? undefined : (
+              <a href={traceUrl} target="_blank" rel="noreferrer">
+                trace
+              </a>
             )}
             {run.parentRunId === "" ? undefined : (
               <span>

@@ -1,29 +1,34 @@
+import { useEffect, useMemo } from "react";
 import type { ReactNode } from "react";
+import { refresh, useAnswer } from "../api/ask.ts";
 import type { Definition } from "../api/definition.ts";
-import type { Json } from "../api/json.ts";
 import { isFitting } from "../api/run.ts";
-import type { HistoryEvent, Run, Step } from "../api/run.ts";
+import type { Run, Step } from "../api/run.ts";
+import { toStepDetails } from "../api/step.ts";
+import type { StepDetails } from "../api/step.ts";
 import { allSteps, shownName } from "../graph/definition.ts";
-import type { DefinedStep } from "../graph/definition.ts";
 import type { Chosen } from "../graph/Graph.tsx";
 import { nameOf } from "../graph/overlay.ts";
 import { navigate, useAddress, withQuery } from "../navigation.tsx";
 import { durationText, instantText } from "../parts/clock.ts";
 import { JsonView } from "../parts/JsonView.tsx";
 import { RunLink, StatusText, StepChip, When } from "../parts/pieces.tsx";
+import { ArchivedAttempts, Attempts } from "./Attempts.tsx";
 import { IncidentActions } from "./IncidentActions.tsx";
 import { RetryNow } from "./RetryNow.tsx";
-import { useHistory } from "./useHistory.ts";
+import { WrittenValues } from "./WrittenValues.tsx";
 
 interface StepPanelProps {
   readonly run: Run;
   readonly definition: Definition | undefined;
+  /** Where the run's trace is shown; empty: nowhere that is known. */
+  readonly traceUrl: string;
   readonly chosen: Chosen;
   readonly onClose: () => void;
 }
 
 /** One step: its state, its attempts, what it sent and got, and what stands in its definition. */
-export function StepPanel({ run, definition, chosen, onClose }: StepPanelProps) {
+export function StepPanel({ run, definition, traceUrl, chosen, onClose }: StepPanelProps) {
   const address = useAddress();
   const passes = run.steps.filter(
     ({ path, compensation }) => nameOf(path) === chosen.step && compensation === chosen.compensation,
@@ -36,6 +41,7 @@ export function StepPanel({ run, definition, chosen, onClose }: StepPanelProps) 
   const written =
     definition === undefined ? undefined : allSteps(definition.steps).find(({ name }) => name === chosen.step);
   const defined = chosen.compensation ? written?.compensation : written;
+  const details = useDetails(run.runId, step);
   return (
     <aside className="card panel" aria-label={`Step ${chosen.step}`}>
       <header>
@@ -59,9 +65,15 @@ export function StepPanel({ run, definition, chosen, onClose }: StepPanelProps) 
         {step === undefined ? (
           <p className="muted">It has not begun in this run.</p>
         ) : (
-          <Standing run={run} definition={definition} step={step} />
+          <Standing run={run} definition={definition} traceUrl={traceUrl} step={step} details={details} />
         )}
-        {defined === undefined ? undefined : <Written defined={defined} step={step} />}
+        {defined === undefined ? undefined : (
+          <WrittenValues
+            defined={defined}
+            step={step}
+            expressions={details === "gone" ? [] : (details?.expressions ?? [])}
+          />
+        )}
       </div>
     </aside>
   );
@@ -90,17 +102,34 @@ function Passes({
   );
 }
 
+/** What the step sent, got and computed; "gone" when the log has the run no more. Undefined: not yet known. */
+function useDetails(runId: string, step: Step | undefined): StepDetails | "gone" | undefined {
+  const path = step?.path ?? "";
+  const compensation = step?.compensation ?? false;
+  const { value, error } = useAnswer(step === undefined ? undefined : "sidestep.v1.Runs/DescribeStep", {
+    runId,
+    step: path,
+    compensation,
+  });
+  const standing = `${step?.state} ${step?.attempt}`;
+  useEffect(() => refresh("sidestep.v1.Runs/DescribeStep"), [standing]);
+  const details = useMemo(() => (value === undefined ? undefined : toStepDetails(value)), [value]);
+  return error === undefined ? details : "gone";
+}
+
 function Standing({
   run,
   definition,
+  traceUrl,
   step,
+  details,
 }: {
   readonly run: Run;
   readonly definition: Definition | undefined;
+  readonly traceUrl: string;
   readonly step: Step;
+  readonly details: StepDetails | "gone" | undefined;
 }) {
-  const { events } = useHistory(run);
-  const own = events.filter((event) => event.step === step.path && event.compensation === step.compensation);
   const took =
     step.startedAt === undefined || step.endedAt === undefined
       ? undefined
@@ -144,7 +173,13 @@ function Standing({
         {step.maybeExecuted ? <Pair name="in doubt">it may have been carried out</Pair> : undefined}
         {run.traceId === "" ? undefined : (
           <Pair name="trace">
-            <code>{run.traceId}</code>
+            {traceUrl === "" ? (
+              <code>{run.traceId}</code>
+            ) : (
+              <a className="mono" href={traceUrl} target="_blank" rel="noreferrer">
+                {run.traceId}
+              </a>
+            )}
           </Pair>
         )}
       </dl>
@@ -154,14 +189,18 @@ function Standing({
       {step.state === "BACKING_OFF" && isFitting(run, "RETRY", step.path) ? (
         <RetryNow run={run} step={step} />
       ) : undefined}
-      <Attempts events={own} />
-      {step.lastError === undefined ? undefined : (
+      {details === undefined ? undefined : details === "gone" ? (
+        <ArchivedAttempts run={run} step={step} />
+      ) : (
+        <Attempts attempts={details.attempts} />
+      )}
+      {step.lastError === undefined || hasAttempts(details) ? undefined : (
         <Section title="Last error">
           <StatusText status={step.lastError} />
         </Section>
       )}
       {step.result === undefined ? undefined : (
-        <Section title="Result">
+        <Section title={step.kind === "call" ? "Response" : "Result"}>
           <JsonView value={step.result} label={step.resultType || "result"} />
         </Section>
       )}
@@ -172,63 +211,9 @@ function Standing({
   );
 }
 
-function Attempts({ events }: { readonly events: readonly HistoryEvent[] }) {
-  const failed = events.filter(({ kind }) => kind === "ATTEMPT_FAILED" || kind === "ATTEMPT_EXPIRED");
-  if (failed.length === 0) return undefined;
-  return (
-    <Section title="Attempts that failed">
-      <ol className="attempts">
-        {failed.map((event) => (
-          <li key={event.sequence}>
-            <span className="muted">
-              #{event.attempt} · <When at={event.time} />
-            </span>
-            {event.status === undefined ? (
-              <span>no outcome came</span>
-            ) : (
-              <span>
-                <code>{event.status.code}</code> {event.status.message}
-              </span>
-            )}
-          </li>
-        ))}
-      </ol>
-    </Section>
-  );
-}
-
-/** The definition's lines, each expression beside the value it had. */
-function Written({ defined, step }: { readonly defined: DefinedStep; readonly step: Step | undefined }) {
-  if (defined.settings.length === 0) return undefined;
-  return (
-    <Section title="Definition">
-      <dl className="written">
-        {defined.settings.map(({ name, text, expression }) => {
-          const value = valueOf(name, defined, step);
-          return (
-            <div key={name}>
-              <dt>{name}</dt>
-              <dd>
-                {expression ? <pre className="code">{text}</pre> : <code>{text}</code>}
-                {value === undefined ? undefined : (
-                  <pre className="code value" aria-label={`value of ${name}`}>
-                    {JSON.stringify(value, undefined, 2)}
-                  </pre>
-                )}
-              </dd>
-            </div>
-          );
-        })}
-      </dl>
-    </Section>
-  );
-}
-
-function valueOf(name: string, defined: DefinedStep, step: Step | undefined): Json | undefined {
-  if (step === undefined) return undefined;
-  if (name === "when") return step.state !== "SKIPPED";
-  if (name === "collect" || (name === "value" && defined.kind === "let")) return step.result;
-  return name === "lock" && step.lock !== "" ? step.lock : undefined;
+/** Each of them says how it ended. */
+function hasAttempts(details: StepDetails | "gone" | undefined): boolean {
+  return details !== undefined && details !== "gone" && details.attempts.length > 0;
 }
 
 function Section({ title, children }: { readonly title: string; readonly children: ReactNode }) {

@@ -1,4 +1,4 @@
-import { useEffect, useId, useRef, useState } from "react";
+import { useEffect, useId, useLayoutEffect, useRef, useState } from "react";
 import type { FormEvent, KeyboardEvent } from "react";
 import { completions } from "./completion.ts";
 import type { Completion, Vocabulary } from "./completion.ts";
@@ -16,8 +16,14 @@ export function QueryBar({ filter, vocabulary, onFilter }: QueryBarProps) {
   const [isOpen, setOpen] = useState(false);
   const [marked, setMarked] = useState(-1);
   const input = useRef<HTMLInputElement>(null);
+  const taken = useRef<number>(undefined);
   const id = useId();
   useEffect(() => setText(filter), [filter]);
+  // Before the next key: what is typed goes on behind what was taken.
+  useLayoutEffect(() => {
+    if (taken.current !== undefined) input.current?.setSelectionRange(taken.current, taken.current);
+    taken.current = undefined;
+  }, [text]);
   const offered = isOpen ? completions(text, cursor, vocabulary) : [];
   const take = (completion: Completion): void => {
     const next = text.slice(0, completion.from) + completion.text + text.slice(cursor);
@@ -25,7 +31,7 @@ export function QueryBar({ filter, vocabulary, onFilter }: QueryBarProps) {
     setText(next);
     setCursor(at);
     setMarked(-1);
-    requestAnimationFrame(() => input.current?.setSelectionRange(at, at));
+    taken.current = at;
   };
   const apply = (event: FormEvent): void => {
     event.preventDefault();
@@ -42,10 +48,10 @@ export function QueryBar({ filter, vocabulary, onFilter }: QueryBarProps) {
     }
     if (event.key === "Escape") return isOpen ? setOpen(false) : input.current?.blur();
     const takesTab = event.key === "Tab" && !event.shiftKey && isOpen && (one ?? offered[0]) !== undefined;
-    const taken = event.key === "Enter" ? one : takesTab && text !== "" ? (one ?? offered[0]) : undefined;
-    if (taken === undefined) return undefined;
+    const chosen = event.key === "Enter" ? one : takesTab && text !== "" ? (one ?? offered[0]) : undefined;
+    if (chosen === undefined) return undefined;
     event.preventDefault();
-    return take(taken);
+    return take(chosen);
   };
   return (
     <form className="query grow" role="search" onSubmit={apply}>

@@ -41,6 +41,8 @@ export interface StageOptions {
   readonly otlpEndpoint: string | undefined;
   /** How long the carrier takes for parcels that are not express. */
   readonly carrierDeskMs: number;
+  /** Base of the Jaeger pages that the console is to link to. */
+  readonly jaegerUrl?: string | undefined;
   /** Folder of our programs as they are shipped; undefined: their sources are run. */
   readonly bundles?: string | undefined;
 }
@@ -60,7 +62,7 @@ export function removeStageFolder(folder: string): Promise<void> {
 /** Starts everything and deploys the workflow. */
 export async function openStage(
   folder: string,
-  { say, otlpEndpoint, carrierDeskMs, bundles }: StageOptions,
+  { say, otlpEndpoint, carrierDeskMs, jaegerUrl, bundles }: StageOptions,
 ): Promise<Stage> {
   await using started = new AsyncDisposableStack();
   const logs = path.join(folder, "logs");
@@ -81,7 +83,7 @@ export async function openStage(
     const part = await startPart(started, logs, {
       name: "orchestrator",
       ...programOf("orchestrator", bundles),
-      args: ["--listen", address],
+      args: ["--listen", address, ...(jaegerUrl === undefined ? [] : ["--jaeger-url", jaegerUrl])],
       env: { NATS_URL: nats.url, OTEL_EXPORTER_OTLP_ENDPOINT: otlp },
     });
     say(`orchestrator       ${address}`);

@@ -48,6 +48,11 @@ export function evaluatePassing(place: Place, planned: PlannedExpression): Evalu
   return value === undefined ? evaluateValue(place, planned) : { kind: "value", value };
 }
 
+/** A variable's value is not among the run's events: it is large. */
+export function isKeptApart(place: Place, name: string): boolean {
+  return claimedAt(place, name, "") !== undefined;
+}
+
 /** The value of a variable that is kept apart; undefined: it isn't. */
 function claimedAt({ state, scope }: Place, name: string, type: string): KeptValue | undefined {
   if (name === "input") {

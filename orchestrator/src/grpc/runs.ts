@@ -42,6 +42,8 @@ import { header, startRun } from "./starting.ts";
 import type { IngressOptions } from "./starting.ts";
 import { steer } from "./steering.ts";
 import type { Steered } from "./steering.ts";
+import { describeStep } from "./stepDetails.ts";
+import type { ShowStep } from "./stepDetails.ts";
 import { follow, invalidOffset } from "./streaming.ts";
 import { done, failed, unary } from "./unary.ts";
 import type { Answered } from "./unary.ts";
@@ -58,7 +60,10 @@ export interface RunsOptions extends IngressOptions, ListsOptions, BulksOptions 
   readonly catalog: Catalog;
   readonly limits: LimitStore;
   readonly showTrace: ShowTrace;
+  readonly showStep: ShowStep;
   readonly signals: Signals;
+  /** Base of a Jaeger's pages; absent: traces have no address. */
+  readonly jaegerUrl?: string | undefined;
 }
 
 /** sidestep.v1.Runs over the front; Get tells besides whether a step waits for a sidecar that isn't there. */
@@ -113,19 +118,23 @@ function starts(options: RunsOptions): Pick<RunsServer, "start" | "wait" | "call
   };
 }
 
-function shows(options: RunsOptions): Pick<RunsServer, "get" | "explain" | "history" | "trace" | "listApprovals"> {
+function shows(
+  options: RunsOptions,
+): Pick<RunsServer, "get" | "explain" | "history" | "describeStep" | "trace" | "listApprovals"> {
   const { front, catalog, showTrace } = options;
+  const told = (run: Run) => done({ run, traceUrl: traceUrl(options.jaegerUrl, run.traceId) });
   return {
     get: unary((call) =>
       ofRun(call.request.runId, async (runId) => {
         const got = await front.get(runId);
-        if (got.kind === "run") return done({ run: withSidecars(got.run, catalog) });
+        if (got.kind === "run") return told(withSidecars(got.run, catalog));
         const kept = got.kind === "unknown" ? await archivedRun(runId, options) : undefined;
-        return kept === undefined ? failed(absenceFailure(runId, got)) : done({ run: kept.run });
+        return kept?.run === undefined ? failed(absenceFailure(runId, got)) : told(kept.run);
       }),
     ),
     explain: unary((call) => ofRun(call.request.runId, (runId) => explainRun(runId, options, Date.now()))),
     history: unary((call) => ofRun(call.request.runId, (runId) => history(runId, call.request, options))),
+    describeStep: unary(({ request }) => ofRun(request.runId, (runId) => describeStep(runId, request, options))),
     trace: unary((call) =>
       ofRun(call.request.runId, async (runId) => {
         const got = await front.records(runId);
@@ -346,6 +355,10 @@ function archivedPage(events: readonly HistoryEvent[], after: number, limit: num
 /** What the archive has of a run that the log has no more. */
 async function archivedRun(runId: RunId, { lists: open }: ListsOptions): Promise<ArchivedRun | undefined> {
   return open?.archived(runId);
+}
+
+function traceUrl(jaegerUrl: string | undefined, traceId: string): string {
+  return jaegerUrl === undefined || traceId === "" ? "" : `${jaegerUrl.replace(/\/+$/, "")}/trace/${traceId}`;
 }
 
 function withSidecars(run: Run, catalog: Catalog): Run {

@@ -21,12 +21,16 @@ import { runsService } from "./runs.ts";
 import type { ShowTrace } from "./runs.ts";
 import { openSignals } from "./signals.ts";
 import type { IngressOptions } from "./starting.ts";
+import type { ShowStep } from "./stepDetails.ts";
 
 export interface GrpcServerOptions extends Omit<IngressOptions, "closing">, ListsOptions {
   readonly catalog: Catalog;
   readonly limits: LimitStore;
   readonly bulks: BulksOptions["bulks"];
   readonly showTrace: ShowTrace;
+  readonly showStep: ShowStep;
+  /** Base of a Jaeger's pages; absent: traces have no address. */
+  readonly jaegerUrl?: string | undefined;
   /** Largest image that Deploy takes, and so the largest message. */
   readonly deployBytesMax: number;
 }
@@ -59,18 +63,7 @@ export function openGrpcServer(options: GrpcServerOptions): GrpcServer {
   const rpcs = openRpcs(server);
   const health = newHealth(closing);
   let isServing = false;
-  rpcs.addService(
-    RunsService,
-    runsService({
-      ...ingress,
-      catalog: options.catalog,
-      limits: options.limits,
-      bulks: options.bulks,
-      showTrace: options.showTrace,
-      lists: options.lists,
-      signals,
-    }),
-  );
+  rpcs.addService(RunsService, runsService({ ...options, closing, signals }));
   rpcs.addService(DefinitionsService, definitionsService(definitions));
   rpcs.addService(HealthService, health.service);
   const tellHealth = (): void => health.update(isServing, descriptions.services());

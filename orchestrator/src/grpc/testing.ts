@@ -248,6 +248,7 @@ export function openTestServer(
     front,
     definitions,
     showTrace: () => ({ traceId: "", tree: [], otlpJson: "" }),
+    showStep: () => undefined,
     catalog: { isServed: () => true, isBroken: () => false, offersOf: () => undefined },
     limits: fakeLimits(),
     bulks: fakeBulks(),
