@@ -1,32 +1,42 @@
 import { ListApprovalsResponse } from "../../proto/gen/sidestep/v1/runs.ts";
-import { toRegistry } from "../../proto/json/registry.ts";
+import type { PendingApproval } from "../../proto/gen/sidestep/v1/run.ts";
 import { openFrontClient } from "./frontClient.ts";
-import { bytesToJson, jsonToBytes } from "./messageJson.ts";
+import type { ListForm } from "./listForm.ts";
+import { printList, timeColumn } from "./listing.ts";
+import { jsonToBytes } from "./messageJson.ts";
 import { readRequestText } from "./requestText.ts";
-import { tableText } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
-import { timeText } from "./time.ts";
 import { registryFor } from "./workflowRpc.ts";
 
 /** Prints the approvals of a run that wait for a decision. */
 export async function listApprovals(
-  options: { readonly address: string; readonly runId: string; readonly output: "table" | "json" },
+  options: { readonly address: string; readonly runId: string; readonly output: ListForm },
   terminal: Terminal,
 ): Promise<void> {
   using client = openFrontClient(options.address);
   const answer = await client.call(client.runs.listApprovals.bind(client.runs), { runId: options.runId });
-  if (options.output === "json") {
-    const bytes = ListApprovalsResponse.encode(answer).finish();
-    return terminal.out(`${bytesToJson(toRegistry(), "sidestep.v1.ListApprovalsResponse", bytes)}\n`);
-  }
-  const rows = answer.approvals.map(({ step, title, approvers, type, due }) => [
-    step,
-    approvers.length === 0 ? "anybody" : approvers.join(", "),
-    type,
-    timeText(due),
-    title,
-  ]);
-  terminal.out(tableText(["STEP", "APPROVERS", "FORM", "DUE", "TITLE"], rows));
+  printList(
+    options.output,
+    {
+      type: "sidestep.v1.ListApprovalsResponse",
+      bytes: ListApprovalsResponse.encode(answer).finish(),
+      field: "approvals",
+      items: answer.approvals,
+      name: ({ step }) => step,
+      empty: "no approval of the run waits",
+      columns: [
+        { heading: "STEP", cell: ({ step }) => step },
+        {
+          heading: "APPROVERS",
+          cell: ({ approvers }) => (approvers.length === 0 ? "anybody" : approvers.join(", ")),
+        },
+        { heading: "FORM", cell: ({ type }) => type },
+        ...timeColumn<PendingApproval>("DUE", ({ due }) => due),
+        { heading: "TITLE", cell: ({ title }) => title },
+      ],
+    },
+    terminal,
+  );
 }
 
 export interface DecideOptions {

@@ -9,11 +9,11 @@ import {
 } from "../../proto/gen/sidestep/v1/runs.ts";
 import type { Bulk, BulkAction } from "../../proto/gen/sidestep/v1/runs.ts";
 import { run_StateToJSON } from "../../proto/gen/sidestep/v1/run.ts";
-import { toRegistry } from "../../proto/json/registry.ts";
 import { CliFailure, exit } from "./failure.ts";
 import { openFrontClient } from "./frontClient.ts";
 import type { FrontClient } from "./frontClient.ts";
-import { bytesToJson } from "./messageJson.ts";
+import type { ListForm, ShownForm } from "./listForm.ts";
+import { printList, printShown, timeColumn } from "./listing.ts";
 import type { Steering } from "./runSteer.ts";
 import { listText, tableText } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
@@ -117,60 +117,66 @@ function tellRefusals({ refusals }: Bulk, terminal: Terminal): void {
 
 /** Prints the actions on many runs that are known, newest first. */
 export async function listBulks(
-  options: { readonly address: string; readonly output: "table" | "json" },
+  options: { readonly address: string; readonly output: ListForm },
   terminal: Terminal,
 ): Promise<void> {
   using client = openFrontClient(options.address);
   const answer = await client.call(client.runs.listBulks.bind(client.runs), {});
-  if (options.output === "json") {
-    const bytes = ListBulksResponse.encode(answer).finish();
-    return terminal.out(`${bytesToJson(toRegistry(), "sidestep.v1.ListBulksResponse", bytes)}\n`);
-  }
-  if (answer.bulks.length === 0) return terminal.err("there are no actions on many runs\n");
-  const rows = answer.bulks.map((bulk) => [
-    bulk.bulkId,
-    actionName(bulk),
-    stateName(bulk),
-    `${bulk.done} of ${bulk.runs}`,
-    String(bulk.refused),
-    timeText(bulk.startedAt),
-    bulk.filter,
-  ]);
-  terminal.out(tableText(["BULK", "ACTION", "STATE", "DONE", "REFUSED", "STARTED", "FILTER"], rows));
+  printList(
+    options.output,
+    {
+      type: "sidestep.v1.ListBulksResponse",
+      bytes: ListBulksResponse.encode(answer).finish(),
+      field: "bulks",
+      items: answer.bulks,
+      name: ({ bulkId }) => bulkId,
+      empty: "there are no actions on many runs",
+      columns: [
+        { heading: "BULK", cell: ({ bulkId }) => bulkId },
+        { heading: "ACTION", cell: actionName },
+        { heading: "STATE", cell: stateName },
+        { heading: "DONE", cell: ({ done, runs }) => `${done} of ${runs}` },
+        { heading: "REFUSED", cell: ({ refused }) => String(refused) },
+        ...timeColumn<Bulk>("STARTED", ({ startedAt }) => startedAt),
+        ...timeColumn<Bulk>("ENDED", ({ endedAt }) => endedAt).filter(({ only }) => only === "wide"),
+        { heading: "BY", cell: ({ actor }) => actor, only: "wide" },
+        { heading: "FILTER", cell: ({ filter }) => filter },
+      ],
+    },
+    terminal,
+  );
 }
 
 /** Prints one of them. */
 export async function describeBulk(
-  options: { readonly address: string; readonly output: "table" | "json"; readonly bulkId: string },
+  options: { readonly address: string; readonly output: ShownForm; readonly bulkId: string },
   terminal: Terminal,
 ): Promise<void> {
   using client = openFrontClient(options.address);
   const answer = await client.call(client.runs.getBulk.bind(client.runs), { bulkId: options.bulkId });
-  if (options.output === "json") {
-    const bytes = GetBulkResponse.encode(answer).finish();
-    return terminal.out(`${bytesToJson(toRegistry(), "sidestep.v1.GetBulkResponse", bytes)}\n`);
-  }
-  const { bulk } = answer;
-  if (bulk === undefined) return;
+  const bytes = GetBulkResponse.encode(answer).finish();
+  const text = (): string => (answer.bulk === undefined ? "" : bulkText(answer.bulk));
+  await printShown(options.output, { type: "sidestep.v1.GetBulkResponse", bytes }, text, terminal);
+}
+
+function bulkText(bulk: Bulk): string {
   const { startedAt, endedAt } = bulk;
   const took = startedAt === undefined || endedAt === undefined ? "" : durationText(toMs(endedAt) - toMs(startedAt));
-  terminal.out(
-    listText([
-      ["bulk", bulk.bulkId],
-      ["action", actionName(bulk)],
-      ["filter", bulk.filter],
-      ["reason", bulk.action?.reason ?? ""],
-      ["by", bulk.actor],
-      ["state", stateName(bulk)],
-      ["done", `${bulk.done} of ${bulk.runs}`],
-      ["refused", String(bulk.refused)],
-      ["rate", `${bulk.rate} runs a second`],
-      ["started", timeText(startedAt)],
-      ["took", took],
-    ]),
-  );
+  const head = listText([
+    ["bulk", bulk.bulkId],
+    ["action", actionName(bulk)],
+    ["filter", bulk.filter],
+    ["reason", bulk.action?.reason ?? ""],
+    ["by", bulk.actor],
+    ["state", stateName(bulk)],
+    ["done", `${bulk.done} of ${bulk.runs}`],
+    ["refused", String(bulk.refused)],
+    ["rate", `${bulk.rate} runs a second`],
+    ["started", timeText(startedAt)],
+    ["took", took],
+  ]);
   const rows = bulk.refusals.map(({ reason, runs, runId, message }) => [String(runs), reason, runId, message]);
-  if (rows.length > 0) terminal.out(`\n${tableText(["RUNS", "REFUSED FOR", "ONE OF THEM", ""], rows)}`);
+  return rows.length === 0 ? head : `${head}\n${tableText(["RUNS", "REFUSED FOR", "ONE OF THEM", ""], rows)}`;
 }
 
 /** Ends one of them. */

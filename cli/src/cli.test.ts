@@ -7,6 +7,7 @@ import { Diagnostic_Severity } from "../../proto/gen/sidestep/v1/diagnostic.ts";
 import { Incident, Incident_Reason, Run_State, StepStatus, StepStatus_State } from "../../proto/gen/sidestep/v1/run.ts";
 import type { Run } from "../../proto/gen/sidestep/v1/run.ts";
 import { Status_Code } from "../../proto/gen/sidestep/v1/workflow.ts";
+import type { FrontServerOptions } from "../../orchestrator/src/frontDoor.ts";
 import { fakeDefinitions, fakeFront, makeEntry, openTestServer, someRun } from "../../orchestrator/src/grpc/testing.ts";
 import type { FakeDefinitions, FakeFront } from "../../orchestrator/src/grpc/testing.ts";
 import { contractOf, parseImage } from "../../orchestrator/src/processor/contract.ts";
@@ -64,13 +65,11 @@ interface Stage extends AsyncDisposable {
 }
 
 /** A front door whose runs a test makes up. */
-async function openStage(
-  catalog = { isServed: (): boolean => true, isBroken: (): boolean => false, offersOf: () => undefined },
-): Promise<Stage> {
+async function openStage(options: Partial<FrontServerOptions> = {}): Promise<Stage> {
   const front = fakeFront();
   const definitions = fakeDefinitions(contract);
   definitions.set([makeEntry(workflow)]);
-  const server = await openTestServer(front, definitions, { catalog });
+  const server = await openTestServer(front, definitions, options);
   const SIDESTEP_ADDRESS = `127.0.0.1:${server.port}`;
   return {
     front,
@@ -153,7 +152,9 @@ test.each([
 );
 
 test("exec says when a step waits for a sidecar that isn't there, and gives up with 6 when its time is over", async () => {
-  await using stage = await openStage({ isServed: () => false, isBroken: () => false, offersOf: () => undefined });
+  await using stage = await openStage({
+    catalog: { sidecars: () => [], isServed: () => false, isBroken: () => false, offersOf: () => undefined },
+  });
   const method = "inventory.v1.InventoryService/Reserve";
   stage.front.run = makeRun({
     state: Run_State.RUNNING,
@@ -229,7 +230,7 @@ test.each([
   [["run", "exec"], "missing required argument"],
   [["run", "exec", "Fulfil"], "package.Service/Method"],
   [["run", "exec", workflow, "--timeout", "soon"], "500ms"],
-  [["workflow", "list", "-o", "xml"], "Allowed choices are table, json"],
+  [["workflow", "list", "-o", "xml"], "Allowed choices are table, wide, json, jsonl, yaml, name"],
 ] as const)("wrong usage %j exits with 2 and says what was expected", async (args, expected) => {
   const { code, out, err } = await sidestep(args);
   expect([code, out]).toEqual([2, ""]);

@@ -1,5 +1,6 @@
 import { InvalidArgumentError, Option } from "commander";
 import type { Rate } from "../../proto/gen/sidestep/v1/runs.ts";
+import { listForms, shownForms } from "./listForm.ts";
 import { parseRate } from "./rate.ts";
 import { parseDuration } from "./time.ts";
 import { parseWorkflowName } from "./workflowName.ts";
@@ -13,6 +14,20 @@ export function addressOption(): Option {
 export function outputOption(): Option {
   return new Option("-o, --output <form>", "for people, or protobuf JSON for programs")
     .choices(["table", "json"])
+    .default("table");
+}
+
+/** --output of what shows one thing. */
+export function shownOption(): Option {
+  return new Option("-o, --output <form>", "for people, or protobuf JSON or YAML for programs")
+    .choices(shownForms)
+    .default("table");
+}
+
+/** --output of a list. */
+export function listOption(): Option {
+  return new Option("-o, --output <form>", "for people, with more columns, for programs, or names alone")
+    .choices(listForms)
     .default("table");
 }
 

@@ -7,6 +7,7 @@ import { ServerReflectionService } from "../../proto/gen/grpc/reflection/v1/refl
 import type { ServerReflectionResponse } from "../../proto/gen/grpc/reflection/v1/reflection.ts";
 import { DefinitionsClient } from "../../proto/gen/sidestep/v1/definitions.ts";
 import { RunsClient } from "../../proto/gen/sidestep/v1/runs.ts";
+import { ServicesClient } from "../../proto/gen/sidestep/v1/services.ts";
 import { CliFailure, exit, toCliFailure } from "./failure.ts";
 
 /** The front door of an orchestrator, for one command. */
@@ -14,6 +15,7 @@ export interface FrontClient extends Disposable {
   readonly address: string;
   readonly runs: RunsClient;
   readonly definitions: DefinitionsClient;
+  readonly services: ServicesClient;
   /** One unary call; throws CliFailure. */
   call<Request, Response>(method: Unary<Request, Response>, request: Request, timeoutMs?: number): Promise<Response>;
   /** The file that defines a service, and all that it imports; undefined: the orchestrator does not know it. */
@@ -35,10 +37,12 @@ export function openFrontClient(address: string): FrontClient {
   const options = { "grpc.max_receive_message_length": -1, "grpc.max_send_message_length": -1 };
   const runs = new RunsClient(address, credentials.createInsecure(), options);
   const definitions = new DefinitionsClient(address, credentials.createInsecure(), options);
+  const services = new ServicesClient(address, credentials.createInsecure(), options);
   return {
     address,
     runs,
     definitions,
+    services,
     call: (method, request, timeoutMs = callTimeoutMs) =>
       new Promise((resolve, reject) => {
         method(request, new Metadata(), { deadline: Date.now() + timeoutMs }, (error, response) => {
@@ -50,6 +54,7 @@ export function openFrontClient(address: string): FrontClient {
     [Symbol.dispose]: () => {
       runs.close();
       definitions.close();
+      services.close();
     },
   };
 }

@@ -1,12 +1,10 @@
 import { ListHoldsResponse } from "../../proto/gen/sidestep/v1/runs.ts";
-import type { Target } from "../../proto/gen/sidestep/v1/runs.ts";
-import { toRegistry } from "../../proto/json/registry.ts";
+import type { HeldTarget, Target } from "../../proto/gen/sidestep/v1/runs.ts";
 import { CliFailure, exit } from "./failure.ts";
 import { openFrontClient } from "./frontClient.ts";
-import { bytesToJson } from "./messageJson.ts";
-import { tableText } from "./table.ts";
+import type { ListForm } from "./listForm.ts";
+import { printList, timeColumn } from "./listing.ts";
 import type { Terminal } from "./terminal.ts";
-import { timeText } from "./time.ts";
 
 /** What is to be held or released: exactly one of them. */
 export interface TargetOptions {
@@ -34,22 +32,30 @@ export async function removeHold(options: TargetOptions, terminal: Terminal): Pr
 
 /** Prints what is held. */
 export async function listHolds(
-  options: { readonly address: string; readonly output: "table" | "json" },
+  options: { readonly address: string; readonly output: ListForm },
   terminal: Terminal,
 ): Promise<void> {
   using client = openFrontClient(options.address);
   const answer = await client.call(client.runs.listHolds.bind(client.runs), {});
-  if (options.output === "json") {
-    const bytes = ListHoldsResponse.encode(answer).finish();
-    return terminal.out(`${bytesToJson(toRegistry(), "sidestep.v1.ListHoldsResponse", bytes)}\n`);
-  }
-  const rows = answer.held.map(({ target, reason, since }) => [
-    target?.kind?.$case ?? "",
-    target?.kind?.value ?? "",
-    timeText(since),
-    reason,
-  ]);
-  terminal.out(tableText(["KIND", "NAME", "SINCE", "REASON"], rows));
+  printList(
+    options.output,
+    {
+      type: "sidestep.v1.ListHoldsResponse",
+      bytes: ListHoldsResponse.encode(answer).finish(),
+      field: "held",
+      items: answer.held,
+      name: ({ target }) => target?.kind?.value ?? "",
+      empty: "nothing is held",
+      columns: [
+        { heading: "KIND", cell: ({ target }) => target?.kind?.$case ?? "" },
+        { heading: "NAME", cell: ({ target }) => target?.kind?.value ?? "" },
+        ...timeColumn<HeldTarget>("SINCE", ({ since }) => since),
+        { heading: "BY", cell: ({ actor }) => actor, only: "wide" },
+        { heading: "REASON", cell: ({ reason }) => reason },
+      ],
+    },
+    terminal,
+  );
 }
 
 function toTarget({ workflow, method, service }: TargetOptions): Target {

@@ -1,12 +1,10 @@
 import { ListLimitsResponse } from "../../proto/gen/sidestep/v1/runs.ts";
 import type { MethodLimit, Rate } from "../../proto/gen/sidestep/v1/runs.ts";
-import { toRegistry } from "../../proto/json/registry.ts";
 import { openFrontClient } from "./frontClient.ts";
-import { bytesToJson } from "./messageJson.ts";
+import type { ListForm } from "./listForm.ts";
+import { printList, timeColumn } from "./listing.ts";
 import { rateText } from "./rate.ts";
-import { tableText } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
-import { timeText } from "./time.ts";
 
 /** Limits the calls of a method. */
 export async function setLimit(
@@ -44,23 +42,30 @@ export async function clearLimit(
 
 /** Prints what is limited. */
 export async function listLimits(
-  options: { readonly address: string; readonly output: "table" | "json" },
+  options: { readonly address: string; readonly output: ListForm },
   terminal: Terminal,
 ): Promise<void> {
   using client = openFrontClient(options.address);
   const answer = await client.call(client.runs.listLimits.bind(client.runs), {});
-  if (options.output === "json") {
-    const bytes = ListLimitsResponse.encode(answer).finish();
-    return terminal.out(`${bytesToJson(toRegistry(), "sidestep.v1.ListLimitsResponse", bytes)}\n`);
-  }
-  const rows = answer.limits.map(({ method, concurrency, concurrencyPerSidecar, rate, since }) => [
-    method,
-    boundText(concurrency),
-    boundText(concurrencyPerSidecar),
-    rateText(rate),
-    timeText(since),
-  ]);
-  terminal.out(tableText(["METHOD", "CONCURRENCY", "PER SIDECAR", "RATE", "SINCE"], rows));
+  printList(
+    options.output,
+    {
+      type: "sidestep.v1.ListLimitsResponse",
+      bytes: ListLimitsResponse.encode(answer).finish(),
+      field: "limits",
+      items: answer.limits,
+      name: ({ method }) => method,
+      empty: "nothing is limited",
+      columns: [
+        { heading: "METHOD", cell: ({ method }) => method },
+        { heading: "CONCURRENCY", cell: ({ concurrency }) => boundText(concurrency) },
+        { heading: "PER SIDECAR", cell: ({ concurrencyPerSidecar }) => boundText(concurrencyPerSidecar) },
+        { heading: "RATE", cell: ({ rate }) => rateText(rate) },
+        ...timeColumn<MethodLimit>("SINCE", ({ since }) => since),
+      ],
+    },
+    terminal,
+  );
 }
 
 function boundText(bound: number): string {

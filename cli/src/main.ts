@@ -18,6 +18,7 @@ const terminal: Terminal = {
     process.once("SIGINT", leave);
     return () => void process.off("SIGINT", leave);
   },
+  now: Date.now,
   environment,
   screen: process.stdout.isTTY ? () => ({ columns: process.stdout.columns, rows: process.stdout.rows }) : undefined,
   colors: { out: wantsColors(environment, process.stdout.isTTY), err: wantsColors(environment, process.stderr.isTTY) },

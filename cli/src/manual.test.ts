@@ -14,6 +14,7 @@ const terminal = {
   out: (text: string) => void written.push(text),
   err: () => undefined,
   atInterrupt: () => () => undefined,
+  now: () => 0,
   input: () => Promise.resolve(new Uint8Array()),
   environment: {},
   colors: { out: false, err: false },

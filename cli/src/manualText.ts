@@ -32,15 +32,15 @@ export function manualText(program: Command, exampleOf: (command: Command) => st
   ].join("\n");
 }
 
-/** Commands that do something, in the order of the help. */
+/** Commands that do something, in the order of the help; one with arguments of its own does, whatever is below it. */
 export function leavesBelow(command: Command): readonly Command[] {
-  if (command.commands.length === 0) return [command];
   // The help also shows a command made up for it, which belongs to nobody.
-  return command
+  const below = command
     .createHelp()
     .visibleCommands(command)
     .filter((one) => one.parent === command && command.commands.includes(one))
     .flatMap(leavesBelow);
+  return below.length === 0 || command.registeredArguments.length > 0 ? [command, ...below] : below;
 }
 
 /** "sidestep run list". */

@@ -2,11 +2,13 @@ import { Command, Option } from "commander";
 import { version } from "../../runtime/src/version.ts";
 import { exit } from "./failure.ts";
 import type { ExitCode } from "./failure.ts";
-import { addressOption, example, outputOption, timeout, workflowName } from "./flags.ts";
+import { addressOption, example, listOption, outputOption, shownOption, timeout, workflowName } from "./flags.ts";
+import type { ListForm, ShownForm } from "./listForm.ts";
 import { addBulks, manyOptions, steerMeant } from "./programBulk.ts";
 import type { Meant } from "./programBulk.ts";
 import { addIndex, addLists } from "./programLists.ts";
 import { addCompletion, addContexts, addDoctor, applyContext, contextOption } from "./programSelf.ts";
+import { addServices } from "./programServices.ts";
 import { addApprovals, addCall, addHolds, addLimits, addTalk } from "./programTalk.ts";
 import type { Steering } from "./runSteer.ts";
 import type { Terminal } from "./terminal.ts";
@@ -33,13 +35,15 @@ export function toProgram(terminal: Terminal, programs: Programs, end: (code: nu
       .hook("preAction", (_, action) => applyContext(action, terminal))
       .hook("preAction", async (_, action) => (await import("./idPrefix.ts")).expandIds(action));
   addDefinitions(program, terminal, end, withAddress);
-  addPrograms(program, programs);
+  const sidecar = addPrograms(program, programs);
   const workflow = program.command("workflow").description("what is deployed");
   withAddress(workflow.command("list"))
     .description("list all workflows that were ever deployed")
-    .addOption(outputOption())
+    .addOption(listOption())
     .addHelpText("after", example("sidestep workflow list"))
-    .action(async (given: Shown) => (await import("./workflowList.ts")).listWorkflows(given, terminal));
+    .action(async (given: Pick<Shown, "address"> & { readonly output: ListForm }) =>
+      (await import("./workflowList.ts")).listWorkflows(given, terminal),
+    );
   const run = program.command("run").description("start, watch and steer runs");
   addStarts(run, terminal, withAddress);
   addLists(run, terminal, withAddress);
@@ -52,6 +56,7 @@ export function toProgram(terminal: Terminal, programs: Programs, end: (code: nu
   addHolds(program, terminal, withAddress);
   addLimits(program, terminal, withAddress);
   addBulks(program, terminal, withAddress);
+  addServices(program, sidecar, terminal, withAddress);
   addIndex(program, terminal, withAddress);
   addDoctor(program, terminal, end, withAddress);
   addContexts(program, terminal);
@@ -72,6 +77,11 @@ interface CheckForm {
 interface Shown {
   readonly address: string;
   readonly output: "table" | "json";
+}
+
+interface ShownOne {
+  readonly address: string;
+  readonly output: ShownForm;
 }
 
 function addDefinitions(
@@ -124,12 +134,13 @@ function addDefinitions(
     });
 }
 
-function addPrograms(program: Command, programs: Programs): void {
+/** Those that run until they are stopped; returns `sidecar`, which has commands of its own besides. */
+function addPrograms(program: Command, programs: Programs): Command {
   const about = {
     orchestrator: { does: "run an orchestrator", example: "sidestep orchestrator --nats-url nats://127.0.0.1:4222" },
     sidecar: { does: "run a sidecar beside a service", example: "sidestep sidecar --service localhost:50051" },
   } as const;
-  for (const name of ["orchestrator", "sidecar"] as const) {
+  const add = (name: keyof Programs): Command =>
     program
       .command(name)
       .description(`${about[name].does}; \`sidestep ${name} --help\` lists its settings`)
@@ -139,7 +150,8 @@ function addPrograms(program: Command, programs: Programs): void {
       .helpOption(false)
       .addHelpText("after", example(about[name].example))
       .action((settings: readonly string[]) => programs[name](settings));
-  }
+  add("orchestrator");
+  return add("sidecar").helpCommand(false);
 }
 
 function addStarts(run: Command, terminal: Terminal, withAddress: (command: Command) => Command): void {
@@ -179,7 +191,7 @@ function addShows(run: Command, terminal: Terminal, withAddress: (command: Comma
   withAddress(run.command("describe"))
     .description("show a run as it stands: steps, incidents, answer, trace")
     .argument("<run id>")
-    .addOption(outputOption())
+    .addOption(shownOption())
     .addOption(
       new Option("--jaeger-url <url>", "print the trace as a link into this Jaeger").env("SIDESTEP_JAEGER_URL"),
     )
@@ -187,15 +199,15 @@ function addShows(run: Command, terminal: Terminal, withAddress: (command: Comma
       "after",
       example("sidestep run describe 0198c0ffee0010008000000000000001 --jaeger-url http://localhost:16686"),
     )
-    .action(async (runId: string, given: Shown & { readonly jaegerUrl?: string }) =>
+    .action(async (runId: string, given: ShownOne & { readonly jaegerUrl?: string }) =>
       (await import("./runShow.ts")).describeRun({ ...given, runId, jaegerUrl: given.jaegerUrl }, terminal),
     );
   withAddress(run.command("explain"))
     .description("tell what a live run waits for: which step, for whom, since when, until when")
     .argument("<run id>")
-    .addOption(outputOption())
+    .addOption(shownOption())
     .addHelpText("after", example("sidestep run explain 0198c0ffee0010008000000000000001"))
-    .action(async (runId: string, given: Shown) =>
+    .action(async (runId: string, given: ShownOne) =>
       (await import("./runShow.ts")).explainRun({ ...given, runId }, terminal),
     );
   withAddress(run.command("watch"))
@@ -209,9 +221,9 @@ function addShows(run: Command, terminal: Terminal, withAddress: (command: Comma
   withAddress(run.command("history"))
     .description("list a run's events, oldest first")
     .argument("<run id>")
-    .addOption(outputOption())
+    .addOption(listOption())
     .addHelpText("after", example("sidestep run history 0198c0ffee0010008000000000000001"))
-    .action(async (runId: string, given: Shown) =>
+    .action(async (runId: string, given: Pick<Shown, "address"> & { readonly output: ListForm }) =>
       (await import("./runShow.ts")).showHistory({ ...given, runId }, terminal),
     );
   withAddress(run.command("trace"))

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { CliFailure, exit } from "./failure.ts";
-import { example, outputOption, wholeNumber } from "./flags.ts";
+import { example, listOption, shownOption, wholeNumber } from "./flags.ts";
+import type { ListForm, ShownForm } from "./listForm.ts";
 import type { Steering } from "./runSteer.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -48,17 +49,17 @@ export function addBulks(program: Command, terminal: Terminal, withAddress: (com
   const bulk = program.command("bulk").description("actions on many runs");
   withAddress(bulk.command("list"))
     .description("list actions on many runs: those that go on, and the latest that have ended")
-    .addOption(outputOption())
+    .addOption(listOption())
     .addHelpText("after", example("sidestep bulk list"))
-    .action(async (given: { readonly address: string; readonly output: "table" | "json" }) =>
+    .action(async (given: { readonly address: string; readonly output: ListForm }) =>
       (await import("./bulk.ts")).listBulks(given, terminal),
     );
   withAddress(bulk.command("describe"))
     .description("show how far an action is, and which runs it did not fit")
     .argument("<bulk id>")
-    .addOption(outputOption())
+    .addOption(shownOption())
     .addHelpText("after", example("sidestep bulk describe 5f0c6d1b9a7e4c3d8b2a190817263544"))
-    .action(async (bulkId: string, given: { readonly address: string; readonly output: "table" | "json" }) =>
+    .action(async (bulkId: string, given: { readonly address: string; readonly output: ShownForm }) =>
       (await import("./bulk.ts")).describeBulk({ ...given, bulkId }, terminal),
     );
   withAddress(bulk.command("stop"))

@@ -1,12 +1,12 @@
 import type { Command } from "commander";
-import { example, outputOption, wholeNumber, workflowName } from "./flags.ts";
+import { example, listOption, shownOption, wholeNumber, workflowName } from "./flags.ts";
+import type { ListForm, ShownForm } from "./listForm.ts";
 import type { Terminal } from "./terminal.ts";
 
 type WithAddress = (command: Command) => Command;
 
 interface Filtered {
   readonly address: string;
-  readonly output: "table" | "json";
   readonly filter: string;
   readonly state: readonly string[];
   readonly workflow?: string;
@@ -20,9 +20,9 @@ export function addLists(run: Command, terminal: Terminal, withAddress: WithAddr
     withAddress(run.command(name))
       .option("--filter <condition>", filterHelp, "")
       .option("--state <state...>", "only runs in these states, such as paused or failed", [])
-      .option("--workflow <workflow>", "only runs of package.Service/Method", workflowName)
-      .addOption(outputOption());
+      .option("--workflow <workflow>", "only runs of package.Service/Method", workflowName);
   filtered("list")
+    .addOption(listOption())
     .description("list runs, newest first")
     .option("--limit <number>", "at most so many", wholeNumber, 50)
     .addHelpText(
@@ -31,13 +31,14 @@ export function addLists(run: Command, terminal: Terminal, withAddress: WithAddr
         `sidestep run list --filter 'state == PAUSED && started > now - duration("1d") && attributes.customer == "c-1"'`,
       ),
     )
-    .action(async (given: Filtered & { readonly limit: number }) =>
+    .action(async (given: Filtered & { readonly output: ListForm; readonly limit: number }) =>
       (await import("./runList.ts")).listRuns({ ...given, workflow: given.workflow }, terminal),
     );
   filtered("count")
+    .addOption(shownOption())
     .description("count runs by workflow, version and state")
     .addHelpText("after", example("sidestep run count --state paused failed"))
-    .action(async (given: Filtered) =>
+    .action(async (given: Filtered & { readonly output: ShownForm }) =>
       (await import("./runList.ts")).countRuns({ ...given, workflow: given.workflow }, terminal),
     );
 }
@@ -48,17 +49,17 @@ export function addIndex(program: Command, terminal: Terminal, withAddress: With
   withAddress(incident.command("list"))
     .description("list open incidents, grouped by workflow, step, error and reason")
     .option("--filter <condition>", filterHelp, "")
-    .addOption(outputOption())
+    .addOption(listOption())
     .addHelpText("after", example(`sidestep incident list --filter 'workflow == "shop.v1.OrderWorkflow/Fulfil"'`))
-    .action(async (given: { readonly address: string; readonly output: "table" | "json"; readonly filter: string }) =>
+    .action(async (given: { readonly address: string; readonly output: ListForm; readonly filter: string }) =>
       (await import("./runList.ts")).listIncidents(given, terminal),
     );
   const index = program.command("index").description("what lists are made from");
   withAddress(index.command("describe"))
     .description("show where the index is, and how far it goes")
-    .addOption(outputOption())
+    .addOption(shownOption())
     .addHelpText("after", example("sidestep index describe"))
-    .action(async (given: { readonly address: string; readonly output: "table" | "json" }) =>
+    .action(async (given: { readonly address: string; readonly output: ShownForm }) =>
       (await import("./rebuild.ts")).describeIndex(given, terminal),
     );
   withAddress(index.command("rebuild"))

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import type { Rate } from "../../proto/gen/sidestep/v1/runs.ts";
-import { example, methodName, outputOption, rate, timeout, wholeNumber } from "./flags.ts";
+import { example, methodName, listOption, rate, timeout, wholeNumber } from "./flags.ts";
+import type { ListForm } from "./listForm.ts";
 import type { Terminal } from "./terminal.ts";
 
 type WithAddress = (command: Command) => Command;
@@ -93,9 +94,9 @@ export function addApprovals(program: Command, terminal: Terminal, withAddress: 
   withAddress(approval.command("list"))
     .description("list the approvals of a run that wait for a decision")
     .argument("<run id>")
-    .addOption(outputOption())
+    .addOption(listOption())
     .addHelpText("after", example(`sidestep approval list ${someRun}`))
-    .action(async (runId: string, given: { readonly address: string; readonly output: "table" | "json" }) =>
+    .action(async (runId: string, given: { readonly address: string; readonly output: ListForm }) =>
       (await import("./approvals.ts")).listApprovals({ ...given, runId }, terminal),
     );
   const decide = withAddress(approval.command("decide"))
@@ -157,9 +158,9 @@ export function addHolds(program: Command, terminal: Terminal, withAddress: With
     .action(async (given: Given) => (await import("./holds.ts")).removeHold(given, terminal));
   withAddress(hold.command("list"))
     .description("list what is held")
-    .addOption(outputOption())
+    .addOption(listOption())
     .addHelpText("after", example("sidestep hold list"))
-    .action(async (given: { readonly address: string; readonly output: "table" | "json" }) =>
+    .action(async (given: { readonly address: string; readonly output: ListForm }) =>
       (await import("./holds.ts")).listHolds(given, terminal),
     );
 }
@@ -194,9 +195,9 @@ export function addLimits(program: Command, terminal: Terminal, withAddress: Wit
     );
   withAddress(limit.command("list"))
     .description("list what is limited")
-    .addOption(outputOption())
+    .addOption(listOption())
     .addHelpText("after", example("sidestep limit list"))
-    .action(async (given: { readonly address: string; readonly output: "table" | "json" }) =>
+    .action(async (given: { readonly address: string; readonly output: ListForm }) =>
       (await import("./limits.ts")).listLimits(given, terminal),
     );
 }

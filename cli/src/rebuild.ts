@@ -2,40 +2,38 @@ import { Metadata } from "@grpc/grpc-js";
 import type { ServiceError } from "@grpc/grpc-js";
 import { GetIndexResponse } from "../../proto/gen/sidestep/v1/runs.ts";
 import type { IndexedPartition, RebuildIndexResponse } from "../../proto/gen/sidestep/v1/runs.ts";
-import { toRegistry } from "../../proto/json/registry.ts";
 import { toCliFailure } from "./failure.ts";
 import { openFrontClient } from "./frontClient.ts";
-import { bytesToJson } from "./messageJson.ts";
+import type { ShownForm } from "./listForm.ts";
+import { printShown } from "./listing.ts";
 import { listText, tableText } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
 import { durationText } from "./time.ts";
 
 /** Prints what the index is, and how far it goes. */
 export async function describeIndex(
-  options: { readonly address: string; readonly output: "table" | "json" },
+  options: { readonly address: string; readonly output: ShownForm },
   terminal: Terminal,
 ): Promise<void> {
   using client = openFrontClient(options.address);
   const answer = await client.call(client.runs.getIndex.bind(client.runs), {});
-  if (options.output === "json") {
-    const bytes = GetIndexResponse.encode(answer).finish();
-    return terminal.out(`${bytesToJson(toRegistry(), "sidestep.v1.GetIndexResponse", bytes)}\n`);
-  }
-  const { lag } = answer;
+  const bytes = GetIndexResponse.encode(answer).finish();
+  await printShown(options.output, { type: "sidestep.v1.GetIndexResponse", bytes }, () => indexText(answer), terminal);
+}
+
+function indexText({ description, lag, partitions }: GetIndexResponse): string {
   const behind = lag === undefined ? 0 : Number(lag.seconds) * 1000 + lag.nanos / 1e6;
-  terminal.out(
-    listText([
-      ["index", answer.description],
-      ["behind", durationText(behind)],
-    ]),
-  );
-  const rows = answer.partitions.map(({ partition, position, head, catchingUp }) => [
+  const about = listText([
+    ["index", description],
+    ["behind", durationText(behind)],
+  ]);
+  const rows = partitions.map(({ partition, position, head, catchingUp }) => [
     String(partition),
     String(position),
     String(head),
     catchingUp ? "reads the log" : "",
   ]);
-  terminal.out(`\n${tableText(["PARTITION", "POSITION", "HEAD", ""], rows)}`);
+  return `${about}\n${tableText(["PARTITION", "POSITION", "HEAD", ""], rows)}`;
 }
 
 /** Makes the index anew; the progress goes to stderr, as one line that grows on a terminal and a line each 10 % else. */

@@ -3,17 +3,18 @@ import type { IncidentGroup, ListedRun } from "../../proto/gen/sidestep/v1/runs.
 import { Incident_Reason, run_StateToJSON } from "../../proto/gen/sidestep/v1/run.ts";
 import type { Run_State } from "../../proto/gen/sidestep/v1/run.ts";
 import { codeName } from "../../proto/wire/status.ts";
-import { toRegistry } from "../../proto/json/registry.ts";
 import type { FrontClient } from "./frontClient.ts";
 import { openFrontClient } from "./frontClient.ts";
-import { bytesToJson } from "./messageJson.ts";
+import type { ListForm, ShownForm } from "./listForm.ts";
+import { printList, printShown, timeColumn } from "./listing.ts";
+import type { Column } from "./listing.ts";
 import { tableText } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
-import { durationText, timeText, toMs } from "./time.ts";
+import { durationText, toMs } from "./time.ts";
 
 export interface ListOptions {
   readonly address: string;
-  readonly output: "table" | "json";
+  readonly output: ListForm;
   readonly filter: string;
   readonly state: readonly string[];
   readonly workflow: string | undefined;
@@ -30,13 +31,20 @@ export async function listRuns(options: ListOptions, terminal: Terminal): Promis
   using client = openFrontClient(options.address);
   const filter = toFilter(options);
   const found = await pages(client, filter, options.limit);
-  if (options.output === "json") {
-    const bytes = ListRunsResponse.encode(found).finish();
-    return terminal.out(`${bytesToJson(toRegistry(), "sidestep.v1.ListRunsResponse", bytes)}\n`);
-  }
   tellLag(found.lag, terminal);
-  if (found.runs.length === 0) return terminal.err(filter === "" ? "there are no runs yet\n" : "no run fits\n");
-  terminal.out(tableText(["RUN", "WORKFLOW", "KEY", "STATE", "STARTED", "TOOK", ""], found.runs.map(toRow)));
+  printList(
+    options.output,
+    {
+      type: "sidestep.v1.ListRunsResponse",
+      bytes: ListRunsResponse.encode(found).finish(),
+      field: "runs",
+      items: found.runs,
+      name: ({ run }) => run?.runId ?? "",
+      empty: filter === "" ? "there are no runs yet" : "no run fits",
+      columns: runColumns,
+    },
+    terminal,
+  );
   if (found.nextPageToken !== "") terminal.err(`these are the newest ${found.runs.length}; --limit shows more\n`);
 }
 
@@ -52,52 +60,63 @@ async function pages(client: FrontClient, filter: string, limit: number): Promis
 }
 
 /** Prints how many runs a filter finds, by workflow, version and state. */
-export async function countRuns(options: Omit<ListOptions, "limit">, terminal: Terminal): Promise<void> {
+export async function countRuns(
+  options: Omit<ListOptions, "limit" | "output"> & { readonly output: ShownForm },
+  terminal: Terminal,
+): Promise<void> {
   using client = openFrontClient(options.address);
   const answer = await client.call(client.runs.count.bind(client.runs), { filter: toFilter(options) });
-  if (options.output === "json") {
-    const bytes = CountRunsResponse.encode(answer).finish();
-    return terminal.out(`${bytesToJson(toRegistry(), "sidestep.v1.CountRunsResponse", bytes)}\n`);
-  }
   tellLag(answer.lag, terminal);
-  const rows = answer.counts.map(({ workflow, version, state, runs }) => [
+  const bytes = CountRunsResponse.encode(answer).finish();
+  await printShown(
+    options.output,
+    { type: "sidestep.v1.CountRunsResponse", bytes },
+    () => countsText(answer),
+    terminal,
+  );
+}
+
+function countsText({ counts }: CountRunsResponse): string {
+  const rows = counts.map(({ workflow, version, state, runs }) => [
     workflow,
     String(version),
     stateName(state),
     String(runs),
   ]);
-  const all = answer.counts.reduce((sum, { runs }) => sum + runs, 0n);
-  terminal.out(tableText(["WORKFLOW", "VERSION", "STATE", "RUNS"], [...rows, ["", "", "", String(all)]]));
+  const all = counts.reduce((sum, { runs }) => sum + runs, 0n);
+  return tableText(["WORKFLOW", "VERSION", "STATE", "RUNS"], [...rows, ["", "", "", String(all)]]);
 }
 
 /** Prints open incidents by what they are about. */
 export async function listIncidents(
-  options: { readonly address: string; readonly output: "table" | "json"; readonly filter: string },
+  options: { readonly address: string; readonly output: ListForm; readonly filter: string },
   terminal: Terminal,
 ): Promise<void> {
   using client = openFrontClient(options.address);
   const { filter } = options;
   const answer = await client.call(client.runs.listIncidents.bind(client.runs), { filter, pageSize: pageMax });
-  if (options.output === "json") {
-    const bytes = ListIncidentsResponse.encode(answer).finish();
-    return terminal.out(`${bytesToJson(toRegistry(), "sidestep.v1.ListIncidentsResponse", bytes)}\n`);
-  }
   tellLag(answer.lag, terminal);
-  if (answer.groups.length === 0) return terminal.err("there are no open incidents\n");
-  const heading = ["RUNS", "WORKFLOW", "STEP", "ERROR", "REASON", "SINCE", "ONE OF THEM"];
-  terminal.out(tableText(heading, answer.groups.map(toGroupRow)));
-}
-
-function toGroupRow(group: IncidentGroup): readonly string[] {
-  return [
-    String(group.runs),
-    group.workflow,
-    group.compensation ? `undo ${group.step}` : group.step,
-    codeName(group.code),
-    reasonName(group.reason),
-    timeText(group.oldest),
-    `${group.runId}: ${oneLine(group.message)}`,
-  ];
+  printList(
+    options.output,
+    {
+      type: "sidestep.v1.ListIncidentsResponse",
+      bytes: ListIncidentsResponse.encode(answer).finish(),
+      field: "groups",
+      items: answer.groups,
+      name: ({ runId }) => runId,
+      empty: "there are no open incidents",
+      columns: [
+        { heading: "RUNS", cell: ({ runs }) => String(runs) },
+        { heading: "WORKFLOW", cell: ({ workflow }) => workflow },
+        { heading: "STEP", cell: ({ compensation, step }) => (compensation ? `undo ${step}` : step) },
+        { heading: "ERROR", cell: ({ code }) => codeName(code) },
+        { heading: "REASON", cell: ({ reason }) => reasonName(reason) },
+        ...timeColumn<IncidentGroup>("SINCE", ({ oldest }) => oldest),
+        { heading: "ONE OF THEM", cell: ({ runId, message }) => `${runId}: ${oneLine(message)}` },
+      ],
+    },
+    terminal,
+  );
 }
 
 function reasonName(reason: Incident_Reason): string {
@@ -114,27 +133,40 @@ function reasonName(reason: Incident_Reason): string {
   }
 }
 
-function toRow({ run, errorStep, approvalsWaiting }: ListedRun): readonly string[] {
-  if (run === undefined) return [];
-  const { startedAt, endedAt } = run;
-  const took = startedAt === undefined || endedAt === undefined ? "" : durationText(toMs(endedAt) - toMs(startedAt));
-  return [
-    run.runId,
-    run.workflow,
-    run.key,
-    stateName(run.state),
-    timeText(startedAt),
-    took,
-    [
-      run.held ? "held" : "",
-      approvalsWaiting > 0 ? "waits for a decision" : "",
-      run.status === undefined
-        ? ""
-        : `${errorStep === "" ? "" : `${errorStep}: `}${codeName(run.status.code)} ${oneLine(run.status.message)}`,
-    ]
-      .filter((part) => part !== "")
-      .join("; "),
-  ];
+const runColumns: readonly Column<ListedRun>[] = [
+  { heading: "RUN", cell: ({ run }) => run?.runId ?? "" },
+  { heading: "WORKFLOW", cell: ({ run }) => run?.workflow ?? "" },
+  { heading: "VERSION", cell: ({ run }) => String(run?.version ?? ""), only: "wide" },
+  { heading: "KEY", cell: ({ run }) => run?.key ?? "" },
+  { heading: "STATE", cell: ({ run }) => (run === undefined ? "" : stateName(run.state)) },
+  ...timeColumn<ListedRun>("STARTED", ({ run }) => run?.startedAt),
+  { heading: "TOOK", cell: tookText },
+  {
+    heading: "ATTRIBUTES",
+    cell: ({ run }) =>
+      Object.entries(run?.attributes ?? {})
+        .map(([name, value]) => `${name}=${oneLine(value)}`)
+        .join(" "),
+    only: "wide",
+  },
+  { heading: "TRACE", cell: ({ run }) => run?.traceId ?? "", only: "wide" },
+  { heading: "", cell: remark },
+];
+
+function tookText({ run }: ListedRun): string {
+  const { startedAt, endedAt } = run ?? {};
+  return startedAt === undefined || endedAt === undefined ? "" : durationText(toMs(endedAt) - toMs(startedAt));
+}
+
+/** What is worth a word about a run: what holds it up, or how it failed. */
+function remark({ run, errorStep, approvalsWaiting }: ListedRun): string {
+  const status =
+    run?.status === undefined
+      ? ""
+      : `${errorStep === "" ? "" : `${errorStep}: `}${codeName(run.status.code)} ${oneLine(run.status.message)}`;
+  return [run?.held === true ? "held" : "", approvalsWaiting > 0 ? "waits for a decision" : "", status]
+    .filter((part) => part !== "")
+    .join("; ");
 }
 
 function oneLine(text: string): string {

@@ -2,13 +2,12 @@ import { writeFile } from "node:fs/promises";
 import { ExplainRunResponse, GetRunResponse, RunHistoryResponse } from "../../proto/gen/sidestep/v1/runs.ts";
 import { historyEvent_KindToJSON } from "../../proto/gen/sidestep/v1/run.ts";
 import type { HistoryEvent } from "../../proto/gen/sidestep/v1/run.ts";
-import { toRegistry } from "../../proto/json/registry.ts";
 import { codeName } from "../../proto/wire/status.ts";
 import { CliFailure, exit } from "./failure.ts";
 import { openFrontClient } from "./frontClient.ts";
-import { bytesToJson } from "./messageJson.ts";
+import type { ListForm, ShownForm } from "./listForm.ts";
+import { printList, printShown } from "./listing.ts";
 import { runText } from "./runText.ts";
-import { tableText } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
 import { timeText } from "./time.ts";
 import { registryFor } from "./workflowRpc.ts";
@@ -16,7 +15,7 @@ import { registryFor } from "./workflowRpc.ts";
 export interface ShowOptions {
   readonly address: string;
   readonly runId: string;
-  readonly output: "table" | "json";
+  readonly output: ShownForm;
 }
 
 /** Where Jaeger shows a trace. */
@@ -34,36 +33,35 @@ export async function describeRun(
   if (answer.run === undefined)
     throw new CliFailure(exit.error, "the answer has no run", `the orchestrator at ${options.address}`, "try again");
   const registry = await registryFor(client, answer.run.workflow);
-  if (options.output === "json") {
-    terminal.out(`${bytesToJson(registry, "sidestep.v1.GetRunResponse", GetRunResponse.encode(answer).finish())}\n`);
-    return;
-  }
-  const traceLink = options.jaegerUrl === undefined ? undefined : jaegerLink(options.jaegerUrl, answer.run.traceId);
-  const explained =
-    answer.run.endedAt === undefined
-      ? await client.call(client.runs.explain.bind(client.runs), { runId: options.runId })
-      : undefined;
-  terminal.out(
-    runText(answer.run, { registry, traceLink, waits: explained?.sentence ?? "", isColored: terminal.colors.out }),
-  );
+  const { run } = answer;
+  const bytes = GetRunResponse.encode(answer).finish();
+  const text = async (): Promise<string> => {
+    const { jaegerUrl, runId } = options;
+    const traceLink = jaegerUrl === undefined ? undefined : jaegerLink(jaegerUrl, run.traceId);
+    const waits =
+      run.endedAt === undefined ? await client.call(client.runs.explain.bind(client.runs), { runId }) : undefined;
+    return runText(run, { registry, traceLink, waits: waits?.sentence ?? "", isColored: terminal.colors.out });
+  };
+  await printShown(options.output, { registry, type: "sidestep.v1.GetRunResponse", bytes }, text, terminal);
 }
 
 /** Prints all that a live run waits for, a line each. */
 export async function explainRun(options: ShowOptions, terminal: Terminal): Promise<void> {
   using client = openFrontClient(options.address);
   const answer = await client.call(client.runs.explain.bind(client.runs), { runId: options.runId });
-  if (options.output === "json") {
-    const bytes = ExplainRunResponse.encode(answer).finish();
-    terminal.out(`${bytesToJson(toRegistry(), "sidestep.v1.ExplainRunResponse", bytes)}\n`);
-    return;
-  }
-  if (answer.waiting.length === 0) terminal.out(`${answer.sentence}\n`);
-  for (const { sentence } of answer.waiting) terminal.out(`${sentence}\n`);
-  if (answer.more > 0) terminal.out(`and ${answer.more} more\n`);
+  const bytes = ExplainRunResponse.encode(answer).finish();
+  const text = (): string => {
+    const lines = answer.waiting.length === 0 ? [answer.sentence] : answer.waiting.map(({ sentence }) => sentence);
+    return [...lines, ...(answer.more > 0 ? [`and ${answer.more} more`] : [])].map((line) => `${line}\n`).join("");
+  };
+  await printShown(options.output, { type: "sidestep.v1.ExplainRunResponse", bytes }, text, terminal);
 }
 
 /** Prints all events of a run, oldest first. */
-export async function showHistory(options: ShowOptions, terminal: Terminal): Promise<void> {
+export async function showHistory(
+  options: Pick<ShowOptions, "address" | "runId"> & { readonly output: ListForm },
+  terminal: Terminal,
+): Promise<void> {
   using client = openFrontClient(options.address);
   const events: HistoryEvent[] = [];
   let pageToken = "";
@@ -76,20 +74,26 @@ export async function showHistory(options: ShowOptions, terminal: Terminal): Pro
     events.push(...page.events);
     pageToken = page.nextPageToken;
   } while (pageToken !== "");
-  if (options.output === "json") {
-    const bytes = RunHistoryResponse.encode({ events, nextPageToken: "" }).finish();
-    terminal.out(`${bytesToJson(toRegistry(), "sidestep.v1.RunHistoryResponse", bytes)}\n`);
-    return;
-  }
-  const rows = events.map((event) => [
-    String(event.sequence),
-    timeText(event.time),
-    historyEvent_KindToJSON(event.kind).toLowerCase().replaceAll("_", " "),
-    event.compensation ? `undo ${event.step}` : event.step,
-    event.attempt === 0 ? "" : String(event.attempt),
-    remark(event),
-  ]);
-  terminal.out(tableText(["EVENT", "TIME", "WHAT", "STEP", "ATTEMPT", ""], rows));
+  printList(
+    options.output,
+    {
+      type: "sidestep.v1.RunHistoryResponse",
+      bytes: RunHistoryResponse.encode({ events, nextPageToken: "" }).finish(),
+      field: "events",
+      items: events,
+      name: ({ sequence }) => String(sequence),
+      empty: "the run has no events",
+      columns: [
+        { heading: "EVENT", cell: ({ sequence }) => String(sequence) },
+        { heading: "TIME", cell: ({ time }) => timeText(time) },
+        { heading: "WHAT", cell: ({ kind }) => historyEvent_KindToJSON(kind).toLowerCase().replaceAll("_", " ") },
+        { heading: "STEP", cell: ({ compensation, step }) => (compensation ? `undo ${step}` : step) },
+        { heading: "ATTEMPT", cell: ({ attempt }) => (attempt === 0 ? "" : String(attempt)) },
+        { heading: "", cell: remark },
+      ],
+    },
+    terminal,
+  );
 }
 
 function remark(event: HistoryEvent): string {

@@ -127,5 +127,5 @@ test("bash completes with the script it is given", () => {
     try sidestep hol
     try sidestep run list --output = j
     cd ${path.join(repositoryRoot, "docs")} && try sidestep check ad`;
-  expect(execFileSync("bash", ["-c", script], { encoding: "utf8" })).toBe("hold\njson\nadr\n");
+  expect(execFileSync("bash", ["-c", script], { encoding: "utf8" })).toBe("hold\njson jsonl\nadr\n");
 });

@@ -10,6 +10,8 @@ export interface Terminal {
   readonly input: () => Promise<Uint8Array>;
   /** At Ctrl-C the text is written to stderr and the command ends with 130. Returns how to stop that. */
   readonly atInterrupt: (text: string) => () => void;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** What stdout shows now; undefined: it is no terminal. */
   readonly screen?: (() => { readonly columns: number; readonly rows: number }) | undefined;

@@ -14,6 +14,7 @@ export async function runHere(args: readonly string[], environment: NodeJS.Proce
     out: (text: string) => void (written.stdout += text),
     err: (text: string) => void (written.stderr += text),
     atInterrupt: () => () => undefined,
+    now: Date.now,
     input: () => Promise.resolve(new Uint8Array()),
     environment,
     colors: { out: false, err: false },

@@ -10,6 +10,13 @@ export function timeText(time: Timestamp | undefined): string {
   return time === undefined ? "" : new Date(toMs(time)).toISOString();
 }
 
+/** "3.4 s ago", "in 5 m 20 s", or empty. */
+export function relativeText(time: Timestamp | undefined, nowMs: number): string {
+  if (time === undefined) return "";
+  const ms = nowMs - toMs(time);
+  return ms < 0 ? `in ${durationText(-ms)}` : `${durationText(ms)} ago`;
+}
+
 /** "12 ms", "3.4 s", "5 m 20 s", "2 h 3 m", "3 d 4 h". */
 export function durationText(ms: number): string {
   if (ms < 1000) return `${Math.round(ms)} ms`;

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import os from "node:os";
 import { toNames } from "../../proto/wire/subjects.ts";
+import type { Names } from "../../proto/wire/subjects.ts";
 import { openAdminServer } from "../../runtime/src/adminServer.ts";
 import type { AdminServer, AdminOptions } from "../../runtime/src/adminServer.ts";
 import { errorText } from "../../runtime/src/log.ts";
@@ -22,6 +23,8 @@ import { attach } from "./nats/attach.ts";
 import type { Attached, AttachOptions } from "./nats/attach.ts";
 import { openCatalogView } from "./nats/catalogView.ts";
 import { openDefinitionStore } from "./nats/definitions.ts";
+import { tellSidecar } from "./nats/sidecarOrders.ts";
+import { readTaskQueues } from "./nats/taskQueues.ts";
 import { openTaskSweep } from "./nats/taskSweep.ts";
 import { toSampler } from "./otlp/sampler.ts";
 import { toBulkStore } from "./processor/bulks.ts";
@@ -98,10 +101,10 @@ export async function serve(settings: OrchestratorSettings, log: Log, signal: Ab
   const bulks = toBulkStore(attached.bulkRecord);
   using _bulks = openBulks({ rows, store: bulks, processor, settings, log });
   openMeasures(metrics.meter, processor, nats, rows);
-  const catalog = openCatalogView(nats.connection, names, Date.now, signal);
   const { front } = processor;
   const shows = { showTrace, showStep: detailsOfStep, lists: rows?.lists };
-  const door = { front, definitions, catalog, limits: attached.limits, bulks, ...shows };
+  const sidecars = toSidecarDoors(nats, names, signal);
+  const door = { front, definitions, limits: attached.limits, bulks, ...sidecars, ...shows };
   const work = async (server: FrontServer): Promise<void> => {
     const tell = (isReady: boolean): void => {
       Object.assign(state, { isReady, waitsFor: isReady ? "" : "NATS is away" });
@@ -124,6 +127,19 @@ export async function serve(settings: OrchestratorSettings, log: Log, signal: Ab
   }
   log.info("stopped", { isReleased });
   return isDone && isReleased ? 0 : 1;
+}
+
+/** What sidecars say, what waits for them, and the way to tell them something. */
+function toSidecarDoors(
+  nats: Nats,
+  names: Names,
+  signal: AbortSignal,
+): Pick<FrontServerOptions, "catalog" | "readTaskQueues" | "tellSidecar"> {
+  return {
+    catalog: openCatalogView(nats.connection, names, Date.now, signal),
+    readTaskQueues: () => readTaskQueues(nats, names),
+    tellSidecar: (services, order) => tellSidecar(nats, names, services, order),
+  };
 }
 
 /** Carries out actions on many runs while partition 0 is ours; without an index there are none. */
@@ -214,7 +230,16 @@ async function readDefinitions(store: DefinitionStore, log: Log, signal: AbortSi
 async function serveFront(
   door: Pick<
     FrontServerOptions,
-    "front" | "definitions" | "catalog" | "limits" | "bulks" | "showTrace" | "showStep" | "lists"
+    | "front"
+    | "definitions"
+    | "catalog"
+    | "limits"
+    | "bulks"
+    | "readTaskQueues"
+    | "tellSidecar"
+    | "showTrace"
+    | "showStep"
+    | "lists"
   >,
   settings: OrchestratorSettings,
   log: Log,

@@ -72,6 +72,11 @@ export function serviceToken(service: string): string {
   return service.replaceAll(".", "-");
 }
 
+/** The service whose tasks a durable consumer gives out, those of a method with a limit included. */
+export function serviceOfConsumer(consumer: string): string {
+  return (consumer.split("--")[0] ?? "").replaceAll("-", ".");
+}
+
 /** A method's name as one token that no service has: "shop.v1.Orders/Place" is "shop-v1-Orders--Place". */
 export function methodToken(method: string): string {
   const { service, name } = splitMethod(method);

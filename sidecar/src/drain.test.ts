@@ -83,3 +83,25 @@ test("a second SIGTERM ends it at once", async () => {
   sidecar.signal("SIGTERM");
   expect(await sidecar.ended).toEqual({ code: 1, signal: undefined });
 });
+
+test("a sidecar that is asked to finishes what it has and takes nothing new, says so, and goes on when it is asked again", async () => {
+  await using sidecar = await startSidecar(ground.nats, "--service", echo.address, "--expose", "echo.v1.Echo");
+  const first = await orchestrator.publish({ number: 1, request: sayBytes({ delayMs: 300 }) });
+  await echo.waitForLine(/^begin/);
+  const [entry] = await orchestrator.catalog();
+  const sidecarId = entry?.sidecar?.id ?? "";
+  orchestrator.drain("echo.v1.Echo", { sidecarId: "another", lifted: false, reason: "" });
+  orchestrator.drain("echo.v1.Echo", { sidecarId, lifted: false, reason: "a new node" });
+  const said = async () => (await orchestrator.catalog())[0];
+  await orchestrator.until(async () => (await said())?.draining?.reason === "a new node", "the sidecar to drain");
+  expect(await said()).toMatchObject({ serving: false, inFlight: 1 });
+  const second = await orchestrator.publish({ number: 2, request: sayBytes({}) });
+  await orchestrator.outcome(first);
+  await orchestrator.until(async () => (await said())?.inFlight === 0, "the sidecar to have finished");
+  expect(calls(echo, "begin")).toHaveLength(1);
+  expect(sidecar.isRunning()).toBe(true);
+  orchestrator.drain("echo.v1.Echo", { sidecarId, lifted: true, reason: "" });
+  await orchestrator.outcome(second);
+  await orchestrator.until(async () => (await said())?.serving === true, "the sidecar to serve");
+  expect((await said())?.draining).toBeUndefined();
+});

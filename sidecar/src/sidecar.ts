@@ -1,4 +1,8 @@
-import type { Sidecar as SidecarFacts } from "../../proto/gen/sidestep/internal/v1/task.ts";
+import type {
+  CatalogEntry_Draining,
+  Control_Drain,
+  Sidecar as SidecarFacts,
+} from "../../proto/gen/sidestep/internal/v1/task.ts";
 import { methodIn, splitMethod } from "../../proto/wire/subjects.ts";
 import type { Names } from "../../proto/wire/subjects.ts";
 import { errorText } from "../../runtime/src/log.ts";
@@ -74,6 +78,8 @@ export class Sidecar {
   #isClockTold = false;
   #offset: ClockOffset = unknownOffset;
   #isDraining = false;
+  /** What an operator has asked for: nothing new is taken, and the process stays. */
+  #order: CatalogEntry_Draining | undefined;
 
   constructor(options: SidecarOptions) {
     this.#options = options;
@@ -93,7 +99,11 @@ export class Sidecar {
     });
     this.#limits = openLimitView(options.nats, options.names, options.log, () => this.update());
     this.#lanes = this.#openLanes();
-    this.worker.onRoom(() => this.#pullSoon());
+    this.worker.onRoom(() => {
+      this.#pullSoon();
+      // Who asked for it waits for the last of them.
+      if (this.#order !== undefined && this.worker.running() === 0) this.#sayAll();
+    });
     this.#timers = [
       setInterval(() => {
         this.worker.extend();
@@ -123,7 +133,7 @@ export class Sidecar {
   update(): void {
     if (this.#isDraining) return;
     const before = this.#providers;
-    this.#providers = providersOf([...this.#watches], this.#breakers);
+    this.#providers = providersOf([...this.#watches], this.#breakers, this.#order !== undefined);
     for (const [service, { target }] of before)
       if (this.#providers.get(service)?.target !== target) this.#breakers.forget(service);
     for (const [service, { isServing }] of this.#providers) {
@@ -183,19 +193,32 @@ export class Sidecar {
         room: () => this.#room(this.#breakers.room(service)),
         accept: (delivery, subject) => this.#accept(service, delivery, subject),
       }),
-      control: listenForControl(
-        nats,
-        names,
-        service,
-        (reset) => this.worker.reset(reset),
-        () => this.#limits.refresh(),
-        () => measures.garbage(),
-      ),
+      control: listenForControl(nats, names, service, {
+        onReset: (reset) => this.worker.reset(reset),
+        onLimits: () => this.#limits.refresh(),
+        onDrain: (drain) => this.#obey(drain),
+        onGarbage: () => measures.garbage(),
+      }),
     };
     this.#pulling.set(service, pulling);
     // A change may have been told before we listened.
     this.#limits.forget();
     return pulling;
+  }
+
+  /** Takes nothing new, or takes tasks again, as an operator has asked; said in the catalog at once. */
+  #obey({ sidecarId, lifted, reason }: Control_Drain): void {
+    const { facts, log } = this.#options;
+    if (sidecarId !== facts.id) return;
+    const wasDraining = this.#order !== undefined;
+    this.#order = lifted ? undefined : { reason, sinceMs: this.#order?.sinceMs ?? Date.now() };
+    if (!lifted) this.worker.giveBackWaiting();
+    if (wasDraining === lifted)
+      log.info(lifted ? "takes tasks again, as an operator asked" : "takes nothing new, as an operator asked", {
+        reason,
+        inFlight: this.worker.running(),
+      });
+    this.update();
   }
 
   /** What may be asked for of the slots, by a service or by a limited method that has room for so many. */
@@ -221,7 +244,8 @@ export class Sidecar {
       names,
       lane: {
         free: () => this.worker.free(),
-        run: (delivery, service) => this.worker.accept(delivery, service),
+        run: (delivery, service) =>
+          this.#order === undefined ? this.worker.accept(delivery, service) : delivery.nak(awayDelayMs),
         take: turns.take,
         now: turns.now,
         pause: (ms) => pause(ms, this.#stop.signal),
@@ -293,6 +317,8 @@ export class Sidecar {
         serving: provider.isServing,
         concurrency,
         broken: this.#breakers.open().filter((method) => splitMethod(method).service === service),
+        inFlight: this.worker.running(),
+        draining: this.#order,
       };
       this.#catalog
         .say(service, entry)
@@ -322,15 +348,19 @@ export class Sidecar {
   }
 }
 
-/** Of several processes that offer a service the first that is healthy. */
-function providersOf(watches: readonly ServiceWatch[], breakers: Breakers): ReadonlyMap<string, Provider> {
+/** Of several processes that offer a service the first that is healthy; none serves while the sidecar takes nothing new. */
+function providersOf(
+  watches: readonly ServiceWatch[],
+  breakers: Breakers,
+  isDraining: boolean,
+): ReadonlyMap<string, Provider> {
   const providers = new Map<string, Provider>();
   for (const watch of watches) {
     for (const { exposed, isServing } of watch.offers()) {
       if (providers.get(exposed.service)?.isServing === true) continue;
       const { text: target } = watch.channel.target;
       const service = { offered: exposed, invoke: (request: CallRequest) => watch.client.call(request) };
-      providers.set(exposed.service, { ...breakers.watched(service), isServing, target });
+      providers.set(exposed.service, { ...breakers.watched(service), isServing: isServing && !isDraining, target });
     }
   }
   return providers;

@@ -142,13 +142,18 @@ export class Worker {
     }
   }
 
-  /** Gives back what waits and takes nothing more; resolves when what runs has been reported. */
-  async drain(): Promise<void> {
-    this.#isDraining = true;
+  /** Gives back what waits for a slot; what runs goes on. */
+  giveBackWaiting(): void {
     for (const held of this.#waiting.splice(0)) {
       this.#held.delete(held.task.key);
       this.#giveBack(held, 0);
     }
+  }
+
+  /** Gives back what waits and takes nothing more; resolves when what runs has been reported. */
+  async drain(): Promise<void> {
+    this.#isDraining = true;
+    this.giveBackWaiting();
     if (this.#running === 0) return;
     this.#idle ??= Promise.withResolvers<void>();
     await this.#idle.promise;

@@ -254,6 +254,7 @@ async function run(args: readonly string[]): Promise<string> {
     err: say,
     input: () => Promise.resolve(new Uint8Array()),
     atInterrupt: () => () => undefined,
+    now: () => 0,
     environment: {},
     colors: { out: false, err: false },
   };

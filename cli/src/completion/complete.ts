@@ -7,7 +7,7 @@ export interface Candidate {
 }
 
 /** What only an orchestrator, the configuration or the shell can list. */
-export type Listed = "runs" | "workflows" | "bulks" | "contexts" | "files" | "folders";
+export type Listed = "runs" | "workflows" | "bulks" | "contexts" | "services" | "sidecars" | "files" | "folders";
 
 /** What may stand where the cursor is: words that are known here, and what has to be looked up. */
 export interface Completion {
@@ -23,6 +23,8 @@ const listedNames: Readonly<Record<string, Listed>> = {
   workflow: "workflows",
   "bulk id": "bulks",
   context: "contexts",
+  service: "services",
+  "sidecar id": "sidecars",
   folder: "folders",
   file: "files",
 };

@@ -54,5 +54,13 @@ async function found(
       const { bulks } = await client.call(client.runs.listBulks.bind(client.runs), {}, lookUpMs);
       return bulks.map(({ bulkId, filter }) => ({ word: bulkId, about: filter }));
     }
+    case "services": {
+      const { services } = await client.call(client.services.listServices.bind(client.services), {}, lookUpMs);
+      return services.map(({ service, waiting }) => ({ word: service, about: `${waiting} calls wait` }));
+    }
+    case "sidecars": {
+      const { sidecars } = await client.call(client.services.listSidecars.bind(client.services), {}, lookUpMs);
+      return sidecars.map(({ id, services }) => ({ word: id, about: services.join(", ") }));
+    }
   }
 }

@@ -1,3 +1,4 @@
+import type { Sidecar } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import { StepStatus_State } from "../../../proto/gen/sidestep/v1/run.ts";
 import type { StepStatus } from "../../../proto/gen/sidestep/v1/run.ts";
 import { splitMethod } from "../../../proto/wire/subjects.ts";
@@ -9,8 +10,26 @@ export interface SidecarOffer {
   readonly broken: boolean;
 }
 
+/** A sidecar beside a service process, as it says itself. */
+export interface KnownSidecar {
+  readonly sidecar: Sidecar | undefined;
+  readonly services: readonly string[];
+  /** Empty: it does not know them. */
+  readonly methods: readonly string[];
+  readonly target: string;
+  readonly serving: boolean;
+  readonly concurrency: number;
+  readonly broken: readonly string[];
+  readonly heardMs: number;
+  readonly inFlight: number;
+  /** An operator has asked it to take nothing new. */
+  readonly draining?: { readonly reason: string; readonly sinceMs: number } | undefined;
+}
+
 /** What the sidecars offer now. */
 export interface Catalog {
+  /** Those that are alive; one may be told of several times. */
+  sidecars(): readonly KnownSidecar[];
   /** Whether a sidecar pulls tasks of the service; undefined: not known. */
   isServed(service: string): boolean | undefined;
   /** Whether every sidecar that pulls them holds calls of the method back. */

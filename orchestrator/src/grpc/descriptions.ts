@@ -26,6 +26,7 @@ const ownServices = [
   "grpc.reflection.v1.ServerReflection",
   "sidestep.v1.Definitions",
   "sidestep.v1.Runs",
+  "sidestep.v1.Services",
 ];
 
 /** Follows the definitions; `onChange` is called after each change of them. */

@@ -317,6 +317,7 @@ test("Runs.Get says when a step waits for a sidecar that isn't there, or for one
   };
   const server = await openTestServer(front, fakeDefinitions(contract), {
     catalog: {
+      sidecars: () => [],
       isServed: (service) => service !== "a.B",
       isBroken: (method) => method === "a.D/E",
       offersOf: () => undefined,

@@ -3,6 +3,7 @@ import type { Duplex } from "node:stream";
 import { HealthService } from "../../../proto/gen/grpc/health/v1/health.ts";
 import { DefinitionsService } from "../../../proto/gen/sidestep/v1/definitions.ts";
 import { RunsService } from "../../../proto/gen/sidestep/v1/runs.ts";
+import { ServicesService } from "../../../proto/gen/sidestep/v1/services.ts";
 import { errorText } from "../../../runtime/src/log.ts";
 import type { BulksOptions } from "./bulks.ts";
 import type { Catalog } from "./catalog.ts";
@@ -19,6 +20,9 @@ import { openRpcs } from "./rpcs.ts";
 import type { Rpcs } from "./rpcs.ts";
 import { runsService } from "./runs.ts";
 import type { ShowTrace } from "./runs.ts";
+import { servicesService } from "./servicesService.ts";
+import type { ReadTaskQueues } from "./servicesService.ts";
+import type { TellSidecar } from "./sidecarDrain.ts";
 import { openSignals } from "./signals.ts";
 import type { IngressOptions } from "./starting.ts";
 import type { ShowStep } from "./stepDetails.ts";
@@ -27,6 +31,8 @@ export interface GrpcServerOptions extends Omit<IngressOptions, "closing">, List
   readonly catalog: Catalog;
   readonly limits: LimitStore;
   readonly bulks: BulksOptions["bulks"];
+  readonly readTaskQueues: ReadTaskQueues;
+  readonly tellSidecar: TellSidecar;
   readonly showTrace: ShowTrace;
   readonly showStep: ShowStep;
   /** Base of a Jaeger's pages; absent: traces have no address. */
@@ -65,6 +71,7 @@ export function openGrpcServer(options: GrpcServerOptions): GrpcServer {
   let isServing = false;
   rpcs.addService(RunsService, runsService({ ...options, closing, signals }));
   rpcs.addService(DefinitionsService, definitionsService(definitions));
+  rpcs.addService(ServicesService, servicesService(options));
   rpcs.addService(HealthService, health.service);
   const tellHealth = (): void => health.update(isServing, descriptions.services());
   const descriptions = openDescriptions(definitions, log, tellHealth);

@@ -5,8 +5,15 @@ import { CatalogEntry } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import { splitMethod } from "../../../proto/wire/subjects.ts";
 import type { Names } from "../../../proto/wire/subjects.ts";
 
+/** What a sidecar says of itself, and when it was heard. */
+export interface HeardSidecar extends CatalogEntry {
+  readonly heardMs: number;
+}
+
 /** What the sidecars say they offer, as this orchestrator has heard it. */
 export interface CatalogView {
+  /** Each sidecar that is alive, once for each service that it was heard of. */
+  sidecars(): readonly HeardSidecar[];
   /** Whether a sidecar pulls tasks of the service now; undefined: not known yet. */
   isServed(service: string): boolean | undefined;
   /** Whether every sidecar that pulls them holds calls of the method back. */
@@ -19,14 +26,6 @@ export interface CatalogView {
 const entryLivesMs = 30_000;
 const openAgainMs = 1_000;
 
-interface Heard {
-  /** What people know it by. */
-  readonly sidecar: string;
-  readonly services: readonly string[];
-  readonly broken: readonly string[];
-  readonly heardMs: number;
-}
-
 /** Follows the bucket SIDESTEP_CATALOG until the signal aborts. */
 export function openCatalogView(
   connection: NatsConnection,
@@ -34,24 +33,23 @@ export function openCatalogView(
   now: () => number,
   signal: AbortSignal,
 ): CatalogView {
-  const heard = new Map<string, Heard>();
+  const heard = new Map<string, HeardSidecar>();
   const view = { isComplete: false };
   void follow(connection, names, now, signal, heard, view);
-  const offersOf = (method: string): readonly { readonly sidecar: string; readonly broken: boolean }[] => {
-    const { service } = splitMethod(method);
-    return [...heard.values()]
-      .filter(({ services, heardMs }) => services.includes(service) && now() - heardMs <= entryLivesMs)
-      .map(({ sidecar, broken }) => ({ sidecar, broken: broken.includes(method) }));
+  const alive = (): readonly HeardSidecar[] => {
+    for (const [key, { heardMs }] of heard) if (now() - heardMs > entryLivesMs) heard.delete(key);
+    return [...heard.values()];
   };
+  const servingOf = (name: string): readonly HeardSidecar[] =>
+    alive().filter(({ services, serving }) => serving && services.includes(name));
+  const offersOf = (method: string): readonly { readonly sidecar: string; readonly broken: boolean }[] =>
+    servingOf(splitMethod(method).service).map((one) => ({
+      sidecar: knownAs(one),
+      broken: one.broken.includes(method),
+    }));
   return {
-    isServed: (service) => {
-      if (!view.isComplete) return undefined;
-      for (const [key, { services, heardMs }] of heard) {
-        if (now() - heardMs > entryLivesMs) heard.delete(key);
-        else if (services.includes(service)) return true;
-      }
-      return false;
-    },
+    sidecars: alive,
+    isServed: (service) => (view.isComplete ? servingOf(service).length > 0 : undefined),
     isBroken: (method) => {
       const offers = offersOf(method);
       return offers.length > 0 && offers.every(({ broken }) => broken);
@@ -65,7 +63,7 @@ async function follow(
   names: Names,
   now: () => number,
   signal: AbortSignal,
-  heard: Map<string, Heard>,
+  heard: Map<string, HeardSidecar>,
   view: { isComplete: boolean },
 ): Promise<void> {
   while (!signal.aborted && !connection.isClosed()) {
@@ -77,10 +75,9 @@ async function follow(
       const close = (): void => void messages.close();
       signal.addEventListener("abort", close, { once: true });
       for await (const message of messages) {
-        const isGone = message.data.length === 0;
-        const offer = isGone ? nothing : offerOf(message.data);
-        if (offer.services.length === 0) heard.delete(message.subject);
-        else heard.set(message.subject, { ...offer, heardMs: now() });
+        const entry = message.data.length === 0 ? undefined : parseEntry(message.data);
+        if (entry === undefined) heard.delete(message.subject);
+        else heard.set(message.subject, { ...entry, heardMs: now() });
         if (message.info.pending === 0) view.isComplete = true;
       }
       signal.removeEventListener("abort", close);
@@ -91,15 +88,18 @@ async function follow(
   }
 }
 
-const nothing: Omit<Heard, "heardMs"> = { sidecar: "", services: [], broken: [] };
+/** What people know a sidecar by. */
+function knownAs({ sidecar }: CatalogEntry): string {
+  if (sidecar === undefined) return "";
+  return sidecar.name === "" ? sidecar.id : `${sidecar.name} on ${sidecar.host}`;
+}
 
-function offerOf(bytes: Uint8Array): Omit<Heard, "heardMs"> {
+/** Any sidecar may write here: what can't be read, or offers nothing, is none. */
+function parseEntry(bytes: Uint8Array): CatalogEntry | undefined {
   try {
-    const { sidecar, services, serving, broken } = CatalogEntry.decode(bytes);
-    const name = sidecar === undefined ? "" : sidecar.name === "" ? sidecar.id : `${sidecar.name} on ${sidecar.host}`;
-    return serving ? { sidecar: name, services, broken } : nothing;
+    const entry = CatalogEntry.decode(bytes);
+    return entry.services.length === 0 ? undefined : entry;
   } catch {
-    // Any sidecar may write here; what can't be read offers nothing.
-    return nothing;
+    return undefined;
   }
 }

@@ -61,6 +61,8 @@ interface ConsumerAnswer {
   readonly name: string;
   readonly config?: { readonly filter_subject?: string };
   readonly ack_floor?: { readonly consumer_seq: number; readonly stream_seq: number };
+  readonly num_pending?: number;
+  readonly num_ack_pending?: number;
 }
 
 interface StoredAnswer {
@@ -148,6 +150,9 @@ export interface ConsumerState {
   readonly filter: string;
   /** All that it delivered up to here is acknowledged: sequence in the stream, and how many deliveries that were. */
   readonly floor: { readonly stream: number; readonly delivered: number };
+  /** Messages not delivered yet, and those delivered and not acknowledged. */
+  readonly waiting: number;
+  readonly inHands: number;
 }
 
 /** The consumers of a stream that have a filter, page by page. */
@@ -157,9 +162,9 @@ export async function listConsumers(connection: NatsConnection, stream: string):
     const { consumers = [], total = 0 } = await askJetStream(connection, `CONSUMER.LIST.${stream}`, { offset });
     for (const consumer of consumers) {
       if (typeof consumer === "string") continue;
-      const { name, config, ack_floor: floor } = consumer;
+      const { name, config, ack_floor: floor, num_pending: waiting = 0, num_ack_pending: inHands = 0 } = consumer;
       const filter = config?.filter_subject ?? "";
-      if (filter !== "") found.push({ name, filter, floor: toFloor(floor) });
+      if (filter !== "") found.push({ name, filter, floor: toFloor(floor), waiting, inHands });
     }
     offset += consumers.length;
     if (consumers.length === 0 || offset >= total) return found;

@@ -1,16 +1,24 @@
 import { Control } from "../../../proto/gen/sidestep/internal/v1/task.ts";
-import type { Control_Reset } from "../../../proto/gen/sidestep/internal/v1/task.ts";
+import type { Control_Drain, Control_Reset } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import type { Names } from "../../../proto/wire/subjects.ts";
 import type { Nats } from "../../../runtime/src/natsConnection.ts";
 
-/** Listens for what orchestrators tell all sidecars of a service. `onGarbage` is told what can't be read. */
+/** What orchestrators tell the sidecars of a service. */
+export interface ControlListeners {
+  readonly onReset: (reset: Control_Reset) => void;
+  readonly onLimits: () => void;
+  /** Meant for one sidecar, and told to all. */
+  readonly onDrain: (drain: Control_Drain) => void;
+  /** Something that can't be read. */
+  readonly onGarbage: () => void;
+}
+
+/** Listens for what orchestrators tell all sidecars of a service. */
 export function listenForControl(
   nats: Nats,
   names: Names,
   service: string,
-  onReset: (reset: Control_Reset) => void,
-  onLimits: () => void,
-  onGarbage: () => void,
+  { onReset, onLimits, onDrain, onGarbage }: ControlListeners,
 ): Disposable {
   const subscription = nats.connection.subscribe(names.controlSubject(service), {
     callback: (error, message) => {
@@ -21,6 +29,8 @@ export function listenForControl(
           return onReset(control.kind.value);
         case "limitsChanged":
           return onLimits();
+        case "drain":
+          return onDrain(control.kind.value);
         case undefined:
           return onGarbage();
       }

@@ -11,6 +11,7 @@ import {
   Outcome,
   Task,
 } from "../../../proto/gen/sidestep/internal/v1/task.ts";
+import type { Control_Drain } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import { attemptKey } from "../../../proto/wire/attempt.ts";
 import { fromHex } from "../../../proto/wire/runId.ts";
 import { byLoadGroup, toNames } from "../../../proto/wire/subjects.ts";
@@ -94,6 +95,14 @@ export class FakeOrchestrator implements AsyncDisposable {
     this.connection.publish(
       names.controlSubject(service),
       Control.encode({ kind: { $case: "reset", value } }).finish(),
+    );
+  }
+
+  /** Tells all sidecars of the service what one of them is to do. */
+  drain(service: string, value: Control_Drain): void {
+    this.connection.publish(
+      names.controlSubject(service),
+      Control.encode({ kind: { $case: "drain", value } }).finish(),
     );
   }
 

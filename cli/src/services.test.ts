@@ -1,0 +1,94 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import type { KnownSidecar } from "../../orchestrator/src/grpc/catalog.ts";
+import { fakeDefinitions, fakeFront, makeEntry, openTestServer } from "../../orchestrator/src/grpc/testing.ts";
+import { runCommand } from "./command.ts";
+import { runHere } from "./testing.ts";
+
+const closing = new AsyncDisposableStack();
+afterAll(() => closing.disposeAsync());
+
+let sidecars: readonly KnownSidecar[] = [];
+let address = "";
+
+beforeAll(async () => {
+  const definitions = fakeDefinitions(new Uint8Array());
+  const entry = makeEntry("shop.v1.Orders/Place");
+  const methods = ["shop.v1.Stock/Reserve", "shop.v1.Stock/Audit"];
+  definitions.set([{ ...entry, version: entry.version.map((version) => Object.assign(version, { methods })) }]);
+  const server = closing.use(
+    await openTestServer(fakeFront(), definitions, {
+      catalog: { sidecars: () => sidecars, isServed: () => true, isBroken: () => false, offersOf: () => undefined },
+      readTaskQueues: () => Promise.resolve([{ service: "shop.v1.Stock", waiting: 7, inHands: 2 }]),
+      tellSidecar: (_, { sidecarId, lifted, reason }) => {
+        const draining = lifted ? undefined : { reason, sinceMs: 1 };
+        const told = sidecars.filter(({ sidecar }) => sidecar?.id === sidecarId);
+        for (const one of told) Object.assign(one, { draining, serving: lifted });
+      },
+    }),
+  );
+  address = `127.0.0.1:${server.port}`;
+});
+
+beforeEach(() => {
+  sidecars = ["stock-1-aa", "stock-2-bb"].map((id) => ({
+    sidecar: { id, name: "stock", host: "h1", version: "0.1.0" },
+    services: ["shop.v1.Stock"],
+    methods: ["shop.v1.Stock/Reserve"],
+    broken: [],
+    target: "localhost:50051",
+    serving: true,
+    concurrency: 8,
+    heardMs: 56_000,
+    inFlight: 0,
+  }));
+});
+
+const sidestep = (...args: readonly string[]) =>
+  runHere([...args, "--address", address], { XDG_CONFIG_HOME: "/nowhere" });
+
+test("services are listed with their sidecars, backlog and what is wrong with a method", async () => {
+  expect((await sidestep("service", "list")).stdout).toBe(
+    `SERVICE        SERVING  BACKLOG  IN FLIGHT
+shop.v1.Stock  2 of 2   7        2          Audit called, and not offered
+`,
+  );
+});
+
+test("a service is described with its sidecars and methods; one that nobody knows is not found", async () => {
+  const { stdout } = await sidestep("service", "describe", "shop.v1.Stock");
+  expect(stdout).toMatch(/backlog +7 calls/);
+  expect(stdout).toMatch(/^stock-2-bb +h1 +localhost:50051 +serving$/m);
+  expect(stdout).toMatch(/^Audit +no +shop\.v1\.Orders\/Place +called, and not offered$/m);
+  expect(stdout).toMatch(/^Reserve +yes +shop\.v1\.Orders\/Place$/m);
+  expect((await sidestep("service", "describe", "shop.v1.Till")).code).toBe(5);
+});
+
+test("a sidecar is drained by the beginning of its id, is listed so, and is resumed", async () => {
+  expect((await sidestep("sidecar", "drain", "stock-2", "--reason", "a new node")).stderr).toMatch(
+    /^stock-2-bb takes nothing new; 0 in flight\.[\s\S]*it has finished what it had\n$/,
+  );
+  expect((await sidestep("sidecar", "list")).stdout).toMatch(
+    /^stock-2-bb .*draining \(a new node\) +0 of 8 +\d.* ago /m,
+  );
+  expect((await sidestep("sidecar", "list", "-o", "name")).stdout).toBe("stock-1-aa\nstock-2-bb\n");
+  expect((await sidestep("sidecar", "resume", "stock-2-bb")).stderr).toBe("stock-2-bb takes calls again\n");
+  expect((await sidestep("sidecar", "drain", "stock")).stderr).toContain("2 sidecars are called stock…");
+  expect((await sidestep("sidecar", "drain", "stick")).code).toBe(5);
+});
+
+test("everything else behind `sidecar` is for the program itself", async () => {
+  const started: (readonly string[])[] = [];
+  const terminal = {
+    out: () => undefined,
+    err: () => undefined,
+    atInterrupt: () => () => undefined,
+    now: () => 0,
+    input: () => Promise.resolve(new Uint8Array()),
+    environment: {},
+    colors: { out: false, err: false },
+  };
+  const sidecar = (given: readonly string[]) => Promise.resolve(void started.push(given));
+  const args = ["sidecar", "--service", "localhost:50051", "--help"];
+  await runCommand(args, terminal, { orchestrator: () => Promise.resolve(), sidecar });
+  expect(started).toEqual([args.slice(1)]);
+});

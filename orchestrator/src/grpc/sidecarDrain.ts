@@ -1,0 +1,57 @@
+import type { SidecarStatus } from "../../../proto/gen/sidestep/v1/services.ts";
+import { code } from "../../../proto/wire/status.ts";
+import { pause } from "../../../runtime/src/pause.ts";
+import type { Catalog, KnownSidecar } from "./catalog.ts";
+import { refusalFailure } from "./failure.ts";
+import { tooLong } from "./lengths.ts";
+import { toSidecars } from "./sidecarStatus.ts";
+import { done, failed } from "./unary.ts";
+import type { Answered } from "./unary.ts";
+
+/** Tells one sidecar to take nothing new, or to take tasks again, on the subjects of these services. It may get lost. */
+export type TellSidecar = (
+  services: readonly string[],
+  order: { readonly sidecarId: string; readonly lifted: boolean; readonly reason: string },
+) => void;
+
+export interface DrainGround {
+  readonly catalog: Catalog;
+  readonly tellSidecar: TellSidecar;
+}
+
+const lookEveryMs = 50;
+const tellEveryLooks = 10;
+const looksMax = 100;
+
+/** Orders it, again while the sidecar does not say that it heard, for 5 s. */
+export async function orderSidecar(
+  sidecarId: string,
+  order: { readonly lifted: boolean; readonly reason: string },
+  { catalog, tellSidecar }: DrainGround,
+): Promise<Answered<{ readonly sidecars: SidecarStatus[] }>> {
+  const long = tooLong({ reason: order.reason });
+  if (long !== undefined) return failed(long);
+  for (let look = 0; look < looksMax; look += 1) {
+    const known = catalog.sidecars().filter(({ sidecar }) => sidecar?.id === sidecarId);
+    if (known.length === 0)
+      return failed({
+        code: code.NOT_FOUND,
+        message: `no sidecar ${JSON.stringify(sidecarId)} is alive`,
+        reason: "SIDECAR_NOT_FOUND",
+      });
+    if (look > 0 && known.every((one) => hasHeard(one, order))) return done({ sidecars: toSidecars(known) });
+    if (look % tellEveryLooks === 0)
+      tellSidecar([...new Set(known.flatMap(({ services }) => services))], { sidecarId, ...order });
+    await pause(lookEveryMs);
+  }
+  return failed(
+    refusalFailure({ kind: "unavailable", message: `the sidecar ${sidecarId} does not say that it has heard` }),
+  );
+}
+
+function hasHeard(
+  { draining }: KnownSidecar,
+  { lifted, reason }: { readonly lifted: boolean; readonly reason: string },
+): boolean {
+  return lifted ? draining === undefined : draining?.reason === reason;
+}
