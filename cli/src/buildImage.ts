@@ -2,8 +2,9 @@ import { existsSync, readFileSync, rmSync } from "node:fs";
 import { copyFile, mkdir, mkdtemp, readFile, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { fromBinary } from "@bufbuild/protobuf";
+import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
+import type { FileDescriptorProto } from "@bufbuild/protobuf/wkt";
 import { codes } from "../../orchestrator/src/compile/codes.ts";
 import { Diagnostic_Severity } from "../../proto/gen/sidestep/v1/diagnostic.ts";
 import type { Diagnostic } from "../../proto/gen/sidestep/v1/diagnostic.ts";
@@ -21,7 +22,7 @@ export type Build =
   /** It could not even begin. */
   | { readonly kind: "failed"; readonly what: string; readonly where: string; readonly next: string };
 
-/** A google.protobuf.FileDescriptorSet with all imports, without source info. */
+/** A google.protobuf.FileDescriptorSet with all imports, and with the comments of its fields. */
 export interface BuiltImage {
   readonly kind: "built";
   readonly image: Uint8Array;
@@ -58,21 +59,17 @@ export async function buildImage(folder: string): Promise<Build> {
     if (listed !== undefined && listed.exitCode !== 0) return notBuilt(listed, folder, copy);
     const modules = modulesOf(listed?.stdout ?? "");
     await addSchema(copy, modules);
-    const args = [
-      "build",
-      "--as-file-descriptor-set",
-      "--exclude-source-info",
-      "--error-format",
-      "json",
-      "-o",
-      "image.binpb",
-    ];
+    const args = ["build", "--as-file-descriptor-set", "--error-format", "json", "-o", "image.binpb"];
     const built = await runBuf(args, copy);
     const sources = sourcesOf(folder, modules);
     if (built.exitCode !== 0) return await wrong(built, folder, copy, modules);
-    const image = new Uint8Array(await readFile(path.join(copy, "image.binpb")));
-    const names = fromBinary(FileDescriptorSetSchema, image).file.map((file) => file.name);
-    return { kind: "built", image, sources: sources(names) };
+    const set = fromBinary(FileDescriptorSetSchema, new Uint8Array(await readFile(path.join(copy, "image.binpb"))));
+    for (const file of set.file) keepComments(file);
+    return {
+      kind: "built",
+      image: toBinary(FileDescriptorSetSchema, set),
+      sources: sources(set.file.map((file) => file.name)),
+    };
   } catch (error) {
     const what = error instanceof Error ? error.message : String(error);
     return {
@@ -183,4 +180,13 @@ function parseBufError(line: string): BufError | undefined {
     return undefined;
   }
   return found;
+}
+
+/** Of the source info what forms show: it would make an image some times as large. */
+function keepComments({ package: name, sourceCodeInfo }: FileDescriptorProto): void {
+  if (sourceCodeInfo === undefined) return;
+  const isKnown = name.startsWith("google.") || name.startsWith("sidestep.");
+  sourceCodeInfo.location = isKnown
+    ? []
+    : sourceCodeInfo.location.filter((one) => one.leadingComments !== "" || one.trailingComments !== "");
 }

@@ -118,6 +118,7 @@ test("a signal is given with its form, and the run ends before one's eyes", asyn
   await page.getByText("Live", { exact: true }).waitFor();
   await page.getByRole("button", { name: "Signal farewell" }).click();
   const dialog = page.getByRole("dialog");
+  await dialog.getByText("The last that the visitor hears.").waitFor();
   await dialog.getByLabel("words").fill("so long");
   await dialog.getByRole("button", { name: "Signal farewell" }).click();
   await chip(page, "completed").waitFor();
@@ -156,7 +157,16 @@ test("a run is started by a form of all kinds of fields", async () => {
   await page.getByRole("button", { name: "Start a run" }).click();
   const dialog = page.getByRole("dialog");
   await dialog.getByLabel("name", { exact: true }).fill("hedy");
-  await dialog.getByLabel("mood").selectOption("MOOD_BRIGHT");
+  // What the .proto says of a field is its help.
+  const mood = dialog.getByLabel("mood");
+  await mood.and(page.locator("[aria-describedby]")).waitFor();
+  for (const help of [
+    "Decides how the visitor is greeted.",
+    "Free words, by name.",
+    "None is not the same as an empty one.",
+  ])
+    await dialog.getByText(help).waitFor();
+  await mood.selectOption("MOOD_BRIGHT");
   await dialog.getByRole("button", { name: "Add stops" }).click();
   await dialog.getByLabel("place").fill("tower");
   await dialog.getByLabel("minutes").fill("many");
@@ -171,7 +181,12 @@ test("a run is started by a form of all kinds of fields", async () => {
   await dialog.getByLabel("value").fill("red");
   await dialog.getByLabel("travel").selectOption("train");
   await dialog.getByLabel("train").last().fill("night train");
+  await dialog.getByLabel("travel").selectOption("car");
+  await dialog.getByLabel("car").check();
+  await dialog.getByLabel("place").last().fill("harbour");
   await dialog.getByLabel("nickname").check();
+  await dialog.getByRole("button", { name: "Add weights" }).click();
+  await dialog.getByLabel("weights[0]", { exact: true }).fill("1.5");
   await dialog.getByLabel("arrival").fill("2027-01-31T10:00");
   await dialog.getByLabel("stay").fill("3600s");
   await dialog.getByLabel("distance").fill("9007199254740993");
@@ -185,7 +200,9 @@ test("a run is started by a form of all kinds of fields", async () => {
     mood: "MOOD_BRIGHT",
     stops: [{ place: "tower", minutes: 20 }],
     notes: { hat: "red" },
-    train: "night train",
+    car: { place: "harbour" },
+    weights: [1.5],
+    arrival: new Date("2027-01-31T10:00").toISOString().replace(".000", ""),
     nickname: "",
     stay: "3600s",
     distance: "9007199254740993",
@@ -199,6 +216,7 @@ test("an approval is decided with its form", async () => {
   await page.getByRole("heading", { name: "expense of ada: punched cards" }).waitFor();
   await page.getByRole("button", { name: "Approve" }).click();
   const dialog = page.getByRole("dialog");
+  await dialog.getByText("What is paid; the claim may ask for more.").waitFor();
   await dialog.getByLabel("granted_cents").fill("80000");
   await dialog.getByLabel("Who decides").fill("grace");
   await dialog.getByRole("button", { name: "Approve" }).click();

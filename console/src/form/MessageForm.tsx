@@ -1,7 +1,10 @@
-import { useId, useState } from "react";
+import type { ReactNode } from "react";
 import type { DescField, DescMessage, DescOneof, JsonObject, JsonValue } from "@bufbuild/protobuf";
 import { firstValue, shapeOf } from "./fieldShape.ts";
 import type { Shape } from "./fieldShape.ts";
+import { helpOf } from "./help.ts";
+import { Group, Labelled } from "./Labelled.tsx";
+import { ChoiceInput, FlagInput, InstantInput, JsonInput, TextInput } from "./plainInputs.tsx";
 import "./form.css";
 
 interface MessageFormProps {
@@ -48,30 +51,23 @@ function OneofInput({
   readonly value: JsonObject;
   readonly set: (changes: Readonly<Record<string, JsonValue | undefined>>) => void;
 }) {
-  const id = useId();
   const chosen = oneof.fields.find(({ jsonName }) => value[jsonName] !== undefined);
-  const choose = (name: string): void => {
+  const choose = (name: JsonValue | undefined): void => {
     const cleared = Object.fromEntries(oneof.fields.map(({ jsonName }) => [jsonName, undefined]));
-    const field = oneof.fields.find(({ jsonName }) => jsonName === name);
-    set(field === undefined ? cleared : { ...cleared, [name]: firstValue(shapeOf(field)) ?? "" });
+    const field = oneof.fields.find((one) => one.name === name);
+    set(field === undefined ? cleared : { ...cleared, [field.jsonName]: firstValue(shapeOf(field)) ?? "" });
   };
   return (
-    <div className="field">
-      <label className="name" htmlFor={id}>
-        {oneof.name}
-      </label>
-      <select id={id} value={chosen?.jsonName ?? ""} onChange={(event) => choose(event.target.value)}>
-        <option value="">not set</option>
-        {oneof.fields.map(({ name, jsonName }) => (
-          <option key={name} value={jsonName}>
-            {name}
-          </option>
-        ))}
-      </select>
+    <>
+      <Labelled name={oneof.name} help={helpOf(oneof)}>
+        {(ids) => (
+          <ChoiceInput ids={ids} names={oneof.fields.map(({ name }) => name)} value={chosen?.name} onChange={choose} />
+        )}
+      </Labelled>
       {chosen === undefined ? undefined : (
         <FieldInput field={chosen} value={value[chosen.jsonName]} onChange={(one) => set({ [chosen.jsonName]: one })} />
       )}
-    </div>
+    </>
   );
 }
 
@@ -82,94 +78,33 @@ interface FieldInputProps {
 }
 
 function FieldInput({ field, value, onChange }: FieldInputProps) {
-  const shape = shapeOf(field);
-  if (field.fieldKind === "list")
-    return <ListInput name={field.name} shape={shape} value={value} onChange={onChange} />;
-  if (field.fieldKind === "map") return <MapInput name={field.name} shape={shape} value={value} onChange={onChange} />;
-  return <ValueInput name={field.name} shape={shape} value={value} onChange={onChange} />;
+  const { name } = field;
+  const common = { name, help: helpOf(field), shape: shapeOf(field), value, onChange };
+  switch (field.fieldKind) {
+    case "list":
+      return <ListInput {...common} />;
+    case "map":
+      return <MapInput {...common} />;
+    case "scalar":
+    case "enum":
+    case "message":
+      return <ValueInput {...common} />;
+  }
 }
 
 interface ValueInputProps {
   readonly name: string;
+  readonly help?: string;
   readonly shape: Shape;
   readonly value: JsonValue | undefined;
   readonly onChange: (value: JsonValue | undefined) => void;
 }
 
-function ValueInput({ name, shape, value, onChange }: ValueInputProps) {
-  const id = useId();
+function ValueInput({ name, help = "", shape, value, onChange }: ValueInputProps) {
   switch (shape.kind) {
-    case "flag":
-      return (
-        <div className="flag">
-          <input
-            id={id}
-            type="checkbox"
-            checked={value === true}
-            onChange={(event) => onChange(event.target.checked ? true : undefined)}
-          />
-          <label htmlFor={id} className="name">
-            {name}
-          </label>
-        </div>
-      );
-    case "choice":
-      return (
-        <div className="field">
-          <label htmlFor={id} className="name">
-            {name}
-          </label>
-          <select
-            id={id}
-            value={typeof value === "string" ? value : ""}
-            onChange={(event) => onChange(event.target.value || undefined)}
-          >
-            <option value="">not set</option>
-            {shape.names.map((one) => (
-              <option key={one} value={one}>
-                {one}
-              </option>
-            ))}
-          </select>
-        </div>
-      );
-    case "text":
-      return (
-        <div className="field">
-          <label htmlFor={id} className="name">
-            {name}
-          </label>
-          <input
-            id={id}
-            type="text"
-            inputMode={shape.isNumber ? "decimal" : "text"}
-            placeholder={shape.hint}
-            autoComplete="off"
-            value={shown(value)}
-            onChange={(event) => onChange(event.target.value || undefined)}
-          />
-        </div>
-      );
-    case "instant":
-      return (
-        <div className="field">
-          <label htmlFor={id} className="name">
-            {name}
-          </label>
-          <input
-            id={id}
-            type="datetime-local"
-            step="0.001"
-            value={toLocal(value)}
-            onChange={(event) => onChange(fromLocal(event.target.value))}
-          />
-        </div>
-      );
-    case "json":
-      return <JsonInput name={name} hint={shape.hint} value={value} onChange={onChange} />;
     case "optional":
       return (
-        <Optional name={name} value={value} first={firstValue(shape.of) ?? ""} onChange={onChange}>
+        <Optional name={name} help={help} value={value} first={firstValue(shape.of) ?? ""} onChange={onChange}>
           <ValueInput
             name="value"
             shape={shape.of}
@@ -180,192 +115,189 @@ function ValueInput({ name, shape, value, onChange }: ValueInputProps) {
       );
     case "message":
       return (
-        <Optional name={name} value={value} first={{}} onChange={onChange}>
+        <Optional name={name} help={help} value={value} first={{}} onChange={onChange}>
           <MessageForm type={shape.type} value={isObject(value) ? value : {}} onChange={onChange} />
         </Optional>
       );
+    case "flag":
+    case "choice":
+    case "text":
+    case "instant":
+    case "json":
+      return (
+        <Labelled name={name} help={help} isFlag={shape.kind === "flag"}>
+          {(ids) => <PlainInput ids={ids} shape={shape} value={value} onChange={onChange} />}
+        </Labelled>
+      );
+  }
+}
+
+function PlainInput({
+  shape,
+  ...rest
+}: Parameters<typeof FlagInput>[0] & {
+  readonly shape: Exclude<Shape, { readonly kind: "optional" | "message" }>;
+}) {
+  switch (shape.kind) {
+    case "flag":
+      return <FlagInput {...rest} />;
+    case "choice":
+      return <ChoiceInput {...rest} names={shape.names} />;
+    case "text":
+      return <TextInput {...rest} hint={shape.hint} isNumber={shape.isNumber} />;
+    case "instant":
+      return <InstantInput {...rest} />;
+    case "json":
+      return <JsonInput {...rest} hint={shape.hint} />;
   }
 }
 
 /** A value that is there or not, which is not the same as empty. */
 function Optional({
   name,
+  help,
   value,
   first,
   onChange,
   children,
 }: {
   readonly name: string;
+  readonly help: string;
   readonly value: JsonValue | undefined;
   readonly first: JsonValue;
   readonly onChange: (value: JsonValue | undefined) => void;
-  readonly children: React.ReactNode;
+  readonly children: ReactNode;
 }) {
-  const id = useId();
+  const legend = (
+    <label>
+      <input
+        type="checkbox"
+        checked={value !== undefined}
+        onChange={(event) => onChange(event.target.checked ? first : undefined)}
+      />{" "}
+      {name}
+    </label>
+  );
   return (
-    <fieldset>
-      <legend>
-        <input
-          id={id}
-          type="checkbox"
-          checked={value !== undefined}
-          onChange={(event) => onChange(event.target.checked ? first : undefined)}
-        />
-        <label htmlFor={id}>{name}</label>
-      </legend>
+    <Group legend={legend} help={help}>
       {value === undefined ? undefined : children}
-    </fieldset>
+    </Group>
   );
 }
 
-function ListInput({ name, shape, value, onChange }: ValueInputProps) {
+function ListInput({ name, help = "", shape, value, onChange }: ValueInputProps) {
   const items = Array.isArray(value) ? value : [];
-  const replace = (at: number, one: JsonValue | undefined): void =>
-    onChange(items.map((item, index) => (index === at ? (one ?? firstValue(shape) ?? "") : item)));
-  const remove = (at: number): void => {
-    const rest = items.filter((_, index) => index !== at);
-    onChange(rest.length === 0 ? undefined : rest);
-  };
+  const put = (next: readonly JsonValue[]): void => onChange(next.length === 0 ? undefined : [...next]);
   return (
-    <fieldset className="many">
-      <legend>
-        {name} <span className="muted">({items.length})</span>
-      </legend>
-      {items.map((item, at) => (
-        <div className="item" key={at}>
-          <div className="grow">
-            {shape.kind === "message" ? (
-              <MessageForm type={shape.type} value={isObject(item) ? item : {}} onChange={(one) => replace(at, one)} />
-            ) : (
-              <ValueInput name={`${name}[${at}]`} shape={shape} value={item} onChange={(one) => replace(at, one)} />
-            )}
-          </div>
-          <button type="button" className="bare small" aria-label={`Remove ${name}[${at}]`} onClick={() => remove(at)}>
-            ✕
-          </button>
-        </div>
-      ))}
-      <button type="button" className="small" onClick={() => onChange([...items, firstValue(shape) ?? ""])}>
-        Add {name}
-      </button>
-    </fieldset>
+    <Many
+      name={name}
+      help={help}
+      count={items.length}
+      adds={name}
+      onAdd={() => put([...items, firstOf(shape)])}
+      nameOf={(at) => `${name}[${at}]`}
+      onRemove={(at) => put(items.filter((_, index) => index !== at))}
+    >
+      {(at) => (
+        <Element name={`${name}[${at}]`} shape={shape} value={items[at]} onChange={(one) => put(items.with(at, one))} />
+      )}
+    </Many>
   );
 }
 
-function MapInput({ name, shape, value, onChange }: ValueInputProps) {
+function MapInput({ name, help = "", shape, value, onChange }: ValueInputProps) {
   const entries = isObject(value) ? Object.entries(value) : [];
   const put = (next: readonly (readonly [string, JsonValue])[]): void =>
     onChange(next.length === 0 ? undefined : Object.fromEntries(next));
   return (
-    <fieldset className="many">
-      <legend>
-        {name} <span className="muted">({entries.length})</span>
-      </legend>
-      {entries.map(([key, one], at) => (
-        <div className="item" key={at}>
-          <div className="grow message">
-            <label className="field">
-              <span className="name">key</span>
-              <input
-                type="text"
-                value={key}
-                onChange={(event) =>
-                  put(entries.map((entry, index) => (index === at ? [event.target.value, one] : entry)))
-                }
-              />
-            </label>
-            {shape.kind === "message" ? (
-              <MessageForm
-                type={shape.type}
-                value={isObject(one) ? one : {}}
-                onChange={(next) => put(entries.map((entry, index) => (index === at ? [key, next] : entry)))}
-              />
-            ) : (
-              <ValueInput
-                name="value"
-                shape={shape}
-                value={one}
-                onChange={(next) =>
-                  put(entries.map((entry, index) => (index === at ? [key, next ?? firstValue(shape) ?? ""] : entry)))
-                }
-              />
-            )}
+    <Many
+      name={name}
+      help={help}
+      count={entries.length}
+      adds="entry"
+      onAdd={() => put([...entries, [`key${entries.length + 1}`, firstOf(shape)]])}
+      nameOf={(at) => entries[at]?.[0] ?? ""}
+      onRemove={(at) => put(entries.filter((_, index) => index !== at))}
+    >
+      {(at) => {
+        const [key, one] = entries[at] ?? ["", ""];
+        return (
+          <div className="message">
+            <Labelled name="key" help="">
+              {(ids) => (
+                <TextInput
+                  ids={ids}
+                  hint=""
+                  isNumber={false}
+                  value={key}
+                  onChange={(next) => put(entries.with(at, [typeof next === "string" ? next : "", one]))}
+                />
+              )}
+            </Labelled>
+            <Element name="value" shape={shape} value={one} onChange={(next) => put(entries.with(at, [key, next]))} />
           </div>
-          <button
-            type="button"
-            className="bare small"
-            aria-label={`Remove ${key}`}
-            onClick={() => put(entries.filter((_, index) => index !== at))}
-          >
+        );
+      }}
+    </Many>
+  );
+}
+
+/** Any number of inputs, each of which can be taken away, and a button for one more. */
+function Many({
+  name,
+  help,
+  count,
+  adds,
+  onAdd,
+  nameOf,
+  onRemove,
+  children,
+}: {
+  readonly name: string;
+  readonly help: string;
+  readonly count: number;
+  readonly adds: string;
+  readonly onAdd: () => void;
+  readonly nameOf: (at: number) => string;
+  readonly onRemove: (at: number) => void;
+  readonly children: (at: number) => ReactNode;
+}) {
+  const legend = (
+    <>
+      {name} <span className="muted">({count})</span>
+    </>
+  );
+  return (
+    <Group legend={legend} help={help} className="many">
+      {Array.from({ length: count }, (_, at) => (
+        <div className="item" key={at}>
+          <div className="grow">{children(at)}</div>
+          <button type="button" className="bare small" aria-label={`Remove ${nameOf(at)}`} onClick={() => onRemove(at)}>
             ✕
           </button>
         </div>
       ))}
-      <button
-        type="button"
-        className="small"
-        onClick={() => put([...entries, [`key${entries.length + 1}`, firstValue(shape) ?? ""]])}
-      >
-        Add entry
+      <button type="button" className="small" onClick={onAdd}>
+        Add {adds}
       </button>
-    </fieldset>
+    </Group>
   );
 }
 
-function JsonInput({
+/** One value of a list or a map: it is there, be it empty. */
+function Element({
   name,
-  hint,
+  shape,
   value,
   onChange,
-}: {
-  readonly name: string;
-  readonly hint: string;
-  readonly value: JsonValue | undefined;
-  readonly onChange: (value: JsonValue | undefined) => void;
-}) {
-  const id = useId();
-  const [text, setText] = useState(() => (value === undefined ? "" : JSON.stringify(value, undefined, 2)));
-  const [isWrong, setWrong] = useState(false);
-  const read = (next: string): void => {
-    setText(next);
-    try {
-      const parsed: JsonValue | undefined = next.trim() === "" ? undefined : JSON.parse(next);
-      onChange(parsed);
-      setWrong(false);
-    } catch {
-      setWrong(true);
-    }
-  };
-  return (
-    <div className="field">
-      <label htmlFor={id} className="name">
-        {name}
-      </label>
-      <textarea
-        id={id}
-        className="mono"
-        placeholder={hint}
-        value={text}
-        aria-invalid={isWrong}
-        onChange={(event) => read(event.target.value)}
-      />
-      {isWrong ? <span className="help tone-failed toned">This is no JSON yet.</span> : undefined}
-    </div>
-  );
+}: Omit<ValueInputProps, "onChange"> & { readonly onChange: (value: JsonValue) => void }) {
+  if (shape.kind === "message")
+    return <MessageForm type={shape.type} value={isObject(value) ? value : {}} onChange={onChange} />;
+  return <ValueInput name={name} shape={shape} value={value} onChange={(one) => onChange(one ?? firstOf(shape))} />;
 }
 
-function shown(value: JsonValue | undefined): string {
-  return typeof value === "string" || typeof value === "number" ? String(value) : "";
-}
-
-function toLocal(value: JsonValue | undefined): string {
-  const at = typeof value === "string" ? Date.parse(value) : Number.NaN;
-  return Number.isNaN(at) ? "" : new Date(at - new Date(at).getTimezoneOffset() * 60_000).toISOString().slice(0, 23);
-}
-
-function fromLocal(text: string): string | undefined {
-  const at = text === "" ? Number.NaN : new Date(text).getTime();
-  return Number.isNaN(at) ? undefined : new Date(at).toISOString();
+function firstOf(shape: Shape): JsonValue {
+  return firstValue(shape) ?? "";
 }
 
 function isObject(value: JsonValue | undefined): value is JsonObject {

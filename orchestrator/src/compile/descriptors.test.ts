@@ -3,7 +3,7 @@ import type { DescField, FileRegistry } from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { describe, expect, it } from "vitest";
 import { trimDescriptors } from "./descriptors.ts";
-import { buildContract } from "./testing.ts";
+import { buildContract, buildModules } from "./testing.ts";
 
 const registry = createFileRegistry(buildContract());
 
@@ -78,5 +78,24 @@ describe("trimmed descriptors", () => {
   it("don't hang on the order of the names", () => {
     const one = trimDescriptors(registry, ["contract.v1.Order", "contract.v1.Closed"]);
     expect(trimDescriptors(registry, ["contract.v1.Closed", "contract.v1.Order"])).toEqual(one);
+  });
+
+  it("keep what is said of fields and oneofs, at their new places, where the image has comments", () => {
+    const image = fromBinary(
+      FileDescriptorSetSchema,
+      buildModules(["examples/order/proto", "examples/tour/proto"], []),
+    );
+    const set = fromBinary(
+      FileDescriptorSetSchema,
+      trimDescriptors(createFileRegistry(image), ["tour.v1.VisitRequest", "google.protobuf.Timestamp"]),
+    );
+    const told = set.file.flatMap((file) =>
+      (file.sourceCodeInfo?.location ?? []).map(({ path, leadingComments }) => {
+        const [, message = -1, , field = -1] = path;
+        return `${file.messageType[message]?.name}.${file.messageType[message]?.field[field]?.name}: ${leadingComments}`;
+      }),
+    );
+    expect(told).toContain("VisitRequest.notes: Free words, by name.");
+    expect(told.filter((text) => text.startsWith("Timestamp"))).toEqual([]);
   });
 });

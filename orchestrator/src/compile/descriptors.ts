@@ -18,11 +18,12 @@ import type {
   FieldDescriptorProto,
   FileDescriptorProto,
 } from "@bufbuild/protobuf/wkt";
+import { commentsFor } from "./comments.ts";
 import { reachableFrom } from "./reachable.ts";
 
 /**
- * A google.protobuf.FileDescriptorSet, as bytes, with the named types and what they refer to, and nothing else: no services, comments,
- * extensions or options that don't change how bytes are read or shown. `synthesized` are messages that the registry lacks, each alone in its file.
+ * A google.protobuf.FileDescriptorSet, as bytes, with the named types and what they refer to, and nothing else: no services,
+ * extensions or options that don't change how bytes are read or shown; of comments those of fields and oneofs, which forms show. `synthesized` are messages that the registry lacks, each alone in its file.
  * Deterministic. Files come after those they import.
  */
 export function trimDescriptors(
@@ -90,6 +91,8 @@ function trimFile(file: DescFile, dependency: string[], kept: Kept): FileDescrip
   if (isFieldSet(proto, FileDescriptorProtoSchema.field.syntax)) trimmed.syntax = proto.syntax;
   if (isFieldSet(proto, FileDescriptorProtoSchema.field.edition)) trimmed.edition = proto.edition;
   if (features !== undefined) trimmed.options = create(FileOptionsSchema, { features });
+  const comments = commentsFor(proto, trimmed);
+  if (comments !== undefined) trimmed.sourceCodeInfo = comments;
   return trimmed;
 }
 
