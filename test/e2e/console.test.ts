@@ -277,6 +277,25 @@ test("a method is held and released", async () => {
   expect(one.troubles).toEqual([]);
 });
 
+test("services are shown with what waits for them; a sidecar is drained and resumed", async () => {
+  await using one = await visitor();
+  const { page } = one;
+  await one.open("services");
+  const shipping = page.getByRole("region", { name: "shipping.v1.ShippingService" });
+  await shipping.getByText("1 of 1 sidecar serves").waitFor();
+  const sidecar = page.getByRole("row").filter({ hasText: "shipping.v1.ShippingService" }).filter({ hasText: "Drain" });
+  await sidecar.getByText("serving").waitFor();
+  await sidecar.getByRole("button", { name: /^Drain / }).click();
+  await confirm(page, "Drain", "the node is replaced");
+  await page.getByText("the node is replaced").waitFor();
+  await shipping.getByText("its sidecars take no calls").waitFor();
+  await page.getByRole("button", { name: /^Resume / }).click();
+  await shipping.getByText("1 of 1 sidecar serves").waitFor();
+  await one.open("");
+  await page.getByRole("heading", { name: "Calls by service" }).waitFor();
+  expect(one.troubles).toEqual([]);
+});
+
 test("keys lead everywhere, and the theme stays as it was chosen", async () => {
   await using one = await visitor();
   const { page } = one;

@@ -1,6 +1,6 @@
 import { useMemo } from "react";
 import { useAnswer } from "../api/ask.ts";
-import { list, number, object, text } from "../api/json.ts";
+import { list, number, object, text, time } from "../api/json.ts";
 import { toRun } from "../api/run.ts";
 import type { RunState } from "../api/run.ts";
 import { Link } from "../navigation.tsx";
@@ -10,6 +10,9 @@ import type { Count } from "../parts/counts.ts";
 import { Empty, Failure, Icon, RunChip, RunLink, When, WorkflowLink } from "../parts/pieces.tsx";
 import { runLooks } from "../parts/states.ts";
 import { toHref } from "../route.ts";
+import type { Service } from "../services/services.ts";
+import { toServices } from "../services/services.ts";
+import { useFresh } from "../services/useFresh.ts";
 
 const lastHour = 'started > now - duration("1h")';
 
@@ -19,6 +22,8 @@ export function OverviewPage() {
   const hour = useCounts(lastHour);
   const ended = useAnswer("sidestep.v1.Runs/List", { filter: 'ended > now - duration("1h")', pageSize: 1000 });
   const incidents = useAnswer("sidestep.v1.Runs/ListIncidents", { pageSize: 5 });
+  useFresh("sidestep.v1.Services/");
+  const services = useAnswer("sidestep.v1.Services/ListServices");
   const newest = useAnswer("sidestep.v1.Runs/List", { filter: "", pageSize: 8 });
   const durations = useMemo(() => toDurations(ended.value), [ended.value]);
   const open = list(object(incidents.value), "groups", (one) => ({
@@ -28,7 +33,9 @@ export function OverviewPage() {
     message: text(one, "message"),
     runId: text(one, "runId"),
     code: text(one, "code"),
+    oldest: time(one, "oldest"),
   }));
+  const backlog = useMemo(() => toServices(object(services.value)), [services.value]);
   const runs = list(object(newest.value), "runs", (one) => toRun(object(one["run"])));
   const failed = failedOf(hour.counts);
   const total = totalOf(hour.counts);
@@ -95,6 +102,7 @@ export function OverviewPage() {
                       {group.code}: {group.message}
                     </div>
                   </div>
+                  <When at={group.oldest} />
                   <RunLink runId={group.runId} />
                 </li>
               ))}
@@ -124,7 +132,10 @@ export function OverviewPage() {
           )}
         </section>
       </div>
-      <ByWorkflow counts={all.counts} />
+      <div className="stack">
+        <ByWorkflow counts={all.counts} />
+        <ByService services={backlog} />
+      </div>
     </>
   );
 }
@@ -185,6 +196,31 @@ function ByWorkflow({ counts }: { readonly counts: readonly Count[] }) {
             </li>
           );
         })}
+      </ul>
+    </section>
+  );
+}
+
+/** One line a service: what waits for it, and whether anybody takes it. */
+function ByService({ services }: { readonly services: readonly Service[] }) {
+  if (services.length === 0) return undefined;
+  return (
+    <section className="card">
+      <header>
+        <h2 className="grow">Calls by service</h2>
+        <Link href={toHref({ page: "services" })}>All services</Link>
+      </header>
+      <ul className="lines">
+        {services
+          .toSorted((a, b) => b.backlog - a.backlog)
+          .map(({ name, backlog, inFlight, serving }) => (
+            <li key={name} className={serving === 0 ? "tone-failed" : undefined}>
+              <span className="grow cut mono">{name}</span>
+              {serving > 0 ? undefined : <span className="toned">nobody takes its calls</span>}
+              <span className="number">{backlog.toLocaleString("en")} waiting</span>
+              <span className="number">{inFlight.toLocaleString("en")} in flight</span>
+            </li>
+          ))}
       </ul>
     </section>
   );

@@ -1,0 +1,114 @@
+import { useState } from "react";
+import { refresh } from "../api/ask.ts";
+import { call } from "../api/call.ts";
+import { Chip, Empty, When } from "../parts/pieces.tsx";
+import type { Look } from "../parts/states.ts";
+import { ActionDialog } from "../run/ActionDialog.tsx";
+import type { Action } from "../run/ActionDialog.tsx";
+import { say } from "../shell/toasts.tsx";
+import type { Sidecar } from "./services.ts";
+
+/** The sidecars that are alive, and the way to empty one. */
+export function SidecarTable({ sidecars }: { readonly sidecars: readonly Sidecar[] }) {
+  return (
+    <section className="card" aria-label="Sidecars">
+      <header>
+        <h2>Sidecars</h2>
+      </header>
+      {sidecars.length === 0 ? (
+        <Empty title="No sidecar is alive">
+          <code>sidestep sidecar --service localhost:50051</code>
+        </Empty>
+      ) : (
+        <div className="scroll">
+          <table>
+            <thead>
+              <tr>
+                <th>Sidecar</th>
+                <th>Service process</th>
+                <th>State</th>
+                <th className="number">In flight</th>
+                <th>Offers</th>
+                <th>Version</th>
+                <th>Heard</th>
+                <th>
+                  <span className="unseen">Drain</span>
+                </th>
+              </tr>
+            </thead>
+            <tbody>
+              {sidecars.map((one) => (
+                <tr key={`${one.id} ${one.target}`}>
+                  <td className="mono">{one.id}</td>
+                  <td className="mono">{one.target}</td>
+                  <td>
+                    <Chip look={lookOf(one)} />
+                    {one.draining === undefined ? undefined : (
+                      <div className="muted small-text">
+                        {one.draining.reason === "" ? "" : `${one.draining.reason}, `}since{" "}
+                        <When at={one.draining.since} />
+                      </div>
+                    )}
+                  </td>
+                  <td className="number">
+                    {one.inFlight} of {one.concurrency}
+                  </td>
+                  <td>{one.services.join(", ")}</td>
+                  <td>{one.version}</td>
+                  <td>
+                    <When at={one.heardAt} />
+                  </td>
+                  <td className="number">
+                    <Draining sidecar={one} />
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+    </section>
+  );
+}
+
+function Draining({ sidecar: { id, draining } }: { readonly sidecar: Sidecar }) {
+  const [isOpen, setOpen] = useState(false);
+  const fresh = (): void => refresh("sidestep.v1.Services/");
+  const action: Action = {
+    name: "Drain",
+    tells: `${id} finishes what it has and takes nothing new, until it is resumed or started anew.`,
+    isDangerous: true,
+    method: "sidestep.v1.Services/DrainSidecar",
+    request: ({ reason }) => ({ sidecarId: id, reason }),
+    reason: "Reason",
+    done: `${id} takes nothing new.`,
+    onDone: fresh,
+  };
+  const resume = (): void =>
+    void call("sidestep.v1.Services/ResumeSidecar", { sidecarId: id })
+      .then(() => say(`${id} takes calls again.`))
+      .catch((error: unknown) => say(String(error)))
+      .finally(fresh);
+  if (draining !== undefined) {
+    return (
+      <button type="button" className="small" onClick={resume} aria-label={`Resume ${id}`}>
+        Resume
+      </button>
+    );
+  }
+  return (
+    <>
+      <button type="button" className="small" onClick={() => setOpen(true)} aria-label={`Drain ${id}`}>
+        Drain
+      </button>
+      {isOpen ? <ActionDialog action={action} onClose={() => setOpen(false)} /> : undefined}
+    </>
+  );
+}
+
+function lookOf({ draining, isServing }: Sidecar): Look {
+  if (draining !== undefined) return { word: "draining", tone: "waiting", icon: "pause" };
+  return isServing
+    ? { word: "serving", tone: "done", icon: "check" }
+    : { word: "its service is away or not healthy", tone: "failed", icon: "warning" };
+}
