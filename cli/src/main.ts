@@ -21,6 +21,7 @@ const terminal: Terminal = {
   now: Date.now,
   environment,
   screen: process.stdout.isTTY ? () => ({ columns: process.stdout.columns, rows: process.stdout.rows }) : undefined,
+  errScreen: process.stderr.isTTY ? () => ({ columns: process.stderr.columns, rows: process.stderr.rows }) : undefined,
   colors: { out: wantsColors(environment, process.stdout.isTTY), err: wantsColors(environment, process.stderr.isTTY) },
 };
 

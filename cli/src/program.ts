@@ -6,7 +6,7 @@ import { addressOption, example, listOption, outputOption, shownOption, timeout,
 import type { ListForm, ShownForm } from "./listForm.ts";
 import { addBulks, manyOptions, steerMeant } from "./programBulk.ts";
 import type { Meant } from "./programBulk.ts";
-import { addIndex, addLists } from "./programLists.ts";
+import { addIndex, addLists, addWorkflows } from "./programLists.ts";
 import { addCompletion, addContexts, addDoctor, applyContext, contextOption } from "./programSelf.ts";
 import { addServices } from "./programServices.ts";
 import { addApprovals, addCall, addHolds, addLimits, addTalk } from "./programTalk.ts";
@@ -36,14 +36,7 @@ export function toProgram(terminal: Terminal, programs: Programs, end: (code: nu
       .hook("preAction", async (_, action) => (await import("./idPrefix.ts")).expandIds(action));
   addDefinitions(program, terminal, end, withAddress);
   const sidecar = addPrograms(program, programs);
-  const workflow = program.command("workflow").description("what is deployed");
-  withAddress(workflow.command("list"))
-    .description("list all workflows that were ever deployed")
-    .addOption(listOption())
-    .addHelpText("after", example("sidestep workflow list"))
-    .action(async (given: Pick<Shown, "address"> & { readonly output: ListForm }) =>
-      (await import("./workflowList.ts")).listWorkflows(given, terminal),
-    );
+  addWorkflows(program, terminal, withAddress);
   const run = program.command("run").description("start, watch and steer runs");
   addStarts(run, terminal, withAddress);
   addLists(run, terminal, withAddress);

@@ -1,3 +1,4 @@
+import { Option } from "commander";
 import type { Command } from "commander";
 import { example, listOption, shownOption, wholeNumber, workflowName } from "./flags.ts";
 import type { ListForm, ShownForm } from "./listForm.ts";
@@ -13,6 +14,44 @@ interface Filtered {
 }
 
 const filterHelp = "a condition over the runs in CEL, as in the example";
+
+/** `workflow list`, `describe` and `graph`. */
+export function addWorkflows(program: Command, terminal: Terminal, withAddress: WithAddress): void {
+  const workflow = program.command("workflow").description("what is deployed");
+  withAddress(workflow.command("list"))
+    .description("list all workflows that were ever deployed")
+    .addOption(listOption())
+    .addHelpText("after", example("sidestep workflow list"))
+    .action(async (given: { readonly address: string; readonly output: ListForm }) =>
+      (await import("./workflowList.ts")).listWorkflows(given, terminal),
+    );
+  const one = (name: string): Command =>
+    withAddress(workflow.command(name))
+      .argument("<workflow>", "package.Service/Method", workflowName)
+      .option("--definition-version <number>", "this version, not the active one", wholeNumber, 0);
+  interface Given {
+    readonly address: string;
+    readonly definitionVersion: number;
+  }
+  one("describe")
+    .description("show a workflow as it was written: settings, steps, what undoes them")
+    .addOption(shownOption())
+    .addHelpText("after", example("sidestep workflow describe shop.v1.OrderWorkflow/Fulfil"))
+    .action(async (name: string, given: Given & { readonly output: ShownForm }) =>
+      (await import("./workflowShow.ts")).describeWorkflow({ ...given, workflow: name }, terminal),
+    );
+  one("graph")
+    .description("print a workflow's graph for Mermaid or Graphviz")
+    .addOption(
+      new Option("-o, --output <form>", "for Markdown pages, or for `dot -Tsvg`")
+        .choices(["mermaid", "dot"])
+        .default("mermaid"),
+    )
+    .addHelpText("after", example("sidestep workflow graph shop.v1.OrderWorkflow/Fulfil -o dot"))
+    .action(async (name: string, given: Given & { readonly output: "mermaid" | "dot" }) =>
+      (await import("./workflowShow.ts")).drawWorkflow({ ...given, workflow: name }, terminal),
+    );
+}
 
 /** `run list` and `run count`. */
 export function addLists(run: Command, terminal: Terminal, withAddress: WithAddress): void {

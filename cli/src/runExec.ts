@@ -6,6 +6,7 @@ import { CliFailure, exit } from "./failure.ts";
 import { openFrontClient } from "./frontClient.ts";
 import type { FrontClient } from "./frontClient.ts";
 import { bytesToJson, jsonToBytes } from "./messageJson.ts";
+import { openLiveTree } from "./liveTree.ts";
 import { openProgress } from "./progress.ts";
 import { readRequestText } from "./requestText.ts";
 import { endFailure } from "./runEnd.ts";
@@ -75,14 +76,19 @@ export async function execRun(options: ExecOptions, terminal: Terminal): Promise
   terminal.out(`${bytesToJson(types.registry, types.responseType, run.response)}\n`);
 }
 
-/** The run at its end; what happens until then is shown. */
+/** The run at its end; what happens until then is shown: as a live tree on a terminal, else as a line for each change. */
 async function follow(
   client: FrontClient,
   runId: string,
   timeoutMs: number | undefined,
   terminal: Terminal,
 ): Promise<Run> {
-  const progress = openProgress(terminal);
+  const { errScreen } = terminal;
+  const live =
+    errScreen === undefined
+      ? undefined
+      : openLiveTree({ write: terminal.err, screen: errScreen, isColored: terminal.colors.err });
+  const progress = live ?? openProgress(terminal);
   const stop = new AbortController();
   const forget = terminal.atInterrupt(`\nThe run goes on without this command: sidestep run describe ${runId}\n`);
   const looking = look(client, runId, (run) => progress.show(run), stop.signal);
@@ -91,6 +97,7 @@ async function follow(
   } finally {
     stop.abort();
     await looking;
+    live?.stop();
     forget();
   }
   const get = client.runs.get.bind(client.runs);

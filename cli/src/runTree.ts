@@ -11,6 +11,9 @@ export interface Screen {
   readonly rows: number;
 }
 
+/** More say no more. */
+const incidentsMax = 3;
+
 /**
  * A run as lines that fit a screen: its header, then its steps below each other as they are nested. When they are more than the screen has rows,
  * those that are done are folded first, the oldest before the others.
@@ -20,7 +23,7 @@ export function treeLines(run: Run, { columns, rows }: Screen, nowMs: number, is
   const ended = run.endedAt === undefined ? nowMs : toMs(run.endedAt);
   const state = `${stateName(run.state)}${run.held ? ", held" : ""}`;
   const head = `${state}  ${run.workflow}  ${run.key}  ${run.runId}  ${durationText(Math.max(0, ended - started))}`;
-  const room = Math.max(1, rows - 3);
+  const room = Math.max(1, rows - 3 - Math.min(incidentsMax, run.incidents.length));
   const folded = run.steps.length > room ? new Set(foldable(run.steps, run.steps.length - room + 1)) : undefined;
   const lines = [toned(fit(head, columns), stateTone(run.state), isColored)];
   if (folded !== undefined && folded.size > 0)
@@ -31,6 +34,10 @@ export function treeLines(run: Run, { columns, rows }: Screen, nowMs: number, is
     const indent = "  ".repeat(step.path.split("/").length - 1);
     const line = stepLine(`${indent}${step.compensation ? `undo ${name}` : name}`, step);
     lines.push(toned(fit(line, columns), stepTone(step), isColored));
+  }
+  for (const { step } of run.incidents.slice(0, incidentsMax)) {
+    const text = `  ${step} needs a decision: sidestep run retry ${run.runId} --step ${step}, or run fail`;
+    lines.push(toned(fit(text, columns), "waiting", isColored));
   }
   return lines;
 }

@@ -15,6 +15,8 @@ export interface Terminal {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** What stdout shows now; undefined: it is no terminal. */
   readonly screen?: (() => { readonly columns: number; readonly rows: number }) | undefined;
+  /** What stderr shows now; undefined: it is no terminal. */
+  readonly errScreen?: (() => { readonly columns: number; readonly rows: number }) | undefined;
   readonly colors: { readonly out: boolean; readonly err: boolean };
 }
 

@@ -8,10 +8,10 @@ import { exit, toCliFailure } from "./failure.ts";
 import { openFrontClient } from "./frontClient.ts";
 import type { FrontClient } from "./frontClient.ts";
 import { bytesToJson } from "./messageJson.ts";
+import { openLiveTree } from "./liveTree.ts";
 import { endFailure } from "./runEnd.ts";
 import { openProgress } from "./progress.ts";
 import { stateName } from "./runText.ts";
-import { treeLines } from "./runTree.ts";
 import type { Terminal } from "./terminal.ts";
 
 export interface WatchOptions {
@@ -22,7 +22,6 @@ export interface WatchOptions {
 
 const awayMaxMs = 60_000;
 const againAfterMs = 500;
-const redrawEveryMs = 1_000;
 
 /**
  * Shows a run until it has ended: as a tree that is drawn anew on a terminal, else as a line for each change; with -o json as a message a line.
@@ -112,23 +111,12 @@ function changeLines(terminal: Terminal): View {
   };
 }
 
-/** Drawn over itself at each change, and each second for the times in it. */
 function tree(terminal: Terminal, screen: NonNullable<Terminal["screen"]>): View {
-  let run: Run | undefined;
-  let drawn = 0;
-  const draw = (): void => {
-    if (run === undefined) return;
-    const lines = treeLines(run, screen(), Date.now(), terminal.colors.out);
-    const up = drawn === 0 ? "" : `\u001b[${drawn}A\u001b[J`;
-    terminal.out(`${up}${lines.join("\n")}\n`);
-    drawn = lines.length;
-  };
-  const redrawing = setInterval(draw, redrawEveryMs);
+  const live = openLiveTree({ write: terminal.out, screen, isColored: terminal.colors.out });
   return {
-    show: (told) => {
-      run = told.run ?? run;
-      draw();
+    show: ({ run }) => {
+      if (run !== undefined) live.show(run);
     },
-    stop: () => clearInterval(redrawing),
+    stop: () => live.stop(),
   };
 }

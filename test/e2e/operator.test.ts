@@ -112,6 +112,18 @@ test("versions count, known content becomes active again, what is gone is retire
   expect(await deployed()).toEqual(told(1, "REACTIVATED"));
 });
 
+test("a workflow is shown in words and as a graph", async () => {
+  const order = "shop.v1.OrderWorkflow/Fulfil";
+  const { stdout: described, text } = await sidestep("workflow", "describe", order);
+  expect(described, text).not.toBe("");
+  expect(described).toMatch(
+    /^response +shop\.v1\.FulfilResponse$[\s\S]*^charge +call +payment\.v1\.PaymentService\/Charge$/m,
+  );
+  expect(described).toMatch(/^ +undone by .*Refund/m);
+  expect((await sidestep("workflow", "graph", order)).stdout).toMatch(/^flowchart TD\n +n0\(\["start"\]\)/);
+  expect((await sidestep("workflow", "describe", "no.such.Service/Method")).code).toBe(5);
+});
+
 test("a paused run shows its incident, and a person tries the step again or lets it fail", async () => {
   await writeWorkflow("one");
   await deployed();
