@@ -197,7 +197,7 @@ async function groups(query: Query, filter: RunFilter, limit: number): Promise<r
   const condition = toCondition(filter, parameters);
   const among = condition === "TRUE" ? "" : `WHERE run_id IN (SELECT runs.id FROM runs WHERE ${condition})`;
   const rows = await query(
-    `SELECT workflow, place, compensation, code, reason, count(*) AS n, count(DISTINCT run_id) AS runs, min(since) AS oldest, max(since) AS newest, min(message) AS message, max(run_id) AS run_id FROM incidents ${among} GROUP BY workflow, place, compensation, code, reason ORDER BY runs DESC, workflow, place, code, reason LIMIT $${parameters.push(limit)}`,
+    `SELECT workflow, place, compensation, code, reason, count(*) AS n, count(DISTINCT run_id) AS runs, min(since) AS oldest, max(since) AS newest, substr(max(run_id || message), 33) AS message, max(run_id) AS run_id FROM incidents ${among} GROUP BY workflow, place, compensation, code, reason ORDER BY runs DESC, workflow, place, code, reason LIMIT $${parameters.push(limit)}`,
     parameters,
   );
   return rows.map((row) => ({

@@ -225,6 +225,15 @@ describe.each<{ name: string; open: () => Promise<{ place: StorePlace; close: ()
     expect(await grouped()).toEqual([["pay", code.UNAVAILABLE, 1, 1]]);
   });
 
+  test("the run that a group names is one whose message it shows", async () => {
+    const paused = (message: string) => ({ state: Run_State.PAUSED, incidents: [{ ...incident, message }] });
+    const { workflow } = await written([makeRow(1, paused("a")), makeRow(2, paused("z")), makeRow(3, paused("m"))]);
+    const filter = filterOf(`workflow == "${workflow}"`);
+    const [group] = await store.incidents(filter, 10);
+    const named = (await store.list({ filter, after: undefined, limit: 10 })).find(({ id }) => id === group?.runId);
+    expect([group?.message, group?.runs]).toEqual([named?.incidents[0]?.message, 3]);
+  });
+
   test("rows that are begun anew replace the old ones, which stay until then", async () => {
     const { workflow, epoch, partition: own } = await written([makeRow(1), makeRow(2)]);
     const filter = filterOf(`workflow == "${workflow}"`);
