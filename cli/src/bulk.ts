@@ -41,6 +41,7 @@ const kinds: Readonly<Record<Steering, Kind>> = {
   compensate: Kind.COMPENSATE,
   pause: Kind.PAUSE,
   resume: Kind.RESUME,
+  delete: Kind.DELETE,
 };
 
 /** Shows what an action on many runs would meet, or begins it and tells how far it is until it has ended; the action does not need the command. */

@@ -242,6 +242,7 @@ function addSteering(run: Command, terminal: Terminal, withAddress: (command: Co
     ["compensate", "leave an incident by failing the run: what was done is undone", true],
     ["pause", "begin nothing new in a run until it is resumed", false],
     ["resume", "let a paused run go on", false],
+    ["delete", "remove a run that has ended, with its history and payloads", false],
   ];
   for (const [name, does, hasStep] of steering) {
     const command = manyOptions(withAddress(run.command(name)))

@@ -13,7 +13,7 @@ export interface SteerOptions {
   readonly step: string;
 }
 
-export type Steering = "cancel" | "terminate" | "retry" | "fail" | "compensate" | "pause" | "resume";
+export type Steering = "cancel" | "terminate" | "retry" | "fail" | "compensate" | "pause" | "resume" | "delete";
 
 /** Asks for a change of course and says what happens now. */
 export async function steerRun(steering: Steering, options: SteerOptions, terminal: Terminal): Promise<void> {
@@ -48,6 +48,9 @@ export async function steerRun(steering: Steering, options: SteerOptions, termin
     case "resume":
       await client.call(runs.resume.bind(runs), { runId, reason });
       return terminal.err(`run ${runId} goes on\n`);
+    case "delete":
+      await client.call(runs.delete.bind(runs), { runId, reason });
+      return terminal.err(`run ${runId} is deleted\n`);
   }
 
   /** Two people may ask for the same: who came second is told. */

@@ -161,7 +161,7 @@ function openBulks({
     store,
     isOurs: () => processor.owned().includes(sweepingPartition),
     next: rows.nextOf,
-    act: toBulkAct({ front: processor.front, payloadBytesMax }),
+    act: toBulkAct({ front: processor.front, payloadBytesMax, store: rows.store }),
     now: Date.now,
     logger: log,
   });

@@ -24,6 +24,7 @@ import type { StorePlace } from "./sql/store.ts";
 export interface Rows extends AsyncDisposable {
   readonly observer: TurnObserver;
   readonly lists: RunLists;
+  readonly store: RunStore;
   /** Undefined: ended runs just go. */
   readonly archive: Archive | undefined;
   /** The runs that an action on many is meant for. */
@@ -64,6 +65,7 @@ export async function openRows(
   });
   return {
     observer: writer.observer,
+    store,
     lists: {
       store,
       readFilter: parseFilter,

@@ -173,8 +173,17 @@ test("a paused run shows its incident, and a person tries the step again or lets
   expect((await sidestep("run", "history", retried)).stdout).toMatch(/retry requested +ship +.*the carrier is back/);
   expect(await sidestep("run", "retry", failed)).toMatchObject({
     code: 1,
-    text: expect.stringContaining("NO_INCIDENT"),
+    text: expect.stringMatching(/what fits now: delete[\s\S]*NO_INCIDENT/),
   });
+  expect((await sidestep("run", "delete", failed, "--reason", "a test")).code).toBe(0);
+  expect(await sidestep("run", "describe", failed)).toMatchObject({ text: expect.stringContaining("RUN_NOT_FOUND") });
+  const counted = async (): Promise<string> => (await sidestep("run", "count", "--workflow", workflow)).stdout;
+  await expect.poll(counted, { timeout: 20_000 }).not.toMatch(/failed|compensated/);
+  const ended = ["run", "delete", "--filter", `workflow == "${workflow}"`, "--yes"];
+  expect(await sidestep(...ended)).toMatchObject({ code: 0, text: expect.stringContaining("1 of 1 done") });
+  await expect.poll(counted, { timeout: 20_000 }).not.toMatch(/Send/);
+  expect((await sidestep("index", "rebuild")).code).toBe(0);
+  expect(await counted()).not.toMatch(/Send/);
 });
 
 test("exec says soon that no sidecar is there, and a cancel ends the run", async () => {

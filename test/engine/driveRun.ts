@@ -131,6 +131,7 @@ function goodOutcome(
     case "tellParent":
     case "releaseLock":
     case "grantLock":
+    case "deleteRun":
       return undefined;
   }
 }

@@ -77,6 +77,15 @@ function actionsOf(run: Run, definition: Definition | undefined): readonly Actio
       reason: "Reason",
       done: "The run was terminated.",
     },
+    {
+      name: "Delete",
+      tells: "Removes the run with its history, its payloads and what the archive has of it.",
+      isDangerous: true,
+      method: "sidestep.v1.Runs/Delete",
+      request: onRun,
+      reason: "Reason",
+      done: "The run is deleted.",
+    },
   ];
   return [
     ...(isFitting(run, "SIGNAL") ? signals : []),

@@ -23,7 +23,8 @@ export type Command =
   | EmitMessage
   | RequestLock
   | ReleaseLock
-  | GrantLock;
+  | GrantLock
+  | DeleteRun;
 
 /** Carried out by a new owner whenever it was issued in the window, wanted or not: no event settles it. */
 export function isOneShot({ kind }: Command): boolean {
@@ -169,4 +170,10 @@ export interface GrantLock {
   readonly issuedAt: number;
   readonly lock: string;
   readonly holder: LockHolder;
+}
+
+/** The run has ended, and all that there is of it goes, when nobody may have to read it again. What is carried out is remembered by the lease. */
+export interface DeleteRun {
+  readonly kind: "deleteRun";
+  readonly issuedAt: number;
 }

@@ -102,6 +102,7 @@ function showEvent(loaded: LoadedPlan, { kind }: Event, turn: Turn | undefined):
     case "compensateRequested":
     case "pauseRequested":
     case "resumeRequested":
+    case "deleteRequested":
     case "childStarted":
     case "childRefused":
     case "childEnded":

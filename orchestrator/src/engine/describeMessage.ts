@@ -21,6 +21,7 @@ type Message = Extract<
       | "compensateRequested"
       | "pauseRequested"
       | "resumeRequested"
+      | "deleteRequested"
       | "childStarted"
       | "childRefused"
       | "childEnded"
@@ -62,6 +63,8 @@ export function showMessage(plan: LoadedPlan, message: Message): Shown {
       return { kind: Kind.PAUSE_REQUESTED, actor: message.value.actor, text: message.value.reason };
     case "resumeRequested":
       return { kind: Kind.RESUME_REQUESTED, actor: message.value.actor, text: message.value.reason };
+    case "deleteRequested":
+      return { kind: Kind.DELETE_REQUESTED, actor: message.value.actor, text: message.value.reason };
     case "childStarted":
       return {
         kind: Kind.CHILD_STARTED,

@@ -20,6 +20,7 @@ const kinds = [
   Kind.PAUSE,
   Kind.CANCEL,
   Kind.TERMINATE,
+  Kind.DELETE,
 ] as const;
 type ActionKind = (typeof kinds)[number];
 
@@ -60,6 +61,8 @@ function fitOf(kind: ActionKind, plan: LoadedPlan, state: RunState): boolean | r
       return state.verdict === undefined ? [...state.incidents].filter(({ phase }) => phase !== Phase.COMPENSATE) : [];
     case Kind.DECIDE:
       return [...state.approvals];
+    case Kind.DELETE:
+      return state.phase === "ended" && state.deleting === undefined;
     case Kind.SIGNAL:
       return plan.signals.length > 0 && takesSignals(state);
   }

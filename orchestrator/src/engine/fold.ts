@@ -36,10 +36,18 @@ export function fold(draft: Draft, { fact, storedMs }: LogRecord): boolean {
   return fact.authentic && foldOutcome(draft, fact.outcome, fact.payload);
 }
 
-/** A run that has ended takes nothing any more; a lock that comes to it goes back. */
+/** A run that has ended takes nothing any more but a request to delete it; a lock that comes to it goes back. */
 function foldAfterEnd(draft: Draft, fact: LogRecord["fact"]): boolean {
-  if (fact.kind === "outcome" || fact.event.kind?.$case !== "lockGranted") return false;
-  return grantLock(draft, fact.event.kind.value);
+  if (fact.kind === "outcome") return false;
+  if (fact.event.kind?.$case === "deleteRequested") return deleteRun(draft);
+  return fact.event.kind?.$case === "lockGranted" && grantLock(draft, fact.event.kind.value);
+}
+
+function deleteRun({ state, sequence, commands }: Draft): boolean {
+  if (state.deleting !== undefined) return false;
+  state.deleting = { kind: "deleteRun", issuedAt: sequence };
+  commands.push(state.deleting);
+  return true;
 }
 
 function foldEvent(draft: Draft, event: Event, storedMs: number): boolean {
@@ -92,6 +100,7 @@ function foldEvent(draft: Draft, event: Event, storedMs: number): boolean {
     case "snapshot":
     case "lockRequested":
     case "lockReleased":
+    case "deleteRequested":
       return false;
   }
 }

@@ -41,6 +41,9 @@ export function openCommands(state: RunState): readonly Command[] {
       if (outside?.lock?.isGranted === false) open.push(outside.lock.request);
     }
     if (state.ending !== undefined) open.push(state.ending);
-  } else if (state.telling !== undefined) open.push(state.telling);
+  } else {
+    if (state.telling !== undefined) open.push(state.telling);
+    if (state.deleting !== undefined) open.push(state.deleting);
+  }
   return open.toSorted((a, b) => a.issuedAt - b.issuedAt);
 }

@@ -1,5 +1,5 @@
 import type { AttemptId, PayloadRef, RunEnded, RunStarted } from "../../../proto/gen/sidestep/internal/v1/event.ts";
-import type { CancelTimer, EndRun, TellParent } from "./command.ts";
+import type { CancelTimer, DeleteRun, EndRun, TellParent } from "./command.ts";
 import type { Failure, Frame, LiveAttempt, LiveStep, LiveTimer, Undoing, UndoScope } from "./live.ts";
 import { openUndoScope } from "./live.ts";
 import type { KeptSignal } from "./outside.ts";
@@ -31,6 +31,8 @@ export interface RunState {
   verdict: Verdict | undefined;
   /** What the parent is told, once the run has ended. */
   telling: TellParent | undefined;
+  /** Somebody has asked for the ended run to be deleted: nobody is shown it any more. */
+  deleting: DeleteRun | undefined;
   /** The append that is to end it; open until RunEnded or another event comes. */
   ending: EndRun | undefined;
 
@@ -149,6 +151,7 @@ export function newRun(runId: string): RunState {
     endedMs: 0,
     verdict: undefined,
     telling: undefined,
+    deleting: undefined,
     ending: undefined,
     body: undefined,
     bodyFailure: undefined,

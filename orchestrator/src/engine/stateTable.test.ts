@@ -156,6 +156,7 @@ function row(changes: Partial<Row>): Row {
     compensateRequested: "same",
     pauseRequested: "same",
     resumeRequested: "same",
+    deleteRequested: "same",
     childStarted: "same",
     childRefused: "same",
     childEnded: "same",
@@ -223,6 +224,7 @@ function factOf(kind: FactKind, sequence: number, scene: Scene): LogRecord {
       return event({ $case: "compensateRequested", value: target });
     case "pauseRequested":
     case "resumeRequested":
+    case "deleteRequested":
       return event({ $case: kind, value: request });
     case "childStarted":
       return event({ $case: "childStarted", value: { step: stepId, runId: new Uint8Array(16) } });

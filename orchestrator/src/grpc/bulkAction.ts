@@ -5,14 +5,16 @@ import { code } from "../../../proto/wire/status.ts";
 import type { Acted } from "../processor/bulkWork.ts";
 import { thrownFailure } from "./failure.ts";
 import type { Failure } from "./failure.ts";
+import { deleteRun } from "./deleting.ts";
 import { leaveIncident } from "./incidents.ts";
 import type { Leaving } from "./incidents.ts";
+import type { RunLists } from "./listing.ts";
 import { steer } from "./steering.ts";
 import type { IngressOptions } from "./starting.ts";
 import { done } from "./unary.ts";
 import type { Answered } from "./unary.ts";
 
-type Ground = Pick<IngressOptions, "front" | "payloadBytesMax">;
+type Ground = Pick<IngressOptions, "front" | "payloadBytesMax"> & Pick<RunLists, "store">;
 
 /** Acts on one run of many as the rpc of that action does. Its request's id is a function of both, so that the run takes it once. */
 export function toBulkAct(ground: Ground): (bulk: Bulk, runId: RunId, isRepeat: boolean) => Promise<Acted> {
@@ -25,11 +27,17 @@ export function toBulkAct(ground: Ground): (bulk: Bulk, runId: RunId, isRepeat: 
         if (fate.kind === "taken") return { kind: "done" };
       }
       const answered = await actOn(ground, bulk, runId, requestId);
+      // What it was asked for the first time is done.
+      if (isRepeat && isGone(bulk, answered)) return { kind: "done" };
       return answered.kind === "answer" ? { kind: "done" } : toActed(answered.failure);
     } catch (error) {
       return toActed(thrownFailure(error));
     }
   };
+}
+
+function isGone({ action }: Bulk, answered: Answered<object>): boolean {
+  return action === Kind.DELETE && answered.kind === "failure" && answered.failure.reason === "RUN_NOT_FOUND";
 }
 
 async function actOn(ground: Ground, bulk: Bulk, runId: RunId, requestId: string): Promise<Answered<object>> {
@@ -45,6 +53,8 @@ async function actOn(ground: Ground, bulk: Bulk, runId: RunId, requestId: string
       return steer(runId, { kind: "pause", event }, ground);
     case Kind.RESUME:
       return steer(runId, { kind: "resume", event }, ground);
+    case Kind.DELETE:
+      return deleteRun(runId, event, ground);
     case Kind.RETRY:
       return leaveAll({ kind: "retry" }, runId, event, ground);
     case Kind.FAIL:

@@ -6,6 +6,7 @@ import type { BulkAction } from "../../../proto/gen/sidestep/v1/runs.ts";
 import { Bulk } from "../../../proto/gen/sidestep/internal/v1/record.ts";
 import { fittingRuns } from "../compile/filter/bulkFilter.ts";
 import { parseFilter } from "../compile/filter/parseFilter.ts";
+import type { RunStore } from "../processor/runStore.ts";
 import { openRunStore } from "../sql/store.ts";
 import { makeRow } from "../sql/testing.ts";
 import { toBulkAct } from "./bulkAction.ts";
@@ -18,9 +19,10 @@ const closing = new AsyncDisposableStack();
 afterAll(() => closing.disposeAsync());
 
 let options: BulksOptions;
+let store: RunStore;
 /** Six runs: the even ones have ended. */
 beforeAll(async () => {
-  const store = closing.use(await openRunStore({ kind: "sqlite", file: "" }));
+  store = closing.use(await openRunStore({ kind: "sqlite", file: "" }));
   const { epoch } = await store.cursor(0, { created: "", lastSequence: 9 });
   const rows = [1, 2, 3, 4, 5, 6].map((number) =>
     makeRow(number, number % 2 === 0 ? { state: Run_State.COMPLETED, endedMs: 5 } : {}),
@@ -92,7 +94,7 @@ test("one begins once for a key, is found until it is stopped, and ten go on at 
 
 test("a run of many is asked under an id of its own, and is not asked again when it has taken that", async () => {
   const front = fakeFront();
-  const act = toBulkAct({ front, payloadBytesMax: 1_000 });
+  const act = toBulkAct({ front, payloadBytesMax: 1_000, store });
   const bulk = (kind: Kind): Bulk => ({ ...Bulk.decode(new Uint8Array()), id: "b", action: kind, reason: "r" });
   front.run = {};
   expect(await act(bulk(Kind.CANCEL), someRun, false)).toEqual({ kind: "done" });

@@ -50,6 +50,11 @@ export function notPaused(runId: string): Failure {
   return precondition(runId, "NOT_PAUSED", `the run ${runId} is not paused`);
 }
 
+/** Only what has ended can be deleted. */
+export function notEnded(runId: string): Failure {
+  return precondition(runId, "NOT_ENDED", `the run ${runId} goes on: cancel or terminate it first`);
+}
+
 /** The run's own version knows no such signal or query, or knows it by another type. */
 export function notInVersion(runId: string, name: string, known: readonly string[]): Failure {
   const message = `the version of the run ${runId} has no ${name}; it has ${known.length === 0 ? "none" : known.join(", ")}`;

@@ -25,6 +25,7 @@ import type { BulksOptions } from "./bulks.ts";
 import { decide } from "./approvals.ts";
 import { withCatalog } from "./catalog.ts";
 import type { Catalog } from "./catalog.ts";
+import { deleteRun } from "./deleting.ts";
 import { callDurably } from "./directCall.ts";
 import { explainRun } from "./explaining.ts";
 import { absenceFailure, thrownFailure, toServiceError } from "./failure.ts";
@@ -166,7 +167,7 @@ function lists(
   };
 }
 
-function steering(options: RunsOptions): Pick<RunsServer, "cancel" | "terminate" | "pause" | "resume"> {
+function steering(options: RunsOptions): Pick<RunsServer, "cancel" | "terminate" | "pause" | "resume" | "delete"> {
   const asked = (
     kind: "cancel" | "terminate" | "pause" | "resume",
     { runId, reason }: { readonly runId: string; readonly reason: string },
@@ -181,6 +182,14 @@ function steering(options: RunsOptions): Pick<RunsServer, "cancel" | "terminate"
     cancel: unary(({ request, metadata }) => asked("cancel", request, metadata)),
     terminate: unary(({ request, metadata }) => asked("terminate", request, metadata)),
     pause: unary(({ request, metadata }) => asked("pause", request, metadata)),
+    delete: unary(({ request: { runId, reason }, metadata }) =>
+      ofRun(runId, (id) => {
+        const event = { reason, actor: "", requestId: requestId(metadata) };
+        const long = tooLong({ reason, key: event.requestId });
+        const ground = { front: options.front, store: options.lists?.store };
+        return long === undefined ? deleteRun(id, event, ground) : Promise.resolve(failed(long));
+      }),
+    ),
     resume: unary(({ request, metadata }): Promise<Answered<object>> => asked("resume", request, metadata)),
   };
 }

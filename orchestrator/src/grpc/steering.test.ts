@@ -9,6 +9,7 @@ import {
 import type { Incident, PendingApproval } from "../../../proto/gen/sidestep/v1/run.ts";
 import { CallRequest, DecideRequest, MethodLimit, SignalRunRequest } from "../../../proto/gen/sidestep/v1/runs.ts";
 import { withFitting } from "./fitting.ts";
+import { deleteRun } from "./deleting.ts";
 import { lengthsMax } from "./lengths.ts";
 import type { LengthName } from "./lengths.ts";
 import { noIncident } from "./runFailure.ts";
@@ -92,6 +93,21 @@ test("what does not fit is refused with what does, and who comes second is told"
   expect(await ask(runs.terminate.bind(runs), asked)).toMatchObject({ reason: "RUN_ENDED", metadata: { fits: "" } });
   front.requested = { kind: "done", ignored: false, refusal: "" };
   expect(await ask(runs.cancel.bind(runs), asked)).toMatchObject({ response: { already: false } });
+});
+
+test("only what has ended is deleted, and what only the archive has goes from there", async () => {
+  const { front, runs } = await open();
+  const asked = { runId: someRun, reason: "r" };
+  expect(await ask(runs.delete.bind(runs), asked)).toMatchObject({ code: status.OK });
+  expect(front.requests).toMatchObject([{ kind: "delete", event: { reason: "r" } }]);
+  front.requested = { kind: "done", ignored: true, refusal: "" };
+  front.run = {};
+  expect(await ask(runs.delete.bind(runs), asked)).toMatchObject({ reason: "NOT_ENDED" });
+  front.request = () => Promise.resolve({ kind: "unknown" });
+  expect(await ask(runs.delete.bind(runs), asked)).toMatchObject({ code: status.NOT_FOUND, reason: "RUN_NOT_FOUND" });
+  const event = { reason: "", actor: "", requestId: "" };
+  const store = { remove: (id: string) => Promise.resolve(id === someRun) };
+  expect(await deleteRun(someRun, event, { front, store })).toMatchObject({ kind: "answer" });
 });
 
 test("a skip of a child is checked against the child's response", async () => {

@@ -4,7 +4,7 @@ import type { RunRequest } from "../processor/front.ts";
 import { absenceFailure } from "./failure.ts";
 import type { Failure } from "./failure.ts";
 import { withFitting } from "./fitting.ts";
-import { noApproval, noIncident, notPaused, refusedFailure, runEnded } from "./runFailure.ts";
+import { noApproval, noIncident, notEnded, notPaused, refusedFailure, runEnded } from "./runFailure.ts";
 import type { IngressOptions } from "./starting.ts";
 import { done, failed } from "./unary.ts";
 import type { Answered } from "./unary.ts";
@@ -48,6 +48,8 @@ function misfitOf(runId: RunId, request: RunRequest, refusal: string, run: Run):
       return noIncident(runId);
     case "decide":
       return noApproval(runId);
+    case "delete":
+      return notEnded(runId);
     case "resume":
       return hasEnded ? runEnded(runId) : notPaused(runId);
     case "cancel":

@@ -43,6 +43,7 @@ export function toArchive(ground: ArchiveGround): Archive {
     const found = partition === undefined ? undefined : await records(ground, runId);
     if (partition === undefined || found === undefined) return;
     const shown = show(ground, partition, runId, found);
+    if (shown === "deleted") return;
     if (shown === undefined) {
       logger.warn("a run that can't be folded was not archived", { runId });
       return;
@@ -72,13 +73,14 @@ function show(
   partition: number,
   runId: RunId,
   { plan, records: all }: { readonly plan: LoadedPlan; readonly records: readonly LogRecord[] },
-): { readonly row: RunRow; readonly run: ArchivedRun } | undefined {
+): { readonly row: RunRow; readonly run: ArchivedRun } | "deleted" | undefined {
   try {
     const { state, records: rest } = resume(plan, runId, all);
     const events: HistoryEvent[] = [];
     for (const record of rest) events.push(describeEvent(plan, state, record, advance(plan, state, record)));
     const row = rowOf(partition, plan, state);
     if (row?.endedMs === undefined) return undefined;
+    if (row.deleted) return "deleted";
     return { row, run: { run: describeRun(plan, state), events, trace: showTrace(runId, plan, all) } };
   } catch {
     return undefined;

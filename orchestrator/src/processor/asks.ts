@@ -36,6 +36,8 @@ export async function verdictOn(
   if (positions.event + positions.outcome === 0)
     return isDeleted(owner, runId) ? AskReply_Verdict.CLOSED : AskReply_Verdict.NOT_NOW;
   const run = await foldedUpTo(residents, position, runId, Math.max(positions.event, positions.outcome));
+  // Only what has ended is deleted.
+  if (run?.isDeleted === true) return AskReply_Verdict.CLOSED;
   if (run?.state === undefined || run.phase !== "ready" || run.state.phase === "unstarted")
     return AskReply_Verdict.NOT_NOW;
   if (!owner.isLive() || owner.signal.aborted) return AskReply_Verdict.NOT_NOW;

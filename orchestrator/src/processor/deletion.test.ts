@@ -26,11 +26,9 @@ import {
 import type { Orchestrator } from "../../../test/support/orchestrators.ts";
 import type { LoadedPlan } from "../engine/plan.ts";
 import { askJetStream } from "../nats/jetstream.ts";
-import { toCredentials } from "./credentials.ts";
 import { deleteRun } from "./deletion.ts";
+import { fakeStops } from "./testing/stops.ts";
 import type { Bounds } from "./ownership.ts";
-import type { Keys, PartitionLog } from "./ports.ts";
-import type { Ports } from "./processor.ts";
 
 const partitions = 2;
 const patience = { timeout: 15_000, interval: 30 };
@@ -103,43 +101,6 @@ test("an ended run is deleted after its retention with all that it had; runs tha
   expect(await orchestrator.start(slow, { key: "alive" })).toEqual({ kind: "joined", runId: alive });
 });
 
-/** Ports whose request `at` fails: the even ones before they are done, the odd ones afterwards. `met`: it was reached. */
-function failing(ports: Ports, at: number) {
-  const seen = { requests: 0, met: false };
-  const guard =
-    <A extends readonly unknown[], T>(request: (...given: A) => Promise<T>) =>
-    async (...given: A): Promise<T> => {
-      const number = seen.requests++;
-      if (number === Math.floor(at / 2)) {
-        seen.met = true;
-        if (at % 2 === 1) await request(...given);
-        throw new Error("killed");
-      }
-      return request(...given);
-    };
-  const log = ports.logOf(0);
-  const { keys, timers, payloads } = ports;
-  const ground = {
-    partition: 0,
-    log: {
-      ...log,
-      firstEvent: guard((runId: RunId) => log.firstEvent(runId)),
-      remove: guard((...range: Parameters<PartitionLog["remove"]>) => log.remove(...range)),
-    },
-    keys: {
-      ...keys,
-      read: guard((...place: Parameters<Keys["read"]>) => keys.read(...place)),
-      free: guard((...record: Parameters<Keys["free"]>) => keys.free(...record)),
-    },
-    timers: { ...timers, remove: guard((partition: number, runId: RunId) => timers.remove(partition, runId)) },
-    payloads: { remove: guard((runId: RunId) => payloads.remove(runId)) },
-    signal: new AbortController().signal,
-    isLive: () => true,
-    credentials: toCredentials([new Uint8Array(16)]),
-  };
-  return { ground, seen };
-}
-
 test("a deletion that stops before or after any of its requests leaves a run that has ended or none, and is done by the next owner", async () => {
   await using server = await startNats();
   await using first = await openOrchestrator(server.url, plan, { over: { bounds: { ...soon, retentionMs: 0 } } });
@@ -152,7 +113,7 @@ test("a deletion that stops before or after any of its requests leaves a run tha
     await first.ports.payloads.put(service, runId, new Uint8Array(10), within());
     await finish(first, runId);
     const { event, outcome } = await first.ports.logOf(0).positions(runId);
-    const { ground, seen } = failing(first.ports, at);
+    const { ground, seen } = fakeStops(first.ports, at);
     await deleteRun(ground, runId, event, Math.max(event, outcome)).catch(() => undefined);
     const found = await front.get(runId);
     expect(found.kind === "run" ? found.run.state : found.kind).toBeOneOf([Run_State.COMPLETED, "unknown"]);

@@ -32,6 +32,19 @@ export async function deleteRun(ground: DeletionGround, runId: RunId, endedAt: n
   await unlessLeft(ground, () => ground.log.remove(runId, endedAt, through));
 }
 
+/**
+ * Removes an ended run because somebody asked, in an order in which it may stop anywhere and be done again: all of it but the request itself, at
+ * `askedAt`, which says that it is deleted until its retention is over; what comes later goes with that.
+ */
+export async function deleteAsked(ground: DeletionGround, runId: RunId, askedAt: number): Promise<void> {
+  const first = await ground.log.firstEvent(runId);
+  await unlessLeft(ground, () => freeKey(ground, runId, first));
+  await unlessLeft(ground, () => ground.timers.remove(ground.partition, runId));
+  if (first !== undefined && first.sequence < askedAt)
+    await unlessLeft(ground, () => ground.log.remove(runId, first.sequence, askedAt - 1));
+  await unlessLeft(ground, () => ground.payloads.remove(runId));
+}
+
 /** Removes what there is of a run without a start, as the log's leader says: it was deleted, refused, or void. False: it has one. */
 export async function deleteLeftover(
   ground: DeletionGround,

@@ -69,6 +69,8 @@ export function execute(owner: Ownership, run: ResidentRun, command: Command, ca
       return releaseLock(owner, run, command, carry);
     case "grantLock":
       return grantLock(owner, run, command, carry);
+    case "deleteRun":
+      return owner.deletions.add({ runId: run.runId, askedAt: command.issuedAt, askedMs: carry.atMs });
   }
 }
 

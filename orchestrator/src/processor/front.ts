@@ -2,6 +2,7 @@ import type {
   CancelRequested,
   CompensateRequested,
   DecisionMade,
+  DeleteRequested,
   FailRequested,
   PatchRequested,
   PauseRequested,
@@ -97,6 +98,7 @@ export type RunRequest =
   | { readonly kind: "compensate"; readonly event: CompensateRequested }
   | { readonly kind: "pause"; readonly event: PauseRequested }
   | { readonly kind: "resume"; readonly event: ResumeRequested }
+  | { readonly kind: "delete"; readonly event: DeleteRequested }
   | { readonly kind: "decide"; readonly event: DecisionMade }
   /** Those to one run are stored one after the other, in the order in which they are asked for here. */
   | { readonly kind: "signal"; readonly event: Omit<SignalReceived, "id"> & { readonly requestId: string } };

@@ -150,12 +150,13 @@ class OwnedPartition {
     this.#over.resolve(why);
   }
 
-  #progress(before: Lease | undefined): Pick<Lease, "checkpoint" | "traced" | "swept" | "streamCreated"> {
+  #progress(before: Lease | undefined): Pick<Lease, "checkpoint" | "traced" | "swept" | "deleting" | "streamCreated"> {
     const { observer, partition } = this.#options;
     const checkpoint = this.#working?.checkpoint() ?? before?.checkpoint ?? 0;
     const traced = this.#working === undefined ? (before?.traced ?? 0) : observer.tracedUpTo(partition, checkpoint);
     const swept = this.#working?.swept() ?? before?.swept ?? 0;
-    return { checkpoint, traced, swept, streamCreated: this.#streamCreated };
+    const deleting = this.#working?.deleting() ?? before?.deleting ?? 0;
+    return { checkpoint, traced, swept, deleting, streamCreated: this.#streamCreated };
   }
 }
 
@@ -169,7 +170,8 @@ const overtakenText: Readonly<Record<Overtaken["kind"], string>> = {
 function toWindow(before: Lease, head: number, created: string, logger: Log, partition: number): Window {
   const isAnotherStream = before.streamCreated !== "" && before.streamCreated !== created;
   if (!isAnotherStream && before.checkpoint < head) {
-    return { checkpoint: before.checkpoint, head, swept: before.swept, isDoubtful: before.owner !== "" };
+    const { swept, deleting } = before;
+    return { checkpoint: before.checkpoint, head, swept, deleting, isDoubtful: before.owner !== "" };
   }
   const checkpoint = isAnotherStream ? 0 : Math.min(before.olderCheckpoint, head - 1);
   logger.error("THE LOG LOST DATA: it ends before what had been folded; going on from an older checkpoint", {
@@ -179,5 +181,6 @@ function toWindow(before: Lease, head: number, created: string, logger: Log, par
     goesOnFrom: checkpoint,
     isAnotherStream,
   });
-  return { checkpoint, head, swept: Math.min(before.swept, checkpoint), isDoubtful: true };
+  const swept = Math.min(before.swept, checkpoint);
+  return { checkpoint, head, swept, deleting: isAnotherStream ? 0 : before.deleting, isDoubtful: true };
 }

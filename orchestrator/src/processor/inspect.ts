@@ -62,7 +62,12 @@ async function kept({ payloads }: InspectGround, ref: PayloadRef | undefined): P
 /** The state that the run's log adds up to; undefined: there is no such run. Throws when NATS does not answer. */
 export async function readState(ground: InspectGround, runId: RunId): Promise<Folded | undefined> {
   const folded = await fold(ground, runId, () => undefined);
-  return folded === undefined || folded.state.phase === "void" ? undefined : folded;
+  return folded === undefined || isHidden(folded.state) ? undefined : folded;
+}
+
+/** It never began, or somebody has asked for it to be deleted. */
+function isHidden({ phase, deleting }: RunState): boolean {
+  return phase === "void" || deleting !== undefined;
 }
 
 /** At most `limit` events of a run behind a sequence. Throws when NATS does not answer. */
@@ -84,7 +89,7 @@ export async function readHistory(
     events.push(describeEvent(plan, state, record, turn));
     last = record.sequence;
   });
-  return folded === undefined ? undefined : { events, next };
+  return folded === undefined || folded.state.deleting !== undefined ? undefined : { events, next };
 }
 
 /** Whether a person's request of that id, or one whose id begins with it and a dot, has changed the run. Throws when NATS does not answer. */

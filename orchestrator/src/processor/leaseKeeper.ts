@@ -10,7 +10,7 @@ export interface LeaseKeeperOptions {
   readonly now: () => number;
   readonly logger: Log;
   /** What the next renewal says. */
-  readonly progress: () => Pick<Lease, "checkpoint" | "traced" | "swept" | "streamCreated">;
+  readonly progress: () => Pick<Lease, "checkpoint" | "traced" | "swept" | "deleting" | "streamCreated">;
   /** Called once, when the lease is another's or too old. */
   readonly onLost: () => void;
 }
@@ -42,6 +42,7 @@ const noLease: Lease = {
   streamCreated: "",
   traced: 0,
   swept: 0,
+  deleting: 0,
 };
 
 /** A held lease. */

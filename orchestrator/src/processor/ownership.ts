@@ -5,6 +5,7 @@ import type { Log } from "../../../runtime/src/log.ts";
 import type { Archive } from "./archive.ts";
 import type { Cuts } from "./cut.ts";
 import type { Credentials } from "./credentials.ts";
+import type { Deletions } from "./askedDeletion.ts";
 import type { HeldBack } from "./heldBack.ts";
 import type { LogClock } from "./logClock.ts";
 import type {
@@ -39,7 +40,7 @@ export interface Counts {
   cuts: number;
   /** Snapshots that were too large for a message. */
   oversizedSnapshots: number;
-  /** Ended runs that were deleted after their retention. */
+  /** Ended runs that were deleted, after their retention or because somebody asked. */
   deletions: number;
   /** Runs without a start of which something was left, and locks that nobody wants, deleted after the same time. */
   leftovers: number;
@@ -157,6 +158,7 @@ export interface Ground {
 export interface Ownership extends Ground {
   readonly unfinished: Unfinished;
   readonly cuts: Cuts;
+  readonly deletions: Deletions;
   /** Runs with a task that is held back, as far as they are remembered. */
   readonly heldRuns: Set<RunId>;
   /** An end met an event that may not be folded yet, or never will be. */

@@ -14,6 +14,7 @@ import type { Ground, Ownership } from "./ownership.ts";
 import type { LogMessage, LogReader } from "./ports.ts";
 import { Residents } from "./residents.ts";
 import type { ResidentRun } from "./residentRun.ts";
+import { openDeletions } from "./deletions.ts";
 import { openRetention } from "./retention.ts";
 import type { Retention } from "./retention.ts";
 import { takeOver } from "./takeover.ts";
@@ -37,6 +38,8 @@ export interface Partition {
   checkpoint(): number;
   /** Runs that ended up to here are deleted. */
   swept(): number;
+  /** Requests to delete a run that have not been carried out begin here; 0: there are none. */
+  deleting(): number;
   /** Sequence behind the last message that was read. */
   position(): number;
   /**
@@ -99,6 +102,7 @@ class Loop implements Partition {
       ...ground,
       unfinished,
       cuts: openCuts(ground),
+      deletions: openDeletions(ground, window),
       heldRuns: new Set(),
       endRefused: (run, expected) => {
         this.#refusedEnds.set(run.runId, expected);
@@ -130,6 +134,7 @@ class Loop implements Partition {
       this.#residents.sweep();
       this.#owner.cuts.sweep();
       this.#retention.sweep();
+      this.#owner.deletions.sweep();
       this.#waiters.sweep(ground.now());
     }, ground.bounds.sweepEveryMs);
     this.#stopListening = ground.heldBack.onRelease(() => this.#askForReleased());
@@ -141,6 +146,10 @@ class Loop implements Partition {
 
   swept(): number {
     return this.#retention.position();
+  }
+
+  deleting(): number {
+    return this.#owner.deletions.from();
   }
 
   position(): number {

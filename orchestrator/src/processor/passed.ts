@@ -56,7 +56,9 @@ export function openPassed(options: PassedOptions): Passed {
   };
 }
 
-/** Often enough for a retention of so long. */
+/** Often enough for a retention of so long, and for who has asked for a run to be deleted. */
 export function markEveryMs(retentionMs: number): number {
-  return retentionMs === 0 ? 0 : Math.min(Math.max(retentionMs / 10, 100), 60_000);
+  return retentionMs === 0 ? markEveryMaxMs : Math.min(Math.max(retentionMs / 10, 100), markEveryMaxMs);
 }
+
+const markEveryMaxMs = 10_000;

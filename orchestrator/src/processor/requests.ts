@@ -90,6 +90,8 @@ function kindOf(request: RunRequest, requestId: string): NonNullable<Event["kind
       return { $case: "pauseRequested", value: { ...request.event, requestId } };
     case "resume":
       return { $case: "resumeRequested", value: { ...request.event, requestId } };
+    case "delete":
+      return { $case: "deleteRequested", value: { ...request.event, requestId } };
     case "decide":
       return { $case: "decisionMade", value: { ...request.event, requestId } };
     case "signal": {

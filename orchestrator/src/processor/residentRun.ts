@@ -11,6 +11,8 @@ export interface ResidentRun {
   phase: "loading" | "ready" | "orphan" | "corrupt";
   state: RunState | undefined;
   plan: LoadedPlan | undefined;
+  /** Its log has no start because it was deleted: it had ended. */
+  isDeleted: boolean;
   /** Set when this is no run but a lock, which has neither state nor plan. */
   lock: LockState | undefined;
   /** What has come and is not taken yet, in order. */
@@ -70,6 +72,7 @@ export function toResidentRun(runId: RunId, nowMs: number): ResidentRun {
     state: undefined,
     plan: undefined,
     lock: undefined,
+    isDeleted: false,
     mailbox: [],
     isDue: false,
     seen: 0,

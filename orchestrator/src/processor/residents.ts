@@ -261,6 +261,7 @@ export class Residents {
       for (const record of beginLock(owner, run, records)) takeTurn(owner, run, record, replay);
     } else if (started === undefined) {
       run.phase = "orphan";
+      run.isDeleted = records.some(isDeletion);
     } else if (plan === undefined) {
       park(owner, run, bound, missingPlan(started));
     } else {
@@ -359,4 +360,8 @@ function isDue({ fact }: LogRecord): boolean {
 
 function planName(started: RunStarted): string {
   return Buffer.from(started.planHash).toString("latin1");
+}
+
+function isDeletion({ fact }: LogRecord): boolean {
+  return fact.kind === "event" && fact.event.kind?.$case === "deleteRequested";
 }

@@ -4,7 +4,7 @@ import type { LoadedPlan } from "../engine/plan.ts";
 import type { LogRecord } from "../engine/record.ts";
 import { isStart, resume, startIn } from "../engine/snapshot/resume.ts";
 import type { RunState } from "../engine/state.ts";
-import { rowOf } from "../projection/runRow.ts";
+import { deletedRow, rowOf } from "../projection/runRow.ts";
 import type { RunRow } from "../projection/runRow.ts";
 import { toFact } from "./fact.ts";
 import { LostPayload, withPayloads } from "./loading.ts";
@@ -80,7 +80,10 @@ async function rowAtEnd(
   const isWhole = known !== undefined || inWindow.slice(0, 1).some(isStart);
   const records = isWhole ? inWindow : await loadRecords(ground, partition, runId, upTo);
   const plan = known?.plan ?? (await planOf(ground, records));
-  if (plan === undefined) return undefined;
+  if (plan === undefined) {
+    const deletion = records.findLast(isDeletion);
+    return deletion === undefined ? undefined : deletedRow(runId, partition, deletion.sequence);
+  }
   const whole = await readable(ground.payloads, plan, records);
   try {
     const { state, records: rest } =
@@ -92,6 +95,10 @@ async function rowAtEnd(
     // Its owner parks a run whose own fold fails, and says so.
     return undefined;
   }
+}
+
+function isDeletion({ fact }: LogRecord): boolean {
+  return fact.kind === "event" && fact.event.kind?.$case === "deleteRequested";
 }
 
 async function planOf({ plans }: ReprojectGround, records: readonly LogRecord[]): Promise<LoadedPlan | undefined> {

@@ -17,7 +17,7 @@ export interface Cursor {
   readonly epoch: number;
 }
 
-/** Rows of one partition, and how far they make it go; written together or not at all. */
+/** Rows of one partition, those of deleted runs to be removed, and how far they make it go; written together or not at all. */
 export interface RowBatch {
   readonly partition: number;
   readonly epoch: number;
@@ -87,6 +87,8 @@ export interface RunStore extends AsyncDisposable {
   incidents(filter: RunFilter, limit: number): Promise<readonly IncidentGroup[]>;
   archive(run: ArchivedRun): Promise<void>;
   archived(runId: string): Promise<Uint8Array | undefined>;
+  /** Removes a run of which the log has nothing any more, archive and all. False: it was not there. */
+  remove(runId: string): Promise<boolean>;
   /** Removes rows of runs that ended before, at most so many, archived ones only when `archived`; how many it removed. */
   prune(options: {
     readonly partition: number;

@@ -24,6 +24,8 @@ export interface Window {
   readonly head: number;
   /** Runs that ended up to here have been deleted. */
   readonly swept: number;
+  /** Requests to delete a run may not have been carried out from here on; 0: all have, as far as the checkpoint. */
+  readonly deleting: number;
   /**
    * The last owner may have carried out what was issued in the window. Not so when it released the partition; nor may any before it, for
    * the log told them of their end before it told them of anything in the window.

@@ -127,7 +127,8 @@ function noteRequest(run: ResidentRun, { sequence, fact }: LogRecord, turn: Turn
     case "patchRequested":
     case "compensateRequested":
     case "pauseRequested":
-    case "resumeRequested": {
+    case "resumeRequested":
+    case "deleteRequested": {
       const requests = (run.requests ??= new Map());
       requests.set(sequence, { ignored: turn.ignored, refusal: turn.refusal });
       for (const oldest of requests.keys()) {
@@ -174,6 +175,8 @@ export function commandName(runId: string, command: Command): string {
       return `${command.how} child ${stepOf(command)}`;
     case "tellParent":
       return "tell parent";
+    case "deleteRun":
+      return "delete";
     case "emitMessage":
       return `emit ${stepOf(command)}`;
     case "requestLock":

@@ -1,5 +1,6 @@
 import { AttemptId_Phase as Phase } from "../../../proto/gen/sidestep/internal/v1/event.ts";
-import type { Incident_Reason, Run_State } from "../../../proto/gen/sidestep/v1/run.ts";
+import { Run_State } from "../../../proto/gen/sidestep/v1/run.ts";
+import type { Incident_Reason } from "../../../proto/gen/sidestep/v1/run.ts";
 import { toHex } from "../../../proto/wire/runId.ts";
 import { attributesOf, publicState } from "../engine/describe.ts";
 import type { LiveStep } from "../engine/live.ts";
@@ -32,6 +33,8 @@ export interface RunRow {
   readonly incidents: readonly IncidentRow[];
   /** Decisions of people that it waits for. */
   readonly approvals: number;
+  /** Nothing is to be listed any more; only id, partition and position are right. */
+  readonly deleted: boolean;
 }
 
 /** An error by what errors are grouped by. */
@@ -81,6 +84,33 @@ export function rowOf(partition: number, plan: LoadedPlan, state: RunState, know
     numbers,
     incidents,
     approvals: ended === undefined ? state.approvals.size : 0,
+    deleted: state.deleting !== undefined,
+  };
+}
+
+/** The row of a run of which the log has no more than that it was deleted. */
+export function deletedRow(id: string, partition: number, sequence: number): RunRow {
+  return {
+    id,
+    partition,
+    sequence,
+    workflow: "",
+    version: 0,
+    key: "",
+    state: Run_State.STATE_UNSPECIFIED,
+    held: false,
+    startedMs: 0,
+    endedMs: undefined,
+    deadlineMs: undefined,
+    traceId: "",
+    error: undefined,
+    parentId: "",
+    parentStep: "",
+    attributes: {},
+    numbers: {},
+    incidents: [],
+    approvals: 0,
+    deleted: true,
   };
 }
 
@@ -88,8 +118,8 @@ export function rowOf(partition: number, plan: LoadedPlan, state: RunState, know
  * What a row says beyond its start, in short: a turn that leaves it as it was changes no row. Costs next to nothing for a run that just goes
  * on.
  */
-export function rowMark({ phase, verdict, hold, incidents, approvals }: RunState): string {
-  let mark = `${phase} ${verdict?.kind ?? ""} ${hold !== undefined} ${approvals.size}`;
+export function rowMark({ phase, verdict, hold, incidents, approvals, deleting }: RunState): string {
+  let mark = `${phase} ${verdict?.kind ?? ""} ${hold !== undefined} ${approvals.size} ${deleting !== undefined}`;
   for (const { path, state } of incidents)
     if (state.kind === "paused") mark += ` ${path} ${state.incident.sinceMs} ${state.incident.status.code}`;
   return mark;

@@ -86,6 +86,7 @@ export function fromRow(row: Row, incidents: readonly Row[]): RunRow {
     error: typeof code === "number" ? { code, message: text(row, "message"), step: text(row, "step") } : undefined,
     parentId: text(row, "parent"),
     parentStep: text(row, "parent_step"),
+    deleted: false,
     attributes: texts(row["attributes"]),
     numbers: {},
     incidents: incidents.map(toIncident),

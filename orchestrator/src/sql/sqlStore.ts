@@ -15,7 +15,7 @@ import { removeRows, writeRows } from "./writeRows.ts";
 /** What `write` and `archive` of the port become on their way to a database that may be in another thread. */
 export type StoreCalls = Pick<
   RunStore,
-  "cursor" | "list" | "count" | "incidents" | "archived" | "prune" | "rebuild" | "finish"
+  "cursor" | "list" | "count" | "incidents" | "archived" | "remove" | "prune" | "rebuild" | "finish"
 > & {
   readonly write: (batch: RecordBatch) => Promise<"written" | "stale">;
   readonly archive: (record: RunRecord, history: Uint8Array) => Promise<void>;
@@ -27,6 +27,8 @@ export interface RecordBatch {
   readonly epoch: number;
   readonly upTo: number | undefined;
   readonly records: readonly RunRecord[];
+  /** Ids of deleted runs. */
+  readonly deleted: readonly string[];
 }
 
 /**
@@ -68,6 +70,8 @@ export function toStoreCalls(database: Database): StoreCalls {
         const history = row?.["history"];
         return history instanceof Uint8Array ? new Uint8Array(history) : undefined;
       }),
+    remove: (runId) =>
+      inTransaction(async (query) => (await removeRows(query, statements, "WHERE id = $1", [runId])) > 0),
     prune: ({ partition, beforeMs, archived, limit }) =>
       inTransaction((query) =>
         removeRows(
@@ -142,6 +146,7 @@ async function write(query: Query, statements: Statements, batch: RecordBatch): 
   );
   if (cursor === undefined) return "stale";
   await writeRows(query, statements, batch.records);
+  for (const id of batch.deleted) await removeRows(query, statements, "WHERE id = $1", [id]);
   return "written";
 }
 

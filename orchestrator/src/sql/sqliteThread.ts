@@ -97,6 +97,7 @@ function toCalls(
     count: asking("count"),
     incidents: asking("incidents"),
     archived: asking("archived"),
+    remove: asking("remove"),
     prune: asking("prune"),
     rebuild: asking("rebuild"),
     finish: asking("finish"),

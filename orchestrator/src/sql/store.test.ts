@@ -5,6 +5,7 @@ import { startPostgres } from "../../../test/support/postgres.ts";
 import { parseFilter } from "../compile/filter/parseFilter.ts";
 import type { RunFilter } from "../compile/filter/runFilter.ts";
 import type { RunStore } from "../processor/runStore.ts";
+import { deletedRow } from "../projection/runRow.ts";
 import type { IncidentRow, RunRow } from "../projection/runRow.ts";
 import { openRunStore } from "./store.ts";
 import type { StorePlace } from "./store.ts";
@@ -255,6 +256,28 @@ describe.each<{ name: string; open: () => Promise<{ place: StorePlace; close: ()
     expect(await store.cursor(own, { ...log, lastSequence: 99 })).toEqual({ sequence: 0, epoch: epoch + 1 });
     expect(await store.cursor(own, { ...log, created: "later" })).toEqual({ sequence: 0, epoch: epoch + 2 });
     expect(await store.cursor(own, { ...log, created: "later" })).toEqual({ sequence: 0, epoch: epoch + 2 });
+  });
+
+  test("a deleted run goes with its incidents, its count and what the archive has of it", async () => {
+    const ended = makeRow(2, { state: Run_State.FAILED, endedMs: 5 });
+    const { partition: own, workflow, epoch } = await written([makeRow(1, { incidents: [incident] }), ended]);
+    const filter = filterOf(`workflow == "${workflow}"`);
+    const rows = await store.list({ filter, after: undefined, limit: 9 });
+    const kept = rows.find(({ key }) => key === "o-2");
+    if (kept === undefined) throw new Error("there is a row");
+    const history = Uint8Array.of(1);
+    await store.archive({ row: kept, history });
+    const gone = rows.map(({ id }) => deletedRow(id, own, 9));
+    for (let twice = 0; twice < 2; twice++)
+      expect(await store.write({ partition: own, epoch, upTo: 9, rows: gone })).toBe("written");
+    expect(await store.list({ filter, after: undefined, limit: 9 })).toEqual([]);
+    expect(await store.count(filter)).toEqual([]);
+    expect(await store.incidents(filter, 9)).toEqual([]);
+    expect(await store.archived(kept.id)).toBeUndefined();
+    expect(await store.remove(kept.id)).toBe(false);
+    await store.archive({ row: kept, history });
+    expect(await store.remove(kept.id)).toBe(true);
+    expect(await store.archived(kept.id)).toBeUndefined();
   });
 
   test("what ended long ago goes, unless it is archived", async () => {

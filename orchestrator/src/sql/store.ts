@@ -27,7 +27,12 @@ function toStore(calls: StoreCalls, isShared: boolean, description: string, clos
     ...calls,
     isShared,
     description,
-    write: ({ rows, ...batch }) => calls.write({ ...batch, records: rows.map((row) => toRecord(row, batch.epoch)) }),
+    write: ({ rows, ...batch }) =>
+      calls.write({
+        ...batch,
+        records: rows.filter((row) => !row.deleted).map((row) => toRecord(row, batch.epoch)),
+        deleted: rows.filter((row) => row.deleted).map(({ id }) => id),
+      }),
     archive: ({ row, history }) => calls.archive(toRecord(row, 0), history),
     [Symbol.asyncDispose]: close,
   };

@@ -36,6 +36,8 @@ export function commandName(runId: string, command: Command): string {
       return `release lock ${runId}/${stepOf(command)}`;
     case "grantLock":
       return `grant ${command.lock} ${lockHolderName(command.holder)}`;
+    case "deleteRun":
+      return `delete ${runId}`;
   }
 }
 
@@ -133,6 +135,10 @@ export function carryOut(
       return;
     case "grantLock":
       grantLock(ground, by, command, done);
+      return;
+    // Nobody deletes here.
+    case "deleteRun":
+      done();
   }
 }
 

@@ -11,6 +11,8 @@ export function fittingRuns(action: Kind): RunFilter {
       return { kind: "all", of: [goesOn, { kind: "not", of: isHeld }] };
     case Kind.RESUME:
       return isHeld;
+    case Kind.DELETE:
+      return hasEnded;
     case Kind.RETRY:
     case Kind.FAIL:
     case Kind.SKIP:

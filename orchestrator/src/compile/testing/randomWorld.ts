@@ -113,6 +113,7 @@ function answersTo(
     case "stopChild":
     case "tellParent":
     case "releaseLock":
+    case "deleteRun":
     case "grantLock":
       return [];
   }

@@ -21,6 +21,7 @@ export type OutsideHead = Pick<
   | "hold"
   | "parked"
   | "tellingAt"
+  | "deletingAt"
 >;
 
 /** Signals, waits, locks, children and holds of a run. */
@@ -41,6 +42,7 @@ export function toOutsideHead(state: RunState, { steps, frames }: AllPlaces): Ou
         : { kind: { $case: "step", value: steps.of(part) } },
     ),
     tellingAt: state.telling?.issuedAt ?? 0,
+    deletingAt: state.deleting?.issuedAt ?? 0,
   };
 }
 

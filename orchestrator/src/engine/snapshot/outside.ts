@@ -19,6 +19,7 @@ export type OutsideState = Pick<
   | "hold"
   | "parked"
   | "telling"
+  | "deleting"
 >;
 
 /** Signals, waits, locks, children and holds of a run. */
@@ -36,6 +37,7 @@ export function toOutsideState(parts: Parts, stored: RunSnapshot, started: RunSt
     hold: stored.isHeld ? (stored.hold ?? unknownHold) : undefined,
     parked: new Set(stored.parked.map((part) => toParked(parts, part))),
     telling: toTelling(stored, started),
+    deleting: stored.deletingAt === 0 ? undefined : { kind: "deleteRun", issuedAt: stored.deletingAt },
   };
 }
 

@@ -49,6 +49,8 @@ export function showCommand(command: Command): string {
       return `release lock '${command.lock}' of ${showStepName(command.at)}`;
     case "grantLock":
       return `grant lock '${command.lock}' to ${lockHolderName(command.holder)}`;
+    case "deleteRun":
+      return "delete";
   }
 }
 

@@ -143,6 +143,8 @@ function parseEvent(state: RunState, verb: string, words: readonly string[]): Ev
       return { $case: "pauseRequested", value: request };
     case "resume":
       return { $case: "resumeRequested", value: request };
+    case "delete":
+      return { $case: "deleteRequested", value: request };
     case "childStarted":
       return { $case: "childStarted", value: { step: parseStepId(first), runId: new Uint8Array(16) } };
     case "childRefused":
