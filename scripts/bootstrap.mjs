@@ -12,6 +12,7 @@ import { ensureDependencies, pinnedNode } from "./dependencies.mjs";
 import { ensureGeneratedCode } from "./generatedCode.mjs";
 import { ensureNatsServer } from "./natsServer.mjs";
 import { ensurePostgres } from "./postgres.mjs";
+import { ensurePromtool } from "./promtool.mjs";
 import { ensurePython } from "./pythonGrpc.mjs";
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
@@ -19,7 +20,7 @@ const say = (line) => process.stderr.write(`${line}\n`);
 
 /** What each command runs, and what it needs beside dependencies and generated code. `wants`: goes on without. */
 const commands = {
-  test: { run: ["scripts/gate.ts", "test"], wants: ["nats-server", "python", "postgres", "chromium"] },
+  test: { run: ["scripts/gate.ts", "test"], wants: ["nats-server", "python", "postgres", "chromium", "promtool"] },
   check: { run: ["scripts/gate.ts", "check"] },
   lint: { run: ["scripts/gate.ts", "lint"] },
   typecheck: { run: ["scripts/gate.ts", "types"] },
@@ -66,6 +67,7 @@ const provide = {
   python: () => ({ SIDESTEP_PYTHON: ensurePython({ say }) }),
   chromium: () => ({ SIDESTEP_CHROMIUM: ensureChromium({ say }) }),
   postgres: () => ({ SIDESTEP_POSTGRES: ensurePostgres({ say }).bin }),
+  promtool: () => ({ SIDESTEP_PROMTOOL: ensurePromtool({ say }) }),
   bundles: () => ({ SIDESTEP_BUNDLES: ensureBundles({ root, say }) }),
 };
 

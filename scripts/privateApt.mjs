@@ -38,14 +38,19 @@ export function unpackFromDebianSuite({ suite, packages, into, work }) {
 }
 
 /**
- * Downloads from the machine's own apt sources what installing `packages` would add, dependencies included, and unpacks it
- * into `into`. Nothing is installed. Throws with a sentence when that can't be done.
+ * Downloads from the machine's own apt sources what installing `packages` would add, dependencies included unless they are wanted `alone`,
+ * and unpacks it into `into`. Nothing is installed. Throws with a sentence when that can't be done.
  */
-export function unpackFromOwnSources({ packages, into, work }) {
+export function unpackFromOwnSources({ packages, into, work, alone = false }) {
   requireVerifier();
   withApt({ work, source: undefined, status: "/var/lib/dpkg/status" }, (apt) => {
     // One dead third-party source must not hold up the rest: what counts is whether the packages can be had.
     const update = apt.attempt(["-o", "Acquire::Check-Valid-Until=false", "update"]);
+    if (alone) {
+      const download = apt.attempt(["download", ...packages]);
+      if (download.status !== 0) throw new Error(lastLines(`${update.stderr}\n${download.stderr}`));
+      return unpackAll(apt.folder, into);
+    }
     const install = apt.attempt([
       "--yes",
       "--no-install-recommends",

@@ -7,6 +7,7 @@ const needsByFile: Readonly<Record<string, string>> = {
   "test/support/python.ts": "python",
   "test/support/postgres.ts": "postgres",
   "test/support/browser.ts": "chromium",
+  "test/support/promtool.ts": "promtool",
 };
 
 /** A suite that can't be run on this machine, and the first need that it lacks. */

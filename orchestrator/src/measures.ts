@@ -1,14 +1,20 @@
 import type { Meter } from "@opentelemetry/api";
+import type { ReadTaskQueues } from "./grpc/servicesService.ts";
 import type { RowProgress } from "./processor/rowWriting.ts";
 import type { Processor } from "./processor/processor.ts";
 
-/** The orchestrator's metrics, looked at when they are scraped. */
-export function openMeasures(
-  meter: Meter,
-  processor: Processor,
-  nats: { isConnected(): boolean; reconnects(): number },
-  rows: { progress(): readonly RowProgress[] } | undefined,
-): void {
+/** What is looked at when metrics are scraped. */
+export interface Measured {
+  readonly processor: Pick<Processor, "counts" | "owned" | "backlog">;
+  readonly nats: { isConnected(): boolean; reconnects(): number };
+  readonly rows: { progress(): readonly RowProgress[] } | undefined;
+  /** Calls by service; told by one orchestrator, that who owns `tellsQueues`. Rejects when NATS does not answer. */
+  readonly readTaskQueues: ReadTaskQueues;
+  readonly tellsQueues: () => boolean;
+}
+
+/** The orchestrator's metrics. */
+export function openMeasures(meter: Meter, { processor, nats, rows, readTaskQueues, tellsQueues }: Measured): void {
   const counter = (name: string, description: string, read: () => number): void =>
     meter
       .createObservableCounter(`sidestep.orchestrator.${name}`, { description })
@@ -49,6 +55,7 @@ export function openMeasures(
     .addCallback((result) => {
       for (const partition of processor.owned()) result.observe(processor.backlog(partition) ?? 0, { partition });
     });
+  watchQueues(meter, readTaskQueues, tellsQueues);
   if (rows === undefined) return;
   meter
     .createObservableGauge("sidestep.orchestrator.index_lag_seconds", {
@@ -58,4 +65,23 @@ export function openMeasures(
       for (const { partition, lagMs, isForeign } of rows.progress())
         if (!isForeign) result.observe(lagMs / 1000, { partition });
     });
+}
+
+function watchQueues(meter: Meter, read: ReadTaskQueues, isOurs: () => boolean): void {
+  const gauge = (name: string, description: string) =>
+    meter.createObservableGauge(`sidestep.orchestrator.${name}`, { description });
+  const waiting = gauge("tasks.waiting", "Calls of a service that no sidecar has been given.");
+  const inFlight = gauge("tasks.in_flight", "Calls of a service in the hands of sidecars.");
+  meter.addBatchObservableCallback(
+    async (result) => {
+      if (!isOurs()) return;
+      // While NATS is away nobody knows: the series has a gap then.
+      const queues = await read().catch(() => []);
+      for (const { service, waiting: calls, inHands } of queues) {
+        result.observe(waiting, calls, { service });
+        result.observe(inFlight, inHands, { service });
+      }
+    },
+    [waiting, inFlight],
+  );
 }

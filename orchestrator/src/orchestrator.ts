@@ -40,6 +40,7 @@ import { openProcessor } from "./processor/processor.ts";
 import type { Processor } from "./processor/processor.ts";
 import { detailsOfStep } from "./projection/stepDetails.ts";
 import { toTraceStart } from "./projection/traceContext.ts";
+import { openRunMeasures } from "./runMeasures.ts";
 import { bothObservers, openRows } from "./rows.ts";
 import type { Rows } from "./rows.ts";
 import { openTracing } from "./tracing.ts";
@@ -88,7 +89,7 @@ export async function serve(settings: OrchestratorSettings, log: Log, signal: Ab
     plans: definitions,
     workflows: definitions,
     credentials,
-    observer: bothObservers(tracing.observer, rows?.observer),
+    observer: bothObservers(bothObservers(tracing.observer, rows?.observer), openRunMeasures(metrics)),
     limits: settings,
     ...settings,
     archive: rows?.archive,
@@ -97,25 +98,24 @@ export async function serve(settings: OrchestratorSettings, log: Log, signal: Ab
     randomBytes,
     logger: log,
   });
-  using _ = openTaskSweep({ nats, names, log, isOurs: () => processor.owned().includes(sweepingPartition) });
+  const isSweeping = (): boolean => processor.owned().includes(sweepingPartition);
+  using _ = openTaskSweep({ nats, names, log, isOurs: isSweeping });
   const bulks = toBulkStore(attached.bulkRecord);
   using _bulks = openBulks({ rows, store: bulks, processor, settings, log });
-  openMeasures(metrics.meter, processor, nats, rows);
   const { front } = processor;
   const shows = { showTrace, showStep: detailsOfStep, lists: rows?.lists };
   const sidecars = toSidecarDoors(nats, names, signal);
+  openMeasures(metrics.meter, {
+    processor,
+    nats,
+    rows,
+    readTaskQueues: sidecars.readTaskQueues,
+    tellsQueues: isSweeping,
+  });
   const door = { front, definitions, limits: attached.limits, bulks, ...sidecars, ...shows };
-  const work = async (server: FrontServer): Promise<void> => {
-    const tell = (isReady: boolean): void => {
-      Object.assign(state, { isReady, waitsFor: isReady ? "" : "NATS is away" });
-      server.setServing(isReady);
-    };
-    nats.onDisconnect(() => tell(false));
-    nats.onReconnect(() => tell(true));
-    tell(nats.isConnected());
+  const work = (server: FrontServer): Promise<void> => {
     log.info("ready", { id, listen: settings.listen, port: server.port, adminPort: admin.port, partitions, version });
-    await aborted(signal);
-    Object.assign(state, { isReady: false, waitsFor: "shutting down" });
+    return tellReadiness(server, nats, state, signal);
   };
   let isDone = false;
   let isReleased = false;
@@ -171,6 +171,19 @@ function openBulks({
 interface Readiness {
   readonly isReady: boolean;
   readonly waitsFor: string;
+}
+
+/** Says whether the front door is of use, until the signal aborts. */
+async function tellReadiness(server: FrontServer, nats: Nats, state: Readiness, signal: AbortSignal): Promise<void> {
+  const tell = (isReady: boolean): void => {
+    Object.assign(state, { isReady, waitsFor: isReady ? "" : "NATS is away" });
+    server.setServing(isReady);
+  };
+  nats.onDisconnect(() => tell(false));
+  nats.onReconnect(() => tell(true));
+  tell(nats.isConnected());
+  await aborted(signal);
+  Object.assign(state, { isReady: false, waitsFor: "shutting down" });
 }
 
 function openAdmin(

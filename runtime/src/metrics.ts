@@ -1,14 +1,29 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createHistogram, performance } from "node:perf_hooks";
 import type { Attributes, Meter } from "@opentelemetry/api";
-import { PrometheusExporter } from "@opentelemetry/exporter-prometheus";
+import { PrometheusExporter, PrometheusSerializer } from "@opentelemetry/exporter-prometheus";
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import { MeterProvider } from "@opentelemetry/sdk-metrics";
+import { openExemplars } from "./exemplars.ts";
+import { errorText } from "./log.ts";
+import { openMetricsText } from "./openMetricsText.ts";
+
+/** A histogram whose buckets remember a trace. */
+export interface TracedHistogram {
+  /** `traceId`: 32 hex digits; left out: the trace is not kept anywhere. */
+  record(value: number, labels: Readonly<Record<string, string>>, traceId?: string): void;
+}
+
+/** What measures are made of. */
+export interface Instruments {
+  readonly meter: Meter;
+  /** Boundaries rise, and are of the unit in the name. */
+  readonly histogram: (name: string, description: string, boundaries: readonly number[]) => TracedHistogram;
+}
 
 /** The metrics of a process. Units stand in the names: the exporter adds only _total to counters. */
-export interface Metrics extends AsyncDisposable {
-  readonly meter: Meter;
-  /** Answers a scrape in Prometheus' text form. */
+export interface Metrics extends Instruments, AsyncDisposable {
+  /** Answers a scrape: in OpenMetrics with exemplars to who asks for it, else in Prometheus' text form. */
   readonly scrape: (request: IncomingMessage, response: ServerResponse) => void;
 }
 
@@ -18,15 +33,46 @@ export function openMetrics(resource: Attributes, version: string): Metrics {
   const provider = new MeterProvider({ resource: resourceFromAttributes(resource), readers: [exporter] });
   const meter = provider.getMeter("sidestep", version);
   const watched = watchEventLoop(meter);
+  const exemplars = openExemplars();
+  const text = async (): Promise<string> =>
+    new PrometheusSerializer().serialize((await exporter.collect()).resourceMetrics);
   return {
     meter,
-    scrape: (request, response) => exporter.getMetricsRequestHandler(request, response),
+    histogram: (name, description, boundaries) => {
+      const histogram = meter.createHistogram(name, {
+        description,
+        advice: { explicitBucketBoundaries: [...boundaries] },
+      });
+      const scraped = name.replaceAll(".", "_");
+      return {
+        record: (value, labels, traceId) => {
+          histogram.record(value, labels);
+          if (traceId !== undefined) exemplars.note(scraped, labels, boundaries, { traceId, value, atMs: Date.now() });
+        },
+      };
+    },
+    scrape: (request, response) => {
+      const isOpen = /application\/openmetrics-text/.test(request.headers.accept ?? "");
+      text().then(
+        (plain) => {
+          response.setHeader("content-type", isOpen ? openMetricsType : plainType);
+          response.end(isOpen ? openMetricsText(plain, exemplars.find) : plain);
+        },
+        (error: unknown) => {
+          response.statusCode = 500;
+          response.end(`the metrics can't be read: ${errorText(error)}\n`);
+        },
+      );
+    },
     [Symbol.asyncDispose]: () => {
       watched[Symbol.dispose]();
       return provider.shutdown();
     },
   };
 }
+
+const plainType = "text/plain; version=0.0.4; charset=utf-8";
+const openMetricsType = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /** A timer of this period is looked at: what it comes late by is what everything else waited. */
 const loopPeriodMs = 20;

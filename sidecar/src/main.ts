@@ -76,7 +76,7 @@ async function serve(settings: SidecarSettings, log: Log, signal: AbortSignal): 
     { "service.name": settings.name, "service.instance.id": id, "service.version": version },
     version,
   );
-  const measures = openMeasures(metrics.meter, log);
+  const measures = openMeasures(metrics, log);
   let sidecar: Sidecar | undefined;
   const admin = await openAdminServer({
     host: settings.adminHost,
@@ -114,6 +114,8 @@ async function serve(settings: SidecarSettings, log: Log, signal: AbortSignal): 
   const { worker } = sidecar;
   measures.watch({
     running: () => worker.running(),
+    concurrency: settings.concurrency,
+    isDraining: () => sidecar?.isDraining() ?? false,
     isConnected: () => nats.isConnected(),
     reconnects: () => nats.reconnects(),
     serving: () => sidecar?.serving() ?? [],

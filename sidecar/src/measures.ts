@@ -1,11 +1,17 @@
 import type { Meter } from "@opentelemetry/api";
+import { boundedLabel } from "../../runtime/src/boundedLabel.ts";
 import { AskReply_Verdict } from "../../proto/gen/sidestep/internal/v1/task.ts";
 import type { Log } from "../../runtime/src/log.ts";
+import type { Instruments } from "../../runtime/src/metrics.ts";
+import { aboutTask } from "./core/aboutTask.ts";
+import { traceIdOf } from "./core/traceparent.ts";
 import type { WorkerObserver } from "./ports.ts";
 
 /** What is looked at when metrics are scraped. */
 export type Gauges = {
   readonly running: () => number;
+  readonly concurrency: number;
+  readonly isDraining: () => boolean;
   readonly isConnected: () => boolean;
   readonly reconnects: () => number;
   readonly serving: () => readonly { readonly service: string; readonly isServing: boolean }[];
@@ -15,7 +21,7 @@ export type Gauges = {
 
 /** The sidecar's metrics, and the log lines that go with them. */
 export function openMeasures(
-  meter: Meter,
+  { meter, histogram }: Instruments,
   log: Log,
 ): WorkerObserver & {
   watch(gauges: Gauges): void;
@@ -23,34 +29,28 @@ export function openMeasures(
   retried(): void;
   broken(method: string, isOpen: boolean): void;
 } {
-  const tasks = meter.createCounter("sidestep.sidecar.tasks", {
-    description: "Tasks by method and what became of them.",
-  });
-  const durations = meter.createHistogram("sidestep.sidecar.task.duration.seconds", {
-    description: "From taking a task up to its acknowledgement.",
-    advice: {
-      explicitBucketBoundaries: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
-    },
-  });
-  const asks = meter.createCounter("sidestep.sidecar.asks", {
-    description: "Questions to owners of partitions, by reason and verdict.",
-  });
-  const setAside = meter.createCounter("sidestep.sidecar.set_aside", {
-    description: "Messages that are none of ours, taken out of the queue.",
-  });
-  const retries = meter.createCounter("sidestep.sidecar.publish_retries", {
-    description: "Outcomes published again for want of an answer.",
-  });
-  const breaks = meter.createCounter("sidestep.sidecar.breaks", {
-    description: "How often calls of a method have begun to be held back.",
-  });
+  const counter = (name: string, description: string) =>
+    meter.createCounter(`sidestep.sidecar.${name}`, { description });
+  const timed = (name: string, description: string) => histogram(`sidestep.sidecar.${name}`, description, boundaries);
+  const tasks = counter("tasks", "Tasks by method and what became of them.");
+  const durations = timed("task.duration.seconds", "From taking a task up to its acknowledgement.");
+  const waits = timed("task.queue.seconds", "How long a task lay in its queue before it was taken up.");
+  // What is in the queue names its method itself.
+  const bounded = boundedLabel();
+  const asks = counter("asks", "Questions to owners of partitions, by reason and verdict.");
+  const setAside = counter("set_aside", "Messages that are none of ours, taken out of the queue.");
+  const retries = counter("publish_retries", "Outcomes published again for want of an answer.");
+  const breaks = counter("breaks", "How often calls of a method have begun to be held back.");
   // Shown from the start: a rate over a metric that is not there is no zero.
   setAside.add(0);
   retries.add(0);
   return {
-    ended: (method, outcome, durationMs) => {
-      tasks.add(1, { "rpc.method": method, outcome });
-      durations.record(durationMs / 1_000, { "rpc.method": method });
+    taken: ({ message }, waitedMs) =>
+      waits.record(waitedMs / 1_000, { rpc_method: bounded(message.method) }, traceIdOf(message.headers)),
+    ended: ({ message }, outcome, durationMs) => {
+      const method = bounded(message.method);
+      tasks.add(1, { rpc_method: method, outcome });
+      durations.record(durationMs / 1_000, { rpc_method: method }, traceIdOf(message.headers));
     },
     asked: (reason, verdict) =>
       asks.add(1, { reason, verdict: verdict === undefined ? "NO_ANSWER" : (verdictNames.get(verdict) ?? "UNKNOWN") }),
@@ -62,17 +62,11 @@ export function openMeasures(
         bytes: delivery.body.length,
       });
     },
-    unreported: (task, reason) =>
-      log.error("an outcome can't be stored", {
-        runId: task.runId,
-        step: task.attempt.step,
-        method: task.message.method,
-        reason,
-      }),
+    unreported: (task, reason) => log.error("an outcome can't be stored", { ...aboutTask(task), reason }),
     garbage: () => setAside.add(1),
     retried: () => retries.add(1),
     broken: (method, isOpen) => {
-      if (isOpen) breaks.add(1, { "rpc.method": method });
+      if (isOpen) breaks.add(1, { rpc_method: method });
       if (isOpen) log.warn("too many calls of a method fail: its calls wait, but for a probe now and then", { method });
       else log.info("a method answers again: its calls go on", { method });
     },
@@ -80,7 +74,19 @@ export function openMeasures(
   };
 }
 
+const boundaries = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+
 function watchGauges(meter: Meter, gauges: Gauges): void {
+  meter
+    .createObservableGauge("sidestep.sidecar.concurrency", {
+      description: "Tasks that it works on at a time, at most.",
+    })
+    .addCallback((result) => result.observe(gauges.concurrency));
+  meter
+    .createObservableGauge("sidestep.sidecar.draining", {
+      description: "1 while it takes nothing new, for an operator has asked for that.",
+    })
+    .addCallback((result) => result.observe(gauges.isDraining() ? 1 : 0));
   meter
     .createObservableGauge("sidestep.sidecar.in_flight", { description: "Tasks being worked on." })
     .addCallback((result) => result.observe(gauges.running()));
@@ -97,7 +103,7 @@ function watchGauges(meter: Meter, gauges: Gauges): void {
       description: "1 while calls of a method are held back, for too many have failed.",
     })
     .addCallback((result) => {
-      for (const method of gauges.broken()) result.observe(1, { "rpc.method": method });
+      for (const method of gauges.broken()) result.observe(1, { rpc_method: method });
     });
   meter
     .createObservableGauge("sidestep.sidecar.serving", { description: "1 while tasks of the service are pulled." })

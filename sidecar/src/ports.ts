@@ -79,8 +79,10 @@ export interface WorkerPorts {
 
 /** What metrics and logs hang on. */
 export interface WorkerObserver {
+  /** A task is taken up that has waited so long in its queue; told of its first delivery only. */
+  taken(task: ParsedTask, waitedMs: number): void;
   /** `outcome`: OK, a code's name, DROPPED, IN_DOUBT, GIVEN_BACK or GARBAGE. */
-  ended(method: string, outcome: string, durationMs: number): void;
+  ended(task: ParsedTask, outcome: string, durationMs: number): void;
   asked(reason: AskReason | "running" | "claimed", verdict: AskReply_Verdict | undefined): void;
   setAside(reason: string, delivery: Delivery): void;
   unreported(task: ParsedTask, reason: string): void;

@@ -124,6 +124,11 @@ export class Sidecar {
     return [...this.#providers].map(([service, { isServing }]) => ({ service, isServing }));
   }
 
+  /** Nothing new is taken, for an operator has asked for that. */
+  isDraining(): boolean {
+    return this.#order !== undefined;
+  }
+
   /** Methods whose calls are held back, for too many have failed. */
   broken(): readonly string[] {
     return this.#breakers.open();

@@ -17,6 +17,7 @@ function makeGround({ concurrency = 4 } = {}) {
     reported: [] as Reported[],
     calls: [] as { request: CallRequest; end: (ending: Partial<Ending>) => void; isReset: boolean }[],
     ended: [] as string[],
+    waited: [] as number[],
     setAside: [] as string[],
     pauses: [] as number[],
     secrets: new Map<string, Uint8Array>(),
@@ -64,6 +65,7 @@ function makeGround({ concurrency = 4 } = {}) {
       pause: async (ms) => void ground.pauses.push(ms),
       connectedAtMs: () => ground.connectedAtMs,
       observer: {
+        taken: (_, waitedMs) => ground.waited.push(waitedMs),
         ended: (_, outcome) => ground.ended.push(outcome),
         asked: () => undefined,
         setAside: (reason) => ground.setAside.push(reason),

@@ -162,6 +162,8 @@ export class Worker {
   async #run(held: Held, first: Delivery): Promise<void> {
     this.#running += 1;
     const startedAtMs = this.#ports.now();
+    if (first.delivery === 1)
+      this.#ports.observer.taken(held.task, Math.max(0, this.#ports.logNow() - first.storedAtMs));
     let end = "GIVEN_BACK";
     try {
       end = await this.#see(held, first);
@@ -169,7 +171,7 @@ export class Worker {
       this.#ports.observer.unreported(held.task, String(error));
       this.#giveBack(held, unsentDelayMs);
     }
-    this.#ports.observer.ended(held.task.message.method, end, this.#ports.now() - startedAtMs);
+    this.#ports.observer.ended(held.task, end, this.#ports.now() - startedAtMs);
     this.#held.delete(held.task.key);
     this.#running -= 1;
     const next = this.#waiting.shift();

@@ -56,6 +56,7 @@ export async function openSidecar(url: string, service: string, script: SidecarS
       pause: (ms) => pause(ms, stop.signal),
       connectedAtMs: () => nats.connectedAtMs(),
       observer: {
+        taken: () => undefined,
         ended: () => undefined,
         asked: () => undefined,
         setAside: () => undefined,

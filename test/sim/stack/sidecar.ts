@@ -73,6 +73,7 @@ class Pulling {
         pause: (ms) => pause(ms),
         connectedAtMs: () => link.connectedAtMs + this.#clockErrorMs + this.#offset.aheadMs + clockMarginMs,
         observer: {
+          taken: () => undefined,
           ended: () => undefined,
           asked: () => undefined,
           setAside: () => void stage.counts.setAside++,
