@@ -16,14 +16,14 @@ a_call_seconds_bucket{rpc_method="a\\"b",otel_scope_name="sidestep",le="+Inf"} 2
 `;
 
 test("in OpenMetrics counters are described without their suffix, and each bucket has the trace of the latest that fell into it", () => {
-  const { note, find } = openExemplars();
+  const exemplars = openExemplars();
   const of = (value: number, traceId: string): void =>
-    note("a_call_seconds", { rpc_method: 'a"b' }, [0.5, 5], { traceId, value, atMs: 1_500 });
+    exemplars.note("a_call_seconds", { rpc_method: 'a"b' }, [0.5, 5], { traceId, value, atMs: 1_500 });
   of(0.3, "aa");
   of(0.2, "bb");
   of(7, "cc");
-  note("a_call_seconds", { rpc_method: "another" }, [0.5, 5], { traceId: "dd", value: 1, atMs: 1 });
-  expect(openMetricsText(text, find)).toBe(`# HELP a_things Things.
+  exemplars.note("a_call_seconds", { rpc_method: "another" }, [0.5, 5], { traceId: "dd", value: 1, atMs: 1 });
+  expect(openMetricsText(text, exemplars.find)).toBe(`# HELP a_things Things.
 # TYPE a_things counter
 a_things_total{kind="x",otel_scope_name="sidestep"} 2
 # HELP a_call_seconds Calls.
