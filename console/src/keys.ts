@@ -1,4 +1,4 @@
-import { useEffect } from "react";
+import { useLayoutEffect, useRef } from "react";
 import { navigate } from "./navigation.tsx";
 import { toHref } from "./route.ts";
 import type { Route } from "./route.ts";
@@ -17,7 +17,12 @@ const secondKeyMs = 1200;
 
 /** Listens to the keys of the whole console; none counts while something is being typed or a dialog is open. */
 export function useKeys(openHelp: () => void): void {
-  useEffect(() => {
+  const help = useRef(openHelp);
+  useLayoutEffect(() => {
+    help.current = openHelp;
+  });
+  // As soon as anything is drawn.
+  useLayoutEffect(() => {
     let goneAt = 0;
     const onKey = (event: KeyboardEvent): void => {
       if (event.metaKey || event.ctrlKey || event.altKey || isTyping(event.target)) return;
@@ -28,7 +33,7 @@ export function useKeys(openHelp: () => void): void {
         return;
       }
       if (event.key === "g") goneAt = event.timeStamp;
-      else if (event.key === "?") openHelp();
+      else if (event.key === "?") help.current();
       else if (event.key === "/") {
         const search = document.querySelector<HTMLElement>("[data-search]");
         if (search === null) navigate(toHref({ page: "runs" }));
@@ -38,7 +43,7 @@ export function useKeys(openHelp: () => void): void {
     };
     addEventListener("keydown", onKey);
     return () => removeEventListener("keydown", onKey);
-  });
+  }, []);
 }
 
 function isTyping(target: EventTarget | null): boolean {

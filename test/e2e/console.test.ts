@@ -234,7 +234,9 @@ test("runs are filtered with completion, kept as a view, shown in other columns,
   for (const name of ["bulk-1", "bulk-2"]) await stage.start("tour.v1.TourWorkflow/Visit", { name, waits: true }, name);
   await one.open("runs");
   const filter = page.getByRole("combobox", { name: "Filter of runs" });
+  await page.getByText(/^\d+ runs$/).waitFor();
   await page.keyboard.press("/");
+  await filter.and(page.locator(":focus")).waitFor();
   await page.keyboard.type("ke");
   await page.keyboard.press("Tab");
   await page.keyboard.type('.startsWith("bulk-")');
@@ -250,15 +252,33 @@ test("runs are filtered with completion, kept as a view, shown in other columns,
   await page.getByLabel("mood (attribute)").check();
   await page.getByRole("button", { name: "Done" }).click();
   await page.getByRole("columnheader", { name: "mood" }).waitFor();
+  // The list follows what happens, and says what each waits for.
+  await page
+    .getByText(/farewell: waits for signal farewell/)
+    .nth(1)
+    .waitFor();
+  await stage.start("tour.v1.TourWorkflow/Visit", { name: "bulk-3", waits: true }, "bulk-3");
+  await page.getByText("3 runs", { exact: true }).waitFor();
+  await page
+    .getByText(/farewell: waits for signal farewell/)
+    .nth(2)
+    .waitFor();
   await page.getByLabel("Mark all that are loaded").check();
   await page
     .getByRole("group", { name: "Actions on the marked runs" })
     .getByRole("button", { name: "Terminate" })
     .click();
-  await page.getByRole("dialog").getByLabel("Reason").fill("the show is over");
-  await page.getByRole("button", { name: "Terminate all" }).click();
-  await page.getByText("2 done, 0 refused, of 2.").waitFor();
-  await page.keyboard.press("Escape");
+  const dialog = page.getByRole("dialog");
+  await dialog.getByText("It fits 3 runs").waitFor();
+  await dialog.getByLabel("Reason").fill("the show is over");
+  await dialog.getByLabel("Runs a second").fill("50");
+  await dialog.getByRole("button", { name: "Terminate 3 runs" }).click();
+  await page.getByText("3 done, 0 refused, of 3.").waitFor();
+  await page.locator(".chip", { hasText: "terminated" }).nth(2).waitFor();
+  // Whoever comes again finds how it went.
+  await page.reload();
+  await page.getByText("3 done, 0 refused, of 3.").waitFor();
+  await page.getByRole("link", { name: "Close" }).click();
   await filter.fill("state == NOWHERE");
   await page.keyboard.press("Enter");
   await page.getByRole("alert").getByText("INVALID_FILTER").waitFor();

@@ -17,9 +17,16 @@ export class ApiError extends Error {
   }
 }
 
+/** How an rpc is called. */
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+  /** idempotency-key: the same again is done once. */
+  readonly key?: string;
+}
+
 /** Calls an rpc and answers with its response. Throws ApiError. */
-export async function call(method: string, request: Json, signal?: AbortSignal): Promise<JsonObject> {
-  const response = await send(method, request, signal);
+export async function call(method: string, request: Json, options: CallOptions = {}): Promise<JsonObject> {
+  const response = await send(method, request, options);
   const body = await readBody(response);
   if (!response.ok) throw toError(response.status, body);
   return body;
@@ -27,7 +34,7 @@ export async function call(method: string, request: Json, signal?: AbortSignal):
 
 /** Messages of a streaming rpc as they come. Throws ApiError when it fails or breaks; ends when the stream does. */
 export async function* stream(method: string, request: Json, signal: AbortSignal): AsyncGenerator<JsonObject> {
-  const response = await send(method, request, signal);
+  const response = await send(method, request, { signal });
   if (!response.ok || response.body === null) throw toError(response.status, await readBody(response));
   let rest = "";
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
@@ -57,11 +64,11 @@ async function read(
   }
 }
 
-async function send(method: string, request: Json, signal: AbortSignal | undefined): Promise<Response> {
+async function send(method: string, request: Json, { signal, key }: CallOptions): Promise<Response> {
   try {
     return await fetch(`/${method}?decoded`, {
       method: "POST",
-      headers: { "content-type": "application/json" },
+      headers: { "content-type": "application/json", ...(key === undefined ? {} : { "idempotency-key": key }) },
       body: JSON.stringify(request),
       ...(signal === undefined ? {} : { signal }),
     });

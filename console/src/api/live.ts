@@ -1,7 +1,8 @@
-import { useEffect, useState, useSyncExternalStore } from "react";
-import { toApiError } from "./ask.ts";
+import { useEffect, useRef, useState, useSyncExternalStore } from "react";
+import { refresh, toApiError } from "./ask.ts";
 import { stream } from "./call.ts";
 import type { ApiError } from "./call.ts";
+import { text } from "./json.ts";
 import type { Json, JsonObject } from "./json.ts";
 
 /** How the streams of this page stand. */
@@ -52,20 +53,58 @@ export function useStream(
     readonly message?: JsonObject;
     readonly error?: ApiError;
   }>({ key: "" });
-  const text = JSON.stringify(request);
-  const key = `${method ?? ""} ${text}`;
+  const asked = JSON.stringify(request);
+  const key = `${method ?? ""} ${asked}`;
   useEffect(() => {
     if (method === undefined) return undefined;
-    const stop = new AbortController();
-    const parsed: Json = JSON.parse(text);
-    void follow(method, parsed, stop.signal, {
-      message: (message) => setState({ key, message }),
-      failed: (error) => setState((before) => ({ ...(before.key === key ? before : {}), key, error })),
-    });
-    return () => stop.abort();
-  }, [method, text, key]);
+    const parsed: Json = JSON.parse(asked);
+    return whileShown((signal) =>
+      follow(method, parsed, signal, {
+        message: (message) => setState({ key, message }),
+        failed: (error) => setState((before) => ({ ...(before.key === key ? before : {}), key, error })),
+      }),
+    );
+  }, [method, asked, key]);
   const isOwn = state.key === key;
   return { message: isOwn ? state.message : undefined, error: isOwn ? state.error : undefined };
+}
+
+/** Does it while somebody can see the page: a browser has few connections, and the tabs behind need none. Gives how to end it. */
+function whileShown(work: (signal: AbortSignal) => Promise<void>): () => void {
+  let stop = new AbortController();
+  const look = (): void => {
+    stop.abort();
+    stop = new AbortController();
+    if (document.visibilityState !== "hidden") void work(stop.signal);
+  };
+  document.addEventListener("visibilitychange", look);
+  look();
+  return () => {
+    document.removeEventListener("visibilitychange", look);
+    stop.abort();
+  };
+}
+
+/** A number that changes when the index of runs has: what was listed may have changed. At most one change a second. */
+export function useIndexRevision(): string {
+  const { message } = useStream("sidestep.v1.Runs/WatchIndex");
+  return message === undefined ? "" : `at ${text(message, "revision")}`;
+}
+
+/** Asks again what is shown of these rpcs when the index has changed, and not more often than told. */
+export function useLiveLists(everyMs: number, methods: readonly string[]): void {
+  const revision = useIndexRevision();
+  const askedAt = useRef(0);
+  const names = methods.join(" ");
+  useEffect(() => {
+    if (revision === "") return undefined;
+    const ask = (): void => {
+      askedAt.current = Date.now();
+      for (const name of names.split(" ")) refresh(name);
+    };
+    const timer = setTimeout(ask, Math.max(0, askedAt.current + everyMs - Date.now()));
+    return () => clearTimeout(timer);
+  }, [revision, names, everyMs]);
 }
 
 async function follow(

@@ -2,6 +2,7 @@ import { useMemo, useState } from "react";
 import { useAnswer } from "../api/ask.ts";
 import { toDefinition } from "../api/definition.ts";
 import { list, object } from "../api/json.ts";
+import { useLiveLists } from "../api/live.ts";
 import { toApproval, toRun } from "../api/run.ts";
 import type { Approval, Run } from "../api/run.ts";
 import { Empty, Failure, RunLink, When, WorkflowLink } from "../parts/pieces.tsx";
@@ -12,6 +13,7 @@ const most = 200;
 
 /** What waits for a decision of a person, with the form that goes with it. */
 export function ApprovalsPage() {
+  useLiveLists(1_000, ["sidestep.v1.Runs/List"]);
   const { value, error, isLoading } = useAnswer("sidestep.v1.Runs/List", { filter: "approvals > 0", pageSize: most });
   const runs = useMemo(
     () => (value === undefined ? [] : list(value, "runs", (one) => toRun(object(one["run"])))),

@@ -2,12 +2,14 @@ import { useMemo } from "react";
 import { useAnswer } from "../api/ask.ts";
 import { list, number, text, time, truth } from "../api/json.ts";
 import type { JsonObject } from "../api/json.ts";
+import { useLiveLists } from "../api/live.ts";
 import { Link } from "../navigation.tsx";
 import { Empty, Failure, RunLink, When, WorkflowLink } from "../parts/pieces.tsx";
 import { toHref } from "../route.ts";
 
 /** Open incidents, those that are about the same in one row. */
 export function IncidentsPage() {
+  useLiveLists(1_000, ["sidestep.v1.Runs/ListIncidents"]);
   const { value, error, isLoading } = useAnswer("sidestep.v1.Runs/ListIncidents", { pageSize: 1000 });
   const groups = useMemo(() => (value === undefined ? [] : list(value, "groups", toGroup)), [value]);
   return (

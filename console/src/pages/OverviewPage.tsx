@@ -1,6 +1,7 @@
 import { useMemo } from "react";
 import { useAnswer } from "../api/ask.ts";
 import { list, number, object, text, time } from "../api/json.ts";
+import { useLiveLists } from "../api/live.ts";
 import { toRun } from "../api/run.ts";
 import type { RunState } from "../api/run.ts";
 import { Link } from "../navigation.tsx";
@@ -16,8 +17,12 @@ import { useFresh } from "../services/useFresh.ts";
 
 const lastHour = 'started > now - duration("1h")';
 
+/** The overview looks at many runs at once. */
+const freshMs = 5_000;
+
 /** How all goes: what needs a person, what came in, what failed, how long it took. */
 export function OverviewPage() {
+  useLiveLists(freshMs, ["sidestep.v1.Runs/Count", "sidestep.v1.Runs/List"]);
   const all = useCounts("");
   const hour = useCounts(lastHour);
   const ended = useAnswer("sidestep.v1.Runs/List", { filter: 'ended > now - duration("1h")', pageSize: 1000 });

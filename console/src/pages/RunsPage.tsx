@@ -1,4 +1,4 @@
-import { useMemo, useState } from "react";
+import { useCallback, useMemo, useRef, useState } from "react";
 import type { KeyboardEvent } from "react";
 import { useAnswer } from "../api/ask.ts";
 import { list } from "../api/json.ts";
@@ -9,12 +9,14 @@ import { Empty, Failure } from "../parts/pieces.tsx";
 import { VirtualList } from "../parts/VirtualList.tsx";
 import { toHref } from "../route.ts";
 import { BulkBar } from "../runs/BulkBar.tsx";
+import { Bulks } from "../runs/Bulks.tsx";
 import { ColumnChoice } from "../runs/ColumnChoice.tsx";
 import { columnsFor, usualColumns } from "../runs/columns.tsx";
 import type { Column } from "../runs/columns.tsx";
 import { QueryBar } from "../runs/QueryBar.tsx";
 import { useRuns } from "../runs/useRuns.ts";
 import type { Runs } from "../runs/useRuns.ts";
+import { useWaiting } from "../runs/useWaiting.ts";
 import { ViewBar } from "../runs/ViewBar.tsx";
 
 /** All runs: filtered, in views, in columns of one's choice, and steered in bulk. */
@@ -56,16 +58,24 @@ export function RunsPage() {
             )
           }
         />
-        <button type="button" onClick={runs.reload}>
-          Refresh
-        </button>
       </div>
       <div className="row filterbar">
         <QueryBar filter={filter} vocabulary={{ workflows, attributes }} onFilter={apply} />
       </div>
       <ViewBar filter={filter} onFilter={apply} />
       {runs.error === undefined ? undefined : <Failure error={runs.error} />}
-      <BulkBar marked={marked} rows={runs.rows} onClear={() => setMarked(new Set())} onDone={runs.reload} />
+      <Bulks />
+      <BulkBar
+        marked={marked}
+        isAllMarked={runs.rows.length > 0 && runs.rows.every(({ run }) => marked.has(run.runId))}
+        filter={filter}
+        total={runs.total}
+        onClear={() => setMarked(new Set())}
+        onStarted={(bulk) => {
+          setMarked(new Set());
+          navigate(withQuery(address, { bulk }), "replace");
+        }}
+      />
       <RunTable runs={runs} columns={columns} marked={marked} onMark={setMarked} />
     </>
   );
@@ -78,6 +88,8 @@ function summary(runs: Runs): string {
 }
 
 const rowHeight = 40;
+/** Whoever scrolls on is not told what runs wait for. */
+const stillMs = 200;
 
 function RunTable({
   runs,
@@ -92,6 +104,8 @@ function RunTable({
 }) {
   const now = useNow();
   const [focused, setFocused] = useState(-1);
+  const { onReach, range } = useRange(runs.want);
+  const waiting = useWaiting(runs.rows, range, runs.revision);
   const template = `36px ${columns.map(({ width }) => width).join(" ")}`;
   const mark = (id: string, isOn: boolean): void => {
     const next = new Set(marked);
@@ -145,6 +159,7 @@ function RunTable({
         </div>
       );
     const { runId } = listed.run;
+    const shown = { ...listed, waiting: waiting.get(runId) };
     return (
       <div
         className={`cells${at === focused ? " focused" : ""}${marked.has(runId) ? " marked" : ""}`}
@@ -161,7 +176,7 @@ function RunTable({
         </span>
         {columns.map((column) => (
           <span key={column.id} role="cell" className="cut">
-            {column.cell(listed, now)}
+            {column.cell(shown, now)}
           </span>
         ))}
       </div>
@@ -176,10 +191,28 @@ function RunTable({
         heightMax="calc(100vh - 236px)"
         label="Runs"
         header={header}
-        onReach={runs.want}
+        onReach={onReach}
         onKeyDown={onKeyDown}
         focused={focused}
       />
     </div>
   );
+}
+
+/** The rows in view, once they stay there. */
+function useRange(want: Runs["want"]): {
+  readonly onReach: Runs["want"];
+  readonly range: { readonly first: number; readonly last: number };
+} {
+  const [range, setRange] = useState({ first: 0, last: 0 });
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  const onReach = useCallback(
+    (first: number, last: number): void => {
+      want(first, last);
+      clearTimeout(timer.current);
+      timer.current = setTimeout(() => setRange({ first, last }), stillMs);
+    },
+    [want],
+  );
+  return { onReach, range };
 }

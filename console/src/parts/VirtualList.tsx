@@ -9,8 +9,8 @@ interface VirtualListProps {
   readonly heightMax: string;
   readonly label: string;
   readonly onKeyDown?: (event: KeyboardEvent<HTMLDivElement>) => void;
-  /** Called when rows up to this one come into view. */
-  readonly onReach?: (last: number) => void;
+  /** Called with the rows that come into view, a few around them included. */
+  readonly onReach?: (first: number, last: number) => void;
   /** Row that has to be in view. */
   readonly focused?: number | undefined;
   /** Makes it a table; its rows are made of cells then. */
@@ -48,7 +48,7 @@ export function VirtualList({
   }, []);
   const first = Math.max(0, Math.floor(span.top / rowHeight) - overscan);
   const last = Math.min(count, Math.ceil((span.top + span.height) / rowHeight) + overscan);
-  useEffect(() => onReach?.(last), [last, onReach]);
+  useEffect(() => onReach?.(first, last), [first, last, onReach]);
   useEffect(() => {
     const element = view.current;
     if (element === null || focused === undefined || focused < 0) return;

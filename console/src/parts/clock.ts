@@ -1,4 +1,4 @@
-import { useEffect, useState } from "react";
+import { useSyncExternalStore } from "react";
 
 /** "850 ms", "4.2 s", "3 min 05 s", "2 h 10 min", "4 d 3 h". */
 export function durationText(ms: number): string {
@@ -39,14 +39,33 @@ export function timeOfDayText(at: number): string {
   return instantText(at).slice(11);
 }
 
+let shared = Date.now();
+let ticking: ReturnType<typeof setInterval> | undefined;
+const readers = new Set<() => void>();
+
+function tick(): void {
+  shared = Date.now();
+  readers.forEach((changed) => changed());
+}
+
+/** One clock for all that show the time: they change together. */
+function subscribe(changed: () => void): () => void {
+  readers.add(changed);
+  if (ticking === undefined) {
+    shared = Date.now();
+    ticking = setInterval(tick, 1000);
+  }
+  return () => {
+    readers.delete(changed);
+    if (readers.size > 0) return;
+    clearInterval(ticking);
+    ticking = undefined;
+  };
+}
+
+const standing = (): (() => void) => () => undefined;
+
 /** The time now, anew each second while `isTicking`. */
 export function useNow(isTicking = true): number {
-  const [now, setNow] = useState(() => Date.now());
-  useEffect(() => {
-    if (!isTicking) return undefined;
-    setNow(Date.now());
-    const timer = setInterval(() => setNow(Date.now()), 1000);
-    return () => clearInterval(timer);
-  }, [isTicking]);
-  return now;
+  return useSyncExternalStore(isTicking ? subscribe : standing, () => shared);
 }

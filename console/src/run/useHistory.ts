@@ -31,7 +31,7 @@ export function useHistory(run: Run): {
         const answer = await call(
           "sidestep.v1.Runs/History",
           { runId, pageSize, pageToken: last.current.token },
-          stop.signal,
+          { signal: stop.signal },
         );
         const events = list(answer, "events", toEvent);
         const start = known;

@@ -2,7 +2,14 @@ import type { ReactNode } from "react";
 import { hasEnded } from "../api/run.ts";
 import { durationText } from "../parts/clock.ts";
 import { RunChip, RunLink, When, WorkflowLink } from "../parts/pieces.tsx";
-import type { Listed } from "./useRuns.ts";
+import type { Listed } from "./rows.ts";
+import type { WaitingText } from "./useWaiting.ts";
+
+/** A row as it is shown. */
+export interface ShownRow extends Listed {
+  /** Of a live run, as soon as it is known. */
+  readonly waiting: WaitingText | undefined;
+}
 
 /** A column of the list of runs. */
 export interface Column {
@@ -10,7 +17,7 @@ export interface Column {
   readonly name: string;
   /** As CSS grid has it. */
   readonly width: string;
-  readonly cell: (row: Listed, now: number) => ReactNode;
+  readonly cell: (row: ShownRow, now: number) => ReactNode;
 }
 
 const own: readonly Column[] = [
@@ -33,14 +40,18 @@ const own: readonly Column[] = [
   },
   {
     id: "error",
-    name: "Where it failed",
+    name: "Where it stands",
     width: "minmax(160px, 2.4fr)",
-    cell: ({ run, errorStep, approvals }) => {
-      const incident = run.incidents[0]?.error ?? run.status;
-      const what = incident === undefined || incident.code === "OK" ? "" : `${incident.code} ${incident.message}`;
-      const said = [errorStep, what].filter((it) => it !== "").join(": ");
-      return said === "" && approvals > 0 ? "waits for an approval" : <span title={said}>{said}</span>;
+    cell: (row) => {
+      const said = row.waiting?.sentence ?? failureText(row);
+      return <span title={said}>{said}</span>;
     },
+  },
+  {
+    id: "step",
+    name: "Step",
+    width: "minmax(90px, 1fr)",
+    cell: ({ waiting, errorStep }) => <span className="mono">{waiting?.step ?? errorStep}</span>,
   },
   { id: "ended", name: "Ended", width: "104px", cell: ({ run }) => <When at={run.endedAt} /> },
   { id: "id", name: "Whole id", width: "280px", cell: ({ run }) => <span className="mono">{run.runId}</span> },
@@ -60,6 +71,14 @@ export function columnsFor(attributes: readonly string[]): readonly Column[] {
       cell: ({ run }) => <span className="mono">{run.attributes[name]?.replace(/^"(.*)"$/, "$1")}</span>,
     })),
   ];
+}
+
+/** What the index knows of how it failed, or of its incident. */
+function failureText({ run, errorStep, approvals }: Listed): string {
+  const status = run.incidents[0]?.error ?? run.status;
+  const what = status === undefined || status.code === "OK" ? "" : `${status.code} ${status.message}`;
+  const said = [errorStep, what].filter((it) => it !== "").join(": ");
+  return said === "" && approvals > 0 ? "waits for an approval" : said;
 }
 
 function durationOf(from: number | undefined, to: number | undefined): string {

@@ -8,7 +8,11 @@ import {
   ListRunsRequest,
   RunsClient,
 } from "../../../proto/gen/sidestep/v1/runs.ts";
-import type { ListRunsResponse, RebuildIndexResponse } from "../../../proto/gen/sidestep/v1/runs.ts";
+import type {
+  ListRunsResponse,
+  RebuildIndexResponse,
+  WatchIndexResponse,
+} from "../../../proto/gen/sidestep/v1/runs.ts";
 import { ErrorInfo, RpcStatus } from "../../../proto/gen/sidestep/internal/v1/rpc.ts";
 import { statusDetailsTrailer } from "../../../proto/wire/headers.ts";
 import { fittingRuns } from "../compile/filter/bulkFilter.ts";
@@ -173,4 +177,50 @@ test("a run that the log has no more comes from the archive, with its history an
   expect(await ask(runs.history.bind(runs), { runId: someRun, pageSize: 2, pageToken: "2" })).toMatchObject({
     answer: { events: [{ sequence: 5n }], nextPageToken: "" },
   });
+});
+
+test("whoever watches the index hears of each change, and the index is looked at once for all", async () => {
+  const watchers = 5;
+  let looks = 0;
+  const runs = await open({
+    store: {
+      ...store,
+      revision: () => {
+        looks += 1;
+        return store.revision();
+      },
+    },
+  });
+  const { epoch } = await store.cursor(1, { created: "", lastSequence: 9 });
+  const changed = Promise.withResolvers<void>();
+  let begun = 0;
+  const streams = Array.from({ length: watchers }, () => runs.watchIndex({}, new Metadata()));
+  const heard = streams.map(async (stream) => {
+    const revisions: bigint[] = [];
+    for await (const { revision } of stream as AsyncIterable<WatchIndexResponse>) {
+      revisions.push(revision);
+      if (revisions.length === 2) break;
+      if (++begun === watchers) changed.resolve();
+    }
+    return revisions;
+  });
+  await changed.promise;
+  while (looks === 0) await new Promise(setImmediate);
+  await store.write({ partition: 1, epoch, upTo: 5, rows: [] });
+  expect(await Promise.all(heard)).toEqual(streams.map(() => [0n, 1n]));
+  expect(looks).toBeLessThanOrEqual(3);
+});
+
+test("an index that is off is not watched", async () => {
+  const runs = await open("off");
+  const failure = new Promise((resolve) => runs.watchIndex({}, new Metadata()).on("error", resolve));
+  expect(await failure).toMatchObject({ code: status.FAILED_PRECONDITION });
+});
+
+test("some runs are explained at once, each by its sentence, those that nobody knows not at all", async () => {
+  const runs = await open();
+  const explained = await ask(runs.explainRuns.bind(runs), { runIds: [someRun, "none"] });
+  expect(explained).toMatchObject({ answer: { runs: [] } });
+  const many = await ask(runs.explainRuns.bind(runs), { runIds: Array.from({ length: 101 }, () => someRun) });
+  expect(many).toMatchObject({ code: status.INVALID_ARGUMENT, reason: "TOO_MANY" });
 });

@@ -27,11 +27,12 @@ import { withCatalog } from "./catalog.ts";
 import type { Catalog } from "./catalog.ts";
 import { deleteRun } from "./deleting.ts";
 import { callDurably } from "./directCall.ts";
-import { explainRun } from "./explaining.ts";
+import { explainRun, explainRuns } from "./explaining.ts";
 import { absenceFailure, thrownFailure, toServiceError } from "./failure.ts";
 import type { Failure } from "./failure.ts";
 import { hold, listHolds, release } from "./heldTargets.ts";
 import { leaveIncident } from "./incidents.ts";
+import { openIndexWatch } from "./changes.ts";
 import { tooLong } from "./lengths.ts";
 import { countRuns, getIndex, listIncidents, listRuns } from "./listing.ts";
 import type { ListsOptions } from "./listing.ts";
@@ -121,7 +122,7 @@ function starts(options: RunsOptions): Pick<RunsServer, "start" | "wait" | "call
 
 function shows(
   options: RunsOptions,
-): Pick<RunsServer, "get" | "explain" | "history" | "describeStep" | "trace" | "listApprovals"> {
+): Pick<RunsServer, "get" | "explain" | "explainRuns" | "history" | "describeStep" | "trace" | "listApprovals"> {
   const { front, catalog, showTrace } = options;
   const told = (run: Run) => done({ run, traceUrl: traceUrl(options.jaegerUrl, run.traceId) });
   return {
@@ -133,6 +134,7 @@ function shows(
         return kept?.run === undefined ? failed(absenceFailure(runId, got)) : told(kept.run);
       }),
     ),
+    explainRuns: unary(({ request }) => explainRuns(request.runIds, options, Date.now())),
     explain: unary((call) => ofRun(call.request.runId, (runId) => explainRun(runId, options, Date.now()))),
     history: unary((call) => ofRun(call.request.runId, (runId) => history(runId, call.request, options))),
     describeStep: unary(({ request }) => ofRun(request.runId, (runId) => describeStep(runId, request, options))),
@@ -155,8 +157,10 @@ function shows(
 
 function lists(
   options: RunsOptions,
-): Pick<RunsServer, "list" | "count" | "listIncidents" | "getIndex" | "rebuildIndex"> {
+): Pick<RunsServer, "list" | "count" | "listIncidents" | "getIndex" | "watchIndex" | "rebuildIndex"> {
+  const indexWatch = openIndexWatch(options);
   return {
+    watchIndex: (call) => indexWatch.follow(call),
     list: unary(({ request }) => listRuns(request, options)),
     count: unary(({ request }) => countRuns(request, options)),
     listIncidents: unary(({ request }) => listIncidents(request, options)),

@@ -80,6 +80,8 @@ export interface RunStore extends AsyncDisposable {
   cursor(partition: number, log: { readonly created: string; readonly lastSequence: number }): Promise<Cursor>;
   /** "stale": somebody has begun the rows of this partition anew, and nothing was written. */
   write(batch: RowBatch): Promise<"written" | "stale">;
+  /** How far the rows of all partitions go, in short: another text whenever some may have changed. */
+  revision(): Promise<string>;
   list(query: RunQuery): Promise<readonly RunRow[]>;
   /** By workflow, version and state; kept up to date with the rows where the filter asks for nothing else. */
   count(filter: RunFilter): Promise<readonly RunCount[]>;

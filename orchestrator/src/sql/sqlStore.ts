@@ -15,7 +15,7 @@ import { removeRows, writeRows } from "./writeRows.ts";
 /** What `write` and `archive` of the port become on their way to a database that may be in another thread. */
 export type StoreCalls = Pick<
   RunStore,
-  "cursor" | "list" | "count" | "incidents" | "archived" | "remove" | "prune" | "rebuild" | "finish"
+  "cursor" | "revision" | "list" | "count" | "incidents" | "archived" | "remove" | "prune" | "rebuild" | "finish"
 > & {
   readonly write: (batch: RecordBatch) => Promise<"written" | "stale">;
   readonly archive: (record: RunRecord, history: Uint8Array) => Promise<void>;
@@ -60,6 +60,7 @@ export function toStoreCalls(database: Database): StoreCalls {
       await looked(() => ensureAttributeColumns(database.query, batch.records, known));
       return inTransaction((query) => write(query, statements, batch));
     },
+    revision: () => looked(() => revision(database.query)),
     list: (query) => looked(() => list(database.query, statements, query)),
     count: (filter) => looked(() => count(database.query, filter)),
     incidents: (filter, limit) => looked(() => groups(database.query, filter, limit)),
@@ -136,6 +137,11 @@ async function readCursor(
 
 function toCursor(row: Row): Cursor {
   return { sequence: number(row, "seq"), epoch: number(row, "epoch") };
+}
+
+async function revision(query: Query): Promise<string> {
+  const rows = await query(`SELECT part, seq, epoch FROM cursors ORDER BY part`);
+  return rows.map((row) => `${number(row, "seq")}.${number(row, "epoch")}`).join();
 }
 
 /** The cursor first: whoever writes rows of this partition waits behind it, so that counts stay exact. */

@@ -93,6 +93,7 @@ function toCalls(
   return {
     cursor: asking("cursor"),
     write: asking("write"),
+    revision: asking("revision"),
     list: asking("list"),
     count: asking("count"),
     incidents: asking("incidents"),

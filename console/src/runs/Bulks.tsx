@@ -1,0 +1,77 @@
+import { useEffect, useMemo } from "react";
+import { refresh, useAnswer } from "../api/ask.ts";
+import { toBulk } from "../api/bulk.ts";
+import type { Bulk } from "../api/bulk.ts";
+import { call } from "../api/call.ts";
+import { list } from "../api/json.ts";
+import { Link, useAddress, withQuery } from "../navigation.tsx";
+import { RunLink, When } from "../parts/pieces.tsx";
+import { say } from "../shell/toasts.tsx";
+
+/** While one goes on. */
+const lookMs = 1_000;
+
+/** Actions on many runs: the one that the address names, and those that go on. They outlive this page. */
+export function Bulks() {
+  const address = useAddress();
+  const chosen = address.searchParams.get("bulk");
+  const { value } = useAnswer("sidestep.v1.Runs/ListBulks");
+  const bulks = useMemo(() => (value === undefined ? [] : list(value, "bulks", toBulk)), [value]);
+  const going = bulks.filter(({ state }) => state === "RUNNING");
+  const isGoing = going.length > 0;
+  useEffect(() => {
+    if (!isGoing) return undefined;
+    const timer = setInterval(() => refresh("sidestep.v1.Runs/ListBulks"), lookMs);
+    return () => clearInterval(timer);
+  }, [isGoing]);
+  const shown = bulks.filter(({ bulkId, state }) => bulkId === chosen || state === "RUNNING");
+  return shown.map((bulk) => (
+    <Progress key={bulk.bulkId} bulk={bulk} closed={withQuery(address, { bulk: undefined })} />
+  ));
+}
+
+const words: Readonly<Record<Bulk["state"], string>> = {
+  RUNNING: "goes on",
+  COMPLETED: "is done",
+  STOPPED: "was stopped",
+};
+
+function Progress({ bulk, closed }: { readonly bulk: Bulk; readonly closed: string }) {
+  const { bulkId, kind, state, runs, done, refused, refusals, reason, rate, startedAt } = bulk;
+  const name = kind.charAt(0) + kind.slice(1).toLowerCase();
+  const stop = (): void => {
+    call("sidestep.v1.Runs/StopBulk", { bulkId })
+      .then(() => refresh("sidestep.v1.Runs/ListBulks"))
+      .catch((error: unknown) => say(error instanceof Error ? error.message : String(error)));
+  };
+  return (
+    <section className="card bulk stack tight" aria-label={`${name} many runs`}>
+      <div className="row">
+        <strong>
+          {name} {words[state]}
+        </strong>
+        <span className="muted grow cut" title={reason}>
+          {reason === "" ? "" : `“${reason}”, `}since <When at={startedAt} />, {rate} a second
+        </span>
+        {state === "RUNNING" ? (
+          <button type="button" className="small danger" onClick={stop}>
+            Stop
+          </button>
+        ) : (
+          <Link className="button small" href={closed} replace>
+            Close
+          </Link>
+        )}
+      </div>
+      <progress value={done + refused} max={Math.max(runs, done + refused, 1)} aria-label="Progress" />
+      <p role="status">
+        {done} done, {refused} refused, of {runs}.
+      </p>
+      {refusals.map((one) => (
+        <p key={`${one.reason} ${one.runId}`} className="muted">
+          {one.runs} <code>{one.reason}</code> {one.message} <RunLink runId={one.runId} />
+        </p>
+      ))}
+    </section>
+  );
+}
