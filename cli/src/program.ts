@@ -7,7 +7,7 @@ import type { ListForm, ShownForm } from "./listForm.ts";
 import { addBulks, manyOptions, steerMeant } from "./programBulk.ts";
 import type { Meant } from "./programBulk.ts";
 import { addIndex, addLists, addWorkflows } from "./programLists.ts";
-import { addCompletion, addContexts, addDoctor, applyContext, contextOption } from "./programSelf.ts";
+import { addCompletion, addContexts, addDoctor, addNats, applyContext, contextOption } from "./programSelf.ts";
 import { addServices } from "./programServices.ts";
 import { addApprovals, addCall, addHolds, addLimits, addTalk } from "./programTalk.ts";
 import type { Steering } from "./runSteer.ts";
@@ -52,6 +52,7 @@ export function toProgram(terminal: Terminal, programs: Programs, end: (code: nu
   addServices(program, sidecar, terminal, withAddress);
   addIndex(program, terminal, withAddress);
   addDoctor(program, terminal, end, withAddress);
+  addNats(program, terminal);
   addContexts(program, terminal);
   addCompletion(program, terminal, withAddress);
   program

@@ -64,6 +64,37 @@ export async function applyContext(command: Command, terminal: Terminal): Promis
   }
 }
 
+/** `nats config`. */
+export function addNats(program: Command, terminal: Terminal): void {
+  const nats = program.command("nats").description("the NATS that all of it runs on");
+  nats
+    .command("config")
+    .description("print NATS accounts that let each kind of sidecar do what its services need, and nothing else")
+    .argument("[folder]", "folder of .proto files whose workflows call the services", ".")
+    .option("--descriptor-set <file>", "a google.protobuf.FileDescriptorSet instead of the folder")
+    .option("--service <package.Service...>", "services besides those that the workflows call", [])
+    .option(
+      "--account <name=services...>",
+      "one account for several services, separated by commas: of a sidecar beside all of them",
+      [],
+    )
+    .option("--prefix <name>", "as the orchestrators have it", "sidestep")
+    .addHelpText("after", example("sidestep nats config examples/order/proto > accounts.conf"))
+    .action(async (folder: string, given: NatsForm) =>
+      (await import("./natsConfig.ts")).printNatsConfig(
+        { ...given, folder, descriptorSet: given.descriptorSet },
+        terminal,
+      ),
+    );
+}
+
+interface NatsForm {
+  readonly descriptorSet?: string;
+  readonly service: readonly string[];
+  readonly account: readonly string[];
+  readonly prefix: string;
+}
+
 interface DoctorForm {
   readonly address: string;
   readonly output: "table" | "json";

@@ -43,8 +43,13 @@ export async function startEchoStack(
     orchestratorArgs = [],
     sidecarArgs = [],
     env: more = {},
+    sidecarEnv = {},
+    natsConfiguration = () => Promise.resolve(""),
     echo: change = (text) => text,
   }: {
+    readonly sidecarEnv?: Readonly<Record<string, string>>;
+    /** Added to the server's configuration; told the folder of the contracts. */
+    readonly natsConfiguration?: (folder: string) => Promise<string>;
     readonly orchestratorArgs?: readonly string[];
     readonly sidecarArgs?: readonly string[];
     readonly env?: Readonly<Record<string, string>>;
@@ -55,7 +60,7 @@ export async function startEchoStack(
   const folder = await mkdtemp(path.join(os.tmpdir(), "sidestep-echo-"));
   started.defer(() => rm(folder, { recursive: true, force: true, maxRetries: 3 }));
   await writeContract(folder, contract, change);
-  const nats = started.use(await startNats());
+  const nats = started.use(await startNats({ configuration: await natsConfiguration(folder) }));
   const env = { NATS_URL: nats.url, NODE_OPTIONS: undefined, ...more };
   const address = `127.0.0.1:${await freePort()}`;
   const startOrchestrator = (): Promise<Program> =>
@@ -78,7 +83,7 @@ export async function startEchoStack(
   const sidecar = await startNode("sidecar/src/main.ts", {
     name: "sidecar",
     args: ["--service", `localhost:${port}`, "--admin-port", "0", ...sidecarArgs],
-    env,
+    env: { ...env, ...sidecarEnv },
     readyLine: sidecarReady,
   });
   started.defer(async () => void (await sidecar.kill9()));

@@ -19,6 +19,9 @@ const askTimeoutMs = 5000;
 /** Inboxes as clients make them; nobody may have an owner publish elsewhere, or where the client throws. */
 const inboxForm = /^_INBOX(\.\w{1,100}){1,3}$/;
 
+/** What nats-server puts in place of the inbox of an account that imports the subject; what is published there reaches that account's request alone. */
+const otherAccountForm = /^_R_(\.[\w-]{1,100}){1,3}$/;
+
 function isInbox(subject: string): boolean {
   return inboxForm.test(subject);
 }
@@ -33,7 +36,7 @@ export function toQuestions(nats: Nats, names: Names, log: Log): Questions {
           if (error !== null || message.reply === undefined) return;
           const { reply, subject } = message;
           const ask = decode(() => Ask.decode(message.data));
-          if (ask === undefined || !isInbox(reply)) {
+          if (ask === undefined || !(isInbox(reply) || otherAccountForm.test(reply))) {
             log.warn("an ask can't be read", { subject });
             return;
           }

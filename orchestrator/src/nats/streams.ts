@@ -81,6 +81,11 @@ export function payloadsStream(names: Names, replicas: number): StreamConfig {
   };
 }
 
+/** A bucket that sidecars write to: none of them can empty it for the others by a mere header. */
+function sharedBucket(name: string, replicas: number, ttlSeconds = 0): StreamConfig {
+  return { ...bucket(name, replicas, ttlSeconds), allow_rollup_hdrs: false };
+}
+
 /** A key-value bucket. Records may have a time to live of their own; `ttlSeconds` gives one to all. */
 export function bucket(name: string, replicas: number, ttlSeconds = 0): StreamConfig {
   return {
@@ -110,8 +115,8 @@ export function objectStore(name: string, replicas: number): StreamConfig {
 export function otherBuckets(names: Names, replicas: number): readonly StreamConfig[] {
   return [
     bucket(names.keysBucket, replicas),
-    bucket(names.catalogBucket, replicas, catalogTtlSeconds),
-    bucket(names.limitsBucket, replicas),
+    sharedBucket(names.catalogBucket, replicas, catalogTtlSeconds),
+    sharedBucket(names.limitsBucket, replicas),
     objectStore(names.definitionsBucket, replicas),
     payloadsStream(names, replicas),
   ];
