@@ -43,6 +43,7 @@ export function toProgram(terminal: Terminal, programs: Programs, end: (code: nu
   addShows(run, terminal, withAddress);
   addSteering(run, terminal, withAddress);
   addGivings(run, terminal, withAddress);
+  addRerun(run, terminal, withAddress);
   addTalk(run, terminal, withAddress);
   addCall(program, terminal, withAddress);
   addApprovals(program, terminal, withAddress);
@@ -294,6 +295,19 @@ function addGivings(run: Command, terminal: Terminal, withAddress: (command: Com
           ),
       );
   }
+}
+
+function addRerun(run: Command, terminal: Terminal, withAddress: (command: Command) => Command): void {
+  withAddress(run.command("rerun"))
+    .description("go on in place of a run that has ended, from a step on, in a new run")
+    .argument("<run id>")
+    .requiredOption("--step <name>", "the first step that runs; what those before came to is taken over")
+    .option("--reason <text>", "kept in the history", "")
+    .addHelpText("after", example(`sidestep run rerun 0198c0ffee0010008000000000000001 --step ship --reason "mended"`))
+    .action(
+      async (runId: string, given: { readonly address: string; readonly step: string; readonly reason: string }) =>
+        (await import("./runSteer.ts")).rerunRun({ ...given, runId }, terminal),
+    );
 }
 
 /** The exit code of a usage error of commander's; its help and version end with 0. */

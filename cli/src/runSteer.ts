@@ -59,6 +59,15 @@ export async function steerRun(steering: Steering, options: SteerOptions, termin
   }
 }
 
+/** Has a run go on in place of one that has ended, and prints its id. */
+export async function rerunRun({ address, runId, step, reason }: SteerOptions, terminal: Terminal): Promise<void> {
+  using client = openFrontClient(address);
+  const { runs } = client;
+  const next = await client.call(runs.rerun.bind(runs), { runId, step, reason });
+  terminal.out(`${next.runId}\n`);
+  terminal.err(`run ${next.runId} goes on in place of ${runId}, from ${step} on\n`);
+}
+
 export interface GiveOptions extends SteerOptions {
   /** JSON, @file or -; undefined: an empty message. */
   readonly request: string | undefined;

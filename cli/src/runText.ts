@@ -47,6 +47,8 @@ export function runText(
       ["deadline", timeText(run.deadline)],
       ["held", run.held ? `nothing new begins until \`sidestep run resume ${run.runId}\`` : ""],
       ["parent", run.parentRunId === "" ? "" : `${run.parentRunId} (step ${run.parentStep})`],
+      ["rerun of", run.rerunOfRunId === "" ? "" : `${run.rerunOfRunId} (from ${run.rerunFromStep} on)`],
+      ["rerun as", run.rerunAsRunId],
       ["signals", run.signalsWaiting === 0 ? "" : `${run.signalsWaiting} wait to be taken`],
       ["yielded", run.yielded === 0n ? "" : `${run.yielded} messages`],
       ["trace", show.traceLink ?? run.traceId],
@@ -84,6 +86,7 @@ export function stepsText(steps: readonly StepStatus[]): string {
 /** What a person wants to know of a step besides its state. */
 export function remarkText(step: StepStatus): string {
   const remarks = [step.method];
+  if (step.takenOver) remarks.push("taken over");
   if (step.childRunId !== "") remarks.push(`run ${step.childRunId}`);
   if (step.lock !== "") remarks.push(`lock ${step.lock}`);
   if (step.noSidecar) remarks.push(noSidecarText(step.method));

@@ -199,6 +199,16 @@ test("exec says soon that no sidecar is there, and a cancel ends the run", async
   expect((await sidestep("run", "describe", runId)).stdout).toMatch(/state +TERMINATED/);
   expect(await sidestep("run", "cancel", runId)).toMatchObject({ code: 1, text: expect.stringContaining("RUN_ENDED") });
   await stack.sidecars.shipping.restart();
+  // Another run goes on in its place.
+  const rerun = await sidestep("run", "rerun", runId, "--step", "ship", "--reason", "a sidecar is there");
+  expect(rerun.code).toBe(0);
+  const describe = async (): Promise<string> => (await sidestep("run", "describe", rerun.stdout.trim())).stdout;
+  await expect.poll(describe, { timeout: 20_000 }).toMatch(/state +COMPLETED/);
+  expect(await describe()).toMatch(new RegExp(`rerun of +${runId} \\(from ship on\\)`));
+  expect(await sidestep("run", "rerun", runId, "--step", "ship")).toMatchObject({
+    code: 1,
+    text: expect.stringContaining("ALREADY_RERUN"),
+  });
 });
 
 test("an order that waits for its review is held, reviewed, asked about and let go by the command line", async () => {

@@ -1,4 +1,4 @@
-import type { AttemptId, Event } from "../../proto/gen/sidestep/internal/v1/event.ts";
+import type { AttemptId, Event, RunStarted } from "../../proto/gen/sidestep/internal/v1/event.ts";
 import type { Outcome } from "../../proto/gen/sidestep/internal/v1/task.ts";
 import { Run_State } from "../../proto/gen/sidestep/v1/run.ts";
 import { advance } from "../../orchestrator/src/engine/advance.ts";
@@ -28,6 +28,10 @@ export interface World {
   readonly message?: Uint8Array;
   /** What people do, one after the other, when the run is held or has an incident and nothing is under way. */
   readonly people?: readonly NonNullable<Event["kind"]>[];
+  /** What comes after the run's end. */
+  readonly afterEnd?: readonly NonNullable<Event["kind"]>[];
+  /** In place of a start with the request. */
+  readonly started?: RunStarted | undefined;
 }
 
 /** An event, or how a call ended. */
@@ -72,7 +76,7 @@ export function driveRun(plan: LoadedPlan, request: Uint8Array, world: World = {
   };
   const event = (kind: Event["kind"]): void => take(eventAt(next(), nowMs, kind));
 
-  event({ $case: "runStarted", value: makeStarted({ request }) });
+  event({ $case: "runStarted", value: world.started ?? makeStarted({ request }) });
   for (let turn = 0; state.ended === undefined; turn++) {
     if (turn > turnsMax) throw new Error("the run does not end");
     const task = tasks.shift();
@@ -99,6 +103,7 @@ export function driveRun(plan: LoadedPlan, request: Uint8Array, world: World = {
       event({ $case: "decisionMade", value });
     } else nowMs = fireNext(timers, nowMs, event);
   }
+  for (const kind of world.afterEnd ?? []) event(kind);
   return { state, calls, records };
 }
 
@@ -132,6 +137,7 @@ function goodOutcome(
     case "releaseLock":
     case "grantLock":
     case "deleteRun":
+    case "startRerun":
       return undefined;
   }
 }

@@ -51,7 +51,9 @@ test.each(goldens)("%s folds to what it folded to", async (name) => {
   const { state, records } = resume(plan, golden.runId, golden.records.map(toRecord));
   const turns = records.map((record) => advance(plan, state, record).commands);
 
-  const shown = JSON.stringify({ run: Run.toJSON(describeRun(plan, state)), turns }, show, 2);
+  // What people could do with it grows with what there is to do.
+  const run = Run.toJSON({ ...describeRun(plan, state), actions: [] });
+  const shown = JSON.stringify({ run, turns }, show, 2);
 
   await expect(`${shown}\n`).toMatchFileSnapshot(folder + name.replace(".log.json", ".folded.json"));
 });

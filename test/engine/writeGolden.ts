@@ -8,6 +8,7 @@ import { buildModules } from "../../orchestrator/src/compile/testing.ts";
 import type { Command, PublishTask } from "../../orchestrator/src/engine/command.ts";
 import { loadPlan } from "../../orchestrator/src/engine/loadPlan.ts";
 import type { LogRecord } from "../../orchestrator/src/engine/record.ts";
+import { rerunStart } from "../../orchestrator/src/engine/rerun.ts";
 import { resume } from "../../orchestrator/src/engine/snapshot/resume.ts";
 import { encodeRun } from "../../orchestrator/src/engine/snapshot/encode.ts";
 import { advance } from "../../orchestrator/src/engine/advance.ts";
@@ -214,3 +215,24 @@ write(
   word,
   calls(() => [failed("NOT_FOUND", "no such word")]),
 );
+
+// Terminated while it ships; another goes on in its place, and it is deleted.
+const rerunAs = { ...by, step: "ship", runId: new Uint8Array(16).fill(7) };
+const stopped: World = {
+  ...calls((task) => (task.method.endsWith("/Ship") ? [{ $case: "terminateRequested", value: by }] : [ok(task)])),
+  afterEnd: [{ $case: "rerunRequested", value: rerunAs }],
+};
+write("rerun-and-deleted", fulfil, order, {
+  ...stopped,
+  afterEnd: [
+    { $case: "rerunRequested", value: rerunAs },
+    { $case: "deleteRequested", value: by },
+  ],
+});
+const fulfilPlan = loadPlan(planOf(fulfil));
+const { state } = driveRun(fulfilPlan, order, stopped);
+if (state.rerun === undefined) throw new Error("the run can't be rerun");
+write("rerun", fulfil, order, {
+  ...calls((task) => [task.method.endsWith("/Ship") ? failed("FAILED_PRECONDITION", "no such address") : ok(task)]),
+  started: rerunStart(fulfilPlan, state, state.rerun, state.nowMs),
+});

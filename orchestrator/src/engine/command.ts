@@ -24,11 +24,18 @@ export type Command =
   | RequestLock
   | ReleaseLock
   | GrantLock
-  | DeleteRun;
+  | DeleteRun
+  | StartRerun;
 
 /** Carried out by a new owner whenever it was issued in the window, wanted or not: no event settles it. */
 export function isOneShot({ kind }: Command): boolean {
-  return kind === "cancelTimer" || kind === "stopChild" || kind === "tellParent" || kind === "releaseLock";
+  return (
+    kind === "cancelTimer" ||
+    kind === "stopChild" ||
+    kind === "tellParent" ||
+    kind === "releaseLock" ||
+    kind === "startRerun"
+  );
 }
 
 /** A header of a call: its text, or the name of a secret that only the sidecar knows. */
@@ -176,4 +183,16 @@ export interface GrantLock {
 export interface DeleteRun {
   readonly kind: "deleteRun";
   readonly issuedAt: number;
+}
+
+/** Durable: the start of a run that goes on in place of this one, and its key. One-shot, asked for once. */
+export interface StartRerun {
+  readonly kind: "startRerun";
+  readonly issuedAt: number;
+  /** 16 bytes: the run that is to be. */
+  readonly runId: Uint8Array;
+  /** Name of the first step that runs. */
+  readonly step: string;
+  readonly reason: string;
+  readonly actor: string;
 }

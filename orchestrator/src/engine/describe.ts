@@ -19,6 +19,7 @@ import { toTimestamp } from "./time.ts";
 export function describeRun(plan: LoadedPlan, state: RunState): Run {
   const { started, ended } = state;
   const parent = started?.parent;
+  const taken = new Set(started?.rerun?.taken.map(({ index }) => index));
   return {
     runId: state.runId,
     workflow: started?.workflow ?? plan.plan.workflow,
@@ -28,7 +29,9 @@ export function describeRun(plan: LoadedPlan, state: RunState): Run {
     startedAt: started === undefined ? undefined : toTimestamp(state.startedMs),
     endedAt: ended === undefined ? undefined : toTimestamp(state.endedMs),
     deadline: state.deadlineMs === undefined ? undefined : toTimestamp(state.deadlineMs),
-    steps: [...state.steps.values(), ...state.compensations.values()].map((step) => describeStep(plan, state, step)),
+    steps: [...state.steps.values(), ...state.compensations.values()].map((step) =>
+      describeStep(plan, state, step, step.phase === Phase.FORWARD && taken.has(step.plan.index)),
+    ),
     status: statusOf(plan, state),
     response: shownBytes(plan.registry, plan.plan.responseType, ended?.response ?? empty),
     responseType: plan.plan.responseType,
@@ -45,6 +48,9 @@ export function describeRun(plan: LoadedPlan, state: RunState): Run {
     yielded: BigInt(state.yields.first + state.yields.messages.length),
     signals: plan.signals.map(({ name, type }) => ({ name, type })),
     actions: fittingActions(plan, state),
+    rerunOfRunId: started?.rerun === undefined ? "" : toHex(started.rerun.runId),
+    rerunFromStep: started?.rerun?.step ?? "",
+    rerunAsRunId: state.rerun === undefined ? "" : toHex(state.rerun.runId),
   };
 }
 
@@ -82,7 +88,7 @@ export function toPublicStatus({ registry }: LoadedPlan, status: InternalStatus 
   return { code: status_CodeFromJSON(status.code), message, details: shownDetails(registry, details) };
 }
 
-function describeStep(plan: LoadedPlan, { ended, runId }: RunState, step: LiveStep): StepStatus {
+function describeStep(plan: LoadedPlan, { ended, runId }: RunState, step: LiveStep, takenOver: boolean): StepStatus {
   const { state, call } = step;
   const isCompensation = step.phase === Phase.COMPENSATE;
   const attempt = attemptOf(step) ?? (state.kind === "verifying" ? attemptOf(state.by) : undefined);
@@ -106,6 +112,7 @@ function describeStep(plan: LoadedPlan, { ended, runId }: RunState, step: LiveSt
     childRunId: childOf(runId, step),
     lock: step.outside?.lock?.name ?? "",
     resultBytes: BigInt(step.result?.payload?.sizeBytes ?? 0),
+    takenOver,
   };
 }
 

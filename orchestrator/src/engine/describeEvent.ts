@@ -1,4 +1,4 @@
-import type { AttemptId, CommandRejected, Event } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import type { AttemptId, CommandRejected, Event, Rerun } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import { AttemptId_Phase as Phase } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { Outcome } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import { HistoryEvent_Kind as Kind } from "../../../proto/gen/sidestep/v1/run.ts";
@@ -8,6 +8,7 @@ import type { Turn } from "./advance.ts";
 import { showMessage } from "./describeMessage.ts";
 import type { Shown } from "./describeMessage.ts";
 import { parseDetails } from "./failure.ts";
+import { toHex } from "../../../proto/wire/runId.ts";
 import type { LoadedPlan } from "./plan.ts";
 import type { LogRecord } from "./record.ts";
 import { shownBytes, shownDetails } from "./redact.ts";
@@ -63,7 +64,7 @@ function showEvent(loaded: LoadedPlan, { kind }: Event, turn: Turn | undefined):
         payload: kind.value.request,
         payloadType: plan.requestType,
         actor: kind.value.actor,
-        text: `${kind.value.workflow} version ${kind.value.version}`,
+        text: `${kind.value.workflow} version ${kind.value.version}${rerunText(loaded, kind.value.rerun)}`,
       };
     case "timerFired":
       return { kind: Kind.TIMER_FIRED, ...showTimer(turn) };
@@ -103,6 +104,7 @@ function showEvent(loaded: LoadedPlan, { kind }: Event, turn: Turn | undefined):
     case "pauseRequested":
     case "resumeRequested":
     case "deleteRequested":
+    case "rerunRequested":
     case "childStarted":
     case "childRefused":
     case "childEnded":
@@ -115,6 +117,14 @@ function showEvent(loaded: LoadedPlan, { kind }: Event, turn: Turn | undefined):
     case "lockReleased":
       return {};
   }
+}
+
+function rerunText({ steps }: LoadedPlan, rerun: Rerun | undefined): string {
+  if (rerun === undefined) return "";
+  const names = rerun.taken.map(({ index }) => steps[index]?.name ?? "");
+  const taken = names.length === 0 ? "" : `, with what these came to there: ${names.join(", ")}`;
+  const reason = rerun.reason === "" ? "" : ` (${rerun.reason})`;
+  return ` in place of run ${toHex(rerun.runId)} from ${rerun.step} on${taken}${reason}`;
 }
 
 function showOutcome(state: RunState | undefined, outcome: Outcome): Shown {

@@ -22,6 +22,7 @@ type Message = Extract<
       | "pauseRequested"
       | "resumeRequested"
       | "deleteRequested"
+      | "rerunRequested"
       | "childStarted"
       | "childRefused"
       | "childEnded"
@@ -60,11 +61,10 @@ export function showMessage(plan: LoadedPlan, message: Message): Shown {
       return { kind: Kind.COMPENSATE_REQUESTED, step, actor, text: reason };
     }
     case "pauseRequested":
-      return { kind: Kind.PAUSE_REQUESTED, actor: message.value.actor, text: message.value.reason };
     case "resumeRequested":
-      return { kind: Kind.RESUME_REQUESTED, actor: message.value.actor, text: message.value.reason };
     case "deleteRequested":
-      return { kind: Kind.DELETE_REQUESTED, actor: message.value.actor, text: message.value.reason };
+    case "rerunRequested":
+      return showOfRun(message);
     case "childStarted":
       return {
         kind: Kind.CHILD_STARTED,
@@ -93,6 +93,32 @@ export function showMessage(plan: LoadedPlan, message: Message): Shown {
       return { kind: Kind.LOCK_GRANTED, step: message.value.step?.step ?? "", text: message.value.lock };
     case "emitted":
       return { kind: Kind.EMITTED, step: message.value.step?.step ?? "" };
+  }
+}
+
+/** What a person asks of the run as a whole. */
+function showOfRun(
+  message: Extract<
+    Message,
+    { readonly $case: "pauseRequested" | "resumeRequested" | "deleteRequested" | "rerunRequested" }
+  >,
+): Shown {
+  switch (message.$case) {
+    case "pauseRequested":
+      return { kind: Kind.PAUSE_REQUESTED, actor: message.value.actor, text: message.value.reason };
+    case "resumeRequested":
+      return { kind: Kind.RESUME_REQUESTED, actor: message.value.actor, text: message.value.reason };
+    case "deleteRequested":
+      return { kind: Kind.DELETE_REQUESTED, actor: message.value.actor, text: message.value.reason };
+    case "rerunRequested": {
+      const { step, runId, actor, reason } = message.value;
+      return {
+        kind: Kind.RERUN_REQUESTED,
+        step,
+        actor,
+        text: `as run ${toHex(runId)}${reason === "" ? "" : `: ${reason}`}`,
+      };
+    }
   }
 }
 

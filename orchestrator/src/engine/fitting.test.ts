@@ -69,7 +69,7 @@ const table: Readonly<Record<string, string>> = {
   "a run that is paused": "RESUME CANCEL TERMINATE",
   "a run whose compensation runs": "PAUSE TERMINATE",
   "a run whose compensation needs a person": "RETRY SKIP PATCH FAIL PAUSE TERMINATE",
-  "a run that has ended": "DELETE",
+  "a run that has ended": "RERUN DELETE",
 };
 
 const events: Readonly<Record<string, (isCompensation: boolean, backsOff: boolean) => Event["kind"]>> = {
@@ -77,6 +77,7 @@ const events: Readonly<Record<string, (isCompensation: boolean, backsOff: boolea
   TERMINATE: () => ({ $case: "terminateRequested", value: about }),
   PAUSE: () => ({ $case: "pauseRequested", value: about }),
   RESUME: () => ({ $case: "resumeRequested", value: about }),
+  RERUN: () => ({ $case: "rerunRequested", value: { step: "s", runId: new Uint8Array(16), ...about } }),
   DELETE: () => ({ $case: "deleteRequested", value: about }),
   RETRY: (compensation, backoff) => ({
     $case: "retryRequested",

@@ -4,6 +4,7 @@ import type { FittingAction } from "../../../proto/gen/sidestep/v1/run.ts";
 import { canHold } from "./hold.ts";
 import type { LiveStep } from "./live.ts";
 import type { LoadedPlan } from "./plan.ts";
+import { rerunSteps } from "./rerun.ts";
 import type { RunState } from "./state.ts";
 import { canCancel, canTerminate } from "./verdict.ts";
 
@@ -20,6 +21,7 @@ const kinds = [
   Kind.PAUSE,
   Kind.CANCEL,
   Kind.TERMINATE,
+  Kind.RERUN,
   Kind.DELETE,
 ] as const;
 type ActionKind = (typeof kinds)[number];
@@ -35,12 +37,12 @@ export function fittingActions(plan: LoadedPlan, state: RunState): readonly Fitt
   return kinds.flatMap((kind) => {
     const fits = fitOf(kind, plan, state);
     if (fits === false || (fits !== true && fits.length === 0)) return [];
-    return [{ kind, steps: fits === true ? [] : pathsOf(fits) }];
+    return [{ kind, steps: fits === true ? [] : [...new Set(fits)].slice(0, stepsMax) }];
   });
 }
 
-/** Whether it fits the run, or the steps that it fits. */
-function fitOf(kind: ActionKind, plan: LoadedPlan, state: RunState): boolean | readonly LiveStep[] {
+/** Whether it fits the run, or the paths of the steps that it fits. */
+function fitOf(kind: ActionKind, plan: LoadedPlan, state: RunState): boolean | readonly string[] {
   switch (kind) {
     case Kind.CANCEL:
       return canCancel(state);
@@ -51,16 +53,20 @@ function fitOf(kind: ActionKind, plan: LoadedPlan, state: RunState): boolean | r
     case Kind.RESUME:
       return state.hold !== undefined;
     case Kind.RETRY:
-      return [...state.incidents, ...backingOff(state)];
+      return pathsOf([...state.incidents, ...backingOff(state)]);
     case Kind.FAIL:
     case Kind.SKIP:
-      return [...state.incidents];
+      return pathsOf([...state.incidents]);
     case Kind.PATCH:
-      return [...state.incidents].filter(({ call }) => call !== undefined);
+      return pathsOf([...state.incidents].filter(({ call }) => call !== undefined));
     case Kind.COMPENSATE:
-      return state.verdict === undefined ? [...state.incidents].filter(({ phase }) => phase !== Phase.COMPENSATE) : [];
+      return state.verdict === undefined
+        ? pathsOf([...state.incidents].filter(({ phase }) => phase !== Phase.COMPENSATE))
+        : [];
     case Kind.DECIDE:
-      return [...state.approvals];
+      return pathsOf([...state.approvals]);
+    case Kind.RERUN:
+      return rerunSteps(plan, state);
     case Kind.DELETE:
       return state.phase === "ended" && state.deleting === undefined;
     case Kind.SIGNAL:
@@ -88,6 +94,6 @@ function takesSignals({ phase }: RunState): boolean {
   }
 }
 
-function pathsOf(steps: readonly LiveStep[]): string[] {
-  return [...new Set(steps.map(({ path }) => path))].slice(0, stepsMax);
+function pathsOf(steps: readonly LiveStep[]): readonly string[] {
+  return steps.map(({ path }) => path);
 }

@@ -8,6 +8,7 @@ import type { LogRecord } from "./record.ts";
 import { holdRun, resumeRun } from "./hold.ts";
 import { compensateIncident, failIncident, patchIncident, retryIncident, skipIncident } from "./incident.ts";
 import { grantLock } from "./lockStep.ts";
+import { requestRerun, takeOver } from "./rerun.ts";
 import { releaseLocks } from "./releaseLock.ts";
 import { decideApproval } from "./steps/approve.ts";
 import { noteEmitted } from "./steps/emit.ts";
@@ -36,10 +37,11 @@ export function fold(draft: Draft, { fact, storedMs }: LogRecord): boolean {
   return fact.authentic && foldOutcome(draft, fact.outcome, fact.payload);
 }
 
-/** A run that has ended takes nothing any more but a request to delete it; a lock that comes to it goes back. */
+/** A run that has ended takes nothing any more but a request to delete it or to go on in its place; a lock that comes to it goes back. */
 function foldAfterEnd(draft: Draft, fact: LogRecord["fact"]): boolean {
   if (fact.kind === "outcome") return false;
   if (fact.event.kind?.$case === "deleteRequested") return deleteRun(draft);
+  if (fact.event.kind?.$case === "rerunRequested") return requestRerun(draft, fact.event.kind.value);
   return fact.event.kind?.$case === "lockGranted" && grantLock(draft, fact.event.kind.value);
 }
 
@@ -101,6 +103,7 @@ function foldEvent(draft: Draft, event: Event, storedMs: number): boolean {
     case "lockRequested":
     case "lockReleased":
     case "deleteRequested":
+    case "rerunRequested":
       return false;
   }
 }
@@ -144,6 +147,7 @@ function foldStart(draft: Draft, started: RunStarted, storedMs: number): boolean
     result: undefined,
     failure: undefined,
   };
+  if (started.rerun !== undefined) takeOver(draft, state.body, started.rerun);
   state.worklist.push(state.body);
   return true;
 }

@@ -31,8 +31,9 @@ export const passesShownMax = 1_000;
 export const startValidMs = 30_000;
 
 /** Does a start count for nothing? Its caller has been told UNAVAILABLE then; a run that another run starts has no such caller. */
-export function isVoidStart({ parent, detachedFrom, issuedAtMs }: RunStarted, storedMs: number): boolean {
-  return parent === undefined && detachedFrom === undefined && storedMs - issuedAtMs > startValidMs;
+export function isVoidStart({ parent, detachedFrom, rerun, issuedAtMs }: RunStarted, storedMs: number): boolean {
+  const isByRun = parent !== undefined || detachedFrom !== undefined || rerun !== undefined;
+  return !isByRun && storedMs - issuedAtMs > startValidMs;
 }
 
 /** Pause before a task that could not be written for long is asked for again. */

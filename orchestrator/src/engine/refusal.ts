@@ -9,4 +9,8 @@ export type Refusal =
   | "PAYLOAD_TOO_LARGE"
   /** No approve step waits there. */
   | "NO_APPROVAL"
-  | "NOT_AN_APPROVER";
+  | "NOT_AN_APPROVER"
+  /** What the run came to can't be taken over by another one from there on. */
+  | "CANNOT_RERUN"
+  /** Another run goes on in place of it already. */
+  | "ALREADY_RERUN";

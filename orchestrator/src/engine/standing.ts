@@ -43,6 +43,7 @@ export function openCommands(state: RunState): readonly Command[] {
     if (state.ending !== undefined) open.push(state.ending);
   } else {
     if (state.telling !== undefined) open.push(state.telling);
+    if (state.rerun !== undefined) open.push(state.rerun);
     if (state.deleting !== undefined) open.push(state.deleting);
   }
   return open.toSorted((a, b) => a.issuedAt - b.issuedAt);

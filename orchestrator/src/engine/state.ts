@@ -1,5 +1,5 @@
 import type { AttemptId, PayloadRef, RunEnded, RunStarted } from "../../../proto/gen/sidestep/internal/v1/event.ts";
-import type { CancelTimer, DeleteRun, EndRun, TellParent } from "./command.ts";
+import type { CancelTimer, DeleteRun, EndRun, StartRerun, TellParent } from "./command.ts";
 import type { Failure, Frame, LiveAttempt, LiveStep, LiveTimer, Undoing, UndoScope } from "./live.ts";
 import { openUndoScope } from "./live.ts";
 import type { KeptSignal } from "./outside.ts";
@@ -33,6 +33,8 @@ export interface RunState {
   telling: TellParent | undefined;
   /** Somebody has asked for the ended run to be deleted: nobody is shown it any more. */
   deleting: DeleteRun | undefined;
+  /** Another run goes on in place of this one, which has ended. */
+  rerun: StartRerun | undefined;
   /** The append that is to end it; open until RunEnded or another event comes. */
   ending: EndRun | undefined;
 
@@ -152,6 +154,7 @@ export function newRun(runId: string): RunState {
     verdict: undefined,
     telling: undefined,
     deleting: undefined,
+    rerun: undefined,
     ending: undefined,
     body: undefined,
     bodyFailure: undefined,

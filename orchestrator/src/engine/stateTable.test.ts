@@ -157,6 +157,7 @@ function row(changes: Partial<Row>): Row {
     pauseRequested: "same",
     resumeRequested: "same",
     deleteRequested: "same",
+    rerunRequested: "same",
     childStarted: "same",
     childRefused: "same",
     childEnded: "same",
@@ -226,6 +227,8 @@ function factOf(kind: FactKind, sequence: number, scene: Scene): LogRecord {
     case "resumeRequested":
     case "deleteRequested":
       return event({ $case: kind, value: request });
+    case "rerunRequested":
+      return event({ $case: kind, value: { step: "s", runId: new Uint8Array(16), ...request } });
     case "childStarted":
       return event({ $case: "childStarted", value: { step: stepId, runId: new Uint8Array(16) } });
     case "childRefused":

@@ -204,6 +204,9 @@ export function toListedRun(row: RunRow): ListedRun {
     yielded: 0n,
     signals: [],
     actions: [],
+    rerunOfRunId: "",
+    rerunFromStep: "",
+    rerunAsRunId: "",
   };
   return { run, errorStep: error?.step ?? "", approvalsWaiting: row.approvals };
 }

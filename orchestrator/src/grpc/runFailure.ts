@@ -50,7 +50,18 @@ export function notPaused(runId: string): Failure {
   return precondition(runId, "NOT_PAUSED", `the run ${runId} is not paused`);
 }
 
-/** Only what has ended can be deleted. */
+/** No run can go on in place of it from there on. */
+export function cannotRerun(runId: string, message: string): Failure {
+  return precondition(runId, "CANNOT_RERUN", `no run can go on in place of ${runId}: ${message}`);
+}
+
+/** Another run does. */
+export function alreadyRerun(runId: string, as: string): Failure {
+  const another = as === "" ? "another run" : `the run ${as}`;
+  return precondition(runId, "ALREADY_RERUN", `${another} goes on in place of ${runId}: rerun that one`);
+}
+
+/** Only what has ended can be deleted or rerun. */
 export function notEnded(runId: string): Failure {
   return precondition(runId, "NOT_ENDED", `the run ${runId} goes on: cancel or terminate it first`);
 }
@@ -94,7 +105,13 @@ export function invalidNumber(name: string, taken: string): Failure {
 export function refusedFailure(
   runId: string,
   refusal: string,
-  about: { readonly step?: string; readonly by?: string; readonly sizeBytes?: number; readonly limitBytes?: number },
+  about: {
+    readonly rerunAs?: string;
+    readonly step?: string;
+    readonly by?: string;
+    readonly sizeBytes?: number;
+    readonly limitBytes?: number;
+  },
 ): Failure | undefined {
   switch (refusal) {
     case "DUPLICATE":
@@ -114,6 +131,10 @@ export function refusedFailure(
       return noApproval(runId);
     case "NOT_AN_APPROVER":
       return notAnApprover(runId, about.step ?? "", about.by ?? "");
+    case "CANNOT_RERUN":
+      return cannotRerun(runId, "it can't begin there");
+    case "ALREADY_RERUN":
+      return alreadyRerun(runId, about.rerunAs ?? "");
     case "RUN_NOT_FOUND":
       return runNotFound(runId);
     default:

@@ -38,6 +38,7 @@ import { countRuns, getIndex, listIncidents, listRuns } from "./listing.ts";
 import type { ListsOptions } from "./listing.ts";
 import { clearLimit, listLimits, setLimit } from "./methodLimits.ts";
 import type { LimitStore } from "./methodLimits.ts";
+import { rerun } from "./rerunning.ts";
 import { rebuildIndex } from "./rebuild.ts";
 import type { Signals } from "./signals.ts";
 import { header, startRun } from "./starting.ts";
@@ -171,7 +172,9 @@ function lists(
   };
 }
 
-function steering(options: RunsOptions): Pick<RunsServer, "cancel" | "terminate" | "pause" | "resume" | "delete"> {
+function steering(
+  options: RunsOptions,
+): Pick<RunsServer, "cancel" | "terminate" | "pause" | "resume" | "delete" | "rerun"> {
   const asked = (
     kind: "cancel" | "terminate" | "pause" | "resume",
     { runId, reason }: { readonly runId: string; readonly reason: string },
@@ -186,6 +189,9 @@ function steering(options: RunsOptions): Pick<RunsServer, "cancel" | "terminate"
     cancel: unary(({ request, metadata }) => asked("cancel", request, metadata)),
     terminate: unary(({ request, metadata }) => asked("terminate", request, metadata)),
     pause: unary(({ request, metadata }) => asked("pause", request, metadata)),
+    rerun: unary(({ request, metadata }) =>
+      ofRun(request.runId, (id) => rerun(id, request, requestId(metadata), options)),
+    ),
     delete: unary(({ request: { runId, reason }, metadata }) =>
       ofRun(runId, (id) => {
         const event = { reason, actor: "", requestId: requestId(metadata) };

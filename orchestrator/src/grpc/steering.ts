@@ -36,7 +36,7 @@ export async function steer(
 function misfitOf(runId: RunId, request: RunRequest, refusal: string, run: Run): Failure | undefined {
   if (refusal !== "") {
     const about = request.kind === "decide" ? { step: request.event.step, by: request.event.by } : {};
-    return refusedFailure(runId, refusal, about);
+    return refusedFailure(runId, refusal, { ...about, rerunAs: run.rerunAsRunId });
   }
   const hasEnded = run.endedAt !== undefined;
   switch (request.kind) {
@@ -49,6 +49,7 @@ function misfitOf(runId: RunId, request: RunRequest, refusal: string, run: Run):
     case "decide":
       return noApproval(runId);
     case "delete":
+    case "rerun":
       return notEnded(runId);
     case "resume":
       return hasEnded ? runEnded(runId) : notPaused(runId);

@@ -112,6 +112,7 @@ export function fakeFront(): FakeFront {
     planOf: () => Promise.resolve({ kind: "plan", plan: front.plan }),
     query: () => Promise.resolve(front.queryAnswer),
     follow: (_runId, from, signal) => front.yielding(from, signal),
+    rerunPlace: () => Promise.resolve({ kind: "place", index: 0 }),
     fateOf: () => Promise.resolve({ kind: "untaken" }),
     holds: () => Promise.resolve({ kind: "holds", holds: front.held }),
     changeHolds: (change) => {

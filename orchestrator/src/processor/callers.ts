@@ -2,6 +2,7 @@ import type { RunEnded } from "../../../proto/gen/sidestep/internal/v1/event.ts"
 import type { RunId } from "../../../proto/wire/runId.ts";
 import { growingPause, pause } from "../../../runtime/src/pause.ts";
 import { errorText } from "../../../runtime/src/log.ts";
+import { rerunPlace } from "../engine/rerun.ts";
 import { evaluateQuery } from "../engine/query.ts";
 import { unlessAborted } from "./abort.ts";
 import { explainRun } from "./explaining.ts";
@@ -77,6 +78,12 @@ export function toFront(ground: CallersGround): Front {
         orUnavailable(() => request(runId, asked, signal)),
         late,
       ),
+    rerunPlace: (runId, step) =>
+      orUnavailable(async () => {
+        const found = await readState(ground, runId);
+        if (found === undefined) return { kind: "unknown" };
+        return found.state.ended === undefined ? { kind: "live" } : rerunPlace(found.plan, found.state, step);
+      }),
     fateOf: (runId, requestId) =>
       orUnavailable(async () => ({ kind: (await hasTaken(ground, runId, requestId)) ? "taken" : "untaken" })),
     holds: () => orUnavailable(async () => ({ kind: "holds", holds: (await ground.holds.read()).holds.hold })),

@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import { attemptKey, stepKey } from "../../../proto/wire/attempt.ts";
 import { Event } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import { AttemptId_Phase } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { AttemptId } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import { Task } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import {
@@ -12,7 +13,8 @@ import {
   traceparentHeader,
   tracestateHeader,
 } from "../../../proto/wire/headers.ts";
-import { fromHex, toHex } from "../../../proto/wire/runId.ts";
+import { fromHex, parseRunId, toHex } from "../../../proto/wire/runId.ts";
+import type { RunId } from "../../../proto/wire/runId.ts";
 import { Encoder } from "../../../proto/wire/encoder.ts";
 import type { ArmTimer, CancelTimer, CloseAttempt, Command, EndRun, PublishTask } from "../engine/command.ts";
 import { attemptTraceHeaders } from "../projection/traceContext.ts";
@@ -20,6 +22,7 @@ import { startChild, stopChild, tellParent } from "./children.ts";
 import { idempotencyKey, sha256 } from "./credentials.ts";
 import { emitMessage } from "./emit.ts";
 import { grantLock, releaseLock, requestLock } from "./locks.ts";
+import { startRerun } from "./rerunStart.ts";
 import type { Ownership } from "./ownership.ts";
 import type { Timer, WriteLimits, Written } from "./ports.ts";
 import type { ResidentRun } from "./residentRun.ts";
@@ -69,6 +72,8 @@ export function execute(owner: Ownership, run: ResidentRun, command: Command, ca
       return releaseLock(owner, run, command, carry);
     case "grantLock":
       return grantLock(owner, run, command, carry);
+    case "startRerun":
+      return startRerun(owner, run, command, carry);
     case "deleteRun":
       return owner.deletions.add({ runId: run.runId, askedAt: command.issuedAt, askedMs: carry.atMs });
   }
@@ -163,11 +168,20 @@ function toHeaders(run: ResidentRun, { headers, attempt, compensates }: PublishT
   add(runIdHeader, runId);
   add(stepHeader, attempt.step);
   add(attemptHeader, String(attempt.attempt));
-  if (compensates !== undefined) add(compensatesHeader, idempotencyKey(stepKey(runId, compensates)));
+  if (compensates !== undefined)
+    add(compensatesHeader, idempotencyKey(stepKey(callerOf(run, compensates), compensates)));
   const trace = attemptTraceHeaders(runId, run.state?.started?.trace, attempt, sha256);
   add(traceparentHeader, trace.traceparent);
   if (trace.tracestate !== undefined) add(tracestateHeader, trace.tracestate);
   return made;
+}
+
+/** The run that made a call: another one, where what it came to was taken over. */
+function callerOf({ runId, plan, state }: ResidentRun, { step, phase }: AttemptId): RunId {
+  const taken = phase === AttemptId_Phase.FORWARD ? state?.started?.rerun?.taken : undefined;
+  const index = taken === undefined ? undefined : state?.steps.get(step)?.plan.index;
+  const found = taken?.find((one) => one.index === index && plan?.steps[one.index]?.name === step);
+  return (found === undefined ? undefined : parseRunId(found.runId)) ?? runId;
 }
 
 function armTimer(owner: Ownership, run: ResidentRun, { number, dueMs }: ArmTimer, { hold, recheck }: Carry): void {

@@ -6,6 +6,7 @@ import type {
   FailRequested,
   PatchRequested,
   PauseRequested,
+  RerunRequested,
   ResumeRequested,
   RetryRequested,
   RunEnded,
@@ -21,6 +22,7 @@ import type { Offer } from "../../../proto/gen/sidestep/v1/waiting.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
 import type { LoadedPlan } from "../engine/plan.ts";
 import type { LogRecord } from "../engine/record.ts";
+import type { RerunPlace } from "../engine/rerun.ts";
 
 /** A run as it is shown. */
 export interface Inspected {
@@ -99,6 +101,7 @@ export type RunRequest =
   | { readonly kind: "pause"; readonly event: PauseRequested }
   | { readonly kind: "resume"; readonly event: ResumeRequested }
   | { readonly kind: "delete"; readonly event: DeleteRequested }
+  | { readonly kind: "rerun"; readonly event: Omit<RerunRequested, "runId"> }
   | { readonly kind: "decide"; readonly event: DecisionMade }
   /** Those to one run are stored one after the other, in the order in which they are asked for here. */
   | { readonly kind: "signal"; readonly event: Omit<SignalReceived, "id"> & { readonly requestId: string } };
@@ -201,6 +204,8 @@ export interface Front {
     request: RunRequest,
     signal: AbortSignal,
   ): Promise<Requested | Unknown | Unavailable | Exhausted>;
+  /** Whether another run can go on in place of one, from a step on. */
+  rerunPlace(runId: RunId, step: string): Promise<RerunPlace | { readonly kind: "live" } | Unknown | Unavailable>;
   /** Whether a person's request of that id, or one whose id begins with it and a dot, has changed the run. */
   fateOf(runId: RunId, requestId: string): Promise<{ readonly kind: "taken" | "untaken" } | Unavailable>;
   /** Whose calls are held back. */

@@ -102,6 +102,7 @@ export function encodeStart(
     trace: request.trace(runId),
     limits,
     actor: request.actor,
+    rerun: undefined,
     ...origin,
   };
   return toBytes(Event, { kind: { $case: "runStarted", value } });

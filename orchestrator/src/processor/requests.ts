@@ -1,17 +1,17 @@
 import { hash as digest } from "node:crypto";
 import { Event } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import { partitionOf } from "../../../proto/wire/layout.ts";
-import { toHex } from "../../../proto/wire/runId.ts";
+import { fromHex, toHex } from "../../../proto/wire/runId.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
 import type { Exhausted, Requested, RunRequest, Unavailable, Unknown } from "./front.ts";
 import { openLanes } from "./lanes.ts";
 import type { Written } from "./ports.ts";
-import { isVoid } from "./start.ts";
+import { isVoid, nextRunId } from "./start.ts";
 import type { StartGround } from "./start.ts";
 import { theFold, waitFor } from "./wait.ts";
 import type { WaitGround } from "./wait.ts";
 
-export type RequestGround = Pick<StartGround, "layouts" | "logOf" | "randomBytes" | "backlog" | "backlogMax"> &
+export type RequestGround = Pick<StartGround, "layouts" | "logOf" | "randomBytes" | "now" | "backlog" | "backlogMax"> &
   WaitGround;
 
 /** Signals of one run that may wait here to be stored. */
@@ -60,17 +60,17 @@ export function toRequest(
 }
 
 function toEvent(
-  { randomBytes }: RequestGround,
+  ground: RequestGround,
   runId: RunId,
   request: RunRequest,
 ): { readonly id: string; readonly event: Uint8Array } {
   const given = request.event.requestId;
-  const requestId = given === "" ? toHex(randomBytes(16)) : given;
-  const event = Event.encode({ kind: kindOf(request, requestId) }).finish();
+  const requestId = given === "" ? toHex(ground.randomBytes(16)) : given;
+  const event = Event.encode({ kind: kindOf(ground, request, requestId) }).finish();
   return { id: `${runId}/${request.kind === "signal" ? "signal" : "request"}/${idToken(requestId)}`, event };
 }
 
-function kindOf(request: RunRequest, requestId: string): NonNullable<Event["kind"]> {
+function kindOf(ground: RequestGround, request: RunRequest, requestId: string): NonNullable<Event["kind"]> {
   switch (request.kind) {
     case "cancel":
       return { $case: "cancelRequested", value: { ...request.event, requestId } };
@@ -92,6 +92,8 @@ function kindOf(request: RunRequest, requestId: string): NonNullable<Event["kind
       return { $case: "resumeRequested", value: { ...request.event, requestId } };
     case "delete":
       return { $case: "deleteRequested", value: { ...request.event, requestId } };
+    case "rerun":
+      return { $case: "rerunRequested", value: { ...request.event, requestId, runId: fromHex(nextRunId(ground)) } };
     case "decide":
       return { $case: "decisionMade", value: { ...request.event, requestId } };
     case "signal": {

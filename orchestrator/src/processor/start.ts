@@ -201,12 +201,21 @@ export function startedBy(first: LogMessage): RunStarted | undefined {
   return kind.value;
 }
 
-function randomBucket({ randomBytes }: StartGround): number {
+/** An id for a run that begins now, in any partition. */
+export function nextRunId(ground: Pick<StartGround, "layouts" | "randomBytes" | "now">): RunId {
+  return newRunId(ground, randomBucket(ground), ground.now());
+}
+
+function randomBucket({ randomBytes }: Pick<StartGround, "randomBytes">): number {
   const [high = 0, low = 0] = randomBytes(2);
   return (high * 256 + low) % buckets;
 }
 
-function newRunId({ layouts, randomBytes }: StartGround, bucket: number, timeMs: number): RunId {
+function newRunId(
+  { layouts, randomBytes }: Pick<StartGround, "layouts" | "randomBytes">,
+  bucket: number,
+  timeMs: number,
+): RunId {
   return toRunId(timeMs, currentLayout(layouts).generation, bucket, randomBytes(8));
 }
 

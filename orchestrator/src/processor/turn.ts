@@ -128,7 +128,8 @@ function noteRequest(run: ResidentRun, { sequence, fact }: LogRecord, turn: Turn
     case "compensateRequested":
     case "pauseRequested":
     case "resumeRequested":
-    case "deleteRequested": {
+    case "deleteRequested":
+    case "rerunRequested": {
       const requests = (run.requests ??= new Map());
       requests.set(sequence, { ignored: turn.ignored, refusal: turn.refusal });
       for (const oldest of requests.keys()) {
@@ -177,6 +178,8 @@ export function commandName(runId: string, command: Command): string {
       return "tell parent";
     case "deleteRun":
       return "delete";
+    case "startRerun":
+      return "rerun";
     case "emitMessage":
       return `emit ${stepOf(command)}`;
     case "requestLock":

@@ -38,6 +38,8 @@ export function commandName(runId: string, command: Command): string {
       return `grant ${command.lock} ${lockHolderName(command.holder)}`;
     case "deleteRun":
       return `delete ${runId}`;
+    case "startRerun":
+      return `rerun ${runId}`;
   }
 }
 
@@ -136,8 +138,9 @@ export function carryOut(
     case "grantLock":
       grantLock(ground, by, command, done);
       return;
-    // Nobody deletes here.
+    // Nobody asks for these here.
     case "deleteRun":
+    case "startRerun":
       done();
   }
 }

@@ -114,6 +114,7 @@ function answersTo(
     case "tellParent":
     case "releaseLock":
     case "deleteRun":
+    case "startRerun":
     case "grantLock":
       return [];
   }

@@ -22,6 +22,7 @@ export type OutsideHead = Pick<
   | "parked"
   | "tellingAt"
   | "deletingAt"
+  | "rerun"
 >;
 
 /** Signals, waits, locks, children and holds of a run. */
@@ -43,6 +44,7 @@ export function toOutsideHead(state: RunState, { steps, frames }: AllPlaces): Ou
     ),
     tellingAt: state.telling?.issuedAt ?? 0,
     deletingAt: state.deleting?.issuedAt ?? 0,
+    rerun: state.rerun,
   };
 }
 

@@ -20,6 +20,7 @@ export type OutsideState = Pick<
   | "parked"
   | "telling"
   | "deleting"
+  | "rerun"
 >;
 
 /** Signals, waits, locks, children and holds of a run. */
@@ -38,6 +39,7 @@ export function toOutsideState(parts: Parts, stored: RunSnapshot, started: RunSt
     parked: new Set(stored.parked.map((part) => toParked(parts, part))),
     telling: toTelling(stored, started),
     deleting: stored.deletingAt === 0 ? undefined : { kind: "deleteRun", issuedAt: stored.deletingAt },
+    rerun: stored.rerun === undefined ? undefined : { kind: "startRerun", ...stored.rerun },
   };
 }
 

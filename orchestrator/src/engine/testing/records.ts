@@ -72,6 +72,7 @@ export function makeStarted(
     detachedFrom: undefined,
     requestPayload: undefined,
     actor: "",
+    rerun: undefined,
     ...rest,
   };
 }

@@ -51,6 +51,8 @@ export function showCommand(command: Command): string {
       return `grant lock '${command.lock}' to ${lockHolderName(command.holder)}`;
     case "deleteRun":
       return "delete";
+    case "startRerun":
+      return `rerun from ${command.step}`;
   }
 }
 

@@ -145,6 +145,10 @@ function parseEvent(state: RunState, verb: string, words: readonly string[]): Ev
       return { $case: "resumeRequested", value: request };
     case "delete":
       return { $case: "deleteRequested", value: request };
+    case "rerun": {
+      const value = { ...request, step: first, reason: rest(1), runId: new Uint8Array(16).fill(7) };
+      return { $case: "rerunRequested", value };
+    }
     case "childStarted":
       return { $case: "childStarted", value: { step: parseStepId(first), runId: new Uint8Array(16) } };
     case "childRefused":

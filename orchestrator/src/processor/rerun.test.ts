@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import { expect, test } from "vitest";
+import { AttemptId_Phase as Phase } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import { Compensation } from "../../../proto/gen/sidestep/internal/v1/plan.ts";
+import type { Task } from "../../../proto/gen/sidestep/internal/v1/task.ts";
+import { Run_State, StepStatus_State } from "../../../proto/gen/sidestep/v1/run.ts";
+import type { Run } from "../../../proto/gen/sidestep/v1/run.ts";
+import { compensatesHeader, idempotencyKeyHeader } from "../../../proto/wire/headers.ts";
+import { parseRunId } from "../../../proto/wire/runId.ts";
+import type { RunId } from "../../../proto/wire/runId.ts";
+import { code } from "../../../proto/wire/status.ts";
+import { startNats } from "../../../test/support/nats.ts";
+import { makeCall, makePlan, openFakeSidecar, openOrchestrator } from "../../../test/support/orchestrators.ts";
+import type { Orchestrator } from "../../../test/support/orchestrators.ts";
+
+const patience = { timeout: 15_000, interval: 30 };
+const within = (): AbortSignal => AbortSignal.timeout(20_000);
+
+const undo = makeCall("undo").kind;
+assert(undo?.$case === "call");
+const plan = makePlan([
+  { ...makeCall("a"), compensate: Compensation.fromPartial({ call: undo.value }) },
+  makeCall("b"),
+  makeCall("c"),
+]);
+
+const headerOf = ({ headers }: Task, name: string): string | undefined =>
+  headers.find(({ key }) => key === name)?.value.toString();
+
+async function runOf({ processor }: Orchestrator, runId: RunId): Promise<Run> {
+  const got = await processor.front.get(runId);
+  assert(got.kind === "run");
+  return got.run;
+}
+
+test("a run goes on in place of one that was terminated, over its owner's death: with its key, and what was done there is undone under its name", async () => {
+  await using server = await startNats();
+  const first = await openOrchestrator(server.url, plan);
+  const tasks: Task[] = [];
+  await using _sidecar = await openFakeSidecar(server.url, (task) => {
+    tasks.push(task);
+    if (task.attempt?.step === "a") return "complete";
+    // Nobody hears of the second step; where the run goes on it fails.
+    return tasks.length <= 2 ? "drop" : { code: code.FAILED_PRECONDITION };
+  });
+  const { front } = first.processor;
+  const runId = await first.begin(plan, "k");
+  const about = { reason: "stuck", actor: "ann", requestId: "" };
+  await expect.poll(() => tasks.length, patience).toBe(2);
+  await front.request(runId, { kind: "terminate", event: about }, within());
+  expect((await front.wait(runId, within())).kind).toBe("ended");
+  expect(await front.rerunPlace(runId, "c")).toMatchObject({ kind: "refused", reason: "CANNOT_RERUN" });
+  const event = { step: "b", reason: "mended", actor: "ann", requestId: "r" };
+  const asked = await front.request(runId, { kind: "rerun", event }, within());
+  expect(asked).toEqual({ kind: "done", ignored: false, refusal: "" });
+  // Whoever takes the partition over carries it out again.
+  await first.kill();
+  await using next = await openOrchestrator(server.url, plan);
+  const again = { ...event, requestId: "another" };
+  await expect
+    .poll(() => next.processor.front.request(runId, { kind: "rerun", event: again }, within()), patience)
+    .toMatchObject({ ignored: true, refusal: "ALREADY_RERUN" });
+  const rerunId = parseRunId((await runOf(next, runId)).rerunAsRunId);
+  assert(rerunId !== undefined);
+  await expect.poll(async () => (await next.processor.front.get(rerunId)).kind, patience).toBe("run");
+  expect(await next.start(plan, { key: "k" })).toEqual({ kind: "joined", runId: rerunId });
+  expect((await next.processor.front.wait(rerunId, within())).kind).toBe("ended");
+  expect(await runOf(next, rerunId)).toMatchObject({
+    state: Run_State.COMPENSATED,
+    rerunOfRunId: runId,
+    rerunFromStep: "b",
+    steps: [
+      { path: "a", state: StepStatus_State.COMPLETED, takenOver: true },
+      { path: "b", state: StepStatus_State.FAILED, takenOver: false },
+      { path: "a", state: StepStatus_State.COMPLETED, takenOver: false, compensation: true },
+    ],
+  });
+  const [made, undone] = [
+    tasks.filter(({ attempt }) => attempt?.step === "a" && attempt.phase === Phase.FORWARD),
+    tasks.find(({ attempt }) => attempt?.step === "a" && attempt.phase === Phase.COMPENSATE),
+  ];
+  assert(made[0] !== undefined && undone !== undefined);
+  expect(made).toHaveLength(1);
+  expect(headerOf(undone, compensatesHeader)).toBe(headerOf(made[0], idempotencyKeyHeader));
+});

@@ -1,0 +1,50 @@
+import { Event } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import { partitionOf } from "../../../proto/wire/layout.ts";
+import { fromHex, parseRunId } from "../../../proto/wire/runId.ts";
+import type { RunId } from "../../../proto/wire/runId.ts";
+import type { StartRerun } from "../engine/command.ts";
+import { rerunStart } from "../engine/rerun.ts";
+import { chain } from "./chain.ts";
+import { keyPlace } from "./keyPlace.ts";
+import type { Ownership } from "./ownership.ts";
+import { untilRead } from "./reading.ts";
+import type { ResidentRun } from "./residentRun.ts";
+import { afterWrite, holdWhile } from "./settle.ts";
+import type { Carry } from "./settle.ts";
+
+/**
+ * Starts the run that goes on in place of an ended one. The key goes over to it first, so that who starts with it again joins it; where another run has
+ * the key by now, that keeps it. Carried out again, by whomever, it leads to the same.
+ */
+export function startRerun(owner: Ownership, run: ResidentRun, command: StartRerun, { hold, atMs }: Carry): void {
+  const { state, plan } = run;
+  const started = state === undefined || plan === undefined ? undefined : rerunStart(plan, state, command, atMs);
+  const runId = parseRunId(command.runId);
+  const partition = runId === undefined ? undefined : partitionOf(owner.layouts, runId);
+  if (started === undefined || runId === undefined || partition === undefined) {
+    owner.logger.error("a run can't be started in place of another", { run: run.runId, as: runId });
+    return;
+  }
+  const event = Event.encode({ kind: { $case: "runStarted", value: started } }).finish();
+  const start = async (): Promise<"done" | "abandoned"> => {
+    if (started.key !== "" && !(await moveKey(owner, run.runId, runId, started.workflow, started.key)))
+      return "abandoned";
+    const written = await owner.logOf(partition).appendFirst(runId, event, { signal: owner.signal });
+    return afterWrite(owner, run, hold, written, undefined);
+  };
+  holdWhile(owner, run, hold, chain(run, runId, start));
+}
+
+/** False: the partition has been left. */
+async function moveKey(owner: Ownership, from: RunId, to: RunId, workflow: string, key: string): Promise<boolean> {
+  const { bucket, hash } = keyPlace(workflow, key);
+  while (!owner.signal.aborted) {
+    const held = await untilRead(owner, "the record of a key", () => owner.keys.read(bucket, hash));
+    if (held === undefined || parseRunId(held.record.runId) !== from) return true;
+    const record = { ...held.record, runId: fromHex(to) };
+    const taken = await owner.keys.take(bucket, hash, record, held.revision, owner.signal);
+    if (taken.kind === "stored") return true;
+    if (taken.kind !== "conflict") break;
+  }
+  return false;
+}
