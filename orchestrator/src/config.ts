@@ -137,6 +137,19 @@ export const orchestratorSettings = {
     placeholder: "<file>",
     doc: "File with the secret that fences attempts, the same for all orchestrators; without it one is made and kept in NATS.",
   }),
+  webhook: {
+    ...webAddress({
+      flag: "webhook",
+      placeholder: "<url>",
+      doc: "Where incidents and failed runs are told to by a signed POST: docs/webhook.md. Not set: nowhere.",
+    }),
+    isSecret: true,
+  },
+  webhookSecretFile: text({
+    flag: "webhook-secret-file",
+    placeholder: "<file>",
+    doc: "File with the secret that signs what --webhook sends, at least 16 characters.",
+  }),
   jaegerUrl: webAddress({
     flag: "jaeger-url",
     placeholder: "<url>",

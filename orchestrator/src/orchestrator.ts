@@ -40,11 +40,12 @@ import { openProcessor } from "./processor/processor.ts";
 import type { Processor } from "./processor/processor.ts";
 import { detailsOfStep } from "./projection/stepDetails.ts";
 import { toTraceStart } from "./projection/traceContext.ts";
+import { allObservers } from "./observers.ts";
 import { openRunMeasures } from "./runMeasures.ts";
-import { bothObservers, openRows } from "./rows.ts";
+import { openRows } from "./rows.ts";
 import type { Rows } from "./rows.ts";
 import { openTracing } from "./tracing.ts";
-import type { Tracing } from "./tracing.ts";
+import { openWebhook } from "./webhook.ts";
 
 const adminPortFirst = 7_421;
 const adminPortsTried = 200;
@@ -78,9 +79,11 @@ export async function serve(settings: OrchestratorSettings, log: Log, signal: Ab
   const credentials = toCredentials(secretFile === undefined ? [attached.secret] : readSecrets(secretFile));
   const store = openDefinitionStore(nats.connection, names);
   await using definitions = await readDefinitions(store, log, signal);
-  const tracing = openTracing(settings, { ...ports, plans: definitions, credentials }, log);
+  const ground = { ...ports, plans: definitions, credentials };
+  const webhook = openWebhook(settings, ground, metrics, log);
+  const tracing = openTracing(settings, ground, log);
   const { showTrace } = tracing;
-  const rows = await openRows(settings, { ...ports, layouts, plans: definitions, credentials, showTrace }, log);
+  const rows = await openRows(settings, { ...ground, layouts, showTrace }, log);
   const processor = openProcessor({
     orchestrator: id,
     member: { version, address: settings.listen },
@@ -89,7 +92,7 @@ export async function serve(settings: OrchestratorSettings, log: Log, signal: Ab
     plans: definitions,
     workflows: definitions,
     credentials,
-    observer: bothObservers(bothObservers(tracing.observer, rows?.observer), openRunMeasures(metrics)),
+    observer: allObservers([tracing.observer, rows?.observer, webhook?.observer, openRunMeasures(metrics)]),
     limits: settings,
     ...settings,
     archive: rows?.archive,
@@ -105,13 +108,7 @@ export async function serve(settings: OrchestratorSettings, log: Log, signal: Ab
   const { front } = processor;
   const shows = { showTrace, showStep: detailsOfStep, lists: rows?.lists };
   const sidecars = toSidecarDoors(nats, names, signal);
-  openMeasures(metrics.meter, {
-    processor,
-    nats,
-    rows,
-    readTaskQueues: sidecars.readTaskQueues,
-    tellsQueues: isSweeping,
-  });
+  openMeasures(metrics.meter, { processor, nats, rows, ...sidecars, tellsQueues: isSweeping });
   const door = { front, definitions, limits: attached.limits, bulks, ...sidecars, ...shows };
   const work = (server: FrontServer): Promise<void> => {
     log.info("ready", { id, listen: settings.listen, port: server.port, adminPort: admin.port, partitions, version });
@@ -123,7 +120,7 @@ export async function serve(settings: OrchestratorSettings, log: Log, signal: Ab
     isDone = await serveFront(door, settings, log, work);
     if (!isDone) log.warn("calls were left behind; their runs go on");
   } finally {
-    isReleased = await handOver(processor, tracing, rows);
+    isReleased = await handOver(processor, [tracing, webhook, rows]);
   }
   log.info("stopped", { isReleased });
   return isDone && isReleased ? 0 : 1;
@@ -200,14 +197,17 @@ function openAdmin(
   });
 }
 
+/** What is told of turns, to whom it may concern. */
+type Teller = AsyncDisposable & { settled(signal: AbortSignal): Promise<void> };
+
 /** Leaves the partitions to others; false when they have to find out by themselves. */
-async function handOver(processor: Processor, tracing: Tracing, rows: Rows | undefined): Promise<boolean> {
+async function handOver(processor: Processor, tellers: readonly (Teller | undefined)[]): Promise<boolean> {
+  const told = tellers.filter((teller) => teller !== undefined);
   // Before the partitions are released: what is pending of a partition that is left is its next owner's to tell.
   const soon = AbortSignal.timeout(settlingMs);
-  await atMost(settlingMs, Promise.all([tracing.settled(soon), rows?.settled(soon)]));
+  await atMost(settlingMs, Promise.all(told.map((teller) => teller.settled(soon))));
   const isReleased = await atMost(closingMs, disposed(processor));
-  await atMost(closingMs, disposed(tracing));
-  if (rows !== undefined) await atMost(closingMs, disposed(rows));
+  for (const teller of told) await atMost(closingMs, disposed(teller));
   return isReleased;
 }
 

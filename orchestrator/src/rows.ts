@@ -103,26 +103,3 @@ async function nextOf(
   const filter: RunFilter = { kind: "all", of: [read.filter, fittingRuns(bulkAction_KindFromJSON(bulk.action))] };
   return store.list({ filter, after, limit });
 }
-
-/** Both are told; what a later owner need not tell again is the first one's to say. */
-export function bothObservers(first: TurnObserver, second: TurnObserver | undefined): TurnObserver {
-  if (second === undefined) return first;
-  return {
-    opened: (partition, position) => {
-      first.opened(partition, position);
-      second.opened(partition, position);
-    },
-    turn: (run, record, turn) => {
-      first.turn(run, record, turn);
-      second.turn(run, record, turn);
-    },
-    closed: (partition) => {
-      first.closed(partition);
-      second.closed(partition);
-    },
-    tracedUpTo: (partition, checkpoint) => {
-      second.tracedUpTo(partition, checkpoint);
-      return first.tracedUpTo(partition, checkpoint);
-    },
-  };
-}

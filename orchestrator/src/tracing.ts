@@ -6,7 +6,7 @@ import { resourceAttributes } from "./otlp/readableSpan.ts";
 import type { TraceSettings } from "./otlp/traceSettings.ts";
 import { sha256 } from "./processor/credentials.ts";
 import type { TurnObserver } from "./processor/ports.ts";
-import { toReproject } from "./processor/reproject.ts";
+import { spansTold, toReproject } from "./processor/reproject.ts";
 import type { ReprojectGround } from "./processor/reproject.ts";
 import { openSpanExport } from "./processor/spanExport.ts";
 import { toSpanObserver, unobserved } from "./processor/spanObserver.ts";
@@ -34,7 +34,12 @@ export function openTracing(settings: TraceSettings, ground: ReprojectGround, lo
     const settled = (): Promise<void> => Promise.resolve();
     return { observer: unobserved, showTrace, settled, [Symbol.asyncDispose]: settled };
   }
-  const spanExport = openSpanExport({ sink, reproject: toReproject(ground), told: (news) => tell(news, log), pause });
+  const spanExport = openSpanExport({
+    sink,
+    reproject: toReproject(ground, spansTold),
+    told: (news) => tell(news, log),
+    pause,
+  });
   log.info("spans are exported", { endpoint: settings.otlpTracesEndpoint ?? settings.otlpEndpoint });
   return {
     observer: toSpanObserver(spanExport),

@@ -1,27 +1,39 @@
+import { createHmac } from "node:crypto";
 import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { runHere } from "../../cli/src/testing.ts";
 import { freePort } from "../support/freePort.ts";
+import { startReceiver } from "../support/receiver.ts";
+import type { Receiver } from "../support/receiver.ts";
 import { startOrderStack } from "../support/orderStack.ts";
 import type { OrderStack } from "../support/orderStack.ts";
 import { repositoryRoot } from "../support/program.ts";
 
+const secret = "the webhook's secret";
 const workflow = "parcels.v1.ParcelWorkflow/Send";
 let stack: OrderStack;
 let folder = "";
+let receiver: Receiver;
 
 beforeAll(async () => {
-  stack = await startOrderStack();
-  vi.stubEnv("SIDESTEP_ADDRESS", stack.orchestrators[0]?.address);
   folder = await mkdtemp(path.join(os.tmpdir(), "sidestep-operator-"));
+  await writeFile(path.join(folder, "secret"), `${secret}\n`);
+  receiver = await startReceiver();
+  const orchestratorEnv = {
+    SIDESTEP_WEBHOOK: receiver.url,
+    SIDESTEP_WEBHOOK_SECRET_FILE: path.join(folder, "secret"),
+  };
+  stack = await startOrderStack({ orchestratorEnv });
+  vi.stubEnv("SIDESTEP_ADDRESS", stack.orchestrators[0]?.address);
   await cp(path.join(repositoryRoot, "examples/order/proto/shipping"), path.join(folder, "shipping"), {
     recursive: true,
   });
 });
 afterAll(async () => {
   await stack[Symbol.asyncDispose]();
+  await receiver[Symbol.asyncDispose]();
   await rm(folder, { recursive: true, force: true });
 });
 
@@ -249,4 +261,26 @@ test("an order that waits for its review is held, reviewed, asked about and let 
     '{"order_id": "reviewed-1"}',
   );
   expect(JSON.parse(progress.stdout)).toMatchObject({ reserved: true, tracking: expect.stringMatching(/^t-/) });
+});
+
+test("a webhook that was away is told each incident and each failed run, though the orchestrator died meanwhile", async () => {
+  await writeWorkflow("one");
+  await deployed();
+  await stack.services.shipping.restart({ SHIP_OUTAGES: "1" });
+  expect(receiver.notices).toEqual([]);
+  const runId = (await sidestep("run", "start", workflow, "-d", '{"order_id": "parcel-3"}')).stdout;
+  await expect
+    .poll(async () => (await sidestep("run", "describe", runId)).stdout, { timeout: 20_000 })
+    .toMatch(/state +PAUSED/);
+  await stack.orchestrators[0]?.crash();
+  receiver.status = 204;
+  const of = (run: string): readonly unknown[] =>
+    receiver.notices.filter((notice) => notice["runId"] === run).map((notice) => notice["kind"]);
+  await expect.poll(() => of(runId), { timeout: 30_000 }).toContain("INCIDENT");
+  expect((await sidestep("run", "fail", runId)).code).toBe(0);
+  await expect.poll(() => of(runId), { timeout: 20_000 }).toContain("RUN_FAILED");
+  for (const { body, signature } of receiver.posts) {
+    const [, time, hex] = /^t=(\d+),v1=(\w+)$/.exec(signature) ?? [];
+    expect(createHmac("sha256", secret).update(`${time}.${body}`).digest("hex")).toBe(hex);
+  }
 });

@@ -1,4 +1,5 @@
 import { openMeasures as openOrchestratorMeasures } from "../../orchestrator/src/measures.ts";
+import { openWebhookMeasures } from "../../orchestrator/src/webhook.ts";
 import { openRunMeasures } from "../../orchestrator/src/runMeasures.ts";
 import { newRun } from "../../orchestrator/src/engine/state.ts";
 import type { Transition } from "../../orchestrator/src/engine/transition.ts";
@@ -49,6 +50,7 @@ function measureOrchestrator(instruments: Instruments): void {
     readTaskQueues: () => Promise.resolve([{ service: "shop.v1.Stock", waiting: 2, inHands: 1 }]),
     tellsQueues: () => true,
   });
+  openWebhookMeasures(instruments).count("taken", 1);
   const observer = openRunMeasures(instruments);
   const trace = { traceId: fromHex(tracedRun), sampled: true };
   const state = {

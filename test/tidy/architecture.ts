@@ -37,6 +37,7 @@ const orchestratorAdapters = [
   "orchestrator/src/otlp",
   "orchestrator/src/http",
   "orchestrator/src/sql",
+  "orchestrator/src/webhook",
 ];
 const sidecarAdapters = ["sidecar/src/nats", "sidecar/src/grpc"];
 
@@ -106,6 +107,11 @@ export const architecture: readonly Part[] = [
     folder: "orchestrator/src/otlp",
     imports: [...contracts, `type:${processor}`, `type:${projection}`, runtime],
     packages: [...protobuf, "@opentelemetry/*", "@grpc/grpc-js"],
+  },
+  {
+    folder: "orchestrator/src/webhook",
+    imports: [...contracts, `type:${processor}`, `type:${projection}`, runtime],
+    packages: protobuf,
   },
   {
     folder: "orchestrator/src/sql",

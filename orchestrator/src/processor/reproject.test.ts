@@ -18,7 +18,7 @@ import type { Span } from "../projection/span.ts";
 import { sha256, toCredentials } from "./credentials.ts";
 import { toFact } from "./fact.ts";
 import type { LogMessage, PartitionLog } from "./ports.ts";
-import { toReproject } from "./reproject.ts";
+import { spansTold, toReproject } from "./reproject.ts";
 import { toSpanObserver } from "./spanObserver.ts";
 import { makeCall, makePlan } from "../../../test/support/orchestrators.ts";
 
@@ -159,7 +159,10 @@ test("the spans of a window of the log are those that were told live, however th
   ];
   log.play(unsampled, plan, false, stormy);
   const payloads = { get: async () => undefined };
-  const reproject = toReproject({ logOf: () => log.port(), payloads, plans: { load: async () => plan }, credentials });
+  const reproject = toReproject(
+    { logOf: () => log.port(), payloads, plans: { load: async () => plan }, credentials },
+    spansTold,
+  );
   const last = log.messages.length;
   for (const step of [1, 3, 7, last, 10 * last]) {
     const again: Span[] = [];

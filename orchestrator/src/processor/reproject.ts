@@ -3,6 +3,9 @@ import { advance } from "../engine/advance.ts";
 import type { LoadedPlan } from "../engine/plan.ts";
 import type { LogRecord } from "../engine/record.ts";
 import { isStart, resume, startIn } from "../engine/snapshot/resume.ts";
+import type { RunState } from "../engine/state.ts";
+import type { Transition } from "../engine/transition.ts";
+import type { RunStarted } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { Span } from "../projection/span.ts";
 import { isSampled, spansOfTurn } from "../projection/spans.ts";
 import type { Credentials } from "./credentials.ts";
@@ -21,48 +24,62 @@ export interface ReprojectGround {
   readonly credentials: Credentials;
 }
 
+/** What is told of a turn. */
+export interface Telling<T> {
+  /** Whether anything is told of a run that started so. */
+  readonly isWanted: (started: RunStarted) => boolean;
+  readonly ofTurn: (state: RunState, sequence: number, transitions: readonly Transition[]) => readonly T[];
+}
+
+/** Of sampled runs their spans. */
+export const spansTold: Telling<Span> = {
+  isWanted: isSampled,
+  ofTurn: (state, _, transitions) => spansOfTurn(state, transitions, sha256),
+};
+
 /**
- * Spans from the log itself: the runs with records in the window are folded once more, from their start, in states of their own. What
- * can't be folded (a corrupt run, a plan that is gone) has no spans. Throws when NATS does not answer.
+ * What is told of turns, from the log itself: the runs with records in the window are folded once more, from their start, in states of their own. Of what
+ * can't be folded (a corrupt run, a plan that is gone) nothing is told. Throws when NATS does not answer.
  */
-export function toReproject(ground: ReprojectGround): Reproject {
+export function toReproject<T>(ground: ReprojectGround, telling: Telling<T>): Reproject<T> {
   return async (partition, window, signal) => {
     const log = ground.logOf(partition);
     const runs = await readWindow(log, window, ground.credentials, signal);
-    const spans: Span[] = [];
+    const told: T[] = [];
     for (const [runId, records] of runs) {
       signal.throwIfAborted();
       // From its start on the window has all of a run.
       const all = !records.slice(0, 1).some(isStart)
         ? await loadRecords(log, runId, window, ground.credentials)
         : records;
-      spans.push(...(await spansInWindow(ground, runId, all, window)));
+      told.push(...(await toldInWindow(ground, telling, runId, all, window)));
     }
-    return spans;
+    return told;
   };
 }
 
-async function spansInWindow(
+async function toldInWindow<T>(
   { payloads, plans }: ReprojectGround,
+  { isWanted, ofTurn }: Telling<T>,
   runId: RunId,
   records: readonly LogRecord[],
   window: Gap,
-): Promise<readonly Span[]> {
+): Promise<readonly T[]> {
   const started = startIn(records);
-  if (started === undefined || !isSampled(started)) return [];
+  if (started === undefined || !isWanted(started)) return [];
   const plan = await plans.load(started.planHash);
   if (plan === undefined) return [];
-  const spans: Span[] = [];
+  const told: T[] = [];
   try {
     const { state, records: rest } = resume(plan, runId, records, window.after);
     for (const record of await readable(payloads, plan, rest)) {
       const { transitions } = advance(plan, state, record);
-      if (record.sequence > window.after) spans.push(...spansOfTurn(state, transitions, sha256));
+      if (record.sequence > window.after) told.push(...ofTurn(state, record.sequence, transitions));
     }
   } catch {
     // Its owner parks a run whose own fold fails, and says so.
   }
-  return spans;
+  return told;
 }
 
 /** The records with their payloads, as far as these are there. */

@@ -3,15 +3,15 @@ import { openSpanQueue } from "./spanQueue.ts";
 import type { Gap, SpanQueue } from "./spanQueue.ts";
 import { toSpanSender } from "./spanSender.ts";
 import type { SpanNews, SpanSender, SpanTiming } from "./spanSender.ts";
-import type { SpanSink } from "./spanSink.ts";
+import type { SpanSink, Told } from "./spanSink.ts";
 
-/** Reads the log of a partition in (after, upTo] again and yields the spans of each event there, from fresh states. */
-export type Reproject = (partition: number, window: Gap, signal: AbortSignal) => Promise<readonly Span[]>;
+/** Reads the log of a partition in (after, upTo] again and yields what is told of each event there, from fresh states. */
+export type Reproject<T = Span> = (partition: number, window: Gap, signal: AbortSignal) => Promise<readonly T[]>;
 
 /** What an export needs of the world. */
-export interface SpanExportOptions {
-  readonly sink: SpanSink;
-  readonly reproject: Reproject;
+export interface SpanExportOptions<T extends Told = Span> {
+  readonly sink: SpanSink<T>;
+  readonly reproject: Reproject<T>;
   readonly told: (news: SpanNews) => void;
   readonly pause: SpanTiming["pause"];
   readonly bounds?: Partial<SpanExportBounds>;
@@ -42,15 +42,15 @@ export const spanExportBounds: SpanExportBounds = {
 };
 
 /**
- * Sends spans out in the order in which they came, never holding up who adds them. While the collector is away the cursor stands still;
+ * Sends spans, or what else is told of turns, out in the order in which they came, never holding up who adds them. While the collector is away the cursor stands still;
  * what does not fit in memory then is projected from the log again later.
  */
-export interface SpanExport extends AsyncDisposable {
+export interface SpanExport<T = Span> extends AsyncDisposable {
   /** A partition is owned from now on; what its cursor left behind the checkpoint is projected from the log. */
   opened(partition: number, position: { readonly traced: number; readonly checkpoint: number }): void;
   /** Another one owns the partition: what is pending of it is left to that one. */
   closed(partition: number): void;
-  add(partition: number, sequence: number, spans: readonly Span[]): void;
+  add(partition: number, sequence: number, spans: readonly T[]): void;
   /** What a lease may say as `traced` beside this checkpoint: the spans of all events up to there have been taken. */
   tracedUpTo(partition: number, checkpoint: number): number;
   /** Resolves when everything is out, or when the signal aborts: for the last moments of a graceful stop. */
@@ -58,10 +58,10 @@ export interface SpanExport extends AsyncDisposable {
 }
 
 /** Starts exporting; nothing leaves before the first span is added. */
-export function openSpanExport(options: SpanExportOptions): SpanExport {
+export function openSpanExport<T extends Told>(options: SpanExportOptions<T>): SpanExport<T> {
   const bounds = { ...spanExportBounds, ...options.bounds };
   const stop = new AbortController();
-  const queue = openSpanQueue(bounds.pendingMax);
+  const queue = openSpanQueue<T>(bounds.pendingMax);
   const sender = toSpanSender(options.sink, {
     ...bounds,
     pause: options.pause,
@@ -102,20 +102,24 @@ export function openSpanExport(options: SpanExportOptions): SpanExport {
   };
 }
 
-function isIdle(queue: SpanQueue): boolean {
+function isIdle(queue: Pick<SpanQueue, "size" | "gap">): boolean {
   return queue.size() === 0 && queue.gap() === undefined;
 }
 
-async function sendPending(queue: SpanQueue, sender: SpanSender, batchMax: number): Promise<void> {
+async function sendPending<T extends Told>(
+  queue: SpanQueue<T>,
+  sender: SpanSender<T>,
+  batchMax: number,
+): Promise<void> {
   const batch = queue.batch(batchMax);
   if (batch.length > 0 && (await sender.send(batch.flatMap((entry) => entry.spans)))) queue.done(batch);
 }
 
 /** Closes one window of a gap. When that fails it is tried again from its start: equal spans go out then. */
-async function closeGap(
-  queue: SpanQueue,
-  sender: SpanSender,
-  options: SpanExportOptions,
+async function closeGap<T extends Told>(
+  queue: SpanQueue<T>,
+  sender: SpanSender<T>,
+  options: SpanExportOptions<T>,
   bounds: SpanExportBounds,
   signal: AbortSignal,
 ): Promise<void> {
@@ -123,7 +127,7 @@ async function closeGap(
   if (next === undefined) return;
   const { partition, gap } = next;
   const window = { after: gap.after, upTo: Math.min(gap.upTo, gap.after + bounds.windowMax) };
-  let found: readonly Span[];
+  let found: readonly T[];
   try {
     found = await options.reproject(partition, window, signal);
   } catch (error) {

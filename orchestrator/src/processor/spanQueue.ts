@@ -1,11 +1,11 @@
 import type { Span } from "../projection/span.ts";
 
 /** Spans of one event, on their way out. */
-export interface PendingSpans {
+export interface PendingSpans<T = Span> {
   readonly partition: number;
   /** Of the event in its partition's log. */
   readonly sequence: number;
-  readonly spans: readonly Span[];
+  readonly spans: readonly T[];
 }
 
 /** Events of a partition whose spans are not out and not in memory either: they have to be read again. */
@@ -19,14 +19,14 @@ export interface Gap {
  * What is known of the spans that are not out yet: the pending ones, at most `spansMax` of them, and per partition the gap left by those
  * that did not fit. Data and arithmetic only; spanExport.ts moves it.
  */
-export interface SpanQueue {
+export interface SpanQueue<T = Span> {
   opened(partition: number, position: { readonly traced: number; readonly checkpoint: number }): void;
   closed(partition: number): void;
   /** Takes an event's spans, or widens the partition's gap by it when they don't fit. */
-  add(pending: PendingSpans): void;
+  add(pending: PendingSpans<T>): void;
   /** The oldest pending ones, about `spansMax` of them; they stay pending until `done`. */
-  batch(spansMax: number): readonly PendingSpans[];
-  done(batch: readonly PendingSpans[]): void;
+  batch(spansMax: number): readonly PendingSpans<T>[];
+  done(batch: readonly PendingSpans<T>[]): void;
   /** A partition with a gap. */
   gap(): { readonly partition: number; readonly gap: Gap } | undefined;
   /** The first part of the gap is out, as it was when `part` was taken from it. */
@@ -37,11 +37,11 @@ export interface SpanQueue {
 }
 
 /** An empty queue. */
-export function openSpanQueue(spansMax: number): SpanQueue {
-  const pending = new Set<PendingSpans>();
+export function openSpanQueue<T>(spansMax: number): SpanQueue<T> {
+  const pending = new Set<PendingSpans<T>>();
   const gaps = new Map<number, Gap>();
   let size = 0;
-  const drop = (entry: PendingSpans): void => {
+  const drop = (entry: PendingSpans<T>): void => {
     if (pending.delete(entry)) size -= entry.spans.length;
   };
   const widen = (partition: number, gap: Gap): void => {
@@ -69,7 +69,7 @@ export function openSpanQueue(spansMax: number): SpanQueue {
       size += entry.spans.length;
     },
     batch: (max) => {
-      const batch: PendingSpans[] = [];
+      const batch: PendingSpans<T>[] = [];
       let count = 0;
       for (const entry of pending) {
         if (batch.length > 0 && count + entry.spans.length > max) break;

@@ -1,5 +1,5 @@
 import type { Span } from "../projection/span.ts";
-import type { SpanSink } from "./spanSink.ts";
+import type { SpanSink, Told } from "./spanSink.ts";
 
 /** What a person may have to know of an export. */
 export type SpanNews =
@@ -22,22 +22,22 @@ export interface SpanTiming {
 }
 
 /** Sends spans, and pauses when that fails. */
-export interface SpanSender {
+export interface SpanSender<T extends Told = Span> {
   /** True: they are out, or never can be. False: a pause is over, try again. */
-  send(spans: readonly Span[]): Promise<boolean>;
+  send(spans: readonly T[]): Promise<boolean>;
   /** Waits as after a failure. */
   backOff(): Promise<void>;
 }
 
 /** A sender to a sink; its pauses double up to a bound and start over at the first success. */
-export function toSpanSender(sink: SpanSink, timing: SpanTiming): SpanSender {
+export function toSpanSender<T extends Told>(sink: SpanSink<T>, timing: SpanTiming): SpanSender<T> {
   let isAway = false;
   let backoffMs = timing.backoffMinMs;
   const backOff = async (): Promise<void> => {
     await timing.pause(backoffMs, timing.signal);
     backoffMs = Math.min(timing.backoffMaxMs, backoffMs * 2);
   };
-  const send = async (spans: readonly Span[]): Promise<boolean> => {
+  const send = async (spans: readonly T[]): Promise<boolean> => {
     const answer = await sink.export(spans);
     switch (answer.kind) {
       case "taken":
