@@ -23,11 +23,11 @@ export function useKeys(openHelp: () => void): void {
   });
   // As soon as anything is drawn.
   useLayoutEffect(() => {
-    let goneAt = 0;
+    let goneAt = -Infinity;
     const onKey = (event: KeyboardEvent): void => {
       if (event.metaKey || event.ctrlKey || event.altKey || isTyping(event.target)) return;
       if (event.timeStamp - goneAt < secondKeyMs) {
-        goneAt = 0;
+        goneAt = -Infinity;
         const place = goTo[event.key];
         if (place !== undefined) navigate(toHref(place.route));
         return;

@@ -12,6 +12,7 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<unk
   balance: async (args) => (await import("./balance.ts")).measureBalance(args),
   neighbours: async (args) => (await import("./neighbours.ts")).measureNeighbours(args),
   index: async (args) => (await import("./listing.ts")).measureListing(args),
+  console: async (args) => (await import("./console.ts")).measureConsole(args),
   flat: async (args) => (await import("./flat.ts")).measureFlat(args),
   start: async (args) => (await import("./start.ts")).measureStart(args),
   sidecar: async (args) => (await import("./sidecar.ts")).measureSidecar(args),

@@ -105,22 +105,20 @@ export async function play({ start }: ConsoleStage): Promise<Cast> {
     );
   const visit = (name: string, mood: string, waits: boolean): Promise<string> =>
     start("tour.v1.TourWorkflow/Visit", { name, mood, stops, waits }, name);
-  const shipped = await order("order-1001", 240);
-  const declined = await order("order-1002", 4200);
-  await order("order-1003", 4200, { payByInvoice: true });
-  const visited = await visit("grace", "MOOD_BRIGHT", false);
-  const waiting = await visit("alan", "MOOD_GLOOMY", true);
-  const incident = await start(
-    "tour.v1.TourWorkflow/Parcel",
-    { parcelId: "parcel-7", address: "Moon base 3" },
-    "parcel-7",
-  );
-  await start("tour.v1.TourWorkflow/Parcel", { parcelId: "parcel-8", address: "Dark side of the moon" }, "parcel-8");
-  const approval = await start(
-    "expense.v1.ExpenseWorkflow/Claim",
-    { claimId: "claim-1", employee: "ada", department: "engines", purpose: "punched cards", cents: 90_000 },
-    "claim-1",
-  );
-  await order("order-1004", 80);
+  const [shipped, declined, , visited, waiting, incident, , approval] = await Promise.all([
+    order("order-1001", 240),
+    order("order-1002", 4200),
+    order("order-1003", 4200, { payByInvoice: true }),
+    visit("grace", "MOOD_BRIGHT", false),
+    visit("alan", "MOOD_GLOOMY", true),
+    start("tour.v1.TourWorkflow/Parcel", { parcelId: "parcel-7", address: "Moon base 3" }, "parcel-7"),
+    start("tour.v1.TourWorkflow/Parcel", { parcelId: "parcel-8", address: "Dark side of the moon" }, "parcel-8"),
+    start(
+      "expense.v1.ExpenseWorkflow/Claim",
+      { claimId: "claim-1", employee: "ada", department: "engines", purpose: "punched cards", cents: 90_000 },
+      "claim-1",
+    ),
+    order("order-1004", 80),
+  ]);
   return { shipped, declined, visited, waiting, incident, approval };
 }

@@ -11,6 +11,8 @@ export interface Visitor extends AsyncDisposable {
   readonly page: Page;
   /** Opens a page of the console, and waits until it is drawn. */
   readonly open: (at: string) => Promise<void>;
+  /** Goes to another page without loading the console again. */
+  readonly go: (at: string) => Promise<void>;
   /** What broke in the page, or was refused by its policy. */
   readonly troubles: readonly string[];
 }
@@ -37,7 +39,15 @@ export async function visit(browser: Browser, url: string, theme: "light" | "dar
     await page.goto(`${url}/console/${at}`);
     await drawn(page);
   };
-  return { page, open, troubles, [Symbol.asyncDispose]: () => context.close() };
+  const debug = await context.newCDPSession(page);
+  const go = async (at: string): Promise<void> => {
+    const href = JSON.stringify(`/console/${at}`);
+    await debug.send("Runtime.evaluate", {
+      expression: `history.pushState(undefined, "", ${href}); dispatchEvent(new PopStateEvent("popstate"))`,
+    });
+    await drawn(page);
+  };
+  return { page, open, go, troubles, [Symbol.asyncDispose]: () => context.close() };
 }
 
 /** Resolves when nothing is on its way any more. */
@@ -55,17 +65,18 @@ export async function expectAccessible(page: Page, where: string): Promise<void>
 }
 
 async function breachesIn(page: Page): Promise<unknown> {
-  // By the debugger, not as a script of the page: its policy refuses those.
   // One rule of axe's experimental ones is left out: a node of a graph is named by its whole name, where the picture has room for a part of it.
   const options = { resultTypes: ["violations"], rules: { "label-content-name-mismatch": { enabled: false } } };
-  const source = `${axe}; axe.run(document, ${JSON.stringify(options)})`;
+  const shown = `found.violations.map((one) => one.id + ": " + one.nodes.map((node) => node.html.slice(0, 160)).slice(0, 3).join(" | "))`;
+  // By the debugger, not as a script of the page: its policy refuses those.
   const session = await page.context().newCDPSession(page);
-  const { result } = await session.send("Runtime.evaluate", {
-    expression: `${source}.then((found) => JSON.stringify(found.violations.map((one) => one.id + ": " + one.nodes.map((node) => node.html.slice(0, 160)).slice(0, 3).join(" | "))))`,
-    awaitPromise: true,
-    returnByValue: true,
-  });
+  const evaluate = async (expression: string): Promise<unknown> =>
+    (await session.send("Runtime.evaluate", { expression, awaitPromise: true, returnByValue: true })).result.value;
+  if ((await evaluate("typeof axe")) === "undefined") await evaluate(`${axe}; undefined`);
+  const found = await evaluate(
+    `axe.run(document, ${JSON.stringify(options)}).then((found) => JSON.stringify(${shown}))`,
+  );
   await session.detach();
-  const breaches: unknown = JSON.parse(String(result.value));
+  const breaches: unknown = JSON.parse(String(found));
   return breaches;
 }

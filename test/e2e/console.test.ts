@@ -14,6 +14,7 @@ let open: OpenBrowser;
 
 beforeAll(async () => {
   [stage, open] = await Promise.all([startConsoleStage(), startBrowser()]);
+  one = await visit(open.browser, stage.url);
   cast = await play(stage);
   // The parcels have used up their attempts.
   await until(async () => {
@@ -22,6 +23,7 @@ beforeAll(async () => {
   });
 });
 afterAll(async () => {
+  await one[Symbol.asyncDispose]();
   await open[Symbol.asyncDispose]();
   await stage[Symbol.asyncDispose]();
 });
@@ -30,7 +32,8 @@ async function until(holds: () => Promise<boolean>): Promise<void> {
   while (!(await holds()));
 }
 
-const visitor = (): Promise<Visitor> => visit(open.browser, stage.url);
+/** One window for all tests: each begins at an address of its own. */
+let one: Visitor;
 
 const stateOf = async (runId: string): Promise<unknown> => {
   const { run } = await stage.call("sidestep.v1.Runs/Get", { runId });
@@ -47,7 +50,6 @@ async function confirm(page: Page, action: string, reason = "as told"): Promise<
 const chip = (page: Page, word: string) => page.locator("h1 .chip", { hasText: word });
 
 test("every page is accessible in both themes, and none breaks", async () => {
-  await using one = await visitor();
   const { page } = one;
   const pages = [
     "",
@@ -69,8 +71,9 @@ test("every page is accessible in both themes, and none breaks", async () => {
     "approvals",
     "nowhere",
   ];
+  await one.open("");
   for (const at of pages) {
-    await one.open(at);
+    await one.go(at);
     await expectAccessible(page, at);
   }
   await one.open("workflows/tour.v1.TourWorkflow/Visit");
@@ -81,7 +84,6 @@ test("every page is accessible in both themes, and none breaks", async () => {
 });
 
 test("an incident is found, understood and repaired with another request, and the page follows", async () => {
-  await using one = await visitor();
   const { page } = one;
   await one.open("incidents");
   await page.getByRole("link", { name: "Show the 2 runs" }).click();
@@ -111,7 +113,6 @@ test("an incident is found, understood and repaired with another request, and th
 });
 
 test("a signal is given with its form, and the run ends before one's eyes", async () => {
-  await using one = await visitor();
   const { page } = one;
   await one.open(`runs/${cast.waiting}`);
   await page.getByText(/farewell: waits for signal farewell/).waitFor();
@@ -131,7 +132,6 @@ test("a signal is given with its form, and the run ends before one's eyes", asyn
 });
 
 test("a run is paused, resumed, cancelled; what no longer fits its state is told", async () => {
-  await using one = await visitor();
   const { page } = one;
   const runId = await stage.start("tour.v1.TourWorkflow/Visit", { name: "edith", waits: true }, "edith");
   await one.open(`runs/${runId}`);
@@ -151,7 +151,6 @@ test("a run is paused, resumed, cancelled; what no longer fits its state is told
 });
 
 test("a run is started by a form of all kinds of fields", async () => {
-  await using one = await visitor();
   const { page } = one;
   await one.open("workflows/tour.v1.TourWorkflow/Visit");
   await page.getByRole("button", { name: "Start a run" }).click();
@@ -210,7 +209,6 @@ test("a run is started by a form of all kinds of fields", async () => {
 });
 
 test("an approval is decided with its form", async () => {
-  await using one = await visitor();
   const { page } = one;
   await one.open("approvals");
   await page.getByRole("heading", { name: "expense of ada: punched cards" }).waitFor();
@@ -229,7 +227,6 @@ test("an approval is decided with its form", async () => {
 });
 
 test("runs are filtered with completion, kept as a view, shown in other columns, and ended in bulk", async () => {
-  await using one = await visitor();
   const { page } = one;
   for (const name of ["bulk-1", "bulk-2"]) await stage.start("tour.v1.TourWorkflow/Visit", { name, waits: true }, name);
   await one.open("runs");
@@ -286,7 +283,6 @@ test("runs are filtered with completion, kept as a view, shown in other columns,
 });
 
 test("a method is held and released", async () => {
-  await using one = await visitor();
   const { page } = one;
   await one.open("services");
   await page.getByRole("button", { name: "Hold shipping.v1.ShippingService/Label" }).click();
@@ -298,7 +294,6 @@ test("a method is held and released", async () => {
 });
 
 test("services are shown with what waits for them; a sidecar is drained and resumed", async () => {
-  await using one = await visitor();
   const { page } = one;
   await one.open("services");
   const shipping = page.getByRole("region", { name: "shipping.v1.ShippingService" });
@@ -317,7 +312,6 @@ test("services are shown with what waits for them; a sidecar is drained and resu
 });
 
 test("keys lead everywhere, and the theme stays as it was chosen", async () => {
-  await using one = await visitor();
   const { page } = one;
   await one.open("");
   await page.keyboard.press("g");
@@ -346,7 +340,6 @@ test("sixty texts that would run somewhere else are shown as they are, wherever 
   );
   await until(async () => (await stateOf(parcel)) === "PAUSED");
   await stage.call("sidestep.v1.Runs/Pause", { runId: visitId, reason: all });
-  await using one = await visitor();
   const { page } = one;
   const pages = [
     "",
@@ -356,8 +349,8 @@ test("sixty texts that would run somewhere else are shown as they are, wherever 
     `runs/${parcel}?step=ship`,
     `runs/${parcel}?view=history`,
   ];
-  for (const at of pages) await one.open(at);
-  await one.open(`runs/${visitId}?view=payloads`);
+  for (const at of pages) await one.go(at);
+  await one.go(`runs/${visitId}?view=payloads`);
   const shown = JSON.parse((await page.locator("pre.code").first().textContent()) ?? "") as { readonly notes: unknown };
   expect(shown.notes).toEqual(notes);
   await one.open(`runs?q=${encodeURIComponent(all)}`);

@@ -77,7 +77,6 @@ export async function startOrderStack(options: OrderStackOptions = {}): Promise<
     );
     orchestrators.push({ ...orchestrator, address });
   }
-  await deployOrder(orchestrators[0]?.address ?? "");
   const sidecar = (service: OrderService): Promise<Restartable> =>
     startRestartable(started, `sidecar-${service.name}`, () =>
       startNode("sidecar/src/main.ts", {
@@ -88,11 +87,14 @@ export async function startOrderStack(options: OrderStackOptions = {}): Promise<
         ...logFile(options.logs, `sidecar-${service.name}`),
       }),
     );
-  const sidecars = {
-    inventory: await sidecar(services.inventory),
-    payment: await sidecar(services.payment),
-    shipping: await sidecar(services.shipping),
-  };
+  const { inventory, payment, shipping } = services;
+  const starting = [sidecar(inventory), sidecar(payment), sidecar(shipping)] as const;
+  const deploying = deployOrder(orchestrators[0]?.address ?? "");
+  // When one fails, what the others have started is ended too.
+  await Promise.allSettled([...starting, deploying]);
+  await deploying;
+  const [inventorySidecar, paymentSidecar, shippingSidecar] = await Promise.all(starting);
+  const sidecars = { inventory: inventorySidecar, payment: paymentSidecar, shipping: shippingSidecar };
   const owned = started.move();
   return { nats, servers, orchestrators, services, sidecars, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }

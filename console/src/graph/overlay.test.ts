@@ -43,6 +43,11 @@ test("once the run has ended, all that has not begun is passed by", () => {
   expect(overlay(steps, [told("reserve", "FAILED")], true).steps.get("labels")).toMatchObject({ isPassedBy: true });
 });
 
+test("passes that are not told any more are not taken for passed by", () => {
+  const marks = overlay(steps, [told("labels", "COMPLETED")], true);
+  expect(marks.steps.get("label")).toMatchObject({ state: undefined, isPassedBy: false });
+});
+
 test("compensations have marks of their own", () => {
   const marks = overlay(
     steps,

@@ -47,8 +47,12 @@ export function overlay(steps: readonly DefinedStep[], told: readonly Told[], ha
   const forward = group(told.filter(({ compensation }) => !compensation));
   const undoing = group(told.filter(({ compensation }) => compensation));
   const passedBy = new Set(passedBySteps(steps, forward));
+  const forgotten = new Set(forgottenSteps(steps, forward));
   const marks = new Map(
-    allSteps(steps).map(({ name }) => [name, toMark(forward.get(name), hasEnded || passedBy.has(name))]),
+    allSteps(steps).map(({ name }) => [
+      name,
+      toMark(forward.get(name), (hasEnded && !forgotten.has(name)) || passedBy.has(name)),
+    ]),
   );
   const undos = new Map(allSteps(steps).map(({ name }) => [name, toMark(undoing.get(name), hasEnded)]));
   const isBegun = (name: string): boolean => forward.has(name);
@@ -135,5 +139,15 @@ function passedBySteps(steps: readonly DefinedStep[], begun: ReadonlyMap<string,
       return names.some((way) => way.some((name) => begun.has(name)))
         ? names.filter((way) => !way.some((name) => begun.has(name))).flat()
         : [];
+    });
+}
+
+/** Steps of passes of which none is told: a run of many forgets those that are done. */
+function forgottenSteps(steps: readonly DefinedStep[], begun: ReadonlyMap<string, unknown>): readonly string[] {
+  return allSteps(steps)
+    .filter(({ kind, name }) => (kind === "for_each" || kind === "loop") && begun.has(name))
+    .flatMap(({ blocks }) => {
+      const names = blocks.flatMap((block) => allSteps(block.steps).map(({ name }) => name));
+      return names.some((name) => begun.has(name)) ? [] : names;
     });
 }

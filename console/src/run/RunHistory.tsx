@@ -18,7 +18,6 @@ export function RunHistory({ run }: { readonly run: Run }) {
   const [open, setOpen] = useState<string>();
   const shown = useMemo(() => select(events, search, newestFirst), [events, search, newestFirst]);
   const one = events.find(({ sequence }) => sequence === open);
-  const download = `data:application/json;charset=utf-8,${encodeURIComponent(JSON.stringify(events.slice(0, 2000), undefined, 2))}`;
   return (
     <div className="card history">
       <header>
@@ -42,9 +41,9 @@ export function RunHistory({ run }: { readonly run: Run }) {
         >
           {newestFirst ? "Newest first" : "Oldest first"}
         </button>
-        <a className="button small" href={download} download={`${run.runId}.json`}>
+        <button type="button" className="small" onClick={() => download(`${run.runId}.json`, events)}>
           JSON
-        </a>
+        </button>
       </header>
       {error === undefined ? undefined : <Failure error={error} />}
       <VirtualList
@@ -67,6 +66,16 @@ export function RunHistory({ run }: { readonly run: Run }) {
       {one === undefined ? undefined : <Detail event={one} />}
     </div>
   );
+}
+
+/** Hands the events over as a file. */
+function download(name: string, events: readonly HistoryEvent[]): void {
+  const url = URL.createObjectURL(new Blob([JSON.stringify(events, undefined, 2)], { type: "application/json" }));
+  const link = document.createElement("a");
+  link.href = url;
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(url);
 }
 
 function select(events: readonly HistoryEvent[], search: string, newestFirst: boolean): readonly HistoryEvent[] {

@@ -23,6 +23,7 @@ export interface LongStack extends AsyncDisposable {
 /** An orchestrator and its front door. */
 export interface Front {
   readonly program: Program;
+  readonly address: string;
   /** Calls an rpc and waits for its answer for as long as it takes; bytes there and back. */
   call(rpc: string, request: Uint8Array, idempotencyKey?: string): Promise<Uint8Array>;
 }
@@ -32,7 +33,11 @@ const contract = path.join(repositoryRoot, "test/bench/contract");
 const same = (bytes: Buffer): Buffer => bytes;
 
 /** Starts it with the contract of the benchmark deployed. `profiles`: a folder for the CPU profiles of our programs. */
-export async function startLongStack(orchestrators: number, profiles?: string): Promise<LongStack> {
+export async function startLongStack(
+  orchestrators: number,
+  profiles?: string,
+  orchestratorArgs: readonly string[] = [],
+): Promise<LongStack> {
   await using started = new AsyncDisposableStack();
   const nats = started.use(await startNats());
   const counter = started.use(await openCounter());
@@ -45,7 +50,7 @@ export async function startLongStack(orchestrators: number, profiles?: string): 
       readyLine,
     });
   const fronts: Front[] = [];
-  for (let i = 0; i < orchestrators; i++) fronts.push(await startFront(started, start, i === 0));
+  for (let i = 0; i < orchestrators; i++) fronts.push(await startFront(started, start, orchestratorArgs, i === 0));
   const sidecar = await start(
     "sidecar/src/main.ts",
     ["--service", `127.0.0.1:${counter.port}`, "--expose", "bench.v1.Counter", "--admin-port", "0"],
@@ -59,12 +64,13 @@ export async function startLongStack(orchestrators: number, profiles?: string): 
 async function startFront(
   started: AsyncDisposableStack,
   start: (file: string, args: readonly string[], readyLine: RegExp) => Promise<Program>,
+  args: readonly string[],
   deploys: boolean,
 ): Promise<Front> {
   const address = `127.0.0.1:${await freePort()}`;
   const program = await start(
     "orchestrator/src/main.ts",
-    ["--listen", address, "--admin-port", "0"],
+    ["--listen", address, "--admin-port", "0", ...args],
     orchestratorReady,
   );
   started.defer(async () => void (await program.stop()));
@@ -73,6 +79,7 @@ async function startFront(
   started.defer(() => client.close());
   return {
     program,
+    address,
     call: (rpc, request, idempotencyKey) => {
       const metadata = new Metadata();
       if (idempotencyKey !== undefined) metadata.set("idempotency-key", idempotencyKey);
