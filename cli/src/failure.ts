@@ -93,6 +93,14 @@ export function toCliFailure(error: ServiceError, address: string): CliFailure {
         "the orchestrator did not answer in time",
         "try again; if it stays so, look at its log",
       );
+    case code.UNAUTHENTICATED:
+      return make(
+        exit.usage,
+        error.details,
+        "give --token, --token-file or SIDESTEP_TOKEN; `sidestep token create` makes one",
+      );
+    case code.PERMISSION_DENIED:
+      return make(exit.error, error.details, "ask somebody who may; docs/security.md has who may what");
     case code.NOT_FOUND:
       return make(exit.notFound, error.details, nextForMissing(reason));
     case code.INVALID_ARGUMENT:

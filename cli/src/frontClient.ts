@@ -1,5 +1,4 @@
-import { credentials, Metadata } from "@grpc/grpc-js";
-import type { CallOptions, Client, ServiceError } from "@grpc/grpc-js";
+import type { CallOptions, Client, Metadata, ServiceError } from "@grpc/grpc-js";
 import { fromBinary } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import type { FileDescriptorProto } from "@bufbuild/protobuf/wkt";
@@ -8,6 +7,7 @@ import type { ServerReflectionResponse } from "../../proto/gen/grpc/reflection/v
 import { DefinitionsClient } from "../../proto/gen/sidestep/v1/definitions.ts";
 import { RunsClient } from "../../proto/gen/sidestep/v1/runs.ts";
 import { ServicesClient } from "../../proto/gen/sidestep/v1/services.ts";
+import { callMetadata, channelCredentials } from "./doorCredentials.ts";
 import { CliFailure, exit, toCliFailure } from "./failure.ts";
 
 /** The front door of an orchestrator, for one command. */
@@ -35,9 +35,9 @@ const callTimeoutMs = 15_000;
 /** Connects at the first call. */
 export function openFrontClient(address: string): FrontClient {
   const options = { "grpc.max_receive_message_length": -1, "grpc.max_send_message_length": -1 };
-  const runs = new RunsClient(address, credentials.createInsecure(), options);
-  const definitions = new DefinitionsClient(address, credentials.createInsecure(), options);
-  const services = new ServicesClient(address, credentials.createInsecure(), options);
+  const runs = new RunsClient(address, channelCredentials(), options);
+  const definitions = new DefinitionsClient(address, channelCredentials(), options);
+  const services = new ServicesClient(address, channelCredentials(), options);
   return {
     address,
     runs,
@@ -45,7 +45,7 @@ export function openFrontClient(address: string): FrontClient {
     services,
     call: (method, request, timeoutMs = callTimeoutMs) =>
       new Promise((resolve, reject) => {
-        method(request, new Metadata(), { deadline: Date.now() + timeoutMs }, (error, response) => {
+        method(request, callMetadata(), { deadline: Date.now() + timeoutMs }, (error, response) => {
           if (error === null) resolve(response);
           else reject(toCliFailure(error, address));
         });
@@ -66,7 +66,7 @@ async function describe(
   service: string,
 ): Promise<readonly FileDescriptorProto[] | undefined> {
   const { path, requestSerialize, responseDeserialize } = ServerReflectionService.serverReflectionInfo;
-  const stream = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, {
+  const stream = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, callMetadata(), {
     deadline: Date.now() + callTimeoutMs,
   });
   const answered = Promise.withResolvers<ServerReflectionResponse>();

@@ -1,5 +1,8 @@
 import { Command, Option } from "commander";
 import { version } from "../../runtime/src/version.ts";
+import { roles } from "../../runtime/src/tokenFile.ts";
+import type { Role } from "../../runtime/src/tokenFile.ts";
+import { withDoorKeys } from "./doorKeys.ts";
 import { exit } from "./failure.ts";
 import type { ExitCode } from "./failure.ts";
 import { addressOption, example, listOption, outputOption, shownOption, timeout, workflowName } from "./flags.ts";
@@ -29,11 +32,12 @@ export function toProgram(terminal: Terminal, programs: Programs, end: (code: nu
     .exitOverride()
     .enablePositionalOptions();
   const withAddress = (command: Command): Command =>
-    command
-      .addOption(addressOption())
-      .addOption(contextOption())
-      .hook("preAction", (_, action) => applyContext(action, terminal))
-      .hook("preAction", async (_, action) => (await import("./idPrefix.ts")).expandIds(action));
+    withDoorKeys(
+      command
+        .addOption(addressOption())
+        .addOption(contextOption())
+        .hook("preAction", (_, action) => applyContext(action, terminal)),
+    ).hook("preAction", async (_, action) => (await import("./idPrefix.ts")).expandIds(action));
   addDefinitions(program, terminal, end, withAddress);
   const sidecar = addPrograms(program, programs);
   addWorkflows(program, terminal, withAddress);
@@ -56,6 +60,17 @@ export function toProgram(terminal: Terminal, programs: Programs, end: (code: nu
   addNats(program, terminal);
   addContexts(program, terminal);
   addCompletion(program, terminal, withAddress);
+  program
+    .command("token")
+    .description("who may call an orchestrator")
+    .command("create")
+    .description("make a token, and its line for the file of --tokens")
+    .requiredOption("--name <name>", "who holds it: the actor of what is done with it")
+    .addOption(new Option("--role <role>", "what it lets its holder do").choices(roles).makeOptionMandatory())
+    .addHelpText("after", example("sidestep token create --role operator --name on-call"))
+    .action(async (given: { readonly name: string; readonly role: Role }) =>
+      (await import("./token.ts")).createToken(given, terminal),
+    );
   program
     .command("version")
     .description("print the version")

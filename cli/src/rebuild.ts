@@ -1,7 +1,7 @@
-import { Metadata } from "@grpc/grpc-js";
 import type { ServiceError } from "@grpc/grpc-js";
 import { GetIndexResponse } from "../../proto/gen/sidestep/v1/runs.ts";
 import type { IndexedPartition, RebuildIndexResponse } from "../../proto/gen/sidestep/v1/runs.ts";
+import { callMetadata } from "./doorCredentials.ts";
 import { toCliFailure } from "./failure.ts";
 import { openFrontClient } from "./frontClient.ts";
 import type { ShownForm } from "./listForm.ts";
@@ -39,7 +39,7 @@ function indexText({ description, lag, partitions }: GetIndexResponse): string {
 /** Makes the index anew; the progress goes to stderr, as one line that grows on a terminal and a line each 10 % else. */
 export async function rebuildIndex(options: { readonly address: string }, terminal: Terminal): Promise<void> {
   using client = openFrontClient(options.address);
-  const stream = client.runs.rebuildIndex({}, new Metadata());
+  const stream = client.runs.rebuildIndex({}, callMetadata());
   let told = -1;
   await new Promise<void>((resolve, reject) => {
     stream.on("data", ({ partitions, done }: RebuildIndexResponse) => {

@@ -1,7 +1,7 @@
-import { Metadata } from "@grpc/grpc-js";
 import type { ServiceError } from "@grpc/grpc-js";
 import type { Run } from "../../proto/gen/sidestep/v1/run.ts";
 import type { FollowRunResponse } from "../../proto/gen/sidestep/v1/runs.ts";
+import { callMetadata } from "./doorCredentials.ts";
 import { CliFailure, exit, toCliFailure } from "./failure.ts";
 import { openFrontClient } from "./frontClient.ts";
 import type { FrontClient } from "./frontClient.ts";
@@ -93,7 +93,7 @@ function stream(
   show: (message: FollowRunResponse) => void,
 ): Promise<CliFailure | undefined> {
   return new Promise((resolve) => {
-    const call = runs.follow({ runId, from: BigInt(from) }, new Metadata());
+    const call = runs.follow({ runId, from: BigInt(from) }, callMetadata());
     call.on("data", show);
     call.on("end", () => resolve(undefined));
     call.on("error", (error: ServiceError) => resolve(toCliFailure(error, address)));

@@ -4,6 +4,7 @@ import path from "node:path";
 import { execFileSync } from "node:child_process";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { fakeDefinitions, fakeFront, makeEntry, openTestServer } from "../../orchestrator/src/grpc/testing.ts";
+import type { FrontServerOptions } from "../../orchestrator/src/frontDoor.ts";
 import { fittingRuns } from "../../orchestrator/src/compile/filter/bulkFilter.ts";
 import { parseFilter } from "../../orchestrator/src/compile/filter/parseFilter.ts";
 import { openRunStore } from "../../orchestrator/src/sql/store.ts";
@@ -20,6 +21,8 @@ const closing = new AsyncDisposableStack();
 afterAll(() => closing.disposeAsync());
 
 const front = fakeFront();
+const definitions = fakeDefinitions(new Uint8Array());
+let lists: FrontServerOptions["lists"];
 let address = "";
 let home = "";
 
@@ -30,9 +33,8 @@ beforeAll(async () => {
   const { epoch } = await store.cursor(0, { created: "", lastSequence: 9 });
   const rows = [alone, ...twins].map((id, number) => makeRow(number, { id, workflow }));
   await store.write({ partition: 0, epoch, upTo: 9, rows });
-  const definitions = fakeDefinitions(new Uint8Array());
   definitions.set([makeEntry(workflow, 3)]);
-  const lists = {
+  lists = {
     store,
     readFilter: parseFilter,
     fitting: fittingRuns,
@@ -77,6 +79,21 @@ test("a context by name, and what is given besides it, come before the current o
   expect((await sidestep("workflow", "list", "--address", address)).stdout).toContain(workflow);
   await sidestep("context", "use", "here");
   expect((await sidestep("workflow", "list")).stdout).toContain(workflow);
+});
+
+test("a context's token file opens the door, for the completion of an id too, and a token given besides it comes first", async () => {
+  const file = path.join(home, "token");
+  await writeFile(file, "of-ops\n");
+  const authenticate = (token: string) =>
+    token === "of-ops" ? ({ name: "ops", role: "operator" } as const) : undefined;
+  await using guarded = await openTestServer(front, definitions, { lists, authenticate });
+  await sidestep("context", "add", "guarded", "--address", `127.0.0.1:${guarded.port}`, "--token-file", file);
+  front.run = { workflow, state: Run_State.RUNNING };
+  front.requests.length = 0;
+  expect(await sidestep("run", "cancel", "0198c0ffee001")).toMatchObject({ code: exit.ok });
+  expect(front.requests).toMatchObject([{ event: { actor: "ops" } }]);
+  const refused = await sidestep("run", "cancel", "0198c0ffee001", "--token", "of-nobody");
+  expect(refused.stderr).toContain("UNKNOWN_TOKEN");
 });
 
 test("contexts are listed with a star, and forgotten", async () => {

@@ -1,9 +1,9 @@
-import { Metadata } from "@grpc/grpc-js";
 import type { ServiceError } from "@grpc/grpc-js";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Run } from "../../proto/gen/sidestep/v1/run.ts";
 import { WatchRunResponse } from "../../proto/gen/sidestep/v1/runs.ts";
 import { toRegistry } from "../../proto/json/registry.ts";
+import { callMetadata } from "./doorCredentials.ts";
 import { exit, toCliFailure } from "./failure.ts";
 import { openFrontClient } from "./frontClient.ts";
 import type { FrontClient } from "./frontClient.ts";
@@ -64,7 +64,7 @@ async function untilEnded(
   let answeredMs = Date.now();
   for (;;) {
     const error = await new Promise<ServiceError | undefined>((resolve) => {
-      const stream = client.runs.watch({ runId, after }, new Metadata());
+      const stream = client.runs.watch({ runId, after }, callMetadata());
       stream.on("data", (told: WatchRunResponse) => {
         answeredMs = Date.now();
         after = told.sequence;

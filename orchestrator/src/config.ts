@@ -1,13 +1,42 @@
 import { logSettings } from "../../runtime/src/logSettings.ts";
 import { natsSettings } from "../../runtime/src/natsSettings.ts";
-import { duration, integer, optionalPort, text, textOr } from "../../runtime/src/setting.ts";
+import { duration, integer, optionalPort, text, textOr, toggle } from "../../runtime/src/setting.ts";
 import type { Setting, SettingText, Values } from "../../runtime/src/setting.ts";
 import type { StorePlace } from "./sql/store.ts";
 import { traceSettings } from "./otlp/traceSettings.ts";
 
 /** Every setting of an orchestrator: its flags, variables, help and documentation are made from here. */
 export const orchestratorSettings = {
-  listen: hostAndPort({ flag: "listen", doc: "Where the front door listens: gRPC, without TLS." }, "127.0.0.1:7420"),
+  listen: hostAndPort(
+    {
+      flag: "listen",
+      doc: "Where the front door listens: gRPC, JSON and the console. Another address than loopback takes TLS, and tokens or client certificates.",
+    },
+    "127.0.0.1:7420",
+  ),
+  insecureListen: toggle(
+    {
+      flag: "insecure-listen",
+      doc: "Listen on another address than loopback without them: everybody who reaches it may do everything.",
+    },
+    false,
+  ),
+  tokens: text({
+    flag: "tokens",
+    placeholder: "<file>",
+    doc: "File of those who may call, made by `sidestep token create`; read again when it changes. Without it everybody may do everything.",
+  }),
+  tlsCert: text({
+    flag: "tls-cert",
+    placeholder: "<file>",
+    doc: "The front door's certificate, as PEM; read again when it changes.",
+  }),
+  tlsKey: text({ flag: "tls-key", placeholder: "<file>", doc: "Its private key, as PEM." }),
+  tlsClientCa: text({
+    flag: "tls-client-ca",
+    placeholder: "<file>",
+    doc: "Certificate of who signs those of clients, as PEM: clients without one are refused.",
+  }),
   adminHost: textOr(
     { flag: "admin-host", placeholder: "<host>", doc: "Address of /livez, /readyz and /metrics." },
     "127.0.0.1",
@@ -165,6 +194,28 @@ export const orchestratorSettings = {
 };
 
 export type OrchestratorSettings = Values<typeof orchestratorSettings>;
+
+/** What is wrong with settings together, though each is fine. */
+export function misfits(settings: Pick<OrchestratorSettings, AccessSetting>): readonly string[] {
+  const { listen, insecureListen, tokens, tlsCert, tlsKey, tlsClientCa } = settings;
+  const problems: string[] = [];
+  if ((tlsCert === undefined) !== (tlsKey === undefined))
+    problems.push("--tls-cert and --tls-key belong together: give both, or none");
+  if (tlsClientCa !== undefined && tlsCert === undefined)
+    problems.push("--tls-client-ca takes --tls-cert and --tls-key too");
+  const isSafe = tlsCert !== undefined && (tokens !== undefined || tlsClientCa !== undefined);
+  if (!isLoopback(listen) && !insecureListen && !isSafe)
+    problems.push(
+      `--listen ${listen} is reached from other machines: give it TLS (--tls-cert, --tls-key) and --tokens or --tls-client-ca, listen on 127.0.0.1, or say --insecure-listen where the network keeps others out`,
+    );
+  return problems;
+}
+
+type AccessSetting = "listen" | "insecureListen" | "tokens" | "tlsCert" | "tlsKey" | "tlsClientCa";
+
+function isLoopback(address: string): boolean {
+  return /^(localhost|127(?:\.\d{1,3}){3}|\[::1\]):\d+$/.test(address);
+}
 
 /** Not shorter than what other deadlines of ours allow for: of takeovers, of void starts, of message ids. */
 const retentionMinMs = 5 * 60_000;

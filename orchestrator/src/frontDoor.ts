@@ -1,17 +1,26 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { newAdmit } from "./grpc/access.ts";
+import type { Authenticate } from "./grpc/access.ts";
 import { openGrpcServer } from "./grpc/server.ts";
 import type { GrpcServerOptions } from "./grpc/server.ts";
 import { defaultTimeouts, openHttpDoor } from "./http/httpDoor.ts";
 import type { HttpTimeouts } from "./http/httpDoor.ts";
 import { listenFor } from "./listener.ts";
+import type { TlsFiles } from "./listener.ts";
 
-export interface FrontServerOptions extends GrpcServerOptions {
+export interface FrontServerOptions extends Omit<GrpcServerOptions, "admit"> {
   /** "127.0.0.1:7420"; port 0 lets the system choose. */
   readonly address: string;
   /** The console as it was built; undefined: there is none. */
   readonly consoleFolder?: string | undefined;
   readonly timeouts?: Partial<HttpTimeouts>;
+  /** Undefined: no token is asked for. */
+  readonly authenticate?: Authenticate | undefined;
+  /** Undefined: connections are plain. */
+  readonly tls?: TlsFiles | undefined;
+  /** Everybody may come, on purpose (--insecure-listen). */
+  readonly isOpen?: boolean;
 }
 
 /** The orchestrator's front door: gRPC, JSON over HTTP and the console at one address. */
@@ -30,9 +39,10 @@ const jsonBytesMin = 64 * 1024;
 
 /** Opens it. Throws when the address can't be had. */
 export async function openFrontServer(options: FrontServerOptions): Promise<FrontServer> {
-  const { address, requestBytesMax, deployBytesMax, log } = options;
+  const { address, requestBytesMax, deployBytesMax, log, authenticate, tls } = options;
+  const asks = authenticate !== undefined || tls?.clientCa !== undefined;
   await using opened = new AsyncDisposableStack();
-  const grpc = opened.use(openGrpcServer(options));
+  const grpc = opened.use(openGrpcServer({ ...options, admit: asks ? newAdmit(authenticate) : undefined }));
   const timeouts = { ...defaultTimeouts, ...options.timeouts };
   const http = opened.use(
     openHttpDoor({
@@ -44,13 +54,18 @@ export async function openFrontServer(options: FrontServerOptions): Promise<Fron
       // An image travels as base64.
       bodyBytesMax: (method) =>
         (method === deploy ? deployBytesMax * 1.4 : requestBytesMax * jsonGrowth) + jsonBytesMin,
-      isGuarded: false,
+      isGuarded: asks || options.isOpen === true,
+      authenticate,
+      isSecure: tls !== undefined,
       consoleFolder: options.consoleFolder,
       timeouts,
     }),
   );
   const listener = opened.use(
-    await listenFor({ http2: (one) => grpc.accept(one), http1: (one) => http.take(one) }, address, timeouts.headersMs),
+    await listenFor(
+      { http2: (one) => grpc.accept(one), http1: (one) => http.take(one) },
+      { address, firstBytesMs: timeouts.headersMs, tls, log },
+    ),
   );
   log.info("the front door is open", { address, port: listener.port });
   const closing = opened.move();

@@ -1,12 +1,35 @@
+import { readFileSync, statSync } from "node:fs";
 import { createServer } from "node:net";
-import type { Socket } from "node:net";
+import type { Server, Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { createServer as createTlsServer } from "node:tls";
+import type { SecureContextOptions, Server as TlsServer } from "node:tls";
+import { errorText } from "../../runtime/src/log.ts";
+import type { Log } from "../../runtime/src/log.ts";
 
 /** Who goes on with a connection, by what its first bytes are. */
 export interface Doors {
   /** HTTP/2: gRPC. */
   readonly http2: (connection: Duplex) => void;
   readonly http1: (connection: Duplex) => void;
+}
+
+/** Files of PEM. */
+export interface TlsFiles {
+  readonly cert: string;
+  readonly key: string;
+  /** Set: clients must show a certificate that this one signed. */
+  readonly clientCa: string | undefined;
+}
+
+export interface ListenerOptions {
+  /** "host:port"; port 0 lets the system choose. */
+  readonly address: string;
+  /** A client that says nothing by then is no client. */
+  readonly firstBytesMs: number;
+  /** Undefined: connections are plain. */
+  readonly tls: TlsFiles | undefined;
+  readonly log: Log;
 }
 
 /** A listening port with two doors behind it. */
@@ -18,11 +41,14 @@ export interface Listener extends AsyncDisposable {
 
 /** As HTTP/2 begins (RFC 9113, section 3.4); no method of HTTP/1 does. */
 const preface = Buffer.from("PRI");
+/** New certificates count within this time. */
+const lookAgainMs = 10_000;
 
-/** Listens at "host:port", and hands each connection on once its first bytes are there, which may take `firstBytesMs`. Throws when the address can't be had. */
-export async function listenFor(doors: Doors, address: string, firstBytesMs: number): Promise<Listener> {
+/** Listens, and hands each connection on once its first bytes are there. Throws when the address or the certificates can't be had. */
+export async function listenFor(doors: Doors, options: ListenerOptions): Promise<Listener> {
+  const { address, firstBytesMs, tls } = options;
   const waiting = new Set<Socket>();
-  const server = createServer({ noDelay: true }, (socket) => {
+  const accept = (socket: Socket): void => {
     waiting.add(socket);
     const leave = (): void => void socket.destroy();
     socket.setTimeout(firstBytesMs, leave);
@@ -43,12 +69,16 @@ export async function listenFor(doors: Doors, address: string, firstBytesMs: num
       else doors.http1(socket);
     };
     socket.once("readable", look);
-  });
+  };
+  using stack = new DisposableStack();
+  const server = tls === undefined ? createServer({ noDelay: true }, accept) : openTls(tls, accept, options, stack);
   const port = await listen(server, address);
+  const closing = stack.move();
   return {
     port,
     close: () => void server.close(),
     [Symbol.asyncDispose]: () => {
+      closing.dispose();
       for (const socket of waiting) socket.destroy();
       server.close();
       return Promise.resolve();
@@ -56,7 +86,65 @@ export async function listenFor(doors: Doors, address: string, firstBytesMs: num
   };
 }
 
-function listen(server: ReturnType<typeof createServer>, address: string): Promise<number> {
+/** Speaks TLS, and takes new certificates up when their files change. */
+function openTls(
+  files: TlsFiles,
+  accept: (socket: Socket) => void,
+  { firstBytesMs, log }: ListenerOptions,
+  closing: DisposableStack,
+): TlsServer {
+  const secure = { minVersion: "TLSv1.2" } as const;
+  const server = createTlsServer(
+    {
+      ...secure,
+      ...readFiles(files),
+      ALPNProtocols: ["h2", "http/1.1"],
+      handshakeTimeout: firstBytesMs,
+      requestCert: files.clientCa !== undefined,
+      rejectUnauthorized: files.clientCa !== undefined,
+      noDelay: true,
+    },
+    accept,
+  );
+  server.on("tlsClientError", (error) => log.debug("a TLS handshake failed", { error: error.message }));
+  let stamp = stampOf(files);
+  const timer = setInterval(() => {
+    try {
+      const found = stampOf(files);
+      if (found === stamp) return;
+      server.setSecureContext({ ...secure, ...readFiles(files) });
+      stamp = found;
+      log.info("the certificates were read again", { cert: files.cert });
+    } catch (error) {
+      log.error("the certificates can't be used; those of before hold", { error: errorText(error) });
+    }
+  }, lookAgainMs);
+  timer.unref();
+  closing.defer(() => clearInterval(timer));
+  return server;
+}
+
+function readFiles({ cert, key, clientCa }: TlsFiles): SecureContextOptions {
+  const read = (flag: string, file: string): Buffer => {
+    try {
+      return readFileSync(file);
+    } catch (error) {
+      throw new Error(`--${flag} names a file that can't be read: ${errorText(error)}`, { cause: error });
+    }
+  };
+  const ca = clientCa === undefined ? {} : { ca: read("tls-client-ca", clientCa) };
+  return { cert: read("tls-cert", cert), key: read("tls-key", key), ...ca };
+}
+
+function stampOf({ cert, key, clientCa }: TlsFiles): string {
+  const files = clientCa === undefined ? [cert, key] : [cert, key, clientCa];
+  return files
+    .map((file) => statSync(file))
+    .map(({ mtimeMs, size, ino }) => `${mtimeMs} ${size} ${ino}`)
+    .join();
+}
+
+function listen(server: Server, address: string): Promise<number> {
   const [, host = "", port = ""] = /^\[?(.*?)\]?:(\d+)$/.exec(address) ?? [];
   return new Promise((resolve, reject) => {
     server.once("error", (error) =>

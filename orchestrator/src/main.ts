@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { helpText, readConfiguration } from "../../runtime/src/configuration.ts";
 import { errorText, logger } from "../../runtime/src/log.ts";
 import { shutdownSignal } from "../../runtime/src/shutdown.ts";
-import { orchestratorSettings } from "./config.ts";
+import { misfits, orchestratorSettings } from "./config.ts";
 import type { OrchestratorSettings } from "./config.ts";
 import { serve } from "./orchestrator.ts";
 
@@ -25,8 +25,12 @@ switch (reading.kind) {
     process.stderr.write("sidestep orchestrator --help shows all settings.\n");
     process.exitCode = 2;
     break;
-  case "settings":
-    await run(reading.settings);
+  case "settings": {
+    const problems = misfits(reading.settings);
+    for (const problem of problems) process.stderr.write(`${problem}\n`);
+    if (problems.length === 0) await run(reading.settings);
+    else process.exitCode = 2;
+  }
 }
 
 async function run(settings: OrchestratorSettings): Promise<void> {

@@ -44,6 +44,7 @@ import { allObservers } from "./observers.ts";
 import { openRunMeasures } from "./runMeasures.ts";
 import { openRows } from "./rows.ts";
 import type { Rows } from "./rows.ts";
+import { openTokens } from "./tokens.ts";
 import { openTracing } from "./tracing.ts";
 import { openWebhook } from "./webhook.ts";
 
@@ -264,6 +265,9 @@ async function serveFront(
     address: settings.listen,
     consoleFolder: findConsole(),
     jaegerUrl: settings.jaegerUrl,
+    authenticate: settings.tokens === undefined ? undefined : openTokens(settings.tokens, log, Date.now),
+    tls: toTlsFiles(settings),
+    isOpen: settings.insecureListen,
     payloadBytesMax: settings.payloadBytesMax,
     requestBytesMax: Math.max(settings.requestBytesMax, settings.payloadBytesMax),
     // The image itself, and what an rpc adds to it.
@@ -273,6 +277,12 @@ async function serveFront(
   });
   await work(server);
   return atMost(settings.drainTimeout, server.drain());
+}
+
+function toTlsFiles({ tlsCert, tlsKey, tlsClientCa }: OrchestratorSettings): FrontServerOptions["tls"] {
+  return tlsCert === undefined || tlsKey === undefined
+    ? undefined
+    : { cert: tlsCert, key: tlsKey, clientCa: tlsClientCa };
 }
 
 /** One secret a line: the first signs, all verify. */

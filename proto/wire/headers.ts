@@ -19,3 +19,7 @@ export const pushbackTrailer = "grpc-retry-pushback-ms";
 export const errorDomain = "sidestep";
 /** On a message that an emit step publishes: the full name of its protobuf type. */
 export const typeHeader = "sidestep-type";
+/** Who makes a call: told by the client, or, where tokens or certificates are asked for, set by the front door. */
+export const actorHeader = "sidestep-actor";
+/** The role of the token's holder; only the front door sets it. */
+export const roleHeader = "sidestep-role";

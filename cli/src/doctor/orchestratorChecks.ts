@@ -2,7 +2,7 @@ import {
   HealthCheckResponse_ServingStatus as Serving,
   HealthClient,
 } from "../../../proto/gen/grpc/health/v1/health.ts";
-import { credentials } from "@grpc/grpc-js";
+import { channelCredentials } from "../doorCredentials.ts";
 import { CliFailure } from "../failure.ts";
 import type { FrontClient } from "../frontClient.ts";
 import { durationText } from "../time.ts";
@@ -15,7 +15,7 @@ const lagToldMs = 3_000;
 
 /** The orchestrator: whether it answers and takes runs, what is deployed, how far the index is, and what waits for a person. */
 export async function* orchestratorChecks(client: FrontClient): AsyncGenerator<Finding> {
-  const health = new HealthClient(client.address, credentials.createInsecure());
+  const health = new HealthClient(client.address, channelCredentials());
   try {
     const { status } = await client.call(health.check.bind(health), { service: "" }, checkMs);
     const isServing = status === Serving.SERVING;

@@ -1,12 +1,14 @@
+import type { Metadata } from "@grpc/grpc-js";
 import type { PendingApproval } from "../../../proto/gen/sidestep/v1/run.ts";
 import type { DecideRequest } from "../../../proto/gen/sidestep/v1/runs.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
 import type { LoadedPlan } from "../engine/plan.ts";
 import { misfitOf } from "../processor/inbound.ts";
+import { actorOf, mayDecideAs } from "./access.ts";
 import { absenceFailure, tooLarge } from "./failure.ts";
 import { withFitting } from "./fitting.ts";
 import { tooLong } from "./lengths.ts";
-import { noApproval, notAnApprover, severalApprovals, wrongType } from "./runFailure.ts";
+import { noApproval, notAnApprover, notYourName, severalApprovals, wrongType } from "./runFailure.ts";
 import { steer } from "./steering.ts";
 import type { IngressOptions } from "./starting.ts";
 import { failed } from "./unary.ts";
@@ -16,10 +18,12 @@ import type { Answered } from "./unary.ts";
 export async function decide(
   runId: RunId,
   asked: DecideRequest,
+  metadata: Metadata,
   requestId: string,
   options: IngressOptions,
 ): Promise<Answered<object>> {
-  const { step, by, comment, approved, form } = asked;
+  const { step, comment, approved, form } = asked;
+  const by = asked.by === "" ? actorOf(metadata) : asked.by;
   const long = tooLong({ "step path": step, by, comment, key: requestId });
   if (long !== undefined) return failed(long);
   if (form.length > options.payloadBytesMax) return failed(tooLarge(form.length, options.payloadBytesMax));
@@ -32,6 +36,7 @@ export async function decide(
   if (another !== undefined) return failed(severalApprovals(runId, steps));
   if (approval.approvers.length > 0 && !approval.approvers.includes(by))
     return failed(notAnApprover(runId, approval.step, by));
+  if (!mayDecideAs(by, metadata)) return failed(notYourName(runId, by, actorOf(metadata)));
   const misfit = misfitOfForm(got.plan, approval, approved, form);
   if (misfit !== undefined) return failed(wrongType(misfit));
   const event = { step: approval.step, approved, form, by, comment, requestId };

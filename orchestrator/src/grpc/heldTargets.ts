@@ -18,7 +18,7 @@ type Named = NonNullable<Target["kind"]>;
 /** Holds the calls of a target back; one that is held already stays as it is. */
 export async function hold(
   target: Target | undefined,
-  reason: string,
+  { reason, actor }: { readonly reason: string; readonly actor: string },
   { front }: Ground,
   nowMs: number,
 ): Promise<Answered<object>> {
@@ -26,7 +26,7 @@ export async function hold(
   if ("code" in named) return failed(named);
   const long = tooLong({ reason });
   if (long !== undefined) return failed(long);
-  const held: Hold = { target: named, reason, actor: "", sinceMs: nowMs };
+  const held: Hold = { target: named, reason, actor, sinceMs: nowMs };
   let isFull = false;
   const changed = await front.changeHolds((holds) => {
     if (holds.some((one) => isOf(one, named))) return undefined;

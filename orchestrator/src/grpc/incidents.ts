@@ -18,11 +18,19 @@ export type Leaving =
   | { readonly kind: "skip"; readonly result: Uint8Array }
   | { readonly kind: "patch"; readonly request: Uint8Array };
 
+/** How a person asks for it, and who they are. */
+export interface Asked {
+  readonly step: string;
+  readonly reason: string;
+  readonly requestId: string;
+  readonly actor: string;
+}
+
 /** Leaves an incident as a person asks; what is given for the call is checked before anything is written. */
 export async function leaveIncident(
   leaving: Leaving,
   runId: RunId,
-  { step, reason, requestId }: { readonly step: string; readonly reason: string; readonly requestId: string },
+  { step, reason, requestId, actor }: Asked,
   options: Pick<IngressOptions, "front" | "payloadBytesMax">,
 ): Promise<Answered<object>> {
   const long = tooLong({ "step path": step, reason, key: requestId });
@@ -37,7 +45,7 @@ export async function leaveIncident(
     );
     if (waiting !== undefined && other === undefined) {
       const { path, compensation } = waiting;
-      const event = { step: path, compensation, reason, actor: "", requestId, backoff: true };
+      const event = { step: path, compensation, reason, actor, requestId, backoff: true };
       return steer(runId, { kind: "retry", event }, options);
     }
     if (waiting !== undefined) return failed(withFitting(severalBackoffs(runId), got.run));
@@ -45,7 +53,7 @@ export async function leaveIncident(
   if (incident === undefined) return failed(withFitting(noIncident(runId), got.run));
   const steps = incidents.map((one) => one.step);
   if (another !== undefined) return failed(severalIncidents(runId, steps));
-  const about = { step: incident.step, compensation: incident.compensation, reason, actor: "", requestId };
+  const about = { step: incident.step, compensation: incident.compensation, reason, actor, requestId };
   const given = leaving.kind === "skip" ? leaving.result : leaving.kind === "patch" ? leaving.request : undefined;
   if (given !== undefined) {
     if (given.length > options.payloadBytesMax) return failed(tooLarge(given.length, options.payloadBytesMax));

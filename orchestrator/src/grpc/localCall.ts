@@ -1,5 +1,6 @@
 import { EventEmitter } from "node:events";
 import { Writable } from "node:stream";
+import type { PeerCertificate } from "node:tls";
 import { Metadata } from "@grpc/grpc-js";
 import type {
   handleServerStreamingCall,
@@ -21,6 +22,8 @@ export interface LocalAbout {
   readonly headers: ReadonlyMap<string, string>;
   /** Undefined: the call waits for as long as it takes. */
   readonly timeoutMs: number | undefined;
+  /** The client's, when it was asked for one and it is good. */
+  readonly certificate: PeerCertificate | undefined;
 }
 
 /** How a call ended. */
@@ -144,19 +147,23 @@ class LocalUnaryCall<Request, Response> extends EventEmitter implements ServerUn
   readonly request: Request;
   readonly metadata: Metadata;
   cancelled = false;
+  readonly #certificate: PeerCertificate | undefined;
   readonly #deadlineMs: number;
   readonly #sink: LocalSink;
   constructor(request: Request, about: LocalAbout, sink: LocalSink) {
     super();
     this.request = request;
     this.metadata = metadataOf(about.headers);
+    this.#certificate = about.certificate;
     this.#deadlineMs = deadlineOf(about);
     this.#sink = sink;
   }
   getPeer = (): string => "local";
   getPath = (): string => "";
   getHost = (): string => "";
-  getAuthContext = (): object => ({});
+  getAuthContext(): { readonly sslPeerCertificate?: PeerCertificate } {
+    return this.#certificate === undefined ? {} : { sslPeerCertificate: this.#certificate };
+  }
   getMetricsRecorder = noMetrics;
   getDeadline(): number {
     return this.#deadlineMs;
@@ -170,6 +177,7 @@ class LocalStreamCall<Request, Response> extends Writable implements ServerWrita
   readonly request: Request;
   readonly metadata: Metadata;
   cancelled = false;
+  readonly #certificate: PeerCertificate | undefined;
   readonly #deadlineMs: number;
   readonly #sink: LocalSink;
   readonly #serialize: Serialize<Response>;
@@ -185,6 +193,7 @@ class LocalStreamCall<Request, Response> extends Writable implements ServerWrita
     super({ objectMode: true, emitClose: false, autoDestroy: false });
     this.request = request;
     this.metadata = metadataOf(about.headers);
+    this.#certificate = about.certificate;
     this.#deadlineMs = deadlineOf(about);
     this.#sink = sink;
     this.#serialize = serialize;
@@ -197,7 +206,9 @@ class LocalStreamCall<Request, Response> extends Writable implements ServerWrita
   getPeer = (): string => "local";
   getPath = (): string => "";
   getHost = (): string => "";
-  getAuthContext = (): object => ({});
+  getAuthContext(): { readonly sslPeerCertificate?: PeerCertificate } {
+    return this.#certificate === undefined ? {} : { sslPeerCertificate: this.#certificate };
+  }
   getMetricsRecorder = noMetrics;
   getDeadline(): number {
     return this.#deadlineMs;

@@ -8,6 +8,8 @@ import type {
   ServiceDefinition,
   UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import type { Admit } from "./access.ts";
+import { toServiceError } from "./failure.ts";
 import { callStream, callUnary } from "./localCall.ts";
 import type { LocalAbout, LocalSink } from "./localCall.ts";
 
@@ -39,8 +41,8 @@ export interface Rpcs {
   find(path: string): LocalRpc | undefined;
 }
 
-/** The rpcs of a server. */
-export function openRpcs(server: Server): Rpcs {
+/** The rpcs of a server; each call passes `admit` first, undefined: everybody may call. */
+export function openRpcs(server: Server, admit: Admit | undefined): Rpcs {
   const local = new Map<string, LocalRpc>();
   const rpcs: Rpcs = {
     addService: (definition, implementation) => {
@@ -55,19 +57,34 @@ export function openRpcs(server: Server): Rpcs {
         else rpcs.addUnary({ ...rpc, handler: call });
       }
     },
-    addUnary: ({ path, handler, serialize, deserialize }) => {
+    addUnary: ({ path, handler: open, serialize, deserialize }) => {
+      const handler: typeof open = (call, answer) => {
+        const refusal = admit?.(path, call);
+        if (refusal === undefined) open(call, answer);
+        else answer(toServiceError(refusal));
+      };
       server.register(path, handler, serialize, deserialize, "unary");
       const call = (request: Uint8Array, about: LocalAbout, sink: LocalSink) =>
         callUnary(handler, serialize, deserialize(toBuffer(request)), about, sink);
       local.set(path, { kind: "unary", call });
     },
-    addStream: ({ path, handler, serialize, deserialize }) => {
+    addStream: ({ path, handler: open, serialize, deserialize }) => {
+      const handler: typeof open = (call) => {
+        const refusal = admit?.(path, call);
+        if (refusal === undefined) open(call);
+        else call.emit("error", toServiceError(refusal));
+      };
       server.register(path, handler, serialize, deserialize, "serverStream");
       const call = (request: Uint8Array, about: LocalAbout, sink: LocalSink) =>
         callStream(handler, serialize, deserialize(toBuffer(request)), about, sink);
       local.set(path, { kind: "stream", call });
     },
-    addBidi: ({ path, handler, serialize, deserialize }) => {
+    addBidi: ({ path, handler: open, serialize, deserialize }) => {
+      const handler: typeof open = (call) => {
+        const refusal = admit?.(path, call);
+        if (refusal === undefined) open(call);
+        else call.emit("error", toServiceError(refusal));
+      };
       server.register(path, handler, serialize, deserialize, "bidi");
       local.set(path, { kind: "bidi" });
     },

@@ -20,6 +20,7 @@ import type { RunId } from "../../../proto/wire/runId.ts";
 import { code } from "../../../proto/wire/status.ts";
 import type { LoadedPlan } from "../engine/plan.ts";
 import type { LogRecord } from "../engine/record.ts";
+import { actorOf } from "./access.ts";
 import { getBulk, listBulks, previewBulk, startBulk, stopBulk } from "./bulks.ts";
 import type { BulksOptions } from "./bulks.ts";
 import { decide } from "./approvals.ts";
@@ -181,7 +182,7 @@ function steering(
     metadata: Metadata,
   ): Promise<Answered<Steered>> =>
     ofRun(runId, (id) => {
-      const event = { reason, actor: "", requestId: requestId(metadata) };
+      const event = { reason, actor: actorOf(metadata), requestId: requestId(metadata) };
       const long = tooLong({ reason, key: event.requestId });
       return long === undefined ? steer(id, { kind, event }, options) : Promise.resolve(failed(long));
     });
@@ -208,9 +209,10 @@ function incidents(options: RunsOptions): Pick<RunsServer, "retry" | "fail" | "s
   const about = (
     { step, reason }: { readonly step: string; readonly reason: string },
     metadata: Metadata,
-  ): { readonly step: string; readonly reason: string; readonly requestId: string } => ({
+  ): { readonly step: string; readonly reason: string; readonly requestId: string; readonly actor: string } => ({
     step,
     reason,
+    actor: actorOf(metadata),
     requestId: requestId(metadata),
   });
   return {
@@ -240,9 +242,11 @@ function people(options: RunsOptions): Pick<RunsServer, "signal" | "decide" | "h
   return {
     signal: unary((call) => signal(call, options)),
     decide: unary(({ request, metadata }) =>
-      ofRun(request.runId, (id) => decide(id, request, requestId(metadata), options)),
+      ofRun(request.runId, (id) => decide(id, request, metadata, requestId(metadata), options)),
     ),
-    hold: unary(({ request: { target, reason } }) => hold(target, reason, options, Date.now())),
+    hold: unary(({ request: { target, reason }, metadata }) =>
+      hold(target, { reason, actor: actorOf(metadata) }, options, Date.now()),
+    ),
     release: unary(({ request: { target } }) => release(target, options)),
     listHolds: unary(() => listHolds(options)),
   };
@@ -261,7 +265,9 @@ function bulks(
 ): Pick<RunsServer, "previewBulk" | "startBulk" | "getBulk" | "listBulks" | "stopBulk"> {
   return {
     previewBulk: unary(({ request }) => previewBulk(request, options, Date.now())),
-    startBulk: unary(({ request, metadata }) => startBulk(request, { metadata, actor: "" }, options, Date.now())),
+    startBulk: unary(({ request, metadata }) =>
+      startBulk(request, { metadata, actor: actorOf(metadata) }, options, Date.now()),
+    ),
     getBulk: unary(({ request: { bulkId } }) => getBulk(bulkId, options)),
     listBulks: unary(() => listBulks(options)),
     stopBulk: unary(({ request: { bulkId } }) => stopBulk(bulkId, options, Date.now())),
@@ -305,7 +311,7 @@ async function signal(
   const id = request.signalId === "" ? (header(metadata, idempotencyKeyHeader) ?? "") : request.signalId;
   const long = tooLong({ key, name }) ?? tooLong({ key: id });
   if (long !== undefined) return failed(long);
-  const sent = { name, payload, type: undefined, id };
+  const sent = { name, payload, type: undefined, id, actor: actorOf(metadata) };
   const taken =
     runId === "" && workflow !== ""
       ? await signals.toKey(workflow, key, sent)

@@ -5,6 +5,7 @@ import { DefinitionsService } from "../../../proto/gen/sidestep/v1/definitions.t
 import { RunsService } from "../../../proto/gen/sidestep/v1/runs.ts";
 import { ServicesService } from "../../../proto/gen/sidestep/v1/services.ts";
 import { errorText } from "../../../runtime/src/log.ts";
+import type { Admit } from "./access.ts";
 import type { BulksOptions } from "./bulks.ts";
 import type { Catalog } from "./catalog.ts";
 import { newClosing } from "./closing.ts";
@@ -37,6 +38,8 @@ export interface GrpcServerOptions extends Omit<IngressOptions, "closing">, List
   readonly showStep: ShowStep;
   /** Base of a Jaeger's pages; absent: traces have no address. */
   readonly jaegerUrl?: string | undefined;
+  /** Undefined: everybody may call everything. */
+  readonly admit?: Admit | undefined;
   /** Largest image that Deploy takes, and so the largest message. */
   readonly deployBytesMax: number;
 }
@@ -66,7 +69,7 @@ export function openGrpcServer(options: GrpcServerOptions): GrpcServer {
     "grpc.keepalive_time_ms": 30_000,
     "grpc.keepalive_timeout_ms": 20_000,
   });
-  const rpcs = openRpcs(server);
+  const rpcs = openRpcs(server, options.admit);
   const health = newHealth(closing);
   let isServing = false;
   rpcs.addService(RunsService, runsService({ ...options, closing, signals }));

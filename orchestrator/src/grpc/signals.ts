@@ -4,6 +4,7 @@ import type { RunId } from "../../../proto/wire/runId.ts";
 import { evaluateInboundKey, evaluateStart, misfitOf, openLanes } from "../processor/inbound.ts";
 import type { LoadedPlan, SignalPlan } from "../engine/plan.ts";
 import type { Lanes } from "../processor/inbound.ts";
+import { actorOf } from "./access.ts";
 import { absenceFailure, refusalFailure, tooLarge, workflowNotFound } from "./failure.ts";
 import { tooLong } from "./lengths.ts";
 import { keyNotFound, notInVersion, refusedFailure, wrongType } from "./runFailure.ts";
@@ -20,6 +21,7 @@ export interface Signal {
   readonly type: string | undefined;
   /** The same id again is dropped; empty: a signal of its own. */
   readonly id: string;
+  readonly actor: string;
 }
 
 /** A call of an rpc that delivers a signal. */
@@ -87,7 +89,7 @@ async function takeCall(ground: Ground, call: SignalCall): Promise<Answered<RunI
   if (key.kind === "failed") return failed(refusalFailure({ kind: "invalid", message: key.message }));
   const long = tooLong({ key: key.key }) ?? tooLong({ key: id });
   if (long !== undefined) return failed(long);
-  const signal: Signal = { name: plan.name, payload: request, type: plan.type, id };
+  const signal: Signal = { name: plan.name, payload: request, type: plan.type, id, actor: actorOf(metadata) };
   const sent = await inLane(ground, `${workflow}\0${key.key}`, async () => {
     const found = await findOrStart(ground, call, plan, key.key);
     return found.kind === "failure" ? found : sendTo(ground, found.answer, signal);
@@ -115,8 +117,8 @@ function sendTo(ground: Ground, runId: RunId, signal: Signal): Promise<Answered<
 
 /** Begins at once; answers when the signal has been folded. */
 async function store(ground: Ground, runId: RunId, signal: Signal): Promise<Answered<RunId>> {
-  const { name, payload, id } = signal;
-  const event = { name, payload, requestId: id, actor: "" };
+  const { name, payload, id, actor } = signal;
+  const event = { name, payload, requestId: id, actor };
   const result = await ground.front.request(runId, { kind: "signal", event }, AbortSignal.timeout(requestTimeoutMs));
   if (result.kind !== "done") return failed(absenceFailure(runId, result));
   const about = { sizeBytes: payload.length, limitBytes: ground.payloadBytesMax };

@@ -5,6 +5,7 @@ import type { RunId } from "../../../proto/wire/runId.ts";
 import type { Log } from "../../../runtime/src/log.ts";
 import type { Definitions } from "../processor/definitions.ts";
 import type { ActiveWorkflow, Front, StartResult } from "../processor/front.ts";
+import { actorOf } from "./access.ts";
 import type { Closing } from "./closing.ts";
 import { refusalFailure, tooLarge, workflowNotFound } from "./failure.ts";
 import type { Failure } from "./failure.ts";
@@ -69,7 +70,7 @@ export async function startRun(starting: Starting, options: IngressOptions): Pro
     if (long !== undefined) return long;
     const idempotencyKey = starting.idempotencyKey ?? header(metadata, idempotencyKeyHeader);
     const trace = (runId: RunId) => options.traceOf(runId, callerTrace(metadata));
-    const asked = { active, request, metadata: named, idempotencyKey, trace, actor: "" };
+    const asked = { active, request, metadata: named, idempotencyKey, trace, actor: actorOf(metadata) };
     return options.front.start(sameAs === undefined ? asked : { ...asked, sameAs }, late.signal);
   };
   try {

@@ -11,12 +11,18 @@ import { answerRpc, methodOfPath } from "./jsonRpc.ts";
 import type { JsonRpcOptions } from "./jsonRpc.ts";
 import { foreignRequest } from "./origin.ts";
 import type { RpcDoor } from "./rpcDoor.ts";
+import { answerSession, sessionPath } from "./session.ts";
+import type { Authenticate } from "./session.ts";
 
 export interface HttpDoorOptions {
   readonly door: RpcDoor;
   readonly bodyBytesMax: (method: string) => number;
   /** Callers need a token, or may come from everywhere on purpose: names of this address are not looked at. */
   readonly isGuarded: boolean;
+  /** Undefined: no token is asked for. */
+  readonly authenticate: Authenticate | undefined;
+  /** TLS is spoken. */
+  readonly isSecure: boolean;
   /** The console as it was built; undefined: there is none. */
   readonly consoleFolder: string | undefined;
   readonly timeouts: HttpTimeouts;
@@ -50,6 +56,7 @@ export function openHttpDoor(options: HttpDoorOptions): HttpDoor {
     bodies: openBodies(bodiesBytesMax),
     bodyBytesMax: options.bodyBytesMax,
   };
+  const session = { authenticate: options.authenticate, isSecure: options.isSecure, bodies: rpc.bodies };
   const files = openConsoleFiles(options.consoleFolder);
   const connections = new Set<Duplex>();
   const working = new Set<ServerResponse>();
@@ -80,6 +87,7 @@ export function openHttpDoor(options: HttpDoorOptions): HttpDoor {
       const { status, body } = httpError(code.PERMISSION_DENIED, refusal ?? "the path is none");
       return answerJson(response, status, body);
     }
+    if (url.pathname === sessionPath) return answerSession(request, response, session);
     const method = methodOfPath(url.pathname);
     if (method !== undefined && !url.pathname.startsWith(consolePath))
       return answerRpc(method, url, request, response, rpc);

@@ -1,4 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { TLSSocket } from "node:tls";
+import type { PeerCertificate } from "node:tls";
 import { splitMethod } from "../../../proto/wire/subjects.ts";
 import { code } from "../../../proto/wire/status.ts";
 import { errorText } from "../../../runtime/src/log.ts";
@@ -11,6 +13,7 @@ import type { HttpError } from "./httpError.ts";
 import { parseJson, toMessage, toShown } from "./messageJson.ts";
 import { positionOf, resumedAfter } from "./resume.ts";
 import type { CallableRpc, RpcAbout, RpcDoor } from "./rpcDoor.ts";
+import { tokenOfCookie } from "./session.ts";
 
 /** What JSON over HTTP needs. */
 export interface JsonRpcOptions {
@@ -79,7 +82,7 @@ async function readAsked(
   const timeoutMs = parseTimeout(one(request.headers["connect-timeout-ms"]));
   if (timeoutMs === "wrong")
     return httpError(code.INVALID_ARGUMENT, "connect-timeout-ms is no whole number of milliseconds");
-  const about = { headers: callHeaders(request), timeoutMs };
+  const about = { headers: callHeaders(request), timeoutMs, certificate: certificateOf(request) };
   const form = (request.headers.accept ?? "").includes("text/event-stream") ? "sse" : "ndjson";
   return { method, rpc, types, bytes: message.bytes, about, form, isDecoded: url.searchParams.has("decoded") };
 }
@@ -157,7 +160,15 @@ function callHeaders(request: IncomingMessage): ReadonlyMap<string, string> {
     const text = one(value);
     if (text !== undefined && !notOfCalls.test(name) && /^[ -~]*$/.test(text)) headers.set(name, text);
   }
+  const token = tokenOfCookie(request);
+  if (token !== undefined && !headers.has("authorization")) headers.set("authorization", `Bearer ${token}`);
   return headers;
+}
+
+function certificateOf({ socket }: IncomingMessage): PeerCertificate | undefined {
+  if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined;
+  const certificate = socket.getPeerCertificate();
+  return Object.keys(certificate).length === 0 ? undefined : certificate;
 }
 
 function headersOf({ status }: HttpError): ReadonlyMap<string, string> {

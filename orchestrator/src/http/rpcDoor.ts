@@ -1,3 +1,5 @@
+import type { PeerCertificate } from "node:tls";
+
 /** google.protobuf.Any, as generated code has it. */
 export interface Packed {
   readonly typeUrl: string;
@@ -29,6 +31,8 @@ export interface RpcAbout {
   readonly headers: ReadonlyMap<string, string>;
   /** Undefined: the call waits for as long as it takes. */
   readonly timeoutMs: number | undefined;
+  /** The client's, when it was asked for one and it is good. */
+  readonly certificate: PeerCertificate | undefined;
 }
 
 /** An rpc that can be called with the bytes of its request. */
