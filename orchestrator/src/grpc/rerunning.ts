@@ -17,7 +17,7 @@ const startedWithinMs = 10_000;
 export async function rerun(
   runId: RunId,
   { step, reason }: RerunRunRequest,
-  requestId: string,
+  { requestId, actor }: { readonly requestId: string; readonly actor: string },
   { front }: { readonly front: Front },
 ): Promise<Answered<RerunRunResponse>> {
   const long = tooLong({ "step path": step, reason, key: requestId });
@@ -27,7 +27,7 @@ export async function rerun(
   // A request that was taken before is answered as it was then.
   if (place.kind === "refused" && place.reason === "CANNOT_RERUN") return refused(front, runId, place.message);
   if (place.kind === "live") return failed(notEnded(runId));
-  const asked = await steer(runId, { kind: "rerun", event: { step, reason, actor: "", requestId } }, { front });
+  const asked = await steer(runId, { kind: "rerun", event: { step, reason, actor, requestId } }, { front });
   if (asked.kind === "failure") return asked;
   return answerOf(front, runId);
 }

@@ -23,7 +23,7 @@ const may = {
     "shop.v1.OrderWorkflow/Fulfil",
   ],
   viewer:
-    /Reflection|Definitions\/(Get|List|Describe)|Services\/List|Runs\/(Wait|Follow|Watch|Explain|DescribeStep|PreviewBulk|GetBulk|ListBulks|ListApprovals|Get|List|Count|ListIncidents|GetIndex|History|Trace|ListHolds|ListLimits)$/,
+    /Reflection|Definitions\/(Get|List|Describe)|Services\/List|Runs\/(Wait|Follow|Watch|Explain|ExplainRuns|WatchIndex|DescribeStep|PreviewBulk|GetBulk|ListBulks|ListApprovals|Get|List|Count|ListIncidents|GetIndex|History|Trace|ListHolds|ListLimits)$/,
   operator: /^(?!.*(Deploy|RebuildIndex))/,
   deployer: /^(?!.*RebuildIndex)/,
   admin: /./,

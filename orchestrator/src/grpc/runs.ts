@@ -33,6 +33,7 @@ import { absenceFailure, thrownFailure, toServiceError } from "./failure.ts";
 import type { Failure } from "./failure.ts";
 import { hold, listHolds, release } from "./heldTargets.ts";
 import { leaveIncident } from "./incidents.ts";
+import type { Asked } from "./incidents.ts";
 import { openIndexWatch } from "./changes.ts";
 import { tooLong } from "./lengths.ts";
 import { countRuns, getIndex, listIncidents, listRuns } from "./listing.ts";
@@ -191,11 +192,13 @@ function steering(
     terminate: unary(({ request, metadata }) => asked("terminate", request, metadata)),
     pause: unary(({ request, metadata }) => asked("pause", request, metadata)),
     rerun: unary(({ request, metadata }) =>
-      ofRun(request.runId, (id) => rerun(id, request, requestId(metadata), options)),
+      ofRun(request.runId, (id) =>
+        rerun(id, request, { requestId: requestId(metadata), actor: actorOf(metadata) }, options),
+      ),
     ),
     delete: unary(({ request: { runId, reason }, metadata }) =>
       ofRun(runId, (id) => {
-        const event = { reason, actor: "", requestId: requestId(metadata) };
+        const event = { reason, actor: actorOf(metadata), requestId: requestId(metadata) };
         const long = tooLong({ reason, key: event.requestId });
         const ground = { front: options.front, store: options.lists?.store };
         return long === undefined ? deleteRun(id, event, ground) : Promise.resolve(failed(long));
@@ -206,10 +209,7 @@ function steering(
 }
 
 function incidents(options: RunsOptions): Pick<RunsServer, "retry" | "fail" | "skip" | "patch" | "compensate"> {
-  const about = (
-    { step, reason }: { readonly step: string; readonly reason: string },
-    metadata: Metadata,
-  ): { readonly step: string; readonly reason: string; readonly requestId: string; readonly actor: string } => ({
+  const about = ({ step, reason }: { readonly step: string; readonly reason: string }, metadata: Metadata): Asked => ({
     step,
     reason,
     actor: actorOf(metadata),

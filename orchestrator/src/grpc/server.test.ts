@@ -273,6 +273,7 @@ test("buf curl lists the services, calls a workflow over reflection, and sees no
     "shop.v1.OrderWorkflow",
     "sidestep.v1.Definitions",
     "sidestep.v1.Runs",
+    "sidestep.v1.Services",
   ]);
   const answer = await curl("-d", '{"orderId":"o-1"}', `http://${address}/${workflow}`);
   expect(JSON.parse(answer)).toEqual({ tracking: "t-1" });
