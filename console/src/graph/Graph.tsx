@@ -1,4 +1,4 @@
-import { useMemo, useState } from "react";
+import { useLayoutEffect, useMemo, useRef, useState } from "react";
 import type { KeyboardEvent } from "react";
 import { Icon } from "../parts/pieces.tsx";
 import { stepLooks, iconPaths } from "../parts/states.ts";
@@ -34,6 +34,14 @@ export function Graph({ steps, overlay, chosen, onChoose, title }: GraphProps) {
   const drawing = useMemo(() => layOut(steps), [steps]);
   const [scale, setScale] = useState(4);
   const factor = scales[scale] ?? 1;
+  const view = useRef<HTMLDivElement>(null);
+  const chosenName = chosen === undefined ? "" : `${chosen.step} ${chosen.compensation}`;
+  // What is chosen is in view; where nothing is, the beginning.
+  useLayoutEffect(() => {
+    const element = view.current;
+    const wanted = element?.querySelector(".chosen") ?? element?.querySelector(".terminal");
+    if (element !== null && wanted !== null && wanted !== undefined) bringIntoView(element, wanted);
+  }, [chosenName, drawing]);
   const zoom = (by: number): void => setScale((now) => Math.max(0, Math.min(scales.length - 1, now + by)));
   return (
     <div className="graph">
@@ -59,7 +67,7 @@ export function Graph({ steps, overlay, chosen, onChoose, title }: GraphProps) {
           +
         </button>
       </div>
-      <div className="graph-view" tabIndex={0} role="region" aria-label={title}>
+      <div className="graph-view" ref={view} tabIndex={0} role="region" aria-label={title}>
         <svg
           width={drawing.width * factor}
           height={drawing.height * factor}
@@ -74,6 +82,15 @@ export function Graph({ steps, overlay, chosen, onChoose, title }: GraphProps) {
       {overlay === undefined ? undefined : <Legend />}
     </div>
   );
+}
+
+/** Scrolls the view, and nothing around it, when the element is not wholly in it. */
+function bringIntoView(view: Element, element: Element): void {
+  const [outer, inner] = [view.getBoundingClientRect(), element.getBoundingClientRect()];
+  if (inner.left < outer.left || inner.right > outer.right)
+    view.scrollLeft += (inner.left + inner.right - outer.left - outer.right) / 2;
+  if (inner.top < outer.top || inner.bottom > outer.bottom)
+    view.scrollTop += (inner.top + inner.bottom - outer.top - outer.bottom) / 2;
 }
 
 function Arrows() {

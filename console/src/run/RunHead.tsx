@@ -39,6 +39,11 @@ export function RunHead({
               </span>
             )}
             <span>version {run.version}</span>
+            {traceUrl === "" ? undefined : (
+              <a href={traceUrl} target="_blank" rel="noreferrer">
+                trace
+              </a>
+            )}
             <span>
               started <When at={run.startedAt} />
             </span>
@@ -54,11 +59,6 @@ export function RunHead({
               <span>
                 deadline <When at={run.deadline} />
               </span>
-            )}
-            {traceUrl === "" ? undefined : (
-              <a href={traceUrl} target="_blank" rel="noreferrer">
-                trace
-              </a>
             )}
             {run.parentRunId === "" ? undefined : (
               <span>

@@ -26,22 +26,22 @@ const own: readonly Column[] = [
   {
     id: "workflow",
     name: "Workflow",
-    width: "minmax(150px, 1.2fr)",
+    width: "minmax(150px, 1fr)",
     cell: ({ run }) => <WorkflowLink workflow={run.workflow} />,
   },
   { id: "version", name: "Version", width: "72px", cell: ({ run }) => run.version },
-  { id: "key", name: "Key", width: "minmax(90px, 1fr)", cell: ({ run }) => <span className="mono">{run.key}</span> },
-  { id: "started", name: "Started", width: "104px", cell: ({ run }) => <When at={run.startedAt} /> },
+  { id: "key", name: "Key", width: "minmax(84px, 0.7fr)", cell: ({ run }) => <span className="mono">{run.key}</span> },
+  { id: "started", name: "Started", width: "88px", cell: ({ run }) => <When at={run.startedAt} /> },
   {
     id: "duration",
     name: "Duration",
-    width: "104px",
+    width: "96px",
     cell: ({ run }, now) => durationOf(run.startedAt, run.endedAt ?? (hasEnded(run) ? undefined : now)),
   },
   {
     id: "error",
     name: "Where it stands",
-    width: "minmax(160px, 2.4fr)",
+    width: "minmax(220px, 3.4fr)",
     cell: (row) => {
       const said = row.waiting?.sentence ?? failureText(row);
       return <span title={said}>{said}</span>;

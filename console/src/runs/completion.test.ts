@@ -27,6 +27,7 @@ test("fields and attributes are offered by how they begin", () => {
 test("behind a whole field its operators are offered", () => {
   expect(at("state|").offered).toEqual([" == ", " != "]);
   expect(at("started|").offered).toEqual([" > ", " < "]);
+  expect(at("attributes.customer|").offered).toEqual([" == ", " != ", '.startsWith("', '.endsWith("', '.contains("']);
 });
 
 test("values follow the field: states, codes, workflows in quotes", () => {

@@ -114,8 +114,14 @@ function operators(field: string, cursor: number): readonly Completion[] {
       ? [" > 0", " == "]
       : field === "held"
         ? [" && ", " == "]
-        : [" == ", " != "];
+        : isText(field)
+          ? [" == ", " != ", '.startsWith("', '.endsWith("', '.contains("']
+          : [" == ", " != "];
   return texts.map((text) => ({ from: cursor, text, tells: "" }));
+}
+
+function isText(field: string): boolean {
+  return ["workflow", "key", "step", "message"].includes(field) || field.startsWith("attributes.");
 }
 
 interface Word {

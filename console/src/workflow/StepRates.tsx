@@ -49,7 +49,7 @@ export function StepRates({ definition }: { readonly definition: Definition }) {
           {rows.map(([step, count]) => (
             <tr key={step}>
               <td>
-                <Link href={toHref({ page: "runs" }, { q: `${own} && step == ${JSON.stringify(step)}` })}>
+                <Link href={toHref({ page: "runs" }, { q: `${own} && ${failedAt(step)}` })}>
                   <code>{step === "" ? "the run itself" : step}</code>
                 </Link>
               </td>
@@ -66,9 +66,19 @@ export function StepRates({ definition }: { readonly definition: Definition }) {
   );
 }
 
+/** Passes of a step are one. */
+function placeOf(path: string): string {
+  return path.replaceAll(/\[\d+\](?=\/)/g, "");
+}
+
+function failedAt(step: string): string {
+  const name = step.slice(step.lastIndexOf("/") + 1);
+  return step === name ? `step == ${JSON.stringify(step)}` : `step.endsWith(${JSON.stringify(`/${name}`)})`;
+}
+
 function bySteps(answer: Parameters<typeof object>[0]): readonly (readonly [string, number])[] {
   const counted = new Map<string, number>();
-  for (const step of list(object(answer), "runs", (one) => text(one, "errorStep")))
+  for (const step of list(object(answer), "runs", (one) => placeOf(text(one, "errorStep"))))
     counted.set(step, (counted.get(step) ?? 0) + 1);
   return [...counted].toSorted((a, b) => b[1] - a[1]);
 }
