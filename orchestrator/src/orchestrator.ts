@@ -8,6 +8,7 @@ import type { AdminServer, AdminOptions } from "../../runtime/src/adminServer.ts
 import { errorText } from "../../runtime/src/log.ts";
 import type { Log } from "../../runtime/src/log.ts";
 import { openMetrics } from "../../runtime/src/metrics.ts";
+import type { Metrics } from "../../runtime/src/metrics.ts";
 import { openNats } from "../../runtime/src/natsConnection.ts";
 import type { Nats } from "../../runtime/src/natsConnection.ts";
 import { pause } from "../../runtime/src/pause.ts";
@@ -37,10 +38,12 @@ import { openDefinitions } from "./processor/definitions.ts";
 import type { Definitions } from "./processor/definitions.ts";
 import { partitionCount } from "../../proto/wire/layout.ts";
 import { openProcessor } from "./processor/processor.ts";
+import type { TurnObserver } from "./processor/ports.ts";
 import type { Processor } from "./processor/processor.ts";
 import { detailsOfStep } from "./projection/stepDetails.ts";
 import { toTraceStart } from "./projection/traceContext.ts";
 import { allObservers } from "./observers.ts";
+import { toRunLog } from "./runLog.ts";
 import { openRunMeasures } from "./runMeasures.ts";
 import { openRows } from "./rows.ts";
 import type { Rows } from "./rows.ts";
@@ -93,7 +96,7 @@ export async function serve(settings: OrchestratorSettings, log: Log, signal: Ab
     plans: definitions,
     workflows: definitions,
     credentials,
-    observer: allObservers([tracing.observer, rows?.observer, webhook?.observer, openRunMeasures(metrics)]),
+    observer: allObservers([tracing.observer, rows?.observer, webhook?.observer, ...toWatchers(metrics, log)]),
     limits: settings,
     ...settings,
     archive: rows?.archive,
@@ -125,6 +128,11 @@ export async function serve(settings: OrchestratorSettings, log: Log, signal: Ab
   }
   log.info("stopped", { isReleased });
   return isDone && isReleased ? 0 : 1;
+}
+
+/** Who counts what becomes of runs, and who logs it. */
+function toWatchers(metrics: Metrics, log: Log): readonly TurnObserver[] {
+  return [openRunMeasures(metrics), toRunLog(log)];
 }
 
 /** What sidecars say, what waits for them, and the way to tell them something. */

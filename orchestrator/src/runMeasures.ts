@@ -1,5 +1,4 @@
 import { incident_ReasonToJSON, run_StateToJSON } from "../../proto/gen/sidestep/v1/run.ts";
-import { toHex } from "../../proto/wire/runId.ts";
 import { boundedLabel } from "../../runtime/src/boundedLabel.ts";
 import type { Instruments } from "../../runtime/src/metrics.ts";
 import type { Transition } from "./engine/transition.ts";
@@ -7,6 +6,7 @@ import type { RunState } from "./engine/state.ts";
 import { unobserved } from "./processor/spanObserver.ts";
 import type { TurnObserver } from "./processor/ports.ts";
 import { isSampled } from "./projection/spans.ts";
+import { traceIdOf } from "./projection/traceId.ts";
 
 const runBoundaries = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1_800, 7_200, 86_400];
 const attemptBoundaries = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
@@ -83,8 +83,7 @@ export function openRunMeasures({ meter, histogram }: Instruments): TurnObserver
 
 /** The run's trace, when it is kept. */
 function traceOf({ runId, started }: RunState): string | undefined {
-  if (!isSampled(started)) return undefined;
-  return started?.trace?.traceId.length === 16 ? toHex(started.trace.traceId) : runId;
+  return isSampled(started) ? traceIdOf({ runId, started }) : undefined;
 }
 
 /** Clocks of sidecars may be ahead or behind. */

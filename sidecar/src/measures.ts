@@ -47,10 +47,12 @@ export function openMeasures(
   return {
     taken: ({ message }, waitedMs) =>
       waits.record(waitedMs / 1_000, { rpc_method: bounded(message.method) }, traceIdOf(message.headers)),
-    ended: ({ message }, outcome, durationMs) => {
+    ended: (task, outcome, durationMs) => {
+      const { message } = task;
       const method = bounded(message.method);
       tasks.add(1, { rpc_method: method, outcome });
       durations.record(durationMs / 1_000, { rpc_method: method }, traceIdOf(message.headers));
+      log.debug("a task is done with", { ...aboutTask(task), outcome, durationMs });
     },
     asked: (reason, verdict) =>
       asks.add(1, { reason, verdict: verdict === undefined ? "NO_ANSWER" : (verdictNames.get(verdict) ?? "UNKNOWN") }),

@@ -8,6 +8,7 @@ import type { RunId } from "../../../proto/wire/runId.ts";
 import { code } from "../../../proto/wire/status.ts";
 import { toStatus } from "../engine/failure.ts";
 import type { StartChild, StopChild, TellParent } from "../engine/command.ts";
+import { aboutRun } from "./aboutRun.ts";
 import { chain } from "./chain.ts";
 import { prepareChild } from "./childStart.ts";
 import type { Ownership } from "./ownership.ts";
@@ -50,7 +51,7 @@ export function tellParent(owner: Ownership, run: ResidentRun, { parent, ended }
   const parentId = parseRunId(parent.runId);
   const partition = parentId === undefined ? undefined : partitionOf(owner.layouts, parentId);
   if (parentId === undefined || partition === undefined) {
-    owner.logger.error("a run has a parent that can't be", { run: run.runId, parent: parentId });
+    owner.logger.error("a run has a parent that can't be", { ...aboutRun(run), parentId });
     return;
   }
   const step = { step: parent.step, generation: parent.generation };

@@ -70,7 +70,7 @@ export function openDeletions(ground: Ground, window: Pick<Window, "deleting" | 
         await deleteAsked(ground, asked.runId, asked.askedAt);
         if (waiting.get(asked.runId) === asked) waiting.delete(asked.runId);
         ground.counts.deletions++;
-        ground.logger.info("deleted a run because somebody asked", { run: asked.runId });
+        ground.logger.info("deleted a run because somebody asked", { runId: asked.runId });
       }),
     );
     const failed = (await Promise.allSettled(works)).find(({ status }) => status === "rejected");

@@ -18,6 +18,7 @@ import type { RunId } from "../../../proto/wire/runId.ts";
 import { Encoder } from "../../../proto/wire/encoder.ts";
 import type { ArmTimer, CancelTimer, CloseAttempt, Command, EndRun, PublishTask } from "../engine/command.ts";
 import { attemptTraceHeaders } from "../projection/traceContext.ts";
+import { aboutRun } from "./aboutRun.ts";
 import { startChild, stopChild, tellParent } from "./children.ts";
 import { idempotencyKey, sha256 } from "./credentials.ts";
 import { emitMessage } from "./emit.ts";
@@ -296,7 +297,7 @@ function endRun(owner: Ownership, run: ResidentRun, { ended, expectedEvent }: En
         case "rejected":
         case "deferred":
           owner.logger.error("the end of a run can't be stored; the run stays as it is", {
-            run: run.runId,
+            ...aboutRun(run),
             reason: written.reason,
           });
           break;

@@ -52,7 +52,7 @@ export function grantLock(owner: Ownership, lock: ResidentRun, command: GrantLoc
   const runId = parseRunId(holder.runId);
   const partition = runId === undefined ? undefined : partitionOf(owner.layouts, runId);
   if (runId === undefined || partition === undefined) {
-    owner.logger.error("a lock is wanted by a run that can't be", { lock: command.lock, run: runId });
+    owner.logger.error("a lock is wanted by a run that can't be", { runId, step: holder.step, lock: command.lock });
     return;
   }
   const value = { step: holder.step, lock: command.lock };

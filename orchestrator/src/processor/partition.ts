@@ -382,7 +382,7 @@ class Loop implements Partition {
       else this.#waiters.look(run);
     } catch (error) {
       if (signal.aborted) return;
-      logger.warn("a run that is waited for can't be read now", { run: runId, error });
+      logger.warn("a run that is waited for can't be read now", { runId, error });
       setTimeout(() => void this.#lookFor(runId), lookAgainMs);
     }
   }

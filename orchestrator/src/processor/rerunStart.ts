@@ -4,6 +4,7 @@ import { fromHex, parseRunId } from "../../../proto/wire/runId.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
 import type { StartRerun } from "../engine/command.ts";
 import { rerunStart } from "../engine/rerun.ts";
+import { aboutRun } from "./aboutRun.ts";
 import { chain } from "./chain.ts";
 import { keyPlace } from "./keyPlace.ts";
 import type { Ownership } from "./ownership.ts";
@@ -22,7 +23,7 @@ export function startRerun(owner: Ownership, run: ResidentRun, command: StartRer
   const runId = parseRunId(command.runId);
   const partition = runId === undefined ? undefined : partitionOf(owner.layouts, runId);
   if (started === undefined || runId === undefined || partition === undefined) {
-    owner.logger.error("a run can't be started in place of another", { run: run.runId, as: runId });
+    owner.logger.error("a run can't be started in place of another", { ...aboutRun(run), rerunId: runId });
     return;
   }
   const event = Event.encode({ kind: { $case: "runStarted", value: started } }).finish();

@@ -1,6 +1,7 @@
 import { attemptKey } from "../../../proto/wire/attempt.ts";
 import { Event } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { CommandRejected } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import { aboutRun } from "./aboutRun.ts";
 import type { Ownership } from "./ownership.ts";
 import type { Written } from "./ports.ts";
 import type { ResidentRun } from "./residentRun.ts";
@@ -91,10 +92,24 @@ export function tellFailure(
   result: Extract<Written, { readonly reason: string }>,
   command: FailedCommand | undefined,
 ): void {
-  const fields = { run: run.runId, command: command?.$case, reason: result.reason };
+  const fields = { ...aboutRun(run, placeOf(command)), command: command?.$case, reason: result.reason };
   if (result.kind === "rejected") owner.logger.error("a command can never become durable", fields);
   else owner.logger.warn("a command is not durable yet; the run will ask for it again", fields);
   if (command !== undefined) appendFailure(owner, run, hold, result, command);
+}
+
+/** The step that a command is about, and the attempt of a task. */
+function placeOf(command: FailedCommand | undefined): { readonly step?: string; readonly attempt?: number } {
+  switch (command?.$case) {
+    case "task":
+    case "emit":
+    case "child":
+    case "lock":
+      return command.value;
+    case "timer":
+    case undefined:
+      return {};
+  }
 }
 
 /** The event alone, for what is no trouble. */

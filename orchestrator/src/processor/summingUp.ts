@@ -6,6 +6,7 @@ import type { LogRecord } from "../engine/record.ts";
 import { encodeRun } from "../engine/snapshot/encode.ts";
 import { snapshotIn } from "../engine/snapshot/resume.ts";
 import type { RunState } from "../engine/state.ts";
+import { aboutRun } from "./aboutRun.ts";
 import type { Ownership } from "./ownership.ts";
 import type { ResidentRun } from "./residentRun.ts";
 
@@ -43,7 +44,7 @@ function append(owner: Ownership, run: ResidentRun, snapshot: Snapshot, expected
       if (written.kind !== "rejected") return;
       owner.counts.oversizedSnapshots++;
       owner.logger.warn("a run holds more than a message takes and is not summed up; its history stays whole", {
-        run: run.runId,
+        ...aboutRun(run),
         sizeBytes: event.length,
         reason: written.reason,
       });

@@ -8,6 +8,7 @@ import type { LockState } from "../engine/lock.ts";
 import type { LogRecord } from "../engine/record.ts";
 import { attemptName } from "../engine/state.ts";
 import type { RunState } from "../engine/state.ts";
+import { aboutRun } from "./aboutRun.ts";
 import { cancelExpiry, execute } from "./execute.ts";
 import type { Ownership } from "./ownership.ts";
 import type { ResidentRun } from "./residentRun.ts";
@@ -97,7 +98,7 @@ function executeAll(owner: Ownership, run: ResidentRun, { sequence, storedMs }: 
 export function park(owner: Ownership, run: ResidentRun, sequence: number, error: unknown): void {
   run.phase = "corrupt";
   owner.counts.corruptRuns++;
-  owner.logger.error("a run can't be folded and is left alone", { run: run.runId, sequence, error });
+  owner.logger.error("a run can't be folded and is left alone", { ...aboutRun(run), sequence, error });
 }
 
 /** Closed attempts whose scheduled end this record makes needless: the one whose outcome it is, all of them at the end of the run. */

@@ -1,9 +1,9 @@
 import { AttemptId_Phase as Phase } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { RunEnded } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import { Incident_Reason, Run_State } from "../../../proto/gen/sidestep/v1/run.ts";
-import { toHex } from "../../../proto/wire/runId.ts";
 import type { RunState } from "../engine/state.ts";
 import type { IncidentOpened, Transition } from "../engine/transition.ts";
+import { traceIdOf } from "./traceId.ts";
 
 /** What people are told about at once: a step that waits for them, or a run that failed. */
 export interface Notice {
@@ -20,6 +20,8 @@ export interface Notice {
   readonly step: string;
   /** The step that waits undoes something. */
   readonly compensation: boolean;
+  /** The attempt that failed last; 0: not one. */
+  readonly attempt: number;
   /** Why the step waits; unspecified for a run that failed. */
   readonly reason: Incident_Reason;
   /** FAILED, COMPENSATED or COMPENSATION_FAILED for a run that failed, PAUSED for an incident. */
@@ -54,7 +56,7 @@ export function noticesOfTurn(
   }
 }
 
-function ofIncident(state: RunState, { address, reason, status, atMs }: IncidentOpened, id: string): Notice {
+function ofIncident(state: RunState, { address, reason, status, attempts, atMs }: IncidentOpened, id: string): Notice {
   return {
     ...aboutRun(state),
     id,
@@ -62,6 +64,7 @@ function ofIncident(state: RunState, { address, reason, status, atMs }: Incident
     atMs,
     step: address.step,
     compensation: address.phase === Phase.COMPENSATE,
+    attempt: attempts,
     reason,
     state: Run_State.PAUSED,
     code: status.code,
@@ -77,6 +80,7 @@ function ofEnd(state: RunState, ended: RunEnded, atMs: number, id: string): Noti
     atMs,
     step: ended.step,
     compensation: false,
+    attempt: 0,
     reason: Incident_Reason.REASON_UNSPECIFIED,
     state: ended.state,
     code: ended.status?.code ?? 0,
@@ -84,7 +88,7 @@ function ofEnd(state: RunState, ended: RunEnded, atMs: number, id: string): Noti
   };
 }
 
-function aboutRun({ runId, started }: RunState): Pick<Notice, "runId" | "traceId" | "workflow" | "version" | "key"> {
-  const { workflow = "", version = 0, key = "", trace } = started ?? {};
-  return { runId, traceId: trace?.traceId.length === 16 ? toHex(trace.traceId) : runId, workflow, version, key };
+function aboutRun(state: RunState): Pick<Notice, "runId" | "traceId" | "workflow" | "version" | "key"> {
+  const { workflow = "", version = 0, key = "" } = state.started ?? {};
+  return { runId: state.runId, traceId: traceIdOf(state), workflow, version, key };
 }

@@ -6,6 +6,7 @@ import { attributesOf, publicState } from "../engine/describe.ts";
 import type { LiveStep } from "../engine/live.ts";
 import type { LoadedPlan } from "../engine/plan.ts";
 import type { RunState } from "../engine/state.ts";
+import { traceIdOf } from "./traceId.ts";
 
 /** What a list shows of a run, as it stood at one position of its log. Times are whole milliseconds since 1970. */
 export interface RunRow {
@@ -76,7 +77,7 @@ export function rowOf(partition: number, plan: LoadedPlan, state: RunState, know
     startedMs: Math.floor(state.startedMs),
     endedMs: ended === undefined ? undefined : Math.floor(state.endedMs),
     deadlineMs: state.deadlineMs === undefined ? undefined : Math.floor(state.deadlineMs),
-    traceId: started.trace?.traceId.length === 16 ? toHex(started.trace.traceId) : state.runId,
+    traceId: traceIdOf(state),
     error: errorOf(state, incidents),
     parentId: started.parent === undefined ? "" : toHex(started.parent.runId),
     parentStep: started.parent?.step ?? "",

@@ -10,7 +10,7 @@ export function bodyOf(notices: readonly Notice[]): string {
 }
 
 function toJson(notice: Notice): object {
-  const { id, name, atMs, runId, traceId, workflow, version, key, step, compensation, reason, state } = notice;
+  const { id, name, atMs, runId, traceId, workflow, version, key, step, attempt, compensation, reason, state } = notice;
   return {
     id,
     kind: name === "incident" ? "INCIDENT" : "RUN_FAILED",
@@ -22,7 +22,7 @@ function toJson(notice: Notice): object {
     key,
     state: run_StateToJSON(state),
     step,
-    ...(name === "incident" ? { compensation, reason: incident_ReasonToJSON(reason) } : {}),
+    ...(name === "incident" ? { attempt, compensation, reason: incident_ReasonToJSON(reason) } : {}),
     code: codeName(notice.code),
     message: shortened(notice.message),
   };
