@@ -185,7 +185,7 @@ test("a paused run shows its incident, and a person tries the step again or lets
   expect((await sidestep("run", "history", retried)).stdout).toMatch(/retry requested +ship +.*the carrier is back/);
   expect(await sidestep("run", "retry", failed)).toMatchObject({
     code: 1,
-    text: expect.stringMatching(/what fits now: delete[\s\S]*NO_INCIDENT/),
+    text: expect.stringMatching(/what fits now: rerun \(ship\), delete[\s\S]*NO_INCIDENT/),
   });
   expect((await sidestep("run", "delete", failed, "--reason", "a test")).code).toBe(0);
   expect(await sidestep("run", "describe", failed)).toMatchObject({ text: expect.stringContaining("RUN_NOT_FOUND") });
