@@ -1,7 +1,7 @@
 // The gate of every change: format, lint, types, contracts, tests. `gate.ts test|check|lint|types|format [argument…]`.
 // Ends with one plain line: N passed, N failed, N skipped.
 import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { suitesLeftOut } from "./suites.ts";
@@ -9,8 +9,8 @@ import { suitesLeftOut } from "./suites.ts";
 type Check = { readonly name: string; readonly command: readonly string[] };
 type Tally = { readonly passed: number; readonly failed: number; readonly skipped: number };
 
-/** Bundles of this run are looked at and thrown away: dist/ belongs to `npm run build`. */
-const bundles = path.join(os.tmpdir(), `sidestep-bundles-${process.pid}`);
+/** Bundles of this run; tests that start programs of ours start these. dist/ belongs to `npm run build`. */
+const bundles = path.resolve(`node_modules/.cache/sidestep-bundles-${process.pid}`);
 process.once("exit", () => rmSync(bundles, { recursive: true, force: true }));
 
 const checks: Readonly<Record<"lint" | "types" | "console" | "format" | "contracts" | "breaking" | "bundles", Check>> =
@@ -135,7 +135,8 @@ function runQuietly([command = "", ...args]: readonly string[]): Promise<{
 
 function runLoudly([command = "", ...args]: readonly string[]): Promise<number> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: ["ignore", "inherit", "inherit"] });
+    const env = existsSync(bundles) ? { ...process.env, SIDESTEP_BUNDLES: bundles } : process.env;
+    const child = spawn(command, args, { stdio: ["ignore", "inherit", "inherit"], env });
     child.once("error", reject);
     child.once("close", (code) => resolve(code ?? 1));
   });
