@@ -1,11 +1,12 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
 import { Client, credentials, Metadata, status } from "@grpc/grpc-js";
 import type { ServiceError } from "@grpc/grpc-js";
-import { execFile } from "node:child_process";
 import net from "node:net";
 import path from "node:path";
-import { promisify } from "node:util";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { runHere } from "../../cli/src/testing.ts";
 import { ErrorInfo, RpcStatus } from "../../proto/gen/sidestep/internal/v1/rpc.ts";
 import { Run_State } from "../../proto/gen/sidestep/v1/run.ts";
 import { toNames } from "../../proto/wire/subjects.ts";
@@ -196,15 +197,7 @@ test("the admin server answers probes, and counts what was folded", async () => 
 test("a run can be looked into: its events, its spans as a tree and for trace viewers", async () => {
   const { runId } = await client.fulfil(makeOrder("looked-1"), 20_000);
   const sidestep = async (...args: readonly string[]): Promise<string> =>
-    (
-      await promisify(execFile)(process.execPath, [
-        path.join(repositoryRoot, "bin/sidestep.js"),
-        "run",
-        ...args,
-        "--address",
-        address,
-      ])
-    ).stdout;
+    (await runHere(["run", ...args, "--address", address])).stdout;
   const tree = await sidestep("trace", runId);
   expect(tree).toContain(`trace ${runId}`);
   expect(tree).toMatch(/├─ reserve .*\n│  └─ inventory\.v1\.InventoryService\/Reserve/);
