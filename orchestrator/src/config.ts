@@ -138,6 +138,10 @@ export const orchestratorSettings = {
     },
     "7d",
   ),
+  retentionFailed: retentionFailed({
+    flag: "retention-failed",
+    doc: "The same for runs that did not complete. A workflow's own `retention` comes before both.",
+  }),
   index: indexPlace({
     flag: "index",
     placeholder: "<where>",
@@ -230,6 +234,11 @@ function retention(about: SettingText, fallback: string): Setting<number> {
       return { kind: "problem", expected: "a duration of 5m or more, such as 12h or 30d, or 0s to keep ended runs" };
     },
   };
+}
+
+/** Undefined: as others. */
+function retentionFailed(about: SettingText): Setting<number | undefined> {
+  return { ...retention(about, "7d"), defaultText: "as --retention", absent: undefined };
 }
 
 /** Undefined: off. A URL may hold a password, so what was given is shown nowhere. */

@@ -100,7 +100,11 @@ export async function serve(settings: OrchestratorSettings, log: Log, signal: Ab
     limits: settings,
     ...settings,
     archive: rows?.archive,
-    bounds: { snapshotEvery: settings.snapshotEvents, retentionMs: settings.retention },
+    bounds: {
+      snapshotEvery: settings.snapshotEvents,
+      retentionMs: settings.retention,
+      retentionFailedMs: settings.retentionFailed,
+    },
     now: Date.now,
     randomBytes,
     logger: log,

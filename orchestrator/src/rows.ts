@@ -37,6 +37,7 @@ export interface Rows extends AsyncDisposable {
 export interface RowsSettings {
   readonly index: StorePlace | undefined;
   readonly retention: number;
+  readonly retentionFailed: number | undefined;
   readonly archive: number;
 }
 
@@ -45,7 +46,7 @@ const readyMaxMs = 2_000;
 
 /** Opens it; undefined: it is off. Throws when its file can't be opened, or when an archive would be lost at the end. */
 export async function openRows(
-  { index, retention, archive }: RowsSettings,
+  { index, retention, retentionFailed, archive }: RowsSettings,
   ground: InspectGround & { readonly layouts: Layouts; readonly showTrace: ShowTrace },
   logger: Log,
 ): Promise<Rows | undefined> {
@@ -61,6 +62,7 @@ export async function openRows(
     logger,
     now: Date.now,
     retentionMs: retention,
+    retentionFailedMs: retentionFailed,
     archiveMs: archive,
   });
   return {

@@ -171,6 +171,7 @@ describe("a plan", () => {
       ],
       saga: Saga_Order.PARALLEL,
       timeout: "1d12h",
+      retention: "30d",
       step: [pause],
       output: "{note: run.id}",
     });
@@ -179,6 +180,7 @@ describe("a plan", () => {
       attributes: [{ name: "priority" }, { name: "due" }, { name: "began" }],
       saga: Plan_Order.PARALLEL,
       timeoutMs: 36 * 3_600_000,
+      keptMs: 30 * 86_400_000,
       key: { source: "input.id + metadata['x-tenant']", path: "key" },
     });
     expect(planOf({ step: [pause], output: "{}" }).timeoutMs).toBeUndefined();

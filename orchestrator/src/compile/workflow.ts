@@ -60,6 +60,7 @@ export function compileWorkflow(surroundings: Surroundings, source: WorkflowSour
   const attributes = compileAttributes(context, definition, place);
   const metadata = checkMetadata(context, definition, place);
   const timeoutMs = durationOr(undefined, definition.timeout, fieldOf(place, "timeout"), findings, context.limits);
+  const keptMs = compileRetention(context, definition, place);
   const saga = compileOrder(context, definition, place);
   const body = compileSteps(context, definition.step, place, outermost);
   const response = compileResponse(context, definition, body, place);
@@ -78,6 +79,7 @@ export function compileWorkflow(surroundings: Surroundings, source: WorkflowSour
     saga,
     attributes,
     retentionMs: 0,
+    keptMs,
     metadata,
     body: { steps: body.steps, result: undefined },
     output: response.output,
@@ -150,10 +152,18 @@ function refuseLater(context: Context, definition: Workflow, place: Place): void
   if (definition.bodyFile !== "") {
     findings.add("NOT_YET", fieldOf(place, "body_file"), "`body_file` is not supported yet", "write the steps here");
   }
-  if (definition.retention !== "") {
-    const hint = "the orchestrator's --retention holds for all workflows";
-    findings.add("NOT_YET", fieldOf(place, "retention"), "`retention` of one workflow is not supported yet", hint);
-  }
+}
+
+/** Not shorter than what other deadlines of ours allow for; the orchestrator's own settings have the same bound. */
+const retentionMinMs = 5 * 60_000;
+
+/** Undefined: as the orchestrator says. */
+function compileRetention({ findings, limits }: Context, { retention }: Workflow, place: Place): number | undefined {
+  const at = fieldOf(place, "retention");
+  const ms = durationOr(undefined, retention, at, findings, limits);
+  if (ms === undefined || ms >= retentionMinMs) return ms;
+  findings.add("DURATION", at, `'${retention}' is too short`, "an ended run is kept for 5m or more");
+  return undefined;
 }
 
 function compileKey(context: Context, definition: Workflow, place: Place): Plan["key"] {

@@ -175,7 +175,7 @@ function askForEnd(draft: Draft): void {
     kind: "endRun",
     issuedAt: draft.sequence,
     expectedEvent: state.lastEvent,
-    ended: state.ending?.ended ?? toRunEnded(state, state.verdict),
+    ended: state.ending?.ended ?? toRunEnded(state, state.verdict, draft.plan.plan),
   };
   draft.commands.push(state.ending);
 }

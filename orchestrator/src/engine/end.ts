@@ -1,4 +1,5 @@
 import type { RunEnded } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import type { Plan } from "../../../proto/gen/sidestep/internal/v1/plan.ts";
 import { Run_State } from "../../../proto/gen/sidestep/v1/run.ts";
 import type { RunState, Verdict } from "./state.ts";
 
@@ -6,7 +7,8 @@ import type { RunState, Verdict } from "./state.ts";
  * How the run ends, by its verdict and what came of undoing it. The status is the failing step's, unchanged; the front door adds the
  * ErrorInfo with the end state.
  */
-export function toRunEnded(state: RunState, verdict: Verdict): RunEnded {
+export function toRunEnded(state: RunState, verdict: Verdict, { keptMs }: Pick<Plan, "keptMs">): RunEnded {
+  const kept = keptMs === undefined ? {} : { retentionMs: keptMs };
   if (verdict.kind === "completed") {
     return {
       state: Run_State.COMPLETED,
@@ -14,10 +16,18 @@ export function toRunEnded(state: RunState, verdict: Verdict): RunEnded {
       status: undefined,
       step: "",
       responsePayload: verdict.payload,
+      ...kept,
     };
   }
   const { status, step } = verdict.failure;
-  return { state: endOf(state, verdict), response: new Uint8Array(), status, step, responsePayload: undefined };
+  return {
+    state: endOf(state, verdict),
+    response: new Uint8Array(),
+    status,
+    step,
+    responsePayload: undefined,
+    ...kept,
+  };
 }
 
 function endOf(state: RunState, verdict: Exclude<Verdict, { readonly kind: "completed" }>): Run_State {

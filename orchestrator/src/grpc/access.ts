@@ -2,6 +2,7 @@ import type { PeerCertificate } from "node:tls";
 import type { Metadata } from "@grpc/grpc-js";
 import { actorHeader, roleHeader } from "../../../proto/wire/headers.ts";
 import { code } from "../../../proto/wire/status.ts";
+import { roles } from "../../../runtime/src/tokenFile.ts";
 import type { Role } from "../../../runtime/src/tokenFile.ts";
 import type { Failure } from "./failure.ts";
 import { mayCall, needsOf } from "./roles.ts";
@@ -51,6 +52,14 @@ export function actorOf(metadata: Metadata): string {
 export function mayDecideAs(by: string, metadata: Metadata): boolean {
   const [role] = metadata.get(roleHeader);
   return role === undefined || role === "admin" || by === actorOf(metadata);
+}
+
+/** Why somebody may not do by a method what another one is for; undefined: he may. */
+export function refusalOf(method: string, metadata: Metadata): Failure | undefined {
+  const role = roles.find((one) => one === metadata.get(roleHeader)[0]);
+  const needs = needsOf(method);
+  if (role === undefined || needs === "open" || mayCall(role, needs)) return undefined;
+  return forbidden(method, { name: actorOf(metadata), role }, needs);
 }
 
 const actorLengthMax = 200;

@@ -4,7 +4,7 @@ import { Metadata } from "@grpc/grpc-js";
 import { expect, test } from "vitest";
 import { imageBase64 } from "../../../proto/gen/image.ts";
 import { roles } from "../../../runtime/src/tokenFile.ts";
-import { newAdmit } from "./access.ts";
+import { newAdmit, refusalOf } from "./access.ts";
 import { ratedMethods } from "./roles.ts";
 
 /** What each role may call, besides what is open. */
@@ -24,8 +24,8 @@ const may = {
   ],
   viewer:
     /Reflection|Definitions\/(Get|List|Describe)|Services\/List|Runs\/(Wait|Follow|Watch|Explain|ExplainRuns|WatchIndex|DescribeStep|PreviewBulk|GetBulk|ListBulks|ListApprovals|Get|List|Count|ListIncidents|GetIndex|History|Trace|ListHolds|ListLimits)$/,
-  operator: /^(?!.*(Deploy|RebuildIndex))/,
-  deployer: /^(?!.*RebuildIndex)/,
+  operator: /^(?!.*(Deploy|RebuildIndex|Delete))/,
+  deployer: /^(?!.*(RebuildIndex|Delete))/,
   admin: /./,
 } as const;
 
@@ -65,6 +65,17 @@ test.each(methods)("without a token, or with one of somebody else: %s", (method)
   const isOpen = method.startsWith("grpc.health.");
   expect(admit(`/${method}`, calling(undefined))?.reason).toBe(isOpen ? undefined : "NO_TOKEN");
   expect(admit(`/${method}`, calling("boss"))?.reason).toBe(isOpen ? undefined : "UNKNOWN_TOKEN");
+});
+
+test("what a method may do for some only is refused to others; without tokens all may", () => {
+  const call = calling("operator");
+  expect(admit("/sidestep.v1.Runs/StartBulk", call)).toBeUndefined();
+  expect(refusalOf("sidestep.v1.Runs/Delete", call.metadata)).toMatchObject({ reason: "ROLE_TOO_LOW" });
+  expect(refusalOf("sidestep.v1.Runs/Cancel", call.metadata)).toBeUndefined();
+  const boss = calling("admin");
+  expect(admit("/sidestep.v1.Runs/StartBulk", boss)).toBeUndefined();
+  expect(refusalOf("sidestep.v1.Runs/Delete", boss.metadata)).toBeUndefined();
+  expect(refusalOf("sidestep.v1.Runs/Delete", new Metadata())).toBeUndefined();
 });
 
 test("who calls is the token's holder, whatever a call says of itself", () => {

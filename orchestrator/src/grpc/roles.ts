@@ -60,11 +60,12 @@ const byMethod: Readonly<Record<string, Needs>> = {
   "sidestep.v1.Runs/SetLimit": steer,
   "sidestep.v1.Runs/ClearLimit": steer,
   "sidestep.v1.Runs/Rerun": steer,
-  "sidestep.v1.Runs/Delete": steer,
   "sidestep.v1.Runs/StartBulk": steer,
   "sidestep.v1.Runs/StopBulk": steer,
   "sidestep.v1.Services/DrainSidecar": steer,
   "sidestep.v1.Services/ResumeSidecar": steer,
+  // And StartBulk, when it deletes.
+  "sidestep.v1.Runs/Delete": ["admin"],
   "sidestep.v1.Runs/RebuildIndex": ["admin"],
 };
 

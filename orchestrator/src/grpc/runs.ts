@@ -1,6 +1,7 @@
 import type { Metadata, ServerUnaryCall } from "@grpc/grpc-js";
 import { randomUUID } from "node:crypto";
 import type { ArchivedRun } from "../../../proto/gen/sidestep/internal/v1/archive.ts";
+import { BulkAction_Kind } from "../../../proto/gen/sidestep/v1/runs.ts";
 import type { HistoryEvent, Run } from "../../../proto/gen/sidestep/v1/run.ts";
 import type {
   RunHistoryRequest,
@@ -20,7 +21,7 @@ import type { RunId } from "../../../proto/wire/runId.ts";
 import { code } from "../../../proto/wire/status.ts";
 import type { LoadedPlan } from "../engine/plan.ts";
 import type { LogRecord } from "../engine/record.ts";
-import { actorOf } from "./access.ts";
+import { actorOf, refusalOf } from "./access.ts";
 import { getBulk, listBulks, previewBulk, startBulk, stopBulk } from "./bulks.ts";
 import type { BulksOptions } from "./bulks.ts";
 import { decide } from "./approvals.ts";
@@ -265,9 +266,12 @@ function bulks(
 ): Pick<RunsServer, "previewBulk" | "startBulk" | "getBulk" | "listBulks" | "stopBulk"> {
   return {
     previewBulk: unary(({ request }) => previewBulk(request, options, Date.now())),
-    startBulk: unary(({ request, metadata }) =>
-      startBulk(request, { metadata, actor: actorOf(metadata) }, options, Date.now()),
-    ),
+    startBulk: unary(async ({ request, metadata }) => {
+      const isDeletion = request.action?.kind === BulkAction_Kind.DELETE;
+      const refusal = isDeletion ? refusalOf("sidestep.v1.Runs/Delete", metadata) : undefined;
+      if (refusal !== undefined) return failed(refusal);
+      return startBulk(request, { metadata, actor: actorOf(metadata) }, options, Date.now());
+    }),
     getBulk: unary(({ request: { bulkId } }) => getBulk(bulkId, options)),
     listBulks: unary(() => listBulks(options)),
     stopBulk: unary(({ request: { bulkId } }) => stopBulk(bulkId, options, Date.now())),

@@ -57,8 +57,9 @@ export async function verdictOn(
 }
 
 /** Nothing is left of a run whose attempt this is, and it began long enough ago to have been deleted: nobody would hear of its outcome. */
-function isDeleted({ bounds, clock }: Ownership, runId: RunId): boolean {
-  return bounds.retentionMs > 0 && timeOf(runId) < clock.now() - bounds.retentionMs;
+function isDeleted({ retentions, clock }: Ownership, runId: RunId): boolean {
+  const shortestMs = retentions.shortestMs();
+  return shortestMs > 0 && timeOf(runId) < clock.now() - shortestMs;
 }
 
 function grant(run: ResidentRun, key: string, sidecarId: string, atMs: number): AskReply_Verdict {

@@ -9,6 +9,7 @@ import { openPartition } from "./partition.ts";
 import type { Overtaken, Partition } from "./partition.ts";
 import type { LeaseRecord, Leases, PartitionLog, TurnObserver } from "./ports.ts";
 import { untilRead } from "./reading.ts";
+import type { Swept } from "./kept.ts";
 import type { Window } from "./takeover.ts";
 
 /** A partition that this orchestrator owns. */
@@ -150,13 +151,15 @@ class OwnedPartition {
     this.#over.resolve(why);
   }
 
-  #progress(before: Lease | undefined): Pick<Lease, "checkpoint" | "traced" | "swept" | "deleting" | "streamCreated"> {
+  #progress(
+    before: Lease | undefined,
+  ): Pick<Lease, "checkpoint" | "traced" | keyof Swept | "deleting" | "streamCreated"> {
     const { observer, partition } = this.#options;
     const checkpoint = this.#working?.checkpoint() ?? before?.checkpoint ?? 0;
     const traced = this.#working === undefined ? (before?.traced ?? 0) : observer.tracedUpTo(partition, checkpoint);
-    const swept = this.#working?.swept() ?? before?.swept ?? 0;
+    const swept = this.#working?.swept() ?? sweptBefore(before);
     const deleting = this.#working?.deleting() ?? before?.deleting ?? 0;
-    return { checkpoint, traced, swept, deleting, streamCreated: this.#streamCreated };
+    return { checkpoint, traced, ...swept, deleting, streamCreated: this.#streamCreated };
   }
 }
 
@@ -170,8 +173,14 @@ const overtakenText: Readonly<Record<Overtaken["kind"], string>> = {
 function toWindow(before: Lease, head: number, created: string, logger: Log, partition: number): Window {
   const isAnotherStream = before.streamCreated !== "" && before.streamCreated !== created;
   if (!isAnotherStream && before.checkpoint < head) {
-    const { swept, deleting } = before;
-    return { checkpoint: before.checkpoint, head, swept, deleting, isDoubtful: before.owner !== "" };
+    const { deleting } = before;
+    return {
+      checkpoint: before.checkpoint,
+      head,
+      swept: sweptBefore(before),
+      deleting,
+      isDoubtful: before.owner !== "",
+    };
   }
   const checkpoint = isAnotherStream ? 0 : Math.min(before.olderCheckpoint, head - 1);
   logger.error("THE LOG LOST DATA: it ends before what had been folded; going on from an older checkpoint", {
@@ -181,6 +190,19 @@ function toWindow(before: Lease, head: number, created: string, logger: Log, par
     goesOnFrom: checkpoint,
     isAnotherStream,
   });
-  const swept = Math.min(before.swept, checkpoint);
+  const swept = notBeyond(sweptBefore(before), checkpoint);
   return { checkpoint, head, swept, deleting: isAnotherStream ? 0 : before.deleting, isDoubtful: true };
+}
+
+function sweptBefore(before: Lease | undefined): Swept {
+  const { swept = 0, sweptFailed = 0, sweeps = [] } = before ?? {};
+  return { swept, sweptFailed, sweeps };
+}
+
+function notBeyond({ swept, sweptFailed, sweeps }: Swept, end: number): Swept {
+  return {
+    swept: Math.min(swept, end),
+    sweptFailed: Math.min(sweptFailed, end),
+    sweeps: sweeps.map((one) => ({ retentionMs: one.retentionMs, swept: Math.min(one.swept, end) })),
+  };
 }

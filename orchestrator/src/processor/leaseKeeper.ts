@@ -1,4 +1,5 @@
 import type { Lease } from "../../../proto/gen/sidestep/internal/v1/record.ts";
+import type { Swept } from "./kept.ts";
 import type { Log } from "../../../runtime/src/log.ts";
 import type { LeaseRecord, Leases } from "./ports.ts";
 
@@ -10,7 +11,7 @@ export interface LeaseKeeperOptions {
   readonly now: () => number;
   readonly logger: Log;
   /** What the next renewal says. */
-  readonly progress: () => Pick<Lease, "checkpoint" | "traced" | "swept" | "deleting" | "streamCreated">;
+  readonly progress: () => Pick<Lease, "checkpoint" | "traced" | keyof Swept | "deleting" | "streamCreated">;
   /** Called once, when the lease is another's or too old. */
   readonly onLost: () => void;
 }
@@ -42,6 +43,8 @@ const noLease: Lease = {
   streamCreated: "",
   traced: 0,
   swept: 0,
+  sweptFailed: 0,
+  sweeps: [],
   deleting: 0,
 };
 

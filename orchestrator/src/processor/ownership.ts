@@ -21,6 +21,7 @@ import type {
   Workflows,
 } from "./ports.ts";
 import type { Portions } from "./portions.ts";
+import type { Retentions } from "./kept.ts";
 import type { ResidentRun } from "./residentRun.ts";
 import type { Unfinished } from "./unfinished.ts";
 
@@ -86,8 +87,10 @@ export interface Bounds {
   readonly sweepEveryMs: number;
   /** Records of a run after which it is summed up. */
   readonly snapshotEvery: number;
-  /** How long an ended run is kept; 0: for ever. */
+  /** How long an ended run is kept whose workflow does not say; 0: for ever. */
   readonly retentionMs: number;
+  /** The same, of one that did not complete; undefined: as others. */
+  readonly retentionFailedMs: number | undefined;
   /** Runs that are deleted in one sweep. */
   readonly deletionsMax: number;
   /** Without a beat for so long an orchestrator counts as dead, and its partitions as free. */
@@ -107,6 +110,7 @@ export const defaultBounds: Bounds = {
   sweepEveryMs: 1000,
   snapshotEvery: 5000,
   retentionMs: 0,
+  retentionFailedMs: undefined,
   deletionsMax: 200,
   silenceMs: 3000,
 };
@@ -159,6 +163,7 @@ export interface Ownership extends Ground {
   readonly unfinished: Unfinished;
   readonly cuts: Cuts;
   readonly deletions: Deletions;
+  readonly retentions: Retentions;
   /** Runs with a task that is held back, as far as they are remembered. */
   readonly heldRuns: Set<RunId>;
   /** An end met an event that may not be folded yet, or never will be. */

@@ -15,8 +15,8 @@ import type { LogMessage, LogReader } from "./ports.ts";
 import { Residents } from "./residents.ts";
 import type { ResidentRun } from "./residentRun.ts";
 import { openDeletions } from "./deletions.ts";
-import { openRetention } from "./retention.ts";
-import type { Retention } from "./retention.ts";
+import { openRetentions } from "./retentions.ts";
+import type { Swept } from "./kept.ts";
 import { takeOver } from "./takeover.ts";
 import type { Window } from "./takeover.ts";
 import { openUnfinished } from "./unfinished.ts";
@@ -37,7 +37,7 @@ export interface Partition {
   /** Every command of the events up to here is durable. */
   checkpoint(): number;
   /** Runs that ended up to here are deleted. */
-  swept(): number;
+  swept(): Swept;
   /** Requests to delete a run that have not been carried out begin here; 0: there are none. */
   deleting(): number;
   /** Sequence behind the last message that was read. */
@@ -78,7 +78,6 @@ class Loop implements Partition {
   readonly #residents: Residents;
   readonly #reader: LogReader;
   readonly #waiters = openWaiters();
-  readonly #retention: Retention;
   readonly #sweeper: NodeJS.Timeout;
   readonly #stopListening: () => void;
   readonly #finished = Promise.withResolvers<void>();
@@ -103,6 +102,7 @@ class Loop implements Partition {
       unfinished,
       cuts: openCuts(ground),
       deletions: openDeletions(ground, window),
+      retentions: openRetentions(ground, window.swept, window.checkpoint),
       heldRuns: new Set(),
       endRefused: (run, expected) => {
         this.#refusedEnds.set(run.runId, expected);
@@ -120,7 +120,6 @@ class Loop implements Partition {
       position: () => this.#reader.next(),
       afterTurn: (run) => this.#afterTurn(run),
     });
-    this.#retention = openRetention(this.#owner, window.swept);
     this.#reader = ground.log.read({
       from: window.checkpoint + 1,
       onMessage: (message) => this.#onMessage(message),
@@ -133,7 +132,7 @@ class Loop implements Partition {
     this.#sweeper = setInterval(() => {
       this.#residents.sweep();
       this.#owner.cuts.sweep();
-      this.#retention.sweep();
+      this.#owner.retentions.sweep();
       this.#owner.deletions.sweep();
       this.#waiters.sweep(ground.now());
     }, ground.bounds.sweepEveryMs);
@@ -144,8 +143,8 @@ class Loop implements Partition {
     return this.#owner.unfinished.checkpoint();
   }
 
-  swept(): number {
-    return this.#retention.position();
+  swept(): Swept {
+    return this.#owner.retentions.swept();
   }
 
   deleting(): number {
@@ -241,6 +240,7 @@ class Loop implements Partition {
     if (fact.kind !== "newer") unfinished.read(message.sequence);
     switch (fact.kind) {
       case "record":
+        this.#owner.retentions.note(fact.record);
         this.#residents.deliver(fact.runId, fact.record, message.data.length);
         break;
       case "owner":
@@ -280,6 +280,7 @@ class Loop implements Partition {
       if (runId !== undefined) this.#partGarbage.push({ runId, sequence: message.sequence, isEvent });
     }
     if (fact.kind === "record") {
+      this.#owner.retentions.note(fact.record);
       const records = this.#part.get(fact.runId);
       if (records === undefined) this.#part.set(fact.runId, [fact.record]);
       else records.push(fact.record);

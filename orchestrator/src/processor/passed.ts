@@ -56,9 +56,10 @@ export function openPassed(options: PassedOptions): Passed {
   };
 }
 
-/** Often enough for a retention of so long, and for who has asked for a run to be deleted. */
-export function markEveryMs(retentionMs: number): number {
-  return retentionMs === 0 ? markEveryMaxMs : Math.min(Math.max(retentionMs / 10, 100), markEveryMaxMs);
+/** Often enough for retentions of so long, and for who has asked for a run to be deleted. */
+export function markEveryMs(retentionsMs: readonly number[]): number {
+  const shortestMs = Math.min(...retentionsMs.filter((ms) => ms > 0), Infinity);
+  return Math.min(Math.max(shortestMs / 10, 100), markEveryMaxMs);
 }
 
 const markEveryMaxMs = 10_000;

@@ -159,7 +159,7 @@ function assign(
   const passed = openPassed({
     ...options,
     logs: Array.from({ length: partitions }, (_, partition) => logOf(partition)),
-    everyMs: markEveryMs(bounds.retentionMs),
+    everyMs: markEveryMs([bounds.retentionMs, bounds.retentionFailedMs ?? 0]),
     logNow: () => clock.now(),
     durableOf: (partition) => assignment.durableOf(partition),
   });

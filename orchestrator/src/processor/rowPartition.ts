@@ -1,6 +1,7 @@
 import type { RunRow } from "../projection/runRow.ts";
 import { readRowWindow } from "./rowWindow.ts";
 import type { WindowStates } from "./rowWindow.ts";
+import type { PruneTimes } from "./runStore.ts";
 import type { RowProgress, RowWriterBounds, RowWriterOptions } from "./rowWriting.ts";
 
 /** The rows of one partition on their way into the store. */
@@ -239,14 +240,27 @@ class Rows implements RowPartition {
   }
 
   async prune(): Promise<void> {
-    const { store, partition, retentionMs, archiveMs, now } = this.#options;
-    if ((!this.#isOwned && store.isShared) || retentionMs === 0) return;
-    const remove = async (beforeMs: number, archived: boolean): Promise<void> => {
-      while ((await store.prune({ partition, beforeMs, archived, limit: removedMax })) === removedMax);
+    const { store, partition, archiveMs, now } = this.#options;
+    if (!this.#isOwned && store.isShared) return;
+    const remove = async (graceOrZeroMs: number, keptMs: number, archived: boolean): Promise<void> => {
+      const before = this.#pruneTimes(now(), graceOrZeroMs, keptMs);
+      while ((await store.prune({ partition, before, archived, limit: removedMax })) >= removedMax);
     };
-    if (archiveMs === 0) return remove(now() - retentionMs, true);
-    await remove(now() - retentionMs - graceMs, false);
-    await remove(now() - Math.max(archiveMs, retentionMs + graceMs), true);
+    if (archiveMs === 0) return remove(0, 0, true);
+    await remove(graceMs, 0, false);
+    await remove(graceMs, archiveMs, true);
+  }
+
+  /** Rows go when the log has dropped their runs, and not before the archive has had them for `keptMs`. */
+  #pruneTimes(nowMs: number, laterMs: number, keptMs: number): PruneTimes {
+    const { retentionMs, retentionFailedMs = retentionMs } = this.#options;
+    const endOf = (ms: number): number => (ms === 0 ? 0 : nowMs - Math.max(ms + laterMs, keptMs));
+    return {
+      completedMs: endOf(retentionMs),
+      failedMs: endOf(retentionFailedMs),
+      ownMs: nowMs - laterMs,
+      ownEndMs: nowMs - keptMs,
+    };
   }
 
   progress(): RowProgress | undefined {

@@ -12,6 +12,8 @@ export interface RowWriterOptions {
   readonly now: () => number;
   /** How long the log keeps ended runs, and how long the store keeps those that are archived; 0: for ever. */
   readonly retentionMs: number;
+  /** Of those that did not complete; undefined: as others. */
+  readonly retentionFailedMs?: number | undefined;
   readonly archiveMs: number;
   readonly bounds?: Partial<RowWriterBounds>;
 }

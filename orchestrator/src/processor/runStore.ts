@@ -67,6 +67,16 @@ export interface ArchivedRun {
   readonly history: Uint8Array;
 }
 
+/** Ends before which rows go. */
+export interface PruneTimes {
+  /** Of runs that completed, and of others; 0: none go. */
+  readonly completedMs: number;
+  readonly failedMs: number;
+  /** Of runs whose workflow says how long they are kept: the time that the end of that has to be before, and their own end. */
+  readonly ownMs: number;
+  readonly ownEndMs: number;
+}
+
 /**
  * Rows of runs, in SQL. All of it but the archive follows from the log and may be thrown away at any time. A row never takes the place of
  * one of a later position, so writing twice does no harm. Rejects with RunStoreError.
@@ -91,10 +101,10 @@ export interface RunStore extends AsyncDisposable {
   archived(runId: string): Promise<Uint8Array | undefined>;
   /** Removes a run of which the log has nothing any more, archive and all. False: it was not there. */
   remove(runId: string): Promise<boolean>;
-  /** Removes rows of runs that ended before, at most so many, archived ones only when `archived`; how many it removed. */
+  /** Removes rows of runs that ended before, at most so many of each sort, archived ones only when `archived`; how many it removed. */
   prune(options: {
     readonly partition: number;
-    readonly beforeMs: number;
+    readonly before: PruneTimes;
     readonly archived: boolean;
     readonly limit: number;
   }): Promise<number>;

@@ -7,6 +7,7 @@ import { isStart, startIn } from "../engine/snapshot/resume.ts";
 import { openCommands } from "../engine/standing.ts";
 import { execute } from "./execute.ts";
 import { openGate } from "../../../runtime/src/gate.ts";
+import type { Swept } from "./kept.ts";
 import { returnLock } from "./locks.ts";
 import type { Ownership } from "./ownership.ts";
 import { begin, beginLock, loadRun, missingPlan, payloadsOf, recordOf, see } from "./residents.ts";
@@ -22,8 +23,8 @@ export interface Window {
   readonly checkpoint: number;
   /** The own record: everything up to here was written under earlier owners. */
   readonly head: number;
-  /** Runs that ended up to here have been deleted. */
-  readonly swept: number;
+  /** How far ended runs have been deleted. */
+  readonly swept: Swept;
   /** Requests to delete a run may not have been carried out from here on; 0: all have, as far as the checkpoint. */
   readonly deleting: number;
   /**

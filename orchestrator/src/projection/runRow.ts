@@ -34,6 +34,8 @@ export interface RunRow {
   readonly incidents: readonly IncidentRow[];
   /** Decisions of people that it waits for. */
   readonly approvals: number;
+  /** How long it is kept after its end, as its workflow says; 0: as the orchestrator says. */
+  readonly keptMs: number;
   /** Nothing is to be listed any more; only id, partition and position are right. */
   readonly deleted: boolean;
 }
@@ -85,6 +87,7 @@ export function rowOf(partition: number, plan: LoadedPlan, state: RunState, know
     numbers,
     incidents,
     approvals: ended === undefined ? state.approvals.size : 0,
+    keptMs: ended?.retentionMs ?? 0,
     deleted: state.deleting !== undefined,
   };
 }
@@ -111,6 +114,7 @@ export function deletedRow(id: string, partition: number, sequence: number): Run
     numbers: {},
     incidents: [],
     approvals: 0,
+    keptMs: 0,
     deleted: true,
   };
 }

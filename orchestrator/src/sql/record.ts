@@ -42,6 +42,7 @@ export function toRecord(row: RunRow, epoch: number): RunRecord {
     numbers: row.numbers,
     incidents: row.incidents.length,
     approvals: row.approvals,
+    kept: row.keptMs,
     open: row.incidents.map((incident) => ({
       run_id: row.id,
       step: incident.step,
@@ -86,6 +87,7 @@ export function fromRow(row: Row, incidents: readonly Row[]): RunRow {
     error: typeof code === "number" ? { code, message: text(row, "message"), step: text(row, "step") } : undefined,
     parentId: text(row, "parent"),
     parentStep: text(row, "parent_step"),
+    keptMs: 0,
     deleted: false,
     attributes: texts(row["attributes"]),
     numbers: {},

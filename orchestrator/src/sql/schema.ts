@@ -1,7 +1,7 @@
 import type { Query } from "./database.ts";
 
 /** Grows with each change of the tables; rows of another version are made anew from the log. */
-export const schemaVersion = 1;
+export const schemaVersion = 2;
 
 /** Columns of `runs` that a row brings, and their types: names that both databases know. Times are milliseconds since 1970. */
 export const runColumns = {
@@ -27,6 +27,7 @@ export const runColumns = {
   numbers: "jsonb",
   incidents: "integer",
   approvals: "integer",
+  kept: "bigint",
 } as const;
 
 /** Columns of `incidents`: one row for each step that waits for a person. */
@@ -73,6 +74,7 @@ const tables: readonly string[] = [
   `CREATE INDEX IF NOT EXISTS runs_key ON runs (run_key, started, id) WHERE run_key IS NOT NULL`,
   `CREATE INDEX IF NOT EXISTS runs_parent ON runs (parent, started, id) WHERE parent IS NOT NULL`,
   `CREATE INDEX IF NOT EXISTS runs_ended ON runs (ended) WHERE ended IS NOT NULL`,
+  `CREATE INDEX IF NOT EXISTS runs_kept ON runs ((ended + kept)) WHERE kept > 0`,
   `CREATE TABLE IF NOT EXISTS incidents (${columnList(incidentColumns)}, PRIMARY KEY (run_id, step, compensation))`,
   `CREATE INDEX IF NOT EXISTS incidents_group ON incidents (workflow, place, code, reason)`,
   `CREATE TABLE IF NOT EXISTS counts (${columnList(countColumns)}, PRIMARY KEY (part, workflow, version, state))`,

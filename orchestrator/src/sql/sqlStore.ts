@@ -1,3 +1,4 @@
+import { Run_State } from "../../../proto/gen/sidestep/v1/run.ts";
 import { placesIn } from "../compile/filter/runFilter.ts";
 import type { RunFilter } from "../compile/filter/runFilter.ts";
 import type { Cursor, IncidentGroup, RunCount, RunQuery, RunStore } from "../processor/runStore.ts";
@@ -73,15 +74,7 @@ export function toStoreCalls(database: Database): StoreCalls {
       }),
     remove: (runId) =>
       inTransaction(async (query) => (await removeRows(query, statements, "WHERE id = $1", [runId])) > 0),
-    prune: ({ partition, beforeMs, archived, limit }) =>
-      inTransaction((query) =>
-        removeRows(
-          query,
-          statements,
-          `WHERE part = $1 AND ended < $2 ${archived ? "" : "AND archived = 0"} ORDER BY ended LIMIT $3`,
-          [partition, beforeMs, limit],
-        ),
-      ),
+    prune: (options) => inTransaction((query) => prune(query, statements, options)),
     rebuild: (partitions) =>
       inTransaction(async (query) => {
         for (const partition of partitions)
@@ -96,6 +89,28 @@ export function toStoreCalls(database: Database): StoreCalls {
         ]),
       ),
   };
+}
+
+async function prune(
+  query: Query,
+  statements: Statements,
+  { partition, before, archived, limit }: Parameters<RunStore["prune"]>[0],
+): Promise<number> {
+  const { completedMs, failedMs, ownMs, ownEndMs } = before;
+  const isFree = archived ? "" : "AND archived = 0";
+  const remove = (condition: string, parameters: readonly number[]): Promise<number> =>
+    removeRows(query, statements, `WHERE part = $1 AND ${condition} ${isFree} LIMIT $2`, [
+      partition,
+      limit,
+      ...parameters,
+    ]);
+  // Rows of before this was known say nothing.
+  const isPlain = "COALESCE(kept, 0) = 0";
+  return (
+    (await remove(`ended < $3 AND ${isPlain} AND state = $4`, [completedMs, Run_State.COMPLETED])) +
+    (await remove(`ended < $3 AND ${isPlain} AND state <> $4`, [failedMs, Run_State.COMPLETED])) +
+    (await remove(`kept > 0 AND ended + kept < $3 AND ended < $4`, [ownMs, ownEndMs]))
+  );
 }
 
 /** Makes the tables; rows of archived runs come back from the archive, for their log is gone. */

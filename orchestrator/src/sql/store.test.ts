@@ -4,7 +4,7 @@ import { code } from "../../../proto/wire/status.ts";
 import { startPostgres } from "../../../test/support/postgres.ts";
 import { parseFilter } from "../compile/filter/parseFilter.ts";
 import type { RunFilter } from "../compile/filter/runFilter.ts";
-import type { RunStore } from "../processor/runStore.ts";
+import type { PruneTimes, RunStore } from "../processor/runStore.ts";
 import { deletedRow } from "../projection/runRow.ts";
 import type { IncidentRow, RunRow } from "../projection/runRow.ts";
 import { openRunStore } from "./store.ts";
@@ -65,7 +65,7 @@ describe.each<{ name: string; open: () => Promise<{ place: StorePlace; close: ()
       upTo: 100,
       rows: rows.map((row) => ({
         ...row,
-        id: partition + row.id.slice(String(partition).length),
+        id: String(partition).padStart(3, "f") + row.id.slice(3),
         partition,
         workflow,
       })),
@@ -290,8 +290,8 @@ describe.each<{ name: string; open: () => Promise<{ place: StorePlace; close: ()
     const history = new Uint8Array([1, 2, 0, 255]);
     await store.archive({ row: kept, history });
     await store.archive({ row: kept, history });
-    const prune = (archived: boolean): Promise<number> =>
-      store.prune({ partition: own, beforeMs: 2000, archived, limit: 10 });
+    const before = { completedMs: 2000, failedMs: 0, ownMs: 0, ownEndMs: 0 };
+    const prune = (archived: boolean): Promise<number> => store.prune({ partition: own, before, archived, limit: 10 });
     expect([await prune(false), await prune(false)]).toEqual([1, 0]);
     expect(await store.archived(kept.id)).toEqual(history);
     expect((await store.count(filter)).map(({ state, runs }) => [state, runs])).toEqual([
@@ -300,6 +300,29 @@ describe.each<{ name: string; open: () => Promise<{ place: StorePlace; close: ()
     ]);
     expect(await prune(true)).toBe(1);
     expect(await store.archived(kept.id)).toBeUndefined();
+  });
+
+  test("rows go by how long their runs are kept, by end state and by workflow", async () => {
+    const ended = (number: number, more: Partial<RunRow>): RunRow => makeRow(number, { endedMs: 1000, ...more });
+    const { workflow, partition: own } = await written([
+      ended(1, { state: Run_State.COMPLETED }),
+      ended(2, { state: Run_State.FAILED }),
+      ended(3, { state: Run_State.COMPLETED, keptMs: 500 }),
+      ended(4, { state: Run_State.FAILED, keptMs: 5_000 }),
+      makeRow(5),
+    ]);
+    const prune = (before: PruneTimes): Promise<number> =>
+      store.prune({ partition: own, before, archived: true, limit: 10 });
+    const left = () => keysOf(`workflow == "${workflow}"`);
+    const never = { completedMs: 0, failedMs: 0, ownMs: 0, ownEndMs: 0 };
+    expect(await prune(never)).toBe(0);
+    expect(await prune({ ...never, failedMs: 2000 })).toBe(1);
+    expect(await left()).toEqual(["o-5", "o-4", "o-3", "o-1"]);
+    expect(await prune({ ...never, completedMs: 2000, ownMs: 1500, ownEndMs: 1500 })).toBe(1);
+    expect(await prune({ ...never, ownMs: 1501, ownEndMs: 1000 })).toBe(0);
+    expect(await prune({ ...never, ownMs: 1501, ownEndMs: 1500 })).toBe(1);
+    expect(await left()).toEqual(["o-5", "o-4"]);
+    expect(await prune({ ...never, ownMs: 9000, ownEndMs: 9000 })).toBe(1);
   });
 
   test("texts that a database can't take are written as far as they can be", async () => {

@@ -24,6 +24,7 @@ export function makeRow(number: number, changes: Partial<RunRow> = {}): RunRow {
     numbers: {},
     incidents: [],
     approvals: 0,
+    keptMs: 0,
     deleted: false,
     ...changes,
   };
