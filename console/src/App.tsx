@@ -6,6 +6,7 @@ import { Link, useAddress } from "./navigation.tsx";
 import { Empty, Notice } from "./parts/pieces.tsx";
 import { parseRoute, toHref } from "./route.ts";
 import type { Route } from "./route.ts";
+import { Who } from "./session/Gate.tsx";
 import { Help } from "./shell/Help.tsx";
 import { NavigationIcon } from "./shell/NavigationIcon.tsx";
 import type { Place } from "./shell/NavigationIcon.tsx";
@@ -55,6 +56,7 @@ export function App() {
           ))}
         </nav>
         <div className="foot">
+          <Who />
           <Liveness />
           <div className="row">
             <ThemeSwitch />

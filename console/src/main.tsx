@@ -1,6 +1,7 @@
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { App } from "./App.tsx";
+import { Gate } from "./session/Gate.tsx";
 import "./styles/theme.css";
 import "./styles/base.css";
 import "./styles/shell.css";
@@ -10,7 +11,9 @@ const root = document.getElementById("root");
 if (root !== null) {
   createRoot(root).render(
     <StrictMode>
-      <App />
+      <Gate>
+        <App />
+      </Gate>
     </StrictMode>,
   );
 }

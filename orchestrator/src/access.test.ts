@@ -97,7 +97,7 @@ test("a token lets its holder in over gRPC, JSON and the console's cookie, and i
 
   expect((await post("/session", { token: makeToken() })).status).toBe(401);
   const signedIn = await post("/session", { token });
-  expect(await signedIn.json()).toEqual({ needsToken: true, name: "on-call", role: "operator" });
+  expect(await signedIn.json()).toMatchObject({ needsToken: true, name: "on-call", role: "operator" });
   const set = signedIn.headers.get("set-cookie") ?? "";
   expect(set).toMatch(/^sidestep_session=sst_[\w-]+; Path=\/; HttpOnly; SameSite=Strict; Max-Age=43200$/);
   const cookie = set.split(";", 1)[0] ?? "";

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { newAdmit } from "./grpc/access.ts";
 import type { Authenticate } from "./grpc/access.ts";
+import { methodsFor } from "./grpc/roles.ts";
 import { openGrpcServer } from "./grpc/server.ts";
 import type { GrpcServerOptions } from "./grpc/server.ts";
 import { defaultTimeouts, openHttpDoor } from "./http/httpDoor.ts";
@@ -56,6 +57,7 @@ export async function openFrontServer(options: FrontServerOptions): Promise<Fron
         (method === deploy ? deployBytesMax * 1.4 : requestBytesMax * jsonGrowth) + jsonBytesMin,
       isGuarded: asks || options.isOpen === true,
       authenticate,
+      methodsFor,
       isSecure: tls !== undefined,
       consoleFolder: options.consoleFolder,
       timeouts,

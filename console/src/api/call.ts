@@ -1,3 +1,4 @@
+import { sessionIsOver } from "../session/session.ts";
 import { list, object, text } from "./json.ts";
 import type { Json, JsonObject } from "./json.ts";
 
@@ -102,6 +103,7 @@ function parse(line: string): Json {
 function toError(status: number, body: JsonObject): ApiError {
   const code = text(body, "code").toUpperCase().replace("CANCELED", "CANCELLED");
   const message = text(body, "message") || `the orchestrator answered with status ${status}`;
+  if (status === 401) sessionIsOver();
   return new ApiError(
     code || (status === 401 ? "UNAUTHENTICATED" : "UNKNOWN"),
     message,

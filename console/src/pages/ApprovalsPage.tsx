@@ -8,6 +8,7 @@ import type { Approval, Run } from "../api/run.ts";
 import { Empty, Failure, RunLink, When, WorkflowLink } from "../parts/pieces.tsx";
 import { ActionDialog } from "../run/ActionDialog.tsx";
 import type { Action } from "../run/ActionDialog.tsx";
+import { ActButton } from "../session/ActButton.tsx";
 
 const most = 200;
 
@@ -61,12 +62,12 @@ function Card({ run, approval }: { readonly run: Run; readonly approval: Approva
     <li className="card approval">
       <header>
         <h2 className="grow">{approval.title || approval.step}</h2>
-        <button type="button" className="danger" onClick={() => setOpen("reject")}>
+        <ActButton method="sidestep.v1.Runs/Decide" className="danger" onClick={() => setOpen("reject")}>
           Reject
-        </button>
-        <button type="button" className="primary" onClick={() => setOpen("approve")}>
+        </ActButton>
+        <ActButton method="sidestep.v1.Runs/Decide" className="primary" onClick={() => setOpen("approve")}>
           Approve
-        </button>
+        </ActButton>
       </header>
       <div className="in stack tight">
         {approval.detail === "" ? undefined : <p>{approval.detail}</p>}

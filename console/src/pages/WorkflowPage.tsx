@@ -15,6 +15,7 @@ import { Source } from "../workflow/Source.tsx";
 import { StepRates } from "../workflow/StepRates.tsx";
 import { Versions } from "../workflow/Versions.tsx";
 import { WrittenStep } from "../workflow/WrittenStep.tsx";
+import { ActButton } from "../session/ActButton.tsx";
 
 const views = ["graph", "source", "versions", "steps"] as const;
 const viewNames = { graph: "Graph", source: "Source", versions: "Versions", steps: "Failures by step" } as const;
@@ -143,9 +144,9 @@ function StartButton({ definition }: { readonly definition: Definition }) {
   };
   return (
     <>
-      <button type="button" className="primary" onClick={() => setOpen(true)}>
+      <ActButton method={action.method} className="primary" onClick={() => setOpen(true)}>
         Start a run
-      </button>
+      </ActButton>
       {isOpen ? <ActionDialog action={action} onClose={() => setOpen(false)} /> : undefined}
     </>
   );

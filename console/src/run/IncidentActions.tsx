@@ -7,6 +7,7 @@ import { nameOf } from "../graph/overlay.ts";
 import { Notice, When } from "../parts/pieces.tsx";
 import { ActionDialog } from "./ActionDialog.tsx";
 import type { Action } from "./ActionDialog.tsx";
+import { ActButton } from "../session/ActButton.tsx";
 
 const reasons: Readonly<Record<string, string>> = {
   EXHAUSTED: "All attempts have failed.",
@@ -34,14 +35,14 @@ export function IncidentActions({ run, incident, step, definition }: IncidentAct
       </Notice>
       <div className="row" role="group" aria-label="Ways out of the incident">
         {fitting.map((action) => (
-          <button
+          <ActButton
             key={action.name}
-            type="button"
+            method={action.method}
             className={`small ${action.name === "Retry" ? "primary" : action.isDangerous ? "danger" : ""}`}
             onClick={() => setOpen(action)}
           >
             {action.name}
-          </button>
+          </ActButton>
         ))}
       </div>
       {open === undefined ? undefined : <ActionDialog action={open} onClose={() => setOpen(undefined)} />}

@@ -1,15 +1,16 @@
 import { useState } from "react";
 import type { Run, Step } from "../api/run.ts";
 import { ActionDialog } from "./ActionDialog.tsx";
+import { ActButton } from "../session/ActButton.tsx";
 
 /** Lets a step that backs off make its next attempt at once. */
 export function RetryNow({ run, step }: { readonly run: Run; readonly step: Step }) {
   const [isOpen, setOpen] = useState(false);
   return (
     <div className="row">
-      <button type="button" className="small" onClick={() => setOpen(true)}>
+      <ActButton method="sidestep.v1.Runs/Retry" className="small" onClick={() => setOpen(true)}>
         Retry now
-      </button>
+      </ActButton>
       {isOpen ? (
         <ActionDialog
           action={{

@@ -4,6 +4,7 @@ import { isFitting } from "../api/run.ts";
 import type { Run } from "../api/run.ts";
 import { ActionDialog } from "./ActionDialog.tsx";
 import type { Action } from "./ActionDialog.tsx";
+import { ActButton } from "../session/ActButton.tsx";
 
 /** What can be done with the run as a whole: what it says that fits. */
 export function RunActions({ run, definition }: { readonly run: Run; readonly definition: Definition | undefined }) {
@@ -14,14 +15,14 @@ export function RunActions({ run, definition }: { readonly run: Run; readonly de
   return (
     <div className="row" role="group" aria-label="Actions on the run">
       {actions.map((action) => (
-        <button
+        <ActButton
           key={action.name}
-          type="button"
+          method={action.method}
           className={action.isDangerous ? "danger" : ""}
           onClick={() => setOpen(action)}
         >
           {action.name}
-        </button>
+        </ActButton>
       ))}
       {open === undefined ? undefined : <ActionDialog action={open} onClose={() => setOpen(undefined)} />}
     </div>

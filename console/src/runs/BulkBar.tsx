@@ -2,6 +2,7 @@ import { useState } from "react";
 import { BulkDialog } from "./BulkDialog.tsx";
 import { bulkActions } from "./bulkActions.ts";
 import type { BulkAction } from "./bulkActions.ts";
+import { ActButton } from "../session/ActButton.tsx";
 
 interface BulkBarProps {
   readonly marked: ReadonlySet<string>;
@@ -31,14 +32,14 @@ export function BulkBar({ marked, isAllMarked, filter, total, onClear, onStarted
         <span className="muted">More than {markedMax} at once: filter for them, then mark all.</span>
       ) : (
         bulkActions.map((action) => (
-          <button
+          <ActButton
             key={action.name}
-            type="button"
+            method="sidestep.v1.Runs/StartBulk"
             className={`small${action.isDangerous ? " danger" : ""}`}
             onClick={() => setOpen(action)}
           >
             {action.name}
-          </button>
+          </ActButton>
         ))
       )}
       {canBeWhole && marked.size <= markedMax ? (

@@ -7,6 +7,7 @@ import { list } from "../api/json.ts";
 import { Link, useAddress, withQuery } from "../navigation.tsx";
 import { RunLink, When } from "../parts/pieces.tsx";
 import { say } from "../shell/toasts.tsx";
+import { ActButton } from "../session/ActButton.tsx";
 
 /** While one goes on. */
 const lookMs = 1_000;
@@ -54,9 +55,9 @@ function Progress({ bulk, closed }: { readonly bulk: Bulk; readonly closed: stri
           {reason === "" ? "" : `“${reason}”, `}since <When at={startedAt} />, {rate} a second
         </span>
         {state === "RUNNING" ? (
-          <button type="button" className="small danger" onClick={stop}>
+          <ActButton method="sidestep.v1.Runs/StopBulk" className="small danger" onClick={stop}>
             Stop
-          </button>
+          </ActButton>
         ) : (
           <Link className="button small" href={closed} replace>
             Close

@@ -6,6 +6,7 @@ import { ActionDialog } from "../run/ActionDialog.tsx";
 import type { Action } from "../run/ActionDialog.tsx";
 import { say } from "../shell/toasts.tsx";
 import type { Hold } from "./services.ts";
+import { ActButton } from "../session/ActButton.tsx";
 
 const services = "sidestep.v1.Services/";
 
@@ -43,17 +44,22 @@ export function Holding({
           {hold.reason}
           {hold.actor === "" ? "" : ` (${hold.actor})`}, since <When at={hold.since} />
         </span>
-        <button type="button" className="small" onClick={release} aria-label={`Release ${target}`}>
+        <ActButton
+          method="sidestep.v1.Runs/Release"
+          className="small"
+          onClick={release}
+          aria-label={`Release ${target}`}
+        >
           Release
-        </button>
+        </ActButton>
       </span>
     );
   }
   return (
     <>
-      <button type="button" className="small" onClick={() => setOpen(true)} aria-label={`Hold ${target}`}>
+      <ActButton method={action.method} className="small" onClick={() => setOpen(true)} aria-label={`Hold ${target}`}>
         Hold
-      </button>
+      </ActButton>
       {isOpen ? <ActionDialog action={action} onClose={() => setOpen(false)} /> : undefined}
     </>
   );

@@ -7,6 +7,7 @@ import { ActionDialog } from "../run/ActionDialog.tsx";
 import type { Action } from "../run/ActionDialog.tsx";
 import { say } from "../shell/toasts.tsx";
 import type { Sidecar } from "./services.ts";
+import { ActButton } from "../session/ActButton.tsx";
 
 /** The sidecars that are alive, and the way to empty one. */
 export function SidecarTable({ sidecars }: { readonly sidecars: readonly Sidecar[] }) {
@@ -91,16 +92,21 @@ function Draining({ sidecar: { id, draining } }: { readonly sidecar: Sidecar }) 
       .finally(fresh);
   if (draining !== undefined) {
     return (
-      <button type="button" className="small" onClick={resume} aria-label={`Resume ${id}`}>
+      <ActButton
+        method="sidestep.v1.Services/ResumeSidecar"
+        className="small"
+        onClick={resume}
+        aria-label={`Resume ${id}`}
+      >
         Resume
-      </button>
+      </ActButton>
     );
   }
   return (
     <>
-      <button type="button" className="small" onClick={() => setOpen(true)} aria-label={`Drain ${id}`}>
+      <ActButton method={action.method} className="small" onClick={() => setOpen(true)} aria-label={`Drain ${id}`}>
         Drain
-      </button>
+      </ActButton>
       {isOpen ? <ActionDialog action={action} onClose={() => setOpen(false)} /> : undefined}
     </>
   );

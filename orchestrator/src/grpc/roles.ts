@@ -87,3 +87,8 @@ export function mayCall(role: Role, needs: Needs): boolean {
   if (needs === "open") return true;
   return needs.some((one) => one === role || (ladder.includes(one) && ladder.indexOf(role) > ladder.indexOf(one)));
 }
+
+/** All methods of ours that somebody of that role may call. */
+export function methodsFor(role: Role): readonly string[] {
+  return ratedMethods.filter((method) => mayCall(role, needsOf(method)));
+}

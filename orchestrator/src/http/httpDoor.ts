@@ -12,7 +12,7 @@ import type { JsonRpcOptions } from "./jsonRpc.ts";
 import { foreignRequest } from "./origin.ts";
 import type { RpcDoor } from "./rpcDoor.ts";
 import { answerSession, sessionPath } from "./session.ts";
-import type { Authenticate } from "./session.ts";
+import type { Authenticate, SessionOptions } from "./session.ts";
 
 export interface HttpDoorOptions {
   readonly door: RpcDoor;
@@ -21,6 +21,7 @@ export interface HttpDoorOptions {
   readonly isGuarded: boolean;
   /** Undefined: no token is asked for. */
   readonly authenticate: Authenticate | undefined;
+  readonly methodsFor: SessionOptions["methodsFor"];
   /** TLS is spoken. */
   readonly isSecure: boolean;
   /** The console as it was built; undefined: there is none. */
@@ -56,7 +57,8 @@ export function openHttpDoor(options: HttpDoorOptions): HttpDoor {
     bodies: openBodies(bodiesBytesMax),
     bodyBytesMax: options.bodyBytesMax,
   };
-  const session = { authenticate: options.authenticate, isSecure: options.isSecure, bodies: rpc.bodies };
+  const { authenticate, methodsFor, isSecure } = options;
+  const session = { authenticate, methodsFor, isSecure, bodies: rpc.bodies };
   const files = openConsoleFiles(options.consoleFolder);
   const connections = new Set<Duplex>();
   const working = new Set<ServerResponse>();

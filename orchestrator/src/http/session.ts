@@ -1,16 +1,19 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { code } from "../../../proto/wire/status.ts";
+import type { Role } from "../../../runtime/src/tokenFile.ts";
 import { answerJson } from "./answers.ts";
 import type { Bodies } from "./body.ts";
 import { httpError } from "./httpError.ts";
 import { parseJson } from "./messageJson.ts";
 
 /** Whom a token belongs to; undefined: nobody. */
-export type Authenticate = (token: string) => { readonly name: string; readonly role: string } | undefined;
+export type Authenticate = (token: string) => { readonly name: string; readonly role: Role } | undefined;
 
 export interface SessionOptions {
   /** Undefined: no token is asked for. */
   readonly authenticate: Authenticate | undefined;
+  /** What a role may call. */
+  readonly methodsFor: (role: Role) => readonly string[];
   readonly isSecure: boolean;
   readonly bodies: Bodies;
 }
@@ -31,7 +34,7 @@ export function tokenOfCookie(request: IncomingMessage): string | undefined {
 export async function answerSession(
   request: IncomingMessage,
   response: ServerResponse,
-  { authenticate, isSecure, bodies }: SessionOptions,
+  { authenticate, methodsFor, isSecure, bodies }: SessionOptions,
 ): Promise<void> {
   const cookie = (token: string, seconds: number): ReadonlyMap<string, string> => {
     const parts = [`${cookieName}=${token}`, "Path=/", "HttpOnly", "SameSite=Strict", `Max-Age=${seconds}`];
@@ -45,7 +48,7 @@ export async function answerSession(
     case "GET": {
       const token = tokenOfCookie(request);
       const holder = token === undefined ? undefined : authenticate?.(token);
-      return answerJson(response, 200, { needsToken: authenticate !== undefined, ...shown(holder) });
+      return answerJson(response, 200, { needsToken: authenticate !== undefined, ...shown(holder, methodsFor) });
     }
     case "POST": {
       if (!(request.headers["content-type"] ?? "").startsWith("application/json"))
@@ -57,7 +60,12 @@ export async function answerSession(
       const holder = typeof token === "string" && /^[\w-]+$/.test(token) ? authenticate?.(token) : undefined;
       if (typeof token !== "string" || holder === undefined)
         return refuse(code.UNAUTHENTICATED, "the token is none of this orchestrator's");
-      return answerJson(response, 200, { needsToken: true, ...shown(holder) }, cookie(token, sessionSeconds));
+      return answerJson(
+        response,
+        200,
+        { needsToken: true, ...shown(holder, methodsFor) },
+        cookie(token, sessionSeconds),
+      );
     }
     case "DELETE":
       return answerJson(response, 200, { needsToken: authenticate !== undefined }, cookie("", 0));
@@ -67,6 +75,6 @@ export async function answerSession(
   }
 }
 
-function shown(holder: ReturnType<Authenticate>): { readonly name?: string; readonly role?: string } {
-  return holder === undefined ? {} : { name: holder.name, role: holder.role };
+function shown(holder: ReturnType<Authenticate>, methodsFor: SessionOptions["methodsFor"]): object {
+  return holder === undefined ? {} : { name: holder.name, role: holder.role, may: methodsFor(holder.role) };
 }
