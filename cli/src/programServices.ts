@@ -51,8 +51,9 @@ export function addServices(
   ofSidecar("resume")
     .description("let a sidecar take calls again")
     .argument("<sidecar id>", "the beginning of one will do")
+    .option("--reason <text>", "kept in the logs", "")
     .addHelpText("after", example(`sidestep sidecar resume ${someSidecar}`))
-    .action(async (start: string, given: { readonly address: string }) =>
+    .action(async (start: string, given: { readonly address: string; readonly reason: string }) =>
       (await import("./sidecarList.ts")).resumeSidecar(start, given, terminal),
     );
 }

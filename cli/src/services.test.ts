@@ -20,7 +20,7 @@ beforeAll(async () => {
       catalog: { sidecars: () => sidecars, isServed: () => true, isBroken: () => false, offersOf: () => undefined },
       readTaskQueues: () => Promise.resolve([{ service: "shop.v1.Stock", waiting: 7, inHands: 2 }]),
       tellSidecar: (_, { sidecarId, lifted, reason }) => {
-        const draining = lifted ? undefined : { reason, sinceMs: 1 };
+        const draining = lifted ? undefined : { reason, actor: "", sinceMs: 1 };
         const told = sidecars.filter(({ sidecar }) => sidecar?.id === sidecarId);
         for (const one of told) Object.assign(one, { draining, serving: lifted });
       },

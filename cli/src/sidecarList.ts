@@ -78,18 +78,21 @@ export async function drainSidecar(
 /** Lets it take calls again. */
 export async function resumeSidecar(
   start: string,
-  { address }: { readonly address: string },
+  { address, reason }: { readonly address: string; readonly reason: string },
   terminal: Terminal,
 ): Promise<void> {
   using client = openFrontClient(address);
   const sidecarId = await idOf(client, start);
-  await client.call(client.services.resumeSidecar.bind(client.services), { sidecarId });
+  await client.call(client.services.resumeSidecar.bind(client.services), { sidecarId, reason });
   terminal.err(`${sidecarId} takes calls again\n`);
 }
 
 /** Whether it takes calls, and why not. */
 export function stateText({ draining, serving }: SidecarStatus): string {
-  if (draining !== undefined) return draining.reason === "" ? "draining" : `draining (${draining.reason})`;
+  if (draining !== undefined) {
+    const why = [draining.reason, draining.actor === "" ? "" : `by ${draining.actor}`].filter((part) => part !== "");
+    return why.length === 0 ? "draining" : `draining (${why.join(", ")})`;
+  }
   return serving ? "serving" : "its service is away or not healthy";
 }
 

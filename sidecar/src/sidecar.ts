@@ -212,15 +212,16 @@ export class Sidecar {
   }
 
   /** Takes nothing new, or takes tasks again, as an operator has asked; said in the catalog at once. */
-  #obey({ sidecarId, lifted, reason }: Control_Drain): void {
+  #obey({ sidecarId, lifted, reason, actor }: Control_Drain): void {
     const { facts, log } = this.#options;
     if (sidecarId !== facts.id) return;
     const wasDraining = this.#order !== undefined;
-    this.#order = lifted ? undefined : { reason, sinceMs: this.#order?.sinceMs ?? Date.now() };
+    this.#order = lifted ? undefined : { reason, actor, sinceMs: this.#order?.sinceMs ?? Date.now() };
     if (!lifted) this.worker.giveBackWaiting();
     if (wasDraining === lifted)
       log.info(lifted ? "takes tasks again, as an operator asked" : "takes nothing new, as an operator asked", {
         reason,
+        actor,
         inFlight: this.worker.running(),
       });
     this.update();

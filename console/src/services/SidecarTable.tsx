@@ -46,7 +46,8 @@ export function SidecarTable({ sidecars }: { readonly sidecars: readonly Sidecar
                     <Chip look={lookOf(one)} />
                     {one.draining === undefined ? undefined : (
                       <div className="muted small-text">
-                        {one.draining.reason === "" ? "" : `${one.draining.reason}, `}since{" "}
+                        {one.draining.reason === "" ? "" : `${one.draining.reason}, `}
+                        {one.draining.actor === "" ? "" : `by ${one.draining.actor}, `}since{" "}
                         <When at={one.draining.since} />
                       </div>
                     )}

@@ -44,7 +44,9 @@ export interface Sidecar {
   readonly concurrency: number;
   readonly inFlight: number;
   readonly heardAt: number | undefined;
-  readonly draining: { readonly reason: string; readonly since: number | undefined } | undefined;
+  readonly draining:
+    | { readonly reason: string; readonly actor: string; readonly since: number | undefined }
+    | undefined;
 }
 
 const offers = ["UNKNOWN", "OFFERED", "MISSING"] as const;
@@ -79,7 +81,7 @@ export function toSidecars(answer: JsonObject): readonly Sidecar[] {
       draining:
         one["draining"] === undefined
           ? undefined
-          : { reason: text(draining, "reason"), since: time(draining, "since") },
+          : { reason: text(draining, "reason"), actor: text(draining, "actor"), since: time(draining, "since") },
     };
   });
 }

@@ -23,7 +23,7 @@ export interface KnownSidecar {
   readonly heardMs: number;
   readonly inFlight: number;
   /** An operator has asked it to take nothing new. */
-  readonly draining?: { readonly reason: string; readonly sinceMs: number } | undefined;
+  readonly draining?: { readonly reason: string; readonly sinceMs: number; readonly actor: string } | undefined;
 }
 
 /** What the sidecars offer now. */

@@ -46,7 +46,7 @@ async function open(sidecars: KnownSidecar[], obey: (order: SidecarOrder) => boo
     expect(services).toEqual(["shop.v1.Stock"]);
     orders.push(order);
     if (!obey(order)) return;
-    const draining = order.lifted ? undefined : { reason: order.reason, sinceMs: 5_000 };
+    const draining = order.lifted ? undefined : { reason: order.reason, actor: order.actor, sinceMs: 5_000 };
     const changed = sidecars.map((one) => (one.sidecar?.id === order.sidecarId ? { ...one, draining } : one));
     sidecars.splice(0, sidecars.length, ...changed);
   };
@@ -140,6 +140,7 @@ test("a sidecar that is drained says so, and takes tasks again when it is resume
   expect(orders).toHaveLength(2);
   const resumed = await ask<ResumeSidecarRequest, ResumeSidecarResponse>(client.resumeSidecar.bind(client), {
     sidecarId: "s-1",
+    reason: "",
   });
   expect(resumed.sidecars).toMatchObject([{ id: "s-1", draining: undefined }]);
 });

@@ -4,6 +4,7 @@ import type { ServiceMethod, ServicesServer, ServiceStatus } from "../../../prot
 import { splitMethod } from "../../../proto/wire/subjects.ts";
 import { errorText } from "../../../runtime/src/log.ts";
 import type { Definitions } from "../processor/definitions.ts";
+import { actorOf } from "./access.ts";
 import type { Catalog, KnownSidecar } from "./catalog.ts";
 import { refusalFailure } from "./failure.ts";
 import { listHolds } from "./heldTargets.ts";
@@ -33,10 +34,12 @@ export function servicesService(ground: ServicesGround): ServicesServer {
   return {
     listServices: unary(() => listServices(ground)),
     listSidecars: unary(() => Promise.resolve(done({ sidecars: toSidecars(ground.catalog.sidecars()) }))),
-    drainSidecar: unary(({ request: { sidecarId, reason } }) =>
-      orderSidecar(sidecarId, { lifted: false, reason }, ground),
+    drainSidecar: unary(({ request: { sidecarId, reason }, metadata }) =>
+      orderSidecar({ sidecarId, lifted: false, reason, actor: actorOf(metadata) }, ground),
     ),
-    resumeSidecar: unary(({ request: { sidecarId } }) => orderSidecar(sidecarId, { lifted: true, reason: "" }, ground)),
+    resumeSidecar: unary(({ request: { sidecarId, reason }, metadata }) =>
+      orderSidecar({ sidecarId, lifted: true, reason, actor: actorOf(metadata) }, ground),
+    ),
   };
 }
 

@@ -28,7 +28,7 @@ function toSidecar(entries: readonly KnownSidecar[]): SidecarStatus | undefined 
     broken: all(entries, ({ broken }) => broken),
     serving: entries.some(({ serving }) => serving),
     heardAt: toTimestamp(heardMs),
-    draining: draining && { reason: draining.reason, since: toTimestamp(draining.sinceMs) },
+    draining: draining && { reason: draining.reason, since: toTimestamp(draining.sinceMs), actor: draining.actor },
   };
 }
 

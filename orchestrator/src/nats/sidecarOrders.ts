@@ -7,6 +7,7 @@ export interface SidecarOrder {
   readonly sidecarId: string;
   readonly lifted: boolean;
   readonly reason: string;
+  readonly actor: string;
 }
 
 /** Tells a sidecar, on the subjects of the services it offers; nobody knows yet whether it heard. */
