@@ -1,5 +1,5 @@
-import { ListApprovalsResponse } from "../../proto/gen/sidestep/v1/runs.ts";
-import type { PendingApproval } from "../../proto/gen/sidestep/v1/run.ts";
+import { ListApprovalsResponse, ListRunsResponse } from "../../proto/gen/sidestep/v1/runs.ts";
+import type { PendingApproval, Run } from "../../proto/gen/sidestep/v1/run.ts";
 import { openFrontClient } from "./frontClient.ts";
 import type { ListForm } from "./listForm.ts";
 import { printList, timeColumn } from "./listing.ts";
@@ -26,10 +26,7 @@ export async function listApprovals(
       empty: "no approval of the run waits",
       columns: [
         { heading: "STEP", cell: ({ step }) => step },
-        {
-          heading: "APPROVERS",
-          cell: ({ approvers }) => (approvers.length === 0 ? "anybody" : approvers.join(", ")),
-        },
+        { heading: "APPROVERS", cell: approversText },
         { heading: "FORM", cell: ({ type }) => type },
         ...timeColumn<PendingApproval>("DUE", ({ due }) => due),
         { heading: "TITLE", cell: ({ title }) => title },
@@ -37,6 +34,58 @@ export async function listApprovals(
     },
     terminal,
   );
+}
+
+/** An approval and the run that waits for it. */
+interface Waiting {
+  readonly run: Run;
+  readonly approval: PendingApproval;
+}
+
+/** More are a matter for `run list`. */
+const runsMax = 100;
+
+/** Prints the approvals of all runs that wait for a decision, newest run first; for programs, the runs. */
+export async function listAllApprovals(
+  options: { readonly address: string; readonly output: ListForm },
+  terminal: Terminal,
+): Promise<void> {
+  using client = openFrontClient(options.address);
+  const { runs } = client;
+  const asked = { filter: "approvals > 0", pageSize: runsMax, pageToken: "" };
+  const found = await client.call(runs.list.bind(runs), asked);
+  const waiting = await Promise.all(
+    found.runs.map(async ({ run }): Promise<readonly Waiting[]> => {
+      if (run === undefined) return [];
+      const { approvals } = await client.call(runs.listApprovals.bind(runs), { runId: run.runId });
+      return approvals.map((approval) => ({ run, approval }));
+    }),
+  );
+  printList<Waiting>(
+    options.output,
+    {
+      type: "sidestep.v1.ListRunsResponse",
+      bytes: ListRunsResponse.encode(found).finish(),
+      field: "runs",
+      items: waiting.flat(),
+      name: ({ run }) => run.runId,
+      empty: "no run waits for a decision",
+      columns: [
+        { heading: "RUN", cell: ({ run }) => run.runId },
+        { heading: "KEY", cell: ({ run }) => run.key },
+        { heading: "STEP", cell: ({ approval }) => approval.step },
+        { heading: "APPROVERS", cell: ({ approval }) => approversText(approval) },
+        ...timeColumn<Waiting>("DUE", ({ approval }) => approval.due),
+        { heading: "TITLE", cell: ({ approval }) => approval.title },
+      ],
+    },
+    terminal,
+  );
+  if (found.nextPageToken !== "") terminal.err(`these are of the newest ${runsMax} runs that wait for a decision\n`);
+}
+
+function approversText({ approvers }: PendingApproval): string {
+  return approvers.length === 0 ? "anybody" : approvers.join(", ");
 }
 
 export interface DecideOptions {

@@ -92,13 +92,14 @@ export function addCall(program: Command, terminal: Terminal, withAddress: WithA
 export function addApprovals(program: Command, terminal: Terminal, withAddress: WithAddress): void {
   const approval = program.command("approval").description("what people have to approve");
   withAddress(approval.command("list"))
-    .description("list the approvals of a run that wait for a decision")
-    .argument("<run id>")
+    .description("list the approvals that wait for a decision, of one run or of all")
+    .argument("[run id]")
     .addOption(listOption())
-    .addHelpText("after", example(`sidestep approval list ${someRun}`))
-    .action(async (runId: string, given: { readonly address: string; readonly output: ListForm }) =>
-      (await import("./approvals.ts")).listApprovals({ ...given, runId }, terminal),
-    );
+    .addHelpText("after", example("sidestep approval list"))
+    .action(async (runId: string | undefined, given: { readonly address: string; readonly output: ListForm }) => {
+      const { listAllApprovals, listApprovals } = await import("./approvals.ts");
+      return runId === undefined ? listAllApprovals(given, terminal) : listApprovals({ ...given, runId }, terminal);
+    });
   const decide = withAddress(approval.command("decide"))
     .description("approve or reject")
     .argument("<run id>")

@@ -183,6 +183,8 @@ test("no output but the workflow's own answer has a value of a field that is dec
     SignalRunRequest.encode(SignalRunRequest.fromPartial({ runId: completed, name: "tell", payload })).finish(),
   );
   await expect.poll(() => cli("approval", "list", completed), { timeout: 15_000 }).toContain("who is id-Complete");
+  const ofAll = new RegExp(`^${completed} .*who is id-Complete`, "m");
+  await expect.poll(() => cli("approval", "list"), { timeout: 15_000 }).toMatch(ofAll);
   await cli("approval", "decide", completed, "--approve", "--by", "ann", "-d", `{"id": "x", "word": "${canary}12"}`);
   await expect.poll(() => stateOf(failed), { timeout: 15_000 }).toBe(Run_State.PAUSED);
   const waited = await ask("Wait", WaitRunRequest.encode({ runId: completed, timeout: undefined }).finish());
