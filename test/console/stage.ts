@@ -4,7 +4,7 @@ import path from "node:path";
 import { ensureConsole } from "../../scripts/bundle/console.ts";
 import { startOrderStack } from "../support/orderStack.ts";
 import type { OrderStack } from "../support/orderStack.ts";
-import { repositoryRoot, runProgram } from "../support/program.ts";
+import { repositoryRoot } from "../support/program.ts";
 
 /** A live system with runs worth looking at, and its API as the console calls it. */
 export interface ConsoleStage extends AsyncDisposable {
@@ -25,19 +25,13 @@ const contracts = ["examples/order/proto", "examples/approval/proto", "examples/
 export async function startConsoleStage(): Promise<ConsoleStage> {
   await ensureConsole();
   await using started = new AsyncDisposableStack();
-  const stack = started.use(
-    await startOrderStack({ orchestratorEnv: { SIDESTEP_JAEGER_URL: "http://jaeger.example/" } }),
-  );
-  const address = stack.orchestrators[0]?.address ?? "";
   const folder = await mkdtemp(path.join(os.tmpdir(), "sidestep-console-"));
   started.defer(() => rm(folder, { recursive: true, force: true, maxRetries: 3 }));
   for (const contract of contracts) await cp(path.join(repositoryRoot, contract), folder, { recursive: true });
-  const deployed = await runProgram({
-    name: "sidestep deploy",
-    command: process.execPath,
-    args: [path.join(repositoryRoot, "bin/sidestep.js"), "deploy", folder, "--address", address],
-  });
-  if (deployed.code !== 0) throw new Error(`deploy failed:\n${deployed.lines.join("\n")}`);
+  const stack = started.use(
+    await startOrderStack({ protos: folder, orchestratorEnv: { SIDESTEP_JAEGER_URL: "http://jaeger.example/" } }),
+  );
+  const address = stack.orchestrators[0]?.address ?? "";
   const url = `http://${address}`;
   const call: ConsoleStage["call"] = async (method, request) => {
     const response = await fetch(`${url}/${method}`, {

@@ -40,6 +40,8 @@ export interface OrderStackOptions {
   readonly otlpEndpoint?: string;
   /** Folder for what orchestrators and sidecars write; absent: it is kept in memory only. */
   readonly logs?: string;
+  /** Folder of .proto files to deploy in place of the example's. */
+  readonly protos?: string;
   readonly orchestratorEnv?: Readonly<Record<string, string>>;
   readonly serviceEnv?: Readonly<Partial<Record<OrderServiceName, Readonly<Record<string, string>>>>>;
 }
@@ -89,7 +91,7 @@ export async function startOrderStack(options: OrderStackOptions = {}): Promise<
     );
   const { inventory, payment, shipping } = services;
   const starting = [sidecar(inventory), sidecar(payment), sidecar(shipping)] as const;
-  const deploying = deployOrder(orchestrators[0]?.address ?? "");
+  const deploying = deployOrder(orchestrators[0]?.address ?? "", options.protos);
   // When one fails, what the others have started is ended too.
   await Promise.allSettled([...starting, deploying]);
   await deploying;
@@ -124,11 +126,11 @@ export const orchestratorReady = /"msg":"ready"/;
 export const sidecarReady = /"msg":"sidecar ready"/;
 
 /** Deploys the example's workflows with the command line, as a user would. */
-export async function deployOrder(address: string): Promise<void> {
+export async function deployOrder(address: string, protos: string = exampleProtos): Promise<void> {
   const deployed = await runProgram({
     name: "sidestep deploy",
     command: process.execPath,
-    args: [path.join(repositoryRoot, "bin/sidestep.js"), "deploy", exampleProtos, "--address", address],
+    args: [path.join(repositoryRoot, "bin/sidestep.js"), "deploy", protos, "--address", address],
   });
   if (deployed.code !== 0) throw new Error(`deploy failed:\n${deployed.lines.join("\n")}`);
 }

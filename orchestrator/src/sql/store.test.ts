@@ -120,6 +120,17 @@ describe.each<{ name: string; open: () => Promise<{ place: StorePlace; close: ()
     expect(await store.cursor(own, log)).toMatchObject({ sequence: 100 });
   });
 
+  test("another revision is told once rows were written or begun anew, and the same while nothing was", async () => {
+    const { partition: own, epoch } = await written([makeRow(1)]);
+    const before = await store.revision();
+    expect(await store.revision()).toBe(before);
+    await store.write({ partition: own, epoch, upTo: 101, rows: [] });
+    const after = await store.revision();
+    expect(after).not.toBe(before);
+    await store.rebuild([own]);
+    expect(await store.revision()).not.toBe(after);
+  });
+
   test("pages follow each other, newest first, without gaps and doubles", async () => {
     const rows = Array.from({ length: 25 }, (_, number) =>
       // Many at the same moment.
