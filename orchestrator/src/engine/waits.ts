@@ -27,9 +27,26 @@ export function waitsOf(plan: LoadedPlan, state: RunState): readonly Waiting[] {
       const waits = state.hold === undefined ? [] : [pausedRun(state.hold)];
       for (const steps of [state.steps, state.compensations])
         for (const step of steps.values()) waits.push(...waitsOfStep(plan, state, step));
+      if (state.phase === "stopping") waits.push(...lingering(plan, state));
       return waits.length === 0 ? [toWaiting(Kind.TURN)] : waits;
     }
   }
+}
+
+/** Attempts whose steps are over and whose calls may still be under way somewhere: nothing is undone, and the run does not end, before they are closed. */
+function lingering(plan: LoadedPlan, { attempts }: RunState): readonly Waiting[] {
+  return [...attempts.values()]
+    .filter(
+      ({ id, close, step }) => close !== undefined && id.phase !== Phase.COMPENSATE && step.state.kind !== "closing",
+    )
+    .map(({ id, publish, step }) =>
+      toWaiting(Kind.CLOSING, {
+        ...callOf(plan, step),
+        step: step.path,
+        attempt: id.attempt,
+        since: toTimestamp(publish.issuedMs),
+      }),
+    );
 }
 
 function pausedRun({ reason, actor, sinceMs }: NonNullable<RunState["hold"]>): Waiting {

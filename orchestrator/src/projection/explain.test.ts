@@ -215,6 +215,20 @@ test("what a person can do something about comes first, and the others are count
   expect([waiting.length, more]).toEqual([100, 21]);
 });
 
+test("a run that failed and whose call may still be under way at another sidecar tells that it waits for its end", () => {
+  const plan = makePlan({ steps: [{ id: "s", action: { kind: "call", method: "pay.Pay/Charge", attempts: 1 } }] });
+  const state = newRun(testRunId);
+  advance(plan, state, eventAt(1, 0, { $case: "runStarted", value: makeStarted() }));
+  advance(plan, state, outcomeAt(2, 0, attempt, { $case: "failed", value: busy }, { delivery: 2 }));
+  const value = { ...asked, step: "s", compensation: false };
+  advance(plan, state, eventAt(3, 0, { $case: "failRequested", value }));
+  expect(explain(waitsOf(plan, state), here)).toMatchObject({
+    sentence:
+      "s: attempt 1 of 1 of pay.Pay/Charge is being stopped, how it ended is awaited, for 1 min 30 s now. The last error: ABORTED: busy, try later",
+    waiting: [{ kind: Kind.CLOSING }],
+  });
+});
+
 test("a run that ends, and one that has ended, tell so", () => {
   const plan = makePlan({ steps: [{ id: "s", action: { kind: "let", value: "'x'" } }] });
   const state = newRun(testRunId);
