@@ -1,6 +1,6 @@
 import type { ServiceError } from "@grpc/grpc-js";
 import { setTimeout as delay } from "node:timers/promises";
-import type { Run } from "../../proto/gen/sidestep/v1/run.ts";
+import type { Run, StepStatus } from "../../proto/gen/sidestep/v1/run.ts";
 import { WatchRunResponse } from "../../proto/gen/sidestep/v1/runs.ts";
 import { toRegistry } from "../../proto/json/registry.ts";
 import { callMetadata } from "./doorCredentials.ts";
@@ -64,12 +64,14 @@ async function untilEnded(
   let answeredMs = Date.now();
   for (;;) {
     const error = await new Promise<ServiceError | undefined>((resolve) => {
-      const stream = client.runs.watch({ runId, after }, callMetadata());
+      const stream = client.runs.watch({ runId, after, changes: true }, callMetadata());
+      let isFirst = true;
       stream.on("data", (told: WatchRunResponse) => {
         answeredMs = Date.now();
         after = told.sequence;
-        last = told.run ?? last;
-        show(told);
+        last = isFirst || last === undefined ? (told.run ?? last) : withChanges(last, told);
+        isFirst = false;
+        show({ ...told, run: last, gone: [] });
       });
       stream.on("error", resolve);
       stream.on("end", () => resolve(undefined));
@@ -79,6 +81,25 @@ async function untilEnded(
     if (failure.exitCode !== exit.unreachable || Date.now() - answeredMs > awayMaxMs) throw failure;
     await delay(againAfterMs);
   }
+}
+
+/** The run as it is now: steps that are not told again are as they were. */
+function withChanges(before: Run, { run, gone }: WatchRunResponse): Run {
+  if (run === undefined) return before;
+  const forgotten = new Set(gone);
+  const steps = new Map(before.steps.map((step) => [nameOf(step), step]));
+  for (const step of run.steps) steps.set(nameOf(step), step);
+  for (const name of forgotten) steps.delete(name);
+  const all = [...steps.values()];
+  const inOrder = [
+    ...all.filter(({ compensation }) => !compensation),
+    ...all.filter(({ compensation }) => compensation),
+  ];
+  return { ...run, request: before.request, steps: inOrder };
+}
+
+function nameOf({ path, compensation }: StepStatus): string {
+  return `${compensation ? "undo " : ""}${path}`;
 }
 
 function jsonLines(terminal: Terminal): View {

@@ -37,6 +37,8 @@ export interface FakeFront extends Front {
   sequence: number;
   /** Resolves when the run has changed. */
   changing: (after: number, signal: AbortSignal) => ReturnType<Front["changed"]>;
+  /** How often somebody has looked at the run. */
+  looks: number;
   /** Ends the run for those that wait and will wait. */
   end(ended: Partial<RunEnded>): void;
   /** Resolves when somebody waits. */
@@ -94,6 +96,11 @@ export function fakeFront(): FakeFront {
               sequence: front.sequence,
             },
       );
+    },
+    looks: 0,
+    look: (runId) => {
+      front.looks += 1;
+      return front.get(runId);
     },
     changed: (_runId, after, signal) => front.changing(after, signal),
     records: () => Promise.resolve({ kind: "unknown" }),

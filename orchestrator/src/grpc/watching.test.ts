@@ -1,7 +1,8 @@
 import { status } from "@grpc/grpc-js";
 import type { ServiceError } from "@grpc/grpc-js";
 import { afterAll, expect, test } from "vitest";
-import { Run_State } from "../../../proto/gen/sidestep/v1/run.ts";
+import { Run_State, StepStatus } from "../../../proto/gen/sidestep/v1/run.ts";
+import type { Run } from "../../../proto/gen/sidestep/v1/run.ts";
 import type { WatchRunResponse } from "../../../proto/gen/sidestep/v1/runs.ts";
 import { someRun } from "./testing.ts";
 import type { FakeFront } from "./testing.ts";
@@ -16,11 +17,12 @@ function watched(
   { runs }: Pick<Open, "runs">,
   after: bigint,
   onMessage: (message: WatchRunResponse) => void = () => undefined,
+  changes = false,
 ): Promise<{ readonly told: readonly WatchRunResponse[]; readonly code: number }> {
   const told: WatchRunResponse[] = [];
   return new Promise((resolve) => {
     runs
-      .watch({ runId: someRun, after })
+      .watch({ runId: someRun, after, changes })
       .on("data", (message: WatchRunResponse) => {
         told.push(message);
         onMessage(message);
@@ -66,6 +68,41 @@ test("who has seen the run up to a position hears only of what came since", asyn
   open.front.sequence = 12;
   expect(await watched(open, 12n)).toEqual({ told: [], code: status.OK });
   expect((await watched(open, 11n)).told).toHaveLength(1);
+});
+
+test("who asks for changes is told the run once, then the steps that are not as they were, and those that are gone", async () => {
+  const open = await openTalk(closing, false);
+  const step = (path: string, more: Partial<StepStatus> = {}) => StepStatus.fromPartial({ path, ...more });
+  let changed = Promise.withResolvers<{ readonly kind: "changed" }>();
+  open.front.changing = () => changed.promise;
+  const request = Buffer.of(1);
+  open.front.run = { request, steps: [step("a"), step("b[0]/c"), step("a", { compensation: true })] };
+  open.front.sequence = 1;
+  const happen = (run: Partial<Run>): void => {
+    open.front.run = { request, ...run };
+    open.front.sequence += 1;
+    changed.resolve({ kind: "changed" });
+    changed = Promise.withResolvers();
+  };
+  const endedAt = { seconds: 1n, nanos: 0 };
+  const onMessage = ({ sequence }: WatchRunResponse): void => {
+    if (sequence === 1n) happen({ steps: [step("a"), step("b[1]/c"), step("a", { compensation: true, attempt: 1 })] });
+    if (sequence === 2n)
+      happen({ endedAt, steps: [step("a"), step("b[1]/c"), step("a", { compensation: true, attempt: 1 })] });
+  };
+  const { told } = await watched(open, 0n, onMessage, true);
+  expect(told.map(({ run, gone }) => [run?.request.length, run?.steps.map(({ path }) => path), gone])).toEqual([
+    [1, ["a", "b[0]/c", "a"], []],
+    [0, ["b[1]/c", "a"], ["b[0]/c"]],
+    [0, [], []],
+  ]);
+  // Who comes back has it whole before anything is left out.
+  open.front.run = { request, steps: [step("a")] };
+  open.front.sequence = 5;
+  const again = watched(open, 5n, undefined, true);
+  await expect.poll(() => open.front.looks).toBeGreaterThan(3);
+  happen({ endedAt, steps: [step("a")] });
+  expect((await again).told).toMatchObject([{ run: { request, steps: [{ path: "a" }] } }]);
 });
 
 test("a run that nobody knows is not found", async () => {

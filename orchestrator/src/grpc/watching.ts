@@ -1,6 +1,7 @@
 import type { ServerWritableStream } from "@grpc/grpc-js";
-import { Run } from "../../../proto/gen/sidestep/v1/run.ts";
-import type { WatchRunRequest, WatchRunResponse } from "../../../proto/gen/sidestep/v1/runs.ts";
+import { Run, StepStatus } from "../../../proto/gen/sidestep/v1/run.ts";
+import { WatchRunResponse } from "../../../proto/gen/sidestep/v1/runs.ts";
+import type { WatchRunRequest } from "../../../proto/gen/sidestep/v1/runs.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
 import { code } from "../../../proto/wire/status.ts";
 import { pause } from "../../../runtime/src/pause.ts";
@@ -11,6 +12,8 @@ import { newWriter } from "./streaming.ts";
 
 /** What comes within this time of a change is told with it. */
 const settleMs = 100;
+/** Looking at a long run takes at most this part of one processor for each who watches. */
+const restFactor = 5;
 /** What is not in the log (sidecars that come and go) is looked at anew. */
 const lookAgainMs = 5_000;
 
@@ -54,26 +57,35 @@ async function tell(
 ): Promise<Failure | undefined> {
   const write = newWriter(call, signal);
   let seen = after;
-  let last: Uint8Array | undefined;
+  let isWhole = true;
+  const changesIn = openChanges();
   while (!signal.aborted) {
-    const got = await front.get(runId);
+    const got = await front.look(runId);
     if (got.kind !== "run") {
       const kept = got.kind === "unknown" ? await archived(runId) : undefined;
       if (kept === undefined) return absenceFailure(runId, got);
-      await write({ run: kept, sequence: BigInt(seen) }, Run.encode(kept).finish().length);
+      await write({ run: kept, sequence: BigInt(seen), gone: [] }, Run.encode(kept).finish().length);
       return undefined;
     }
+    const beganMs = performance.now();
     const run = shown(got.run);
-    const bytes = Run.encode(run).finish();
-    if (last === undefined ? got.sequence > after : !equal(bytes, last))
-      await write({ run, sequence: BigInt(got.sequence) }, bytes.length);
-    last = bytes;
+    const changes = changesIn(run);
+    const sequence = BigInt(got.sequence);
+    const told: WatchRunResponse =
+      call.request.changes && !isWhole
+        ? { run: { ...run, steps: changes.steps, request: nothing }, sequence, gone: [...changes.gone] }
+        : { run, sequence, gone: [] };
+    if (changes.isFirst ? got.sequence > after : changes.isAny) {
+      isWhole = false;
+      await write(told, WatchRunResponse.encode(told).finish().length);
+    }
+    const restMs = (performance.now() - beganMs) * restFactor;
     if (run.endedAt !== undefined) return undefined;
     seen = Math.max(seen, got.sequence);
     const changed = await front.changed(runId, seen, AbortSignal.any([signal, AbortSignal.timeout(lookAgainMs)]));
     // A record that was set aside is folded, and tells nothing.
     if (changed.kind === "changed") seen += 1;
-    if (changed.kind !== "aborted") await pause(settleMs, signal);
+    if (changed.kind !== "aborted") await pause(Math.max(settleMs, restMs), signal);
   }
   return {
     code: code.UNAVAILABLE,
@@ -83,6 +95,36 @@ async function tell(
   };
 }
 
-function equal(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, at) => byte === b[at]);
+const nothing: Uint8Array = new Uint8Array();
+
+/** What is new in a run since it was looked at last. */
+interface Changes {
+  readonly isFirst: boolean;
+  readonly isAny: boolean;
+  readonly steps: readonly StepStatus[];
+  readonly gone: readonly string[];
+}
+
+/** Compares a run with how it was the last time. */
+function openChanges(): (run: Run) => Changes {
+  let head: Uint8Array | undefined;
+  let known = new Map<string, Uint8Array>();
+  return (run) => {
+    const isFirst = head === undefined;
+    const before = { head, known };
+    head = Run.encode({ ...run, steps: [] }).finish();
+    known = new Map();
+    const steps = run.steps.filter((step) => {
+      const name = `${step.compensation ? "undo " : ""}${step.path}`;
+      const bytes = StepStatus.encode(step).finish();
+      known.set(name, bytes);
+      return !equal(bytes, before.known.get(name));
+    });
+    const gone = [...before.known.keys()].filter((name) => !known.has(name));
+    return { isFirst, isAny: steps.length + gone.length > 0 || !equal(head, before.head), steps, gone };
+  };
+}
+
+function equal(a: Uint8Array, b: Uint8Array | undefined): boolean {
+  return b !== undefined && Buffer.compare(a, b) === 0;
 }

@@ -68,9 +68,12 @@ test("an ended run is deleted when somebody asks: unknown at once, gone but for 
   const timer = { partition: 0, runId, name: 99 };
   await orchestrator.ports.timers.arm(timer, Date.now() + 3_600_000, new Uint8Array(), { signal: within() });
   expect((await front.wait(runId, within())).kind).toBe("ended");
+  // What is in memory here is what the log says.
+  expect(await front.look(alive)).toEqual(await front.get(alive));
   expect(await remove(orchestrator, alive)).toEqual({ kind: "done", ignored: true, refusal: "" });
   expect(await remove(orchestrator, runId)).toEqual({ kind: "done", ignored: false, refusal: "" });
   expect(await front.get(runId)).toEqual({ kind: "unknown" });
+  expect(await front.look(runId)).toEqual({ kind: "unknown" });
   expect(await front.history(runId, 0, 10)).toEqual({ kind: "unknown" });
   await expect.poll(() => leftOf(orchestrator, runId), patience).toEqual(onlyRequest(runId));
   await expect.poll(() => counts.deletions, patience).toBe(1);

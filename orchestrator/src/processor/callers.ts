@@ -10,7 +10,7 @@ import { findRun, planOfRun } from "./find.ts";
 import type { Front, Question, QueryAnswer, Unavailable, Unknown } from "./front.ts";
 import { changeHolds } from "./holds.ts";
 import type { HoldsGround } from "./holds.ts";
-import { hasTaken, inspectRun, readHistory, readRecords, readState } from "./inspect.ts";
+import { hasTaken, inspectRun, isHidden, readHistory, readRecords, readState, showState } from "./inspect.ts";
 import { LostPayload } from "./loading.ts";
 import type { Folded, InspectGround } from "./inspect.ts";
 import { partitionOf } from "../../../proto/wire/layout.ts";
@@ -27,6 +27,7 @@ export type CallersGround = StartGround & WaitGround & InspectGround & HoldsGrou
 export function toFront(ground: CallersGround): Front {
   const request = toRequest(ground);
   return {
+    ...shows(ground),
     start: toStart(ground),
     wait: async (runId, signal) => {
       const waited = await waitFor(ground, runId, theEnd, signal);
@@ -35,17 +36,6 @@ export function toFront(ground: CallersGround): Front {
       return { kind: "ended", ended: await withResponse(ground, waited.value, signal) };
     },
     follow: (runId, from, signal) => follow(ground, runId, from, signal),
-    get: (runId) =>
-      orUnavailable(async () => {
-        const found = await inspectRun(ground, runId);
-        return found === undefined ? { kind: "unknown" } : { kind: "run", ...found };
-      }),
-    explain: (runId, elsewhere) =>
-      orUnavailable(async () => {
-        const found = await readHereOrLog(ground, runId);
-        if (found === undefined) return { kind: "unknown" };
-        return { kind: "explained", explained: await explainRun(ground, found, elsewhere) };
-      }),
     changed: async (runId, after, signal) => {
       const waited = await waitFor(ground, runId, theFold(after + 1), signal);
       if (waited === "aborted") return { kind: "aborted" };
@@ -62,16 +52,6 @@ export function toFront(ground: CallersGround): Front {
         return plan === undefined ? { kind: "unknown" } : { kind: "plan", plan };
       }),
     query: (runId, question) => orUnavailable(() => query(ground, runId, question)),
-    history: (runId, after, limit) =>
-      orUnavailable(async () => {
-        const history = await readHistory(ground, runId, after, limit);
-        return history === undefined ? { kind: "unknown" } : { kind: "history", ...history };
-      }),
-    records: (runId) =>
-      orUnavailable(async () => {
-        const found = await readRecords(ground, runId);
-        return found === undefined ? { kind: "unknown" } : { kind: "records", ...found };
-      }),
     request: (runId, asked, signal) =>
       unlessAborted(
         signal,
@@ -88,6 +68,40 @@ export function toFront(ground: CallersGround): Front {
       orUnavailable(async () => ({ kind: (await hasTaken(ground, runId, requestId)) ? "taken" : "untaken" })),
     holds: () => orUnavailable(async () => ({ kind: "holds", holds: (await ground.holds.read()).holds.hold })),
     changeHolds: (change) => orUnavailable(() => changeHolds(ground, change)),
+  };
+}
+
+/** Runs as they are shown. */
+function shows(ground: CallersGround): Pick<Front, "get" | "look" | "explain" | "history" | "records"> {
+  return {
+    get: (runId) =>
+      orUnavailable(async () => {
+        const found = await inspectRun(ground, runId);
+        return found === undefined ? { kind: "unknown" } : { kind: "run", ...found };
+      }),
+    look: (runId) =>
+      orUnavailable(async () => {
+        const found = await readHereOrLog(ground, runId);
+        if (found === undefined) return { kind: "unknown" };
+        const { plan, state } = found;
+        return { kind: "run", ...(await showState(ground, { plan, state, sequence: state.lastSequence })) };
+      }),
+    explain: (runId, elsewhere) =>
+      orUnavailable(async () => {
+        const found = await readHereOrLog(ground, runId);
+        if (found === undefined) return { kind: "unknown" };
+        return { kind: "explained", explained: await explainRun(ground, found, elsewhere) };
+      }),
+    history: (runId, after, limit) =>
+      orUnavailable(async () => {
+        const history = await readHistory(ground, runId, after, limit);
+        return history === undefined ? { kind: "unknown" } : { kind: "history", ...history };
+      }),
+    records: (runId) =>
+      orUnavailable(async () => {
+        const found = await readRecords(ground, runId);
+        return found === undefined ? { kind: "unknown" } : { kind: "records", ...found };
+      }),
   };
 }
 
@@ -132,7 +146,7 @@ async function readHereOrLog(ground: CallersGround, runId: RunId): Promise<Pick<
   const partition = partitionOf(ground.layouts, runId);
   const here = partition === undefined ? undefined : ground.held(partition)?.resident(runId);
   const found = here ?? (await readState(ground, runId));
-  return found === undefined || found.state.phase === "void" ? undefined : found;
+  return found === undefined || isHidden(found.state) ? undefined : found;
 }
 
 async function query(ground: CallersGround, runId: RunId, question: Question): Promise<QueryAnswer | Unknown> {

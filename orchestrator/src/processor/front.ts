@@ -154,6 +154,8 @@ export interface Front {
   ): Promise<{ readonly kind: "ended"; readonly ended: RunEnded } | { readonly kind: "aborted" } | Unknown>;
   /** The run as its events in the log add up, without what is declared `debug_redact`; `response` is the whole answer, empty before it is there. */
   get(runId: RunId): Promise<({ readonly kind: "run" } & Inspected) | Unknown | Unavailable>;
+  /** The same as it stands at its owner here, which has it in memory; else in its log. */
+  look(runId: RunId): Promise<({ readonly kind: "run" } & Inspected) | Unknown | Unavailable>;
   /** Resolves when something of the run has been folded that comes after a position of its partition, or the signal aborts. */
   changed(
     runId: RunId,

@@ -41,8 +41,11 @@ export interface Folded {
  */
 export async function inspectRun(ground: InspectGround, runId: RunId): Promise<Inspected | undefined> {
   const folded = await readState(ground, runId);
-  if (folded === undefined) return undefined;
-  const { plan, state, sequence } = folded;
+  return folded === undefined ? undefined : showState(ground, folded);
+}
+
+/** A folded run as it is shown. */
+export async function showState(ground: InspectGround, { plan, state, sequence }: Folded): Promise<Inspected> {
   const run = describeRun(plan, state);
   const { requestType, responseType } = plan.plan;
   const request = await kept(ground, state.started?.requestPayload);
@@ -66,7 +69,7 @@ export async function readState(ground: InspectGround, runId: RunId): Promise<Fo
 }
 
 /** It never began, or somebody has asked for it to be deleted. */
-function isHidden({ phase, deleting }: RunState): boolean {
+export function isHidden({ phase, deleting }: RunState): boolean {
   return phase === "void" || deleting !== undefined;
 }
 
