@@ -23,16 +23,22 @@ export async function openRunStore(place: StorePlace): Promise<RunStore> {
 }
 
 function toStore(calls: StoreCalls, isShared: boolean, description: string, close: () => Promise<void>): RunStore {
+  // Cursors move some time after the rows that are behind them; those that are written here are known at once.
+  let batches = 0;
   return {
     ...calls,
     isShared,
     description,
-    write: ({ rows, ...batch }) =>
-      calls.write({
+    revision: async () => `${batches} ${await calls.revision()}`,
+    write: async ({ rows, ...batch }) => {
+      const written = await calls.write({
         ...batch,
         records: rows.filter((row) => !row.deleted).map((row) => toRecord(row, batch.epoch)),
         deleted: rows.filter((row) => row.deleted).map(({ id }) => id),
-      }),
+      });
+      if (rows.length > 0) batches += 1;
+      return written;
+    },
     archive: ({ row, history }) => calls.archive(toRecord(row, 0), history),
     [Symbol.asyncDispose]: close,
   };
