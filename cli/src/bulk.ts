@@ -182,11 +182,12 @@ function bulkText(bulk: Bulk): string {
 
 /** Ends one of them. */
 export async function stopBulk(
-  options: { readonly address: string; readonly bulkId: string },
+  options: { readonly address: string; readonly bulkId: string; readonly reason: string },
   terminal: Terminal,
 ): Promise<void> {
   using client = openFrontClient(options.address);
-  const { bulk } = await client.call(client.runs.stopBulk.bind(client.runs), { bulkId: options.bulkId });
+  const { bulkId, reason } = options;
+  const { bulk } = await client.call(client.runs.stopBulk.bind(client.runs), { bulkId, reason });
   if (bulk !== undefined) terminal.err(`${progressText(bulk)}\n`);
 }
 

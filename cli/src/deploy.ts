@@ -19,6 +19,7 @@ export interface DeployOptions {
   /** File with a google.protobuf.FileDescriptorSet to deploy instead of the folder. */
   readonly descriptorSet: string | undefined;
   readonly isDryRun: boolean;
+  readonly reason: string;
   readonly output: "table" | "json";
 }
 
@@ -30,7 +31,7 @@ export async function deploy(options: DeployOptions, terminal: Terminal): Promis
   const { image, diagnostics } = source;
   if (image === undefined || hasError(diagnostics)) throw wrong(diagnostics, source, options, terminal);
   using client = openFrontClient(options.address);
-  const request = { image: Buffer.from(image), dryRun: options.isDryRun };
+  const request = { image: Buffer.from(image), dryRun: options.isDryRun, reason: options.reason };
   const answer = await client
     .call(client.definitions.deploy.bind(client.definitions), request, deployTimeoutMs)
     .catch((error: unknown) => {

@@ -4,6 +4,7 @@ import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import type { FileDescriptorProto } from "@bufbuild/protobuf/wkt";
 import { ServerReflectionService } from "../../proto/gen/grpc/reflection/v1/reflection.ts";
 import type { ServerReflectionResponse } from "../../proto/gen/grpc/reflection/v1/reflection.ts";
+import { AuditClient } from "../../proto/gen/sidestep/v1/audit.ts";
 import { DefinitionsClient } from "../../proto/gen/sidestep/v1/definitions.ts";
 import { RunsClient } from "../../proto/gen/sidestep/v1/runs.ts";
 import { ServicesClient } from "../../proto/gen/sidestep/v1/services.ts";
@@ -16,6 +17,7 @@ export interface FrontClient extends Disposable {
   readonly runs: RunsClient;
   readonly definitions: DefinitionsClient;
   readonly services: ServicesClient;
+  readonly audit: AuditClient;
   /** One unary call; throws CliFailure. */
   call<Request, Response>(method: Unary<Request, Response>, request: Request, timeoutMs?: number): Promise<Response>;
   /** The file that defines a service, and all that it imports; undefined: the orchestrator does not know it. */
@@ -38,8 +40,10 @@ export function openFrontClient(address: string): FrontClient {
   const runs = new RunsClient(address, channelCredentials(), options);
   const definitions = new DefinitionsClient(address, channelCredentials(), options);
   const services = new ServicesClient(address, channelCredentials(), options);
+  const audit = new AuditClient(address, channelCredentials(), options);
   return {
     address,
+    audit,
     runs,
     definitions,
     services,
@@ -55,6 +59,7 @@ export function openFrontClient(address: string): FrontClient {
       runs.close();
       definitions.close();
       services.close();
+      audit.close();
     },
   };
 }

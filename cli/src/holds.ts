@@ -23,10 +23,13 @@ export async function addHold(options: TargetOptions & { readonly reason: string
 }
 
 /** Lets them go on. */
-export async function removeHold(options: TargetOptions, terminal: Terminal): Promise<void> {
+export async function removeHold(
+  options: TargetOptions & { readonly reason: string },
+  terminal: Terminal,
+): Promise<void> {
   using client = openFrontClient(options.address);
   const target = toTarget(options);
-  await client.call(client.runs.release.bind(client.runs), { target });
+  await client.call(client.runs.release.bind(client.runs), { target, reason: options.reason });
   terminal.err(`the ${nameOf(target)} is held no more\n`);
 }
 

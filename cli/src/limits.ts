@@ -14,6 +14,7 @@ export async function setLimit(
     readonly concurrency?: number;
     readonly perSidecar?: number;
     readonly rate?: Rate;
+    readonly reason: string;
   },
   terminal: Terminal,
 ): Promise<void> {
@@ -25,18 +26,18 @@ export async function setLimit(
     rate: given.rate,
     since: undefined,
   };
-  await client.call(client.runs.setLimit.bind(client.runs), { limit });
+  await client.call(client.runs.setLimit.bind(client.runs), { limit, reason: given.reason });
   terminal.err(`${method} is limited: its calls wait for their turn until \`sidestep limit clear\`\n`);
 }
 
 /** Lifts the limit of a method. */
 export async function clearLimit(
   method: string,
-  given: { readonly address: string },
+  given: { readonly address: string; readonly reason: string },
   terminal: Terminal,
 ): Promise<void> {
   using client = openFrontClient(given.address);
-  await client.call(client.runs.clearLimit.bind(client.runs), { method });
+  await client.call(client.runs.clearLimit.bind(client.runs), { method, reason: given.reason });
   terminal.err(`${method} is limited no more\n`);
 }
 

@@ -7,6 +7,7 @@ import { exit } from "./failure.ts";
 import type { ExitCode } from "./failure.ts";
 import { addressOption, example, listOption, outputOption, shownOption, timeout, workflowName } from "./flags.ts";
 import type { ListForm, ShownForm } from "./listForm.ts";
+import { addAudit } from "./programAudit.ts";
 import { addBulks, manyOptions, steerMeant } from "./programBulk.ts";
 import type { Meant } from "./programBulk.ts";
 import { addIndex, addLists, addWorkflows } from "./programLists.ts";
@@ -56,6 +57,7 @@ export function toProgram(terminal: Terminal, programs: Programs, end: (code: nu
   addBulks(program, terminal, withAddress);
   addServices(program, sidecar, terminal, withAddress);
   addIndex(program, terminal, withAddress);
+  addAudit(program, terminal, withAddress);
   addDoctor(program, terminal, end, withAddress);
   addNats(program, terminal);
   addContexts(program, terminal);
@@ -136,12 +138,18 @@ function addDefinitions(
     .argument("[folder]", "folder of .proto files", ".")
     .option("--descriptor-set <file>", "deploy a google.protobuf.FileDescriptorSet instead")
     .option("--dry-run", "only say what would change", false)
+    .option("--reason <text>", "kept in the audit", "")
     .addOption(outputOption())
     .addHelpText("after", example("sidestep deploy examples/order/proto"))
-    .action(async (folder: string, given: Shown & { readonly descriptorSet?: string; readonly dryRun: boolean }) => {
-      const { deploy } = await import("./deploy.ts");
-      await deploy({ ...given, folder, descriptorSet: given.descriptorSet, isDryRun: given.dryRun }, terminal);
-    });
+    .action(
+      async (
+        folder: string,
+        given: Shown & { readonly descriptorSet?: string; readonly dryRun: boolean; readonly reason: string },
+      ) => {
+        const { deploy } = await import("./deploy.ts");
+        await deploy({ ...given, folder, descriptorSet: given.descriptorSet, isDryRun: given.dryRun }, terminal);
+      },
+    );
 }
 
 /** Those that run until they are stopped; returns `sidecar`, which has commands of its own besides. */

@@ -65,8 +65,9 @@ export function addBulks(program: Command, terminal: Terminal, withAddress: (com
   withAddress(bulk.command("stop"))
     .description("end an action on many runs; what was done stays done")
     .argument("<bulk id>")
+    .option("--reason <text>", "kept in the audit", "")
     .addHelpText("after", example("sidestep bulk stop 5f0c6d1b9a7e4c3d8b2a190817263544"))
-    .action(async (bulkId: string, given: { readonly address: string }) =>
+    .action(async (bulkId: string, given: { readonly address: string; readonly reason: string }) =>
       (await import("./bulk.ts")).stopBulk({ ...given, bulkId }, terminal),
     );
 }

@@ -103,8 +103,9 @@ export function addIndex(program: Command, terminal: Terminal, withAddress: With
     );
   withAddress(index.command("rebuild"))
     .description("make the index anew from the log; runs are left alone, and lists show the old one meanwhile")
+    .option("--reason <text>", "kept in the audit", "")
     .addHelpText("after", example("sidestep index rebuild"))
-    .action(async (given: { readonly address: string }) =>
+    .action(async (given: { readonly address: string; readonly reason: string }) =>
       (await import("./rebuild.ts")).rebuildIndex(given, terminal),
     );
 }

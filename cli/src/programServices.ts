@@ -51,7 +51,7 @@ export function addServices(
   ofSidecar("resume")
     .description("let a sidecar take calls again")
     .argument("<sidecar id>", "the beginning of one will do")
-    .option("--reason <text>", "kept in the logs", "")
+    .option("--reason <text>", "kept in the audit", "")
     .addHelpText("after", example(`sidestep sidecar resume ${someSidecar}`))
     .action(async (start: string, given: { readonly address: string; readonly reason: string }) =>
       (await import("./sidecarList.ts")).resumeSidecar(start, given, terminal),

@@ -155,8 +155,11 @@ export function addHolds(program: Command, terminal: Terminal, withAddress: With
     );
   target("remove")
     .description("let them go on")
+    .option("--reason <text>", "kept in the audit", "")
     .addHelpText("after", example("sidestep hold remove --service payment.v1.PaymentService"))
-    .action(async (given: Given) => (await import("./holds.ts")).removeHold(given, terminal));
+    .action(async (given: Given & { readonly reason: string }) =>
+      (await import("./holds.ts")).removeHold(given, terminal),
+    );
   withAddress(hold.command("list"))
     .description("list what is held")
     .addOption(listOption())
@@ -175,6 +178,7 @@ export function addLimits(program: Command, terminal: Terminal, withAddress: Wit
     .option("--concurrency <n>", "calls at a time, over all sidecars", wholeNumber)
     .option("--per-sidecar <n>", "calls at a time of each sidecar", wholeNumber)
     .option("--rate <n/unit>", "calls in a time, over all sidecars: 10/s, 30/m, 100/h, 1000/d", rate)
+    .option("--reason <text>", "kept in the audit", "")
     .addHelpText("after", example("sidestep limit set shop.v1.PaymentService/Charge --concurrency 4 --rate 10/s"))
     .action(
       async (
@@ -184,14 +188,16 @@ export function addLimits(program: Command, terminal: Terminal, withAddress: Wit
           readonly concurrency?: number;
           readonly perSidecar?: number;
           readonly rate?: Rate;
+          readonly reason: string;
         },
       ) => (await import("./limits.ts")).setLimit(method, given, terminal),
     );
   withAddress(limit.command("clear"))
     .description("lift the limit of a method")
     .argument("<package.Service/Method>", "what is limited", methodName)
+    .option("--reason <text>", "kept in the audit", "")
     .addHelpText("after", example("sidestep limit clear shop.v1.PaymentService/Charge"))
-    .action(async (method: string, given: { readonly address: string }) =>
+    .action(async (method: string, given: { readonly address: string; readonly reason: string }) =>
       (await import("./limits.ts")).clearLimit(method, given, terminal),
     );
   withAddress(limit.command("list"))

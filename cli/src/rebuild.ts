@@ -37,9 +37,12 @@ function indexText({ description, lag, partitions }: GetIndexResponse): string {
 }
 
 /** Makes the index anew; the progress goes to stderr, as one line that grows on a terminal and a line each 10 % else. */
-export async function rebuildIndex(options: { readonly address: string }, terminal: Terminal): Promise<void> {
+export async function rebuildIndex(
+  options: { readonly address: string; readonly reason: string },
+  terminal: Terminal,
+): Promise<void> {
   using client = openFrontClient(options.address);
-  const stream = client.runs.rebuildIndex({}, callMetadata());
+  const stream = client.runs.rebuildIndex({ reason: options.reason }, callMetadata());
   let told = -1;
   await new Promise<void>((resolve, reject) => {
     stream.on("data", ({ partitions, done }: RebuildIndexResponse) => {

@@ -142,6 +142,14 @@ export const orchestratorSettings = {
     flag: "retention-failed",
     doc: "The same for runs that did not complete. A workflow's own `retention` comes before both.",
   }),
+  auditRetention: duration(
+    {
+      flag: "audit-retention",
+      doc: "How long entries of the audit are kept: who steered what. The newest 100,000 at most. The same for all orchestrators.",
+    },
+    "90d",
+    { min: 3_600_000, max: 100 * 366 * 86_400_000 },
+  ),
   index: indexPlace({
     flag: "index",
     placeholder: "<where>",

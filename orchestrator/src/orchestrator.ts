@@ -73,8 +73,9 @@ export async function serve(settings: OrchestratorSettings, log: Log, signal: Ab
   state.waitsFor = "waiting for NATS";
   await using nats = await openNats(settings, { name: `orchestrator ${id}`, log, signal });
   const names = toNames(settings.prefix);
-  const { partitions: partitionsAsked, replicas } = settings;
-  using attached = await attachTo(nats, { nats, names, partitions: partitionsAsked, replicas, log, signal });
+  const { partitions: partitionsAsked, replicas, auditRetention: auditRetentionMs } = settings;
+  const asked = { partitions: partitionsAsked, replicas, auditRetentionMs };
+  using attached = await attachTo(nats, { nats, names, ...asked, log, signal });
   const { ports, layouts } = attached;
   const partitions = partitionCount(layouts);
   if (partitions !== partitionsAsked)
@@ -117,7 +118,7 @@ export async function serve(settings: OrchestratorSettings, log: Log, signal: Ab
   const shows = { showTrace, showStep: detailsOfStep, lists: rows?.lists };
   const sidecars = toSidecarDoors(nats, names, signal);
   openMeasures(metrics.meter, { processor, nats, rows, ...sidecars, tellsQueues: isSweeping });
-  const door = { front, definitions, limits: attached.limits, bulks, ...sidecars, ...shows };
+  const door = { front, definitions, limits: attached.limits, bulks, audit: attached.audit, ...sidecars, ...shows };
   const work = (server: FrontServer): Promise<void> => {
     log.info("ready", { id, listen: settings.listen, port: server.port, adminPort: admin.port, partitions, version });
     return tellReadiness(server, nats, state, signal);
@@ -261,6 +262,7 @@ async function serveFront(
     | "catalog"
     | "limits"
     | "bulks"
+    | "audit"
     | "readTaskQueues"
     | "tellSidecar"
     | "showTrace"

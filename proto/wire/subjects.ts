@@ -14,6 +14,7 @@ export interface Names {
   readonly definitionsBucket: string;
   readonly limitsBucket: string;
   readonly payloadsStream: string;
+  readonly auditStream: string;
   /** Is the subject one of ours, that nobody else may publish to? */
   isOwn(subject: string): boolean;
   logStream(partition: number): string;
@@ -59,6 +60,9 @@ export interface Names {
   /** All payloads of a run, whoever wrote them. */
   payloadsOfRun(runId: string): string;
   payloadSubjects(): string;
+  /** An entry of the audit. */
+  auditSubject(id: string): string;
+  auditSubjects(): string;
   askSubject(service: string, partition: number): string;
   asksOfPartition(partition: number): string;
   waitSubject(partition: number): string;
@@ -119,6 +123,9 @@ export function toNames(prefix = "sidestep"): Names {
     definitionsBucket: `${upper}_DEFINITIONS`,
     limitsBucket: `${upper}_LIMITS`,
     payloadsStream: `${upper}_PAYLOADS`,
+    auditStream: `${upper}_AUDIT`,
+    auditSubject: (id) => `${prefix}.audit.${id}`,
+    auditSubjects: () => `${prefix}.audit.*`,
     isOwn: (subject) => subject === prefix || subject.startsWith(`${prefix}.`),
     logStream: (partition) => `${upper}_LOG_${partition}`,
     eventSubject: (partition, runId) => `${prefix}.log.${partition}.${runId}.e`,

@@ -106,6 +106,7 @@ const asked: Readonly<Record<string, Probe>> = {
   "acknowledge another's tasks": { subject: "$JS.ACK.SIDESTEP_TASKS.echo-v1-Raw.1.1.1.1.0", body: "+ACK" },
   "write another's outcome": { subject: `sidestep.out.echo-v1-Raw.0.${runId}` },
   "write into the log": { subject: `sidestep.log.0.${runId}.e` },
+  "write into the audit": { subject: "sidestep.audit.1" },
   "publish a task": { subject: "sidestep.task.echo-v1-Raw.Echo" },
   "set a timer": { subject: `sidestep.timer.0.${runId}.1`, headers: { "Nats-Schedule": "@at 2020-01-01T00:00:00Z" } },
   "ask for another": { subject: "sidestep.ask.echo-v1-Raw.0" },

@@ -24,6 +24,7 @@ export interface DeployedContract {
 const ownServices = [
   "grpc.health.v1.Health",
   "grpc.reflection.v1.ServerReflection",
+  "sidestep.v1.Audit",
   "sidestep.v1.Definitions",
   "sidestep.v1.Runs",
   "sidestep.v1.Services",

@@ -155,3 +155,13 @@ export function thrownFailure(error: unknown): Failure {
 function packed(type: string, value: Uint8Array): Any {
   return { typeUrl: `type.googleapis.com/google.rpc.${type}`, value };
 }
+
+/** `reason` of our ErrorInfo in what grpc-js gives to a caller; empty: it has none. */
+export function reasonOf({ metadata }: Partial<ServiceError>): string {
+  const trailer = metadata?.get(statusDetailsTrailer)[0];
+  if (!(trailer instanceof Uint8Array)) return "";
+  const infos = RpcStatus.decode(trailer)
+    .details.filter(({ typeUrl }) => typeUrl.endsWith("/google.rpc.ErrorInfo"))
+    .map(({ value }) => ErrorInfo.decode(value));
+  return infos.find(({ domain }) => domain === errorDomain)?.reason ?? "";
+}

@@ -154,7 +154,7 @@ test("a rebuild tells how far it is until it is done", async () => {
       { partition: 0, position: asked * 5, head: 9, lagMs: 0, isCatchingUp: asked++ < 1, isForeign: false },
     ],
   });
-  const stream = runs.rebuildIndex({}, new Metadata());
+  const stream = runs.rebuildIndex({ reason: "" }, new Metadata());
   const told: RebuildIndexResponse[] = [];
   for await (const message of stream) told.push(message);
   expect(told.map(({ done, partitions }) => [done, partitions[0]?.position])).toEqual([

@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { imageBase64 } from "../../../proto/gen/image.ts";
 import { roles } from "../../../runtime/src/tokenFile.ts";
 import { newAdmit, refusalOf } from "./access.ts";
-import { ratedMethods } from "./roles.ts";
+import { isAudited, ratedMethods } from "./roles.ts";
 
 /** What each role may call, besides what is open. */
 const may = {
@@ -91,4 +91,15 @@ test("where no token is asked for, it is the certificate's subject", () => {
   const call = { metadata, getAuthContext: () => ({ sslPeerCertificate: { subject } as never }) };
   expect(newAdmit(undefined)("/sidestep.v1.Definitions/Deploy", call)).toBeUndefined();
   expect(metadata.getMap()).toEqual({ "sidestep-actor": "ci" });
+});
+
+test("all that changes something leaves an entry in the audit, but what starts and signals runs", () => {
+  const looks = /\/(Get|List|Describe|Explain|Watch|History|Trace|Preview|Count|Wait|Follow|Check|ServerReflection)/;
+  const changes = own.filter((method) => !looks.test(method));
+  expect(changes.filter((method) => !isAudited(method))).toEqual([
+    "sidestep.v1.Runs/Start",
+    "sidestep.v1.Runs/Signal",
+    "sidestep.v1.Runs/Call",
+  ]);
+  expect(own.filter((method) => looks.test(method) && isAudited(method))).toEqual([]);
 });

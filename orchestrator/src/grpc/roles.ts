@@ -7,6 +7,10 @@ const look = ["viewer"] as const;
 const talk = ["caller", "viewer"] as const;
 const begin = ["caller", "operator"] as const;
 const steer = ["operator"] as const;
+const review = ["operator"] as const;
+const decide = ["caller", "operator"] as const;
+const deploy = ["deployer"] as const;
+const own = ["admin"] as const;
 
 /** Every method of ours, and who may call it. What is not in here takes an admin. */
 const byMethod: Readonly<Record<string, Needs>> = {
@@ -15,7 +19,8 @@ const byMethod: Readonly<Record<string, Needs>> = {
   "grpc.health.v1.Health/Watch": "open",
   "grpc.reflection.v1.ServerReflection/ServerReflectionInfo": talk,
   "grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": talk,
-  "sidestep.v1.Definitions/Deploy": ["deployer"],
+  "sidestep.v1.Audit/List": review,
+  "sidestep.v1.Definitions/Deploy": deploy,
   "sidestep.v1.Definitions/List": talk,
   "sidestep.v1.Definitions/Get": talk,
   "sidestep.v1.Definitions/Describe": look,
@@ -25,7 +30,7 @@ const byMethod: Readonly<Record<string, Needs>> = {
   "sidestep.v1.Runs/Wait": talk,
   "sidestep.v1.Runs/Follow": talk,
   "sidestep.v1.Runs/Signal": begin,
-  "sidestep.v1.Runs/Decide": begin,
+  "sidestep.v1.Runs/Decide": decide,
   "sidestep.v1.Runs/ListApprovals": talk,
   "sidestep.v1.Runs/Get": look,
   "sidestep.v1.Runs/List": look,
@@ -65,8 +70,8 @@ const byMethod: Readonly<Record<string, Needs>> = {
   "sidestep.v1.Services/DrainSidecar": steer,
   "sidestep.v1.Services/ResumeSidecar": steer,
   // And StartBulk, when it deletes.
-  "sidestep.v1.Runs/Delete": ["admin"],
-  "sidestep.v1.Runs/RebuildIndex": ["admin"],
+  "sidestep.v1.Runs/Delete": own,
+  "sidestep.v1.Runs/RebuildIndex": own,
 };
 
 /** Each holds what those before it hold; a caller stands apart. */
@@ -74,6 +79,15 @@ const ladder: readonly Role[] = ["viewer", "operator", "deployer", "admin"];
 
 /** Methods of ours that somebody has thought about. */
 export const ratedMethods: readonly string[] = Object.keys(byMethod);
+
+/** Those that leave an entry in the audit. What starts runs, or signals them, is in their history alone, with who did it. */
+const audited: ReadonlySet<Needs> = new Set<Needs>([steer, decide, deploy, own]);
+
+/** Whether a call of "package.Service/Method" is recorded. */
+export function isAudited(method: string): boolean {
+  const needs = byMethod[method];
+  return needs !== undefined && audited.has(needs);
+}
 
 /** Who may call "package.Service/Method". A deployed contract's own rpcs start runs and talk to them. */
 export function needsOf(method: string): Needs {

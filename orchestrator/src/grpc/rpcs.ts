@@ -9,6 +9,8 @@ import type {
   UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import type { Admit } from "./access.ts";
+import type { Audit } from "./audit.ts";
+import { answerRecorded, streamRecorded } from "./recorded.ts";
 import { toServiceError } from "./failure.ts";
 import { callStream, callUnary } from "./localCall.ts";
 import type { LocalAbout, LocalSink } from "./localCall.ts";
@@ -41,8 +43,15 @@ export interface Rpcs {
   find(path: string): LocalRpc | undefined;
 }
 
-/** The rpcs of a server; each call passes `admit` first, undefined: everybody may call. */
-export function openRpcs(server: Server, admit: Admit | undefined): Rpcs {
+/** What each call passes before its handler. */
+export interface Gates {
+  /** Undefined: everybody may call. */
+  readonly admit: Admit | undefined;
+  readonly audit: Audit;
+}
+
+/** The rpcs of a server. */
+export function openRpcs(server: Server, { admit, audit }: Gates): Rpcs {
   const local = new Map<string, LocalRpc>();
   const rpcs: Rpcs = {
     addService: (definition, implementation) => {
@@ -60,7 +69,9 @@ export function openRpcs(server: Server, admit: Admit | undefined): Rpcs {
     addUnary: ({ path, handler: open, serialize, deserialize }) => {
       const handler: typeof open = (call, answer) => {
         const refusal = admit?.(path, call);
-        if (refusal === undefined) open(call, answer);
+        const begun = audit.begin(path, call, refusal);
+        if (begun !== undefined) void answerRecorded(begun, open, call, answer);
+        else if (refusal === undefined) open(call, answer);
         else answer(toServiceError(refusal));
       };
       server.register(path, handler, serialize, deserialize, "unary");
@@ -71,7 +82,9 @@ export function openRpcs(server: Server, admit: Admit | undefined): Rpcs {
     addStream: ({ path, handler: open, serialize, deserialize }) => {
       const handler: typeof open = (call) => {
         const refusal = admit?.(path, call);
-        if (refusal === undefined) open(call);
+        const begun = audit.begin(path, call, refusal);
+        if (begun !== undefined) void streamRecorded(begun, open, call);
+        else if (refusal === undefined) open(call);
         else call.emit("error", toServiceError(refusal));
       };
       server.register(path, handler, serialize, deserialize, "serverStream");

@@ -271,6 +271,7 @@ test("buf curl lists the services, calls a workflow over reflection, and sees no
     "grpc.health.v1.Health",
     "grpc.reflection.v1.ServerReflection",
     "shop.v1.OrderWorkflow",
+    "sidestep.v1.Audit",
     "sidestep.v1.Definitions",
     "sidestep.v1.Runs",
     "sidestep.v1.Services",

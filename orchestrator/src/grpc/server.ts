@@ -1,11 +1,15 @@
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import type { Duplex } from "node:stream";
 import { HealthService } from "../../../proto/gen/grpc/health/v1/health.ts";
+import { AuditService } from "../../../proto/gen/sidestep/v1/audit.ts";
 import { DefinitionsService } from "../../../proto/gen/sidestep/v1/definitions.ts";
 import { RunsService } from "../../../proto/gen/sidestep/v1/runs.ts";
 import { ServicesService } from "../../../proto/gen/sidestep/v1/services.ts";
+import type { AuditStore } from "../processor/auditStore.ts";
 import { errorText } from "../../../runtime/src/log.ts";
 import type { Admit } from "./access.ts";
+import { newAudit } from "./audit.ts";
+import { auditService } from "./auditService.ts";
 import type { BulksOptions } from "./bulks.ts";
 import type { Catalog } from "./catalog.ts";
 import { newClosing } from "./closing.ts";
@@ -32,6 +36,7 @@ export interface GrpcServerOptions extends Omit<IngressOptions, "closing">, List
   readonly catalog: Catalog;
   readonly limits: LimitStore;
   readonly bulks: BulksOptions["bulks"];
+  readonly audit: AuditStore;
   readonly readTaskQueues: ReadTaskQueues;
   readonly tellSidecar: TellSidecar;
   readonly showTrace: ShowTrace;
@@ -69,12 +74,13 @@ export function openGrpcServer(options: GrpcServerOptions): GrpcServer {
     "grpc.keepalive_time_ms": 30_000,
     "grpc.keepalive_timeout_ms": 20_000,
   });
-  const rpcs = openRpcs(server, options.admit);
+  const rpcs = openRpcs(server, { admit: options.admit, audit: newAudit(options.audit, Date.now) });
   const health = newHealth(closing);
   let isServing = false;
   rpcs.addService(RunsService, runsService({ ...options, closing, signals }));
   rpcs.addService(DefinitionsService, definitionsService(definitions));
   rpcs.addService(ServicesService, servicesService(options));
+  rpcs.addService(AuditService, auditService(options.audit));
   rpcs.addService(HealthService, health.service);
   const tellHealth = (): void => health.update(isServing, descriptions.services());
   const descriptions = openDescriptions(definitions, log, tellHealth);

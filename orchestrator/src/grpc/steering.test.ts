@@ -199,8 +199,11 @@ test("what is held is listed until it is released, and what is no target is refu
   expect(await ask(runs.hold.bind(runs), { target, reason: "again" })).toMatchObject({ code: status.OK });
   const { response } = await ask(runs.listHolds.bind(runs), {});
   expect(response).toMatchObject({ held: [{ target, reason: "broken" }] });
-  expect(await ask(runs.release.bind(runs), { target })).toMatchObject({ code: status.OK });
-  expect(await ask(runs.release.bind(runs), { target })).toMatchObject({ code: status.NOT_FOUND, reason: "NOT_HELD" });
+  expect(await ask(runs.release.bind(runs), { target, reason: "" })).toMatchObject({ code: status.OK });
+  expect(await ask(runs.release.bind(runs), { target, reason: "" })).toMatchObject({
+    code: status.NOT_FOUND,
+    reason: "NOT_HELD",
+  });
   const wrong = { kind: { $case: "method", value: "nothing" } } as const;
   expect(await ask(runs.hold.bind(runs), { target: wrong, reason: "" })).toMatchObject({ reason: "INVALID_TARGET" });
   front.held = Array.from({ length: 1_000 }, (_, i) => ({
@@ -217,13 +220,13 @@ test("a limit is listed until it is lifted, replaces an earlier one, and bounds 
   const method = "shop.v1.Payments/Charge";
   const rate = { calls: 10, per: { seconds: 60n, nanos: 0 } };
   const set = (limit: Partial<MethodLimit>) =>
-    ask(runs.setLimit.bind(runs), { limit: MethodLimit.fromPartial({ method, ...limit }) });
+    ask(runs.setLimit.bind(runs), { limit: MethodLimit.fromPartial({ method, ...limit }), reason: "" });
   expect(await set({ concurrency: 4 })).toMatchObject({ code: status.OK });
   expect(await set({ concurrencyPerSidecar: 2, rate })).toMatchObject({ code: status.OK });
   const { response } = await ask(runs.listLimits.bind(runs), {});
   expect(response).toMatchObject({ limits: [{ method, concurrency: 0, concurrencyPerSidecar: 2, rate }] });
-  expect(await ask(runs.clearLimit.bind(runs), { method })).toMatchObject({ code: status.OK });
-  expect(await ask(runs.clearLimit.bind(runs), { method })).toMatchObject({
+  expect(await ask(runs.clearLimit.bind(runs), { method, reason: "" })).toMatchObject({ code: status.OK });
+  expect(await ask(runs.clearLimit.bind(runs), { method, reason: "" })).toMatchObject({
     code: status.NOT_FOUND,
     reason: "NOT_LIMITED",
   });

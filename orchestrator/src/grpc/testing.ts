@@ -2,6 +2,8 @@ import { createRegistry } from "@bufbuild/protobuf";
 import { EmptySchema, StringValueSchema } from "@bufbuild/protobuf/wkt";
 import { Plan } from "../../../proto/gen/sidestep/internal/v1/plan.ts";
 import type { RunEnded, TraceStart } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import type { AuditEntry } from "../../../proto/gen/sidestep/v1/audit.ts";
+import type { AuditStore } from "../processor/auditStore.ts";
 import type { Bulk, DefinitionEntry, Hold, MethodLimit } from "../../../proto/gen/sidestep/internal/v1/record.ts";
 import { Run } from "../../../proto/gen/sidestep/v1/run.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
@@ -240,6 +242,27 @@ export function fakeBulks(): BulkStore {
   };
 }
 
+/** An audit in memory; all entries are one page. `entries`: as they are now, oldest first. */
+export function fakeAudit(): AuditStore & { readonly entries: AuditEntry[]; isAway: boolean } {
+  const entries: AuditEntry[] = [];
+  const store = {
+    entries,
+    isAway: false,
+    put: (entry: AuditEntry) => {
+      if (store.isAway) return Promise.resolve(false);
+      const at = entries.findIndex(({ id }) => id === entry.id);
+      if (at >= 0) entries.splice(at, 1);
+      entries.push(entry);
+      return Promise.resolve(true);
+    },
+    page: (before = Infinity) => {
+      const found = entries.map((entry, index) => ({ at: index + 1, entry })).filter(({ at }) => at < before);
+      return Promise.resolve({ entries: found.toReversed(), next: undefined });
+    },
+  };
+  return store;
+}
+
 /** A front server on a port of its own. */
 export function openTestServer(
   front: Front,
@@ -260,6 +283,7 @@ export function openTestServer(
     catalog: { sidecars: () => [], isServed: () => true, isBroken: () => false, offersOf: () => undefined },
     limits: fakeLimits(),
     bulks: fakeBulks(),
+    audit: fakeAudit(),
     readTaskQueues: () => Promise.resolve([]),
     tellSidecar: () => undefined,
     lists: undefined,

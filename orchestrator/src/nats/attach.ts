@@ -4,8 +4,10 @@ import type { Log } from "../../../runtime/src/log.ts";
 import type { Nats } from "../../../runtime/src/natsConnection.ts";
 import { openPublisher } from "../../../runtime/src/publisher.ts";
 import { partitionCount } from "../../../proto/wire/layout.ts";
+import type { AuditStore } from "../processor/auditStore.ts";
 import type { BulkRecord } from "../processor/ports.ts";
 import type { Ports } from "../processor/processor.ts";
+import { toAuditStore } from "./auditStore.ts";
 import { agreeOnLayouts, agreeOnSecret } from "./cluster.ts";
 import { toBulkRecord } from "./bulkRecord.ts";
 import { openDirectGets } from "./directGet.ts";
@@ -31,6 +33,7 @@ export interface AttachOptions {
   /** How many partitions a cluster that is new gets. */
   readonly partitions: number;
   readonly replicas: number;
+  readonly auditRetentionMs?: number;
   readonly log: Log;
   readonly signal: AbortSignal;
 }
@@ -43,12 +46,13 @@ export interface Attached extends Disposable {
   readonly ports: Ports;
   readonly limits: Limits;
   readonly bulkRecord: BulkRecord;
+  readonly audit: AuditStore;
 }
 
 /** Makes or verifies streams and buckets and opens the processor's ports on them. Throws for a server that can't carry us. */
-export async function attach({ nats, names, partitions, replicas, log, signal }: AttachOptions): Promise<Attached> {
+export async function attach({ nats, names, partitions, log, signal, ...streams }: AttachOptions): Promise<Attached> {
   const { connection } = nats;
-  const topology = { names, replicas };
+  const topology = { names, ...streams };
   const publisher = openPublisher(connection);
   const cluster = { nats, names, publisher };
   await untilAnswered(() => ensurePartitionsBucket(connection, topology), signal);
@@ -65,6 +69,7 @@ export async function attach({ nats, names, partitions, replicas, log, signal }:
     secret,
     limits,
     bulkRecord: toBulkRecord(nats, names, publisher),
+    audit: toAuditStore(nats, names, publisher, log),
     ports: {
       logOf: (partition) => toPartitionLog(access, partition),
       tasks: toTasks(names, writer, limits.isLimited),

@@ -44,7 +44,11 @@ export interface JetStreamAnswer {
   readonly cluster?: { readonly name?: string; readonly replicas?: readonly unknown[] };
   /** When the stream or consumer was made. */
   readonly created?: string;
-  readonly state?: { readonly last_seq: number; readonly subjects?: Readonly<Record<string, number>> };
+  readonly state?: {
+    readonly first_seq: number;
+    readonly last_seq: number;
+    readonly subjects?: Readonly<Record<string, number>>;
+  };
   readonly message?: StoredAnswer;
   readonly streams?: readonly string[];
   /** Names, or what is known of each; `total`: how many there are over all pages. */

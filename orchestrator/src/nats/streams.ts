@@ -20,6 +20,8 @@ const duplicateWindow = 120 * second;
 export const taskAckWaitMs = 7_000;
 /** Tasks of one consumer that may be delivered and not acknowledged. */
 export const tasksInHandsMax = 10_000;
+/** The oldest are removed beyond it. */
+const auditEntriesMax = 100_000;
 /** How long an entry of the catalog outlives its sidecar. */
 const catalogTtlSeconds = 30;
 
@@ -77,6 +79,18 @@ export function payloadsStream(names: Names, replicas: number): StreamConfig {
     ...fileStream(names.payloadsStream, replicas),
     subjects: [names.payloadSubjects()],
     max_msgs_per_subject: 1,
+    duplicate_window: duplicateWindow,
+  };
+}
+
+/** Who steered what: the newest of it. Its bound is a number of entries, since one of bytes is set aside on the server's disk at once. */
+export function auditStream(names: Names, replicas: number, retentionMs: number): StreamConfig {
+  return {
+    ...fileStream(names.auditStream, replicas),
+    subjects: [names.auditSubjects()],
+    max_msgs_per_subject: 1,
+    max_msgs: auditEntriesMax,
+    max_age: retentionMs * 1_000_000,
     duplicate_window: duplicateWindow,
   };
 }

@@ -29,6 +29,7 @@ test("streams, buckets and consumers are made once, and making them again change
     "KV_SIDESTEP_LIMITS",
     "KV_SIDESTEP_PARTITIONS",
     "OBJ_SIDESTEP_DEFINITIONS",
+    "SIDESTEP_AUDIT",
     "SIDESTEP_LOG_0",
     "SIDESTEP_LOG_1",
     "SIDESTEP_PAYLOADS",

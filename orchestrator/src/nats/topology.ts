@@ -3,6 +3,7 @@ import type { Names } from "../../../proto/wire/subjects.ts";
 import type { Log } from "../../../runtime/src/log.ts";
 import { askAgain, askJetStream, JetStreamFailure } from "./jetstream.ts";
 import {
+  auditStream,
   bucket,
   limitedConsumer,
   logStream,
@@ -19,10 +20,13 @@ export interface TopologyOptions {
   readonly names: Names;
   /** Copies of each stream: 1, or 3 on a cluster. */
   readonly replicas: number;
+  /** How long entries of the audit are kept; left out: 90 days. */
+  readonly auditRetentionMs?: number;
 }
 
 const nameInUse = 10058;
 const noSuchConsumer = 10014;
+const auditRetentionDefaultMs = 90 * 86_400_000;
 const smallestPayloadBytes = 1024 * 1024;
 const replicatedSourceSince: readonly [number, number] = [2, 15];
 
@@ -32,7 +36,7 @@ const replicatedSourceSince: readonly [number, number] = [2, 15];
  */
 export async function ensurePartitionsBucket(
   connection: NatsConnection,
-  { names, replicas }: TopologyOptions,
+  { names, replicas }: Omit<TopologyOptions, "auditRetentionMs">,
 ): Promise<void> {
   const largest = connection.info?.max_payload ?? 0;
   if (largest < smallestPayloadBytes) {
@@ -46,13 +50,14 @@ export async function ensurePartitionsBucket(
 /** Makes or verifies all other streams and buckets, and says how durable they are. Doing it again changes nothing. */
 export async function ensureTopology(
   connection: NatsConnection,
-  { names, replicas }: TopologyOptions,
+  { names, replicas, auditRetentionMs = auditRetentionDefaultMs }: TopologyOptions,
   partitions: number,
   log: Log,
 ): Promise<void> {
   const durableSource = replicas > 1 && isAtLeast(connection, replicatedSourceSince);
   await ensureStream(connection, timersStream(names, replicas));
   await ensureStream(connection, tasksStream(names, replicas));
+  await ensureStream(connection, auditStream(names, replicas, auditRetentionMs));
   for (const config of otherBuckets(names, replicas)) await ensureStream(connection, config);
   for (let partition = 0; partition < partitions; partition++) {
     if (durableSource) {
