@@ -12,9 +12,8 @@ const runBoundaries = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
 const attemptBoundaries = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
 
 /** Counts and times what becomes of runs, from the turns of this orchestrator; what is told again after a crash is counted again. */
-export function openRunMeasures({ meter, histogram }: Instruments): TurnObserver {
-  const counter = (name: string, description: string) =>
-    meter.createCounter(`sidestep.orchestrator.${name}`, { description });
+export function openRunMeasures({ counter: named, histogram }: Instruments): TurnObserver {
+  const counter = (name: string, description: string) => named(`sidestep.orchestrator.${name}`, description);
   const measures = {
     started: counter("runs.started", "Runs started."),
     ended: counter("runs.ended", "Runs ended, by their state."),
@@ -34,14 +33,14 @@ export function openRunMeasures({ meter, histogram }: Instruments): TurnObserver
     compensations: counter("compensations", "Runs that began to undo what was done."),
   };
   const bounded = { workflow: boundedLabel(), method: boundedLabel() };
-  const tell = (transition: Transition, workflow: string, trace: string | undefined): void => {
+  const tell = (transition: Transition, workflow: string, state: RunState): void => {
     switch (transition.kind) {
       case "runStarted":
         return measures.started.add(1, { workflow });
       case "runEnded": {
         const { startedMs, endedMs, ended } = transition;
         measures.ended.add(1, { workflow, state: run_StateToJSON(ended.state).toLowerCase() });
-        return measures.run.record(seconds(startedMs, endedMs), { workflow }, trace);
+        return measures.run.record(seconds(startedMs, endedMs), { workflow }, traceOf(state));
       }
       case "attemptBegan":
         if (transition.attempt.attempt > 1) measures.retries.add(1, { rpc_method: bounded.method(transition.method) });
@@ -49,7 +48,7 @@ export function openRunMeasures({ meter, histogram }: Instruments): TurnObserver
       case "attemptEnded": {
         const { method, issuedMs, endedMs, result } = transition;
         const rpcMethod = bounded.method(method);
-        measures.attempt.record(seconds(issuedMs, endedMs), { rpc_method: rpcMethod }, trace);
+        measures.attempt.record(seconds(issuedMs, endedMs), { rpc_method: rpcMethod }, traceOf(state));
         if (result !== "completed") measures.unsuccessful.add(1, { rpc_method: rpcMethod, result });
         return;
       }
@@ -75,8 +74,7 @@ export function openRunMeasures({ meter, histogram }: Instruments): TurnObserver
     turn: ({ state }, _, { transitions }) => {
       if (transitions.length === 0 || state.started === undefined) return;
       const workflow = bounded.workflow(state.started.workflow);
-      const trace = traceOf(state);
-      for (const transition of transitions) tell(transition, workflow, trace);
+      for (const transition of transitions) tell(transition, workflow, state);
     },
   };
 }

@@ -6,6 +6,8 @@ export type Level = (typeof levels)[number];
 
 /** Constant messages, variables as fields. error: someone must act; warn: it coped. */
 export interface Log {
+  /** Whether lines of debug are written: what is in them need not be made otherwise. */
+  readonly isDebug: boolean;
   debug(message: string, fields?: Fields): void;
   info(message: string, fields?: Fields): void;
   warn(message: string, fields?: Fields): void;
@@ -39,6 +41,7 @@ export function logger(name: string, options: LogOptions = {}): Log {
         if (levels.indexOf(level) >= lowest) write(line(now(), level, name, message, { ...always, ...fields }));
       };
     return {
+      isDebug: lowest === 0,
       debug: at("debug"),
       info: at("info"),
       warn: at("warn"),

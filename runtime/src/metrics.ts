@@ -4,19 +4,16 @@ import type { Attributes, Meter } from "@opentelemetry/api";
 import { PrometheusExporter, PrometheusSerializer } from "@opentelemetry/exporter-prometheus";
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import { MeterProvider } from "@opentelemetry/sdk-metrics";
-import { openExemplars } from "./exemplars.ts";
 import { errorText } from "./log.ts";
 import { openMetricsText } from "./openMetricsText.ts";
-
-/** A histogram whose buckets remember a trace. */
-export interface TracedHistogram {
-  /** `traceId`: 32 hex digits; left out: the trace is not kept anywhere. */
-  record(value: number, labels: Readonly<Record<string, string>>, traceId?: string): void;
-}
+import { openCounter, openHistogram } from "./tallies.ts";
+import type { Counter, TracedHistogram, WrittenHistogram } from "./tallies.ts";
 
 /** What measures are made of. */
 export interface Instruments {
   readonly meter: Meter;
+  /** "a.b" is scraped as a_b_total. */
+  readonly counter: (name: string, description: string) => Counter;
   /** Boundaries rise, and are of the unit in the name. */
   readonly histogram: (name: string, description: string, boundaries: readonly number[]) => TracedHistogram;
 }
@@ -33,30 +30,27 @@ export function openMetrics(resource: Attributes, version: string): Metrics {
   const provider = new MeterProvider({ resource: resourceFromAttributes(resource), readers: [exporter] });
   const meter = provider.getMeter("sidestep", version);
   const watched = watchEventLoop(meter);
-  const exemplars = openExemplars();
-  const text = async (): Promise<string> =>
-    new PrometheusSerializer().serialize((await exporter.collect()).resourceMetrics);
+  const histograms: WrittenHistogram[] = [];
+  const text = async (withExemplars: boolean): Promise<string> => {
+    const others = new PrometheusSerializer().serialize((await exporter.collect()).resourceMetrics);
+    return [others.trimEnd(), ...histograms.map((one) => one.text(withExemplars).trimEnd())]
+      .filter((part) => part !== "")
+      .join("\n");
+  };
   return {
     meter,
+    counter: (name, description) => openCounter(meter, name, description),
     histogram: (name, description, boundaries) => {
-      const histogram = meter.createHistogram(name, {
-        description,
-        advice: { explicitBucketBoundaries: [...boundaries] },
-      });
-      const scraped = name.replaceAll(".", "_");
-      return {
-        record: (value, labels, traceId) => {
-          histogram.record(value, labels);
-          if (traceId !== undefined) exemplars.note(scraped, labels, boundaries, { traceId, value, atMs: Date.now() });
-        },
-      };
+      const histogram = openHistogram(name.replaceAll(".", "_"), description, boundaries);
+      histograms.push(histogram);
+      return histogram;
     },
     scrape: (request, response) => {
       const isOpen = /application\/openmetrics-text/.test(request.headers.accept ?? "");
-      text().then(
+      text(isOpen).then(
         (plain) => {
           response.setHeader("content-type", isOpen ? openMetricsType : plainType);
-          response.end(isOpen ? openMetricsText(plain, exemplars.find) : plain);
+          response.end(isOpen ? openMetricsText(plain) : `${plain}\n`);
         },
         (error: unknown) => {
           response.statusCode = 500;

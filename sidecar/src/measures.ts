@@ -21,7 +21,7 @@ export type Gauges = {
 
 /** The sidecar's metrics, and the log lines that go with them. */
 export function openMeasures(
-  { meter, histogram }: Instruments,
+  { meter, counter: named, histogram }: Instruments,
   log: Log,
 ): WorkerObserver & {
   watch(gauges: Gauges): void;
@@ -29,8 +29,7 @@ export function openMeasures(
   retried(): void;
   broken(method: string, isOpen: boolean): void;
 } {
-  const counter = (name: string, description: string) =>
-    meter.createCounter(`sidestep.sidecar.${name}`, { description });
+  const counter = (name: string, description: string) => named(`sidestep.sidecar.${name}`, description);
   const timed = (name: string, description: string) => histogram(`sidestep.sidecar.${name}`, description, boundaries);
   const tasks = counter("tasks", "Tasks by method and what became of them.");
   const durations = timed("task.duration.seconds", "From taking a task up to its acknowledgement.");
@@ -52,7 +51,7 @@ export function openMeasures(
       const method = bounded(message.method);
       tasks.add(1, { rpc_method: method, outcome });
       durations.record(durationMs / 1_000, { rpc_method: method }, traceIdOf(message.headers));
-      log.debug("a task is done with", { ...aboutTask(task), outcome, durationMs });
+      if (log.isDebug) log.debug("a task is done with", { ...aboutTask(task), outcome, durationMs });
     },
     asked: (reason, verdict) =>
       asks.add(1, { reason, verdict: verdict === undefined ? "NO_ANSWER" : (verdictNames.get(verdict) ?? "UNKNOWN") }),

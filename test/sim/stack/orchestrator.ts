@@ -188,6 +188,7 @@ function toLog(world: World, name: string): Log {
     world.tell(() => `${name} ${level}: ${message} ${JSON.stringify(fields, errorToo)}`);
   };
   const log: Log = {
+    isDebug: false,
     debug: () => undefined,
     info: (message, fields) => line("info", message, fields),
     warn: (message, fields) => line("warn", message, fields),
