@@ -46,6 +46,10 @@ export interface Run {
   readonly approvals: readonly Approval[];
   readonly held: boolean;
   readonly parentRunId: string;
+  /** The run in whose place this one goes on, from which step on, and the one that goes on in place of this one; empty: none. */
+  readonly rerunOfRunId: string;
+  readonly rerunFromStep: string;
+  readonly rerunAsRunId: string;
   readonly parentStep: string;
   readonly signalsWaiting: number;
   readonly signals: readonly { readonly name: string; readonly type: string }[];
@@ -85,6 +89,8 @@ export interface Step {
   readonly noSidecar: boolean;
   readonly broken: boolean;
   readonly childRunId: string;
+  /** It ran in the run in whose place this one goes on. */
+  readonly takenOver: boolean;
   readonly lock: string;
 }
 
@@ -165,6 +171,9 @@ export function toRun(json: JsonObject): Run {
     approvals: list(json, "approvals", toApproval),
     held: truth(json, "held"),
     parentRunId: text(json, "parentRunId"),
+    rerunOfRunId: text(json, "rerunOfRunId"),
+    rerunFromStep: text(json, "rerunFromStep"),
+    rerunAsRunId: text(json, "rerunAsRunId"),
     parentStep: text(json, "parentStep"),
     signalsWaiting: number(json, "signalsWaiting"),
     signals: list(json, "signals", (one) => ({ name: text(one, "name"), type: text(one, "type") })),
@@ -191,6 +200,7 @@ function toStep(json: JsonObject): Step {
     noSidecar: truth(json, "noSidecar"),
     broken: truth(json, "broken"),
     childRunId: text(json, "childRunId"),
+    takenOver: truth(json, "takenOver"),
     lock: text(json, "lock"),
   };
 }

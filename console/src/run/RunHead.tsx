@@ -60,6 +60,16 @@ export function RunHead({
                 deadline <When at={run.deadline} />
               </span>
             )}
+            {run.rerunOfRunId === "" ? undefined : (
+              <span>
+                in place of <RunLink runId={run.rerunOfRunId} />, from {run.rerunFromStep} on
+              </span>
+            )}
+            {run.rerunAsRunId === "" ? undefined : (
+              <span>
+                goes on as <RunLink runId={run.rerunAsRunId} />
+              </span>
+            )}
             {run.parentRunId === "" ? undefined : (
               <span>
                 child of <RunLink runId={run.parentRunId} />

@@ -15,6 +15,7 @@ import { JsonView } from "../parts/JsonView.tsx";
 import { RunLink, StatusText, StepChip, When } from "../parts/pieces.tsx";
 import { ArchivedAttempts, Attempts } from "./Attempts.tsx";
 import { IncidentActions } from "./IncidentActions.tsx";
+import { Rerun } from "./Rerun.tsx";
 import { RetryNow } from "./RetryNow.tsx";
 import { WrittenValues } from "./WrittenValues.tsx";
 
@@ -170,6 +171,7 @@ function Standing({
             <RunLink runId={step.childRunId} />
           </Pair>
         )}
+        {step.takenOver ? <Pair name="taken over">it ran in the run in whose place this one goes on</Pair> : undefined}
         {step.maybeExecuted ? <Pair name="in doubt">it may have been carried out</Pair> : undefined}
         {run.traceId === "" ? undefined : (
           <Pair name="trace">
@@ -189,6 +191,7 @@ function Standing({
       {step.state === "BACKING_OFF" && isFitting(run, "RETRY", step.path) ? (
         <RetryNow run={run} step={step} />
       ) : undefined}
+      {!step.compensation && isFitting(run, "RERUN", step.path) ? <Rerun run={run} step={step} /> : undefined}
       {details === undefined ? undefined : details === "gone" ? (
         <ArchivedAttempts run={run} step={step} />
       ) : (
