@@ -246,8 +246,8 @@ export const processorBugs: readonly PlantedBug[] = [
     kind: "source",
     name: "§8 a request made again is another request",
     file: `${processor}/requests.ts`,
-    find: 'const requestId = given === "" ? toHex(randomBytes(16)) : given;',
-    replace: "const requestId = toHex(randomBytes(16));",
+    find: 'const requestId = given === "" ? toHex(ground.randomBytes(16)) : given;',
+    replace: "const requestId = toHex(ground.randomBytes(16));",
   },
   {
     kind: "source",
