@@ -121,7 +121,6 @@ const asked: Readonly<Record<string, Probe>> = {
   "read the log directly": { subject: "$JS.API.DIRECT.GET.SIDESTEP_LOG_0", body: '{"seq":1}' },
   "read tasks": { subject: "$JS.API.STREAM.MSG.GET.SIDESTEP_TASKS", body: '{"seq":1}' },
   "read payloads whose name it doesn't know": { subject: "$JS.API.DIRECT.GET.SIDESTEP_PAYLOADS", body: '{"seq":1}' },
-  "write into the audit": { subject: "sidestep.audit.forged" },
   "list streams": { subject: "$JS.API.STREAM.NAMES" },
   "delete a stream": { subject: "$JS.API.STREAM.DELETE.SIDESTEP_TASKS" },
   "purge a stream": { subject: "$JS.API.STREAM.PURGE.SIDESTEP_LOG_0" },
