@@ -221,6 +221,13 @@ test("exec says soon that no sidecar is there, and a cancel ends the run", async
     code: 1,
     text: expect.stringContaining("ALREADY_RERUN"),
   });
+  const audit = (await sidestep("audit", "list", "--target", runId, "--since", "1h")).stdout.split("\n").slice(1);
+  expect(audit.map((line) => line.trim().split(/ {2,}/).slice(2).join(" "))).toEqual([
+    expect.stringMatching(/^Runs\/Rerun [0-9a-f]{32} failed \(ALREADY_RERUN\)$/),
+    expect.stringMatching(/^Runs\/Rerun [0-9a-f]{32} done a sidecar is there$/),
+    expect.stringMatching(/^Runs\/Cancel [0-9a-f]{32} failed \(RUN_ENDED\)$/),
+    expect.stringMatching(/^Runs\/Terminate [0-9a-f]{32} done enough$/),
+  ]);
 });
 
 test("an order that waits for its review is held, reviewed, asked about and let go by the command line", async () => {
