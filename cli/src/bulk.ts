@@ -44,11 +44,13 @@ const kinds: Readonly<Record<Steering, Kind>> = {
   delete: Kind.DELETE,
 };
 
+const nothing = { result: Buffer.of(), payload: Buffer.of(), name: "" } as const;
+
 /** Shows what an action on many runs would meet, or begins it and tells how far it is until it has ended; the action does not need the command. */
 export async function steerMany(steering: Steering, options: BulkOptions, terminal: Terminal): Promise<void> {
   using client = openFrontClient(options.address);
   const { filter, reason, rate } = options;
-  const action: BulkAction = { kind: kinds[steering], reason, result: Buffer.of() };
+  const action: BulkAction = { ...nothing, kind: kinds[steering], reason };
   if (options.isPreview) {
     await preview(client, steering, { filter, action }, terminal);
     return;

@@ -20,7 +20,7 @@ export async function decide(
   asked: DecideRequest,
   metadata: Metadata,
   requestId: string,
-  options: IngressOptions,
+  options: Pick<IngressOptions, "front" | "payloadBytesMax">,
 ): Promise<Answered<object>> {
   const { step, comment, approved, form } = asked;
   const by = asked.by === "" ? actorOf(metadata) : asked.by;

@@ -1,23 +1,30 @@
+import { Metadata } from "@grpc/grpc-js";
 import type { Bulk } from "../../../proto/gen/sidestep/internal/v1/record.ts";
 import { BulkAction_Kind as Kind, bulkAction_KindFromJSON } from "../../../proto/gen/sidestep/v1/runs.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
 import { code } from "../../../proto/wire/status.ts";
 import type { Acted } from "../processor/bulkWork.ts";
+import { decide } from "./approvals.ts";
 import { thrownFailure } from "./failure.ts";
 import type { Failure } from "./failure.ts";
 import { deleteRun } from "./deleting.ts";
 import { leaveIncident } from "./incidents.ts";
 import type { Leaving } from "./incidents.ts";
 import type { RunLists } from "./listing.ts";
+import { rerun } from "./rerunning.ts";
+import { openRunSignals } from "./signals.ts";
+import type { Signals } from "./signals.ts";
 import { steer } from "./steering.ts";
 import type { IngressOptions } from "./starting.ts";
 import { done } from "./unary.ts";
 import type { Answered } from "./unary.ts";
 
-type Ground = Pick<IngressOptions, "front" | "payloadBytesMax"> & Pick<RunLists, "store">;
+type Front = Pick<IngressOptions, "front" | "payloadBytesMax"> & Pick<RunLists, "store">;
+type Ground = Front & { readonly signals: Pick<Signals, "toRun"> };
 
 /** Acts on one run of many as the rpc of that action does. Its request's id is a function of both, so that the run takes it once. */
-export function toBulkAct(ground: Ground): (bulk: Bulk, runId: RunId, isRepeat: boolean) => Promise<Acted> {
+export function toBulkAct(options: Front): (bulk: Bulk, runId: RunId, isRepeat: boolean) => Promise<Acted> {
+  const ground = { ...options, signals: openRunSignals(options) };
   return async (bulk, runId, isRepeat) => {
     try {
       const requestId = `${bulk.id}.${runId}`;
@@ -41,7 +48,7 @@ function isGone({ action }: Bulk, answered: Answered<object>): boolean {
 }
 
 async function actOn(ground: Ground, bulk: Bulk, runId: RunId, requestId: string): Promise<Answered<object>> {
-  const { reason, actor, result } = bulk;
+  const { reason, actor, result, payload, name } = bulk;
   const event = { reason, actor, requestId };
   const kind = bulkAction_KindFromJSON(bulk.action);
   switch (kind) {
@@ -63,10 +70,33 @@ async function actOn(ground: Ground, bulk: Bulk, runId: RunId, requestId: string
       return leaveAll({ kind: "compensate" }, runId, event, ground);
     case Kind.SKIP:
       return leaveAll({ kind: "skip", result }, runId, event, ground);
+    case Kind.PATCH:
+      return leaveIncident({ kind: "patch", request: payload }, runId, { ...event, step: name }, ground);
+    case Kind.SIGNAL:
+      return toObject(await ground.signals.toRun(runId, { name, payload, type: undefined, id: requestId, actor }));
+    case Kind.APPROVE:
+    case Kind.REJECT: {
+      // In the name of whoever began it, and no other: nobody else's word has to be asked about.
+      const decision = {
+        runId,
+        step: name,
+        approved: kind === Kind.APPROVE,
+        form: payload,
+        by: actor,
+        comment: reason,
+      };
+      return decide(runId, decision, new Metadata(), requestId, ground);
+    }
+    case Kind.RERUN:
+      return rerun(runId, { runId, step: name, reason }, { requestId, actor }, ground);
     case Kind.KIND_UNSPECIFIED:
     case Kind.UNRECOGNIZED:
       throw new Error(`this version knows no action ${bulk.action}`);
   }
+}
+
+function toObject(signalled: Answered<RunId>): Answered<object> {
+  return signalled.kind === "answer" ? done({}) : signalled;
 }
 
 /** All incidents of the run; the first that can't be left is told. */

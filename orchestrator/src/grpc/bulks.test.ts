@@ -1,8 +1,9 @@
 import { Metadata, status } from "@grpc/grpc-js";
 import { beforeAll, expect, afterAll, test } from "vitest";
-import { Incident_Reason, Run_State } from "../../../proto/gen/sidestep/v1/run.ts";
+import { Incident_Reason, PendingApproval, Run_State } from "../../../proto/gen/sidestep/v1/run.ts";
 import { Bulk_State, BulkAction_Kind as Kind } from "../../../proto/gen/sidestep/v1/runs.ts";
 import type { BulkAction } from "../../../proto/gen/sidestep/v1/runs.ts";
+import { Signal } from "../../../proto/gen/sidestep/internal/v1/plan.ts";
 import { Bulk } from "../../../proto/gen/sidestep/internal/v1/record.ts";
 import { fittingRuns } from "../compile/filter/bulkFilter.ts";
 import { parseFilter } from "../compile/filter/parseFilter.ts";
@@ -13,7 +14,7 @@ import { toBulkAct } from "./bulkAction.ts";
 import { getBulk, listBulks, previewBulk, startBulk, stopBulk } from "./bulks.ts";
 import type { BulksOptions } from "./bulks.ts";
 import { lengthsMax } from "./lengths.ts";
-import { fakeBulks, fakeFront, someRun } from "./testing.ts";
+import { fakeBulks, fakeFront, makePlan, someRun } from "./testing.ts";
 
 const closing = new AsyncDisposableStack();
 afterAll(() => closing.disposeAsync());
@@ -44,6 +45,8 @@ const action = (kind: Kind, more: Partial<BulkAction> = {}): BulkAction => ({
   kind,
   reason: "r",
   result: Buffer.of(),
+  payload: Buffer.of(),
+  name: "",
   ...more,
 });
 const begin = (filter: string, kind: Kind, key?: string, rate = 0) => {
@@ -71,6 +74,10 @@ test("an action on many runs is refused without a filter, without an action, wit
   expect(await previewBulk({ filter: "held", action: long }, options, 1)).toMatchObject(wrong("TOO_LONG"));
   const large = action(Kind.SKIP, { result: Buffer.alloc(1_001) });
   expect(await previewBulk({ filter: "held", action: large }, options, 1)).toMatchObject(wrong("TOO_LARGE"));
+  const form = action(Kind.APPROVE, { payload: Buffer.alloc(1_001) });
+  expect(await previewBulk({ filter: "held", action: form }, options, 1)).toMatchObject(wrong("TOO_LARGE"));
+  expect(await begin("held", Kind.SIGNAL)).toMatchObject(wrong("INVALID_BULK"));
+  expect(await begin("held", Kind.RERUN)).toMatchObject(wrong("INVALID_BULK"));
   expect(await listBulks(options)).toEqual({ kind: "answer", answer: { bulks: [] } });
 });
 
@@ -120,4 +127,104 @@ test("a run of many is asked under an id of its own, and is not asked again when
   expect(await act(bulk(Kind.CANCEL), someRun, false)).toMatchObject({ kind: "refused", reason: "RUN_ENDED" });
   front.request = () => Promise.resolve({ kind: "unavailable", message: "m" });
   expect(await act(bulk(Kind.CANCEL), someRun, false)).toMatchObject({ kind: "unanswered" });
+});
+
+/** Acts on one run of many, as a bulk of this kind that bob began. */
+function openAct(kind: Kind, more: Partial<Bulk> = {}) {
+  const front = fakeFront();
+  front.run = {};
+  const act = toBulkAct({ front, payloadBytesMax: 1_000, store });
+  const bulk: Bulk = { ...Bulk.decode(new Uint8Array()), id: "b", action: kind, reason: "r", actor: "bob", ...more };
+  return { front, act: (isRepeat = false) => act(bulk, someRun, isRepeat) };
+}
+
+const text = (value: string): Uint8Array => Buffer.of(0x0a, value.length, ...Buffer.from(value));
+const wrong: Uint8Array = Buffer.of(0x0a, 0xff);
+const requestId = `b.${someRun}`;
+const taken = () => Promise.resolve({ kind: "taken" } as const);
+
+test("a preview counts the runs that a patch, a signal, a decision or a rerun may fit", async () => {
+  const fits = async (kind: Kind, name = "n"): Promise<unknown> => {
+    const seen = await previewBulk({ filter: "version > 0", action: action(kind, { name }) }, options, 1);
+    return seen.kind === "answer" ? seen.answer.runs : seen.failure;
+  };
+  expect(await fits(Kind.SIGNAL)).toBe(3n);
+  expect(await fits(Kind.RERUN)).toBe(3n);
+  expect([await fits(Kind.PATCH), await fits(Kind.APPROVE), await fits(Kind.REJECT)]).toEqual([0n, 0n, 0n]);
+});
+
+test("a run of many is signalled once, and refuses what its version does not take", async () => {
+  const { front, act } = openAct(Kind.SIGNAL, { name: "paid", payload: text("x") });
+  expect(await act()).toMatchObject({ kind: "refused", reason: "NOT_IN_VERSION" });
+  const signal = { name: "paid", type: "google.protobuf.StringValue" };
+  front.plan = makePlan({ signals: [Signal.fromPartial(signal)] });
+  expect(await act()).toEqual({ kind: "done" });
+  const event = { name: "paid", payload: text("x"), requestId, actor: "bob" };
+  expect(front.requests).toEqual([{ kind: "signal", event }]);
+  front.fateOf = taken;
+  expect(await act(true)).toEqual({ kind: "done" });
+  expect(front.requests).toHaveLength(1);
+  const { front: other, act: actWrong } = openAct(Kind.SIGNAL, { name: "paid", payload: wrong });
+  other.plan = makePlan({ signals: [Signal.fromPartial(signal)] });
+  expect(await actWrong()).toMatchObject({ kind: "refused", reason: "WRONG_TYPE" });
+  expect(other.requests).toEqual([]);
+});
+
+test("a run of many is approved once in the name of whoever began it, who has to be an approver of the only approval", async () => {
+  const { front, act } = openAct(Kind.APPROVE, { payload: text("fine") });
+  const approval = { ...PendingApproval.fromPartial({ step: "a", type: "google.protobuf.StringValue" }) };
+  expect(await act()).toMatchObject({ kind: "refused", reason: "NO_APPROVAL" });
+  front.run = { approvals: [{ ...approval, approvers: ["ann"] }] };
+  expect(await act()).toMatchObject({ kind: "refused", reason: "NOT_AN_APPROVER" });
+  front.run = { approvals: [{ ...approval, type: "" }] };
+  expect(await act()).toMatchObject({ kind: "refused", reason: "WRONG_TYPE" });
+  front.run = { approvals: [approval, { ...approval, step: "b" }] };
+  expect(await act()).toMatchObject({ kind: "refused", reason: "SEVERAL_APPROVALS" });
+  expect(front.requests).toEqual([]);
+  front.run = { approvals: [{ ...approval, approvers: ["bob"] }] };
+  expect(await act()).toEqual({ kind: "done" });
+  const event = { step: "a", approved: true, form: text("fine"), by: "bob", comment: "r", requestId };
+  expect(front.requests).toEqual([{ kind: "decide", event }]);
+  front.fateOf = taken;
+  expect(await act(true)).toEqual({ kind: "done" });
+  expect(front.requests).toHaveLength(1);
+});
+
+test("a run of many is rejected at the approval that is named", async () => {
+  const { front, act } = openAct(Kind.REJECT, { name: "b" });
+  front.run = { approvals: ["a", "b"].map((step) => PendingApproval.fromPartial({ step })) };
+  expect(await act()).toEqual({ kind: "done" });
+  expect(front.requests).toMatchObject([{ kind: "decide", event: { step: "b", approved: false, by: "bob" } }]);
+});
+
+test("a run of many is patched once at its only incident, or at the one that is named", async () => {
+  const { front, act } = openAct(Kind.PATCH, { payload: text("x") });
+  const incident = { compensation: false, reason: Incident_Reason.EXHAUSTED, error: undefined, since: undefined };
+  expect(await act()).toMatchObject({ kind: "refused", reason: "NO_INCIDENT" });
+  front.run = { incidents: ["a", "b"].map((step) => ({ ...incident, step, attempts: 1 })) };
+  expect(await act()).toMatchObject({ kind: "refused", reason: "SEVERAL_INCIDENTS" });
+  expect(front.requests).toEqual([]);
+  const { front: other, act: actNamed } = openAct(Kind.PATCH, { payload: text("x"), name: "b" });
+  other.run = front.run;
+  expect(await actNamed()).toEqual({ kind: "done" });
+  expect(other.requests).toMatchObject([{ kind: "patch", event: { step: "b", request: text("x"), requestId } }]);
+  other.fateOf = taken;
+  expect(await actNamed(true)).toEqual({ kind: "done" });
+  expect(other.requests).toHaveLength(1);
+});
+
+test("a run of many goes on once in a new run, and refuses when it goes on itself or came no further", async () => {
+  const { front, act } = openAct(Kind.RERUN, { name: "pay" });
+  front.rerunPlace = () => Promise.resolve({ kind: "live" });
+  expect(await act()).toMatchObject({ kind: "refused", reason: "NOT_ENDED" });
+  front.rerunPlace = () => Promise.resolve({ kind: "refused", reason: "CANNOT_RERUN", message: "m" });
+  expect(await act()).toMatchObject({ kind: "refused", reason: "CANNOT_RERUN" });
+  expect(front.requests).toEqual([]);
+  front.rerunPlace = () => Promise.resolve({ kind: "place", index: 0 });
+  front.run = { rerunAsRunId: someRun };
+  expect(await act()).toEqual({ kind: "done" });
+  expect(front.requests).toEqual([{ kind: "rerun", event: { step: "pay", reason: "r", actor: "bob", requestId } }]);
+  front.fateOf = taken;
+  expect(await act(true)).toEqual({ kind: "done" });
+  expect(front.requests).toHaveLength(1);
 });

@@ -35,7 +35,7 @@ const rateDefault = 100;
 const rateMax = 1_000;
 const goingMax = 10;
 const shownMax = 10;
-/** The record of all bulks is one message; results of a skip are small. */
+/** The record of all bulks is one message; results and payloads are small. */
 const resultBytesMax = 8_192;
 
 /** What an action on many runs would meet. */
@@ -71,7 +71,7 @@ export async function startBulk(
     (rate > rateMax ? invalidBulk(`its rate is ${rate} runs a second, at most ${rateMax} are taken`) : undefined) ??
     tooLong({ key: key ?? "" });
   if (wrong !== undefined) return failed(wrong);
-  const { kind = Kind.KIND_UNSPECIFIED, reason = "", result = new Uint8Array() } = action ?? {};
+  const { kind = Kind.KIND_UNSPECIFIED, reason = "", result = none, payload = none, name = "" } = action ?? {};
   const counted = await asked(options.lists, filter, nowMs, (lists, found) =>
     countOf(lists, fitting(lists, found, kind)),
   );
@@ -83,6 +83,8 @@ export async function startBulk(
     action: kind,
     reason,
     result,
+    payload,
+    name,
     actor,
     rate: rate === 0 ? rateDefault : rate,
     startedMs: nowMs,
@@ -132,12 +134,15 @@ export async function stopBulk(
   return found === undefined ? failed(bulkNotFound(bulkId)) : done({ bulk: toPublic(found) });
 }
 
+const none = new Uint8Array();
 const blank: Kept = {
   id: "",
   filter: "",
   action: 0,
   reason: "",
-  result: new Uint8Array(),
+  result: none,
+  payload: none,
+  name: "",
   actor: "",
   rate: 0,
   startedMs: 0,
@@ -169,8 +174,12 @@ function wrongAction(
     return invalidBulk("it has no action that is known");
   if (filter.trim() === "") return invalidBulk("it has no filter; what is meant for all runs says so: started < now");
   const max = Math.min(payloadBytesMax, resultBytesMax);
-  if (action.result.length > max) return tooLarge(action.result.length, max);
-  return tooLong({ reason: action.reason });
+  const { kind, name, reason } = action;
+  const size = Math.max(action.result.length, action.payload.length);
+  if (size > max) return tooLarge(size, max);
+  if (name === "" && kind === Kind.SIGNAL) return invalidBulk("it does not name the signal");
+  if (name === "" && kind === Kind.RERUN) return invalidBulk("it does not name the step to go on from");
+  return tooLong({ reason, "step path": name });
 }
 
 async function list({ bulks }: BulksOptions): Promise<Answered<readonly Kept[]>> {
@@ -219,11 +228,18 @@ function bulkNotFound(bulkId: string): Failure {
 }
 
 function toPublic(bulk: Kept): Bulk {
-  const { id, filter, action, reason, result, actor, rate, startedMs, endedMs, stopped, runs, refusal } = bulk;
+  const { id, filter, action, reason, result, payload, name, actor, rate, startedMs, endedMs, stopped, runs, refusal } =
+    bulk;
   return {
     bulkId: id,
     filter,
-    action: { kind: bulkAction_KindFromJSON(action), reason, result: Buffer.from(result) },
+    action: {
+      kind: bulkAction_KindFromJSON(action),
+      reason,
+      result: Buffer.from(result),
+      payload: Buffer.from(payload),
+      name,
+    },
     rate,
     state: stopped ? Bulk_State.STOPPED : endedMs > 0 ? Bulk_State.COMPLETED : Bulk_State.RUNNING,
     actor,

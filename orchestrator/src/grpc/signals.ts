@@ -57,9 +57,17 @@ export function openSignals(options: IngressOptions): Signals {
   };
 }
 
-interface Ground extends IngressOptions {
+/** Signals to runs that are known by their ids. */
+export function openRunSignals(options: Pick<IngressOptions, "front" | "payloadBytesMax">): Pick<Signals, "toRun"> {
+  const ground: RunGround = { ...options, lanes: openLanes(waitingMax) };
+  return { toRun: async (runId, signal) => answerOf(await sendTo(ground, runId, signal)) };
+}
+
+interface RunGround extends Pick<IngressOptions, "front" | "payloadBytesMax"> {
   readonly lanes: Lanes<string>;
 }
+
+interface Ground extends IngressOptions, RunGround {}
 
 /** A signal that is in the run's lane: what is sent after it is stored after it. */
 interface Sent {
@@ -70,7 +78,7 @@ async function answerOf(sent: Answered<Sent>): Promise<Answered<RunId>> {
   return sent.kind === "failure" ? sent : sent.answer.answer;
 }
 
-async function inLane(ground: Ground, name: string, send: () => Promise<Answered<Sent>>): Promise<Answered<Sent>> {
+async function inLane(ground: RunGround, name: string, send: () => Promise<Answered<Sent>>): Promise<Answered<Sent>> {
   const sent = await ground.lanes(name, send);
   return sent === "full" ? failed(refusalFailure({ kind: "exhausted", retryAfterMs: 1_000 })) : sent;
 }
@@ -104,7 +112,7 @@ async function sendToKey(ground: Ground, workflow: string, key: string, signal: 
 }
 
 /** Puts a signal into the run's lane, when the run's own version takes it. */
-function sendTo(ground: Ground, runId: RunId, signal: Signal): Promise<Answered<Sent>> {
+function sendTo(ground: RunGround, runId: RunId, signal: Signal): Promise<Answered<Sent>> {
   const { front, payloadBytesMax } = ground;
   const { payload } = signal;
   if (payload.length > payloadBytesMax) return Promise.resolve(failed(tooLarge(payload.length, payloadBytesMax)));
@@ -116,7 +124,7 @@ function sendTo(ground: Ground, runId: RunId, signal: Signal): Promise<Answered<
 }
 
 /** Begins at once; answers when the signal has been folded. */
-async function store(ground: Ground, runId: RunId, signal: Signal): Promise<Answered<RunId>> {
+async function store(ground: RunGround, runId: RunId, signal: Signal): Promise<Answered<RunId>> {
   const { name, payload, id, actor } = signal;
   const event = { name, payload, requestId: id, actor };
   const result = await ground.front.request(runId, { kind: "signal", event }, AbortSignal.timeout(requestTimeoutMs));

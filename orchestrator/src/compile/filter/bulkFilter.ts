@@ -6,18 +6,24 @@ export function fittingRuns(action: Kind): RunFilter {
   switch (action) {
     case Kind.CANCEL:
     case Kind.TERMINATE:
+    case Kind.SIGNAL:
       return goesOn;
     case Kind.PAUSE:
       return { kind: "all", of: [goesOn, { kind: "not", of: isHeld }] };
     case Kind.RESUME:
       return isHeld;
     case Kind.DELETE:
+    case Kind.RERUN:
       return hasEnded;
     case Kind.RETRY:
     case Kind.FAIL:
     case Kind.SKIP:
     case Kind.COMPENSATE:
-      return hasIncidents;
+    case Kind.PATCH:
+      return some("incidents");
+    case Kind.APPROVE:
+    case Kind.REJECT:
+      return some("approvals");
     case Kind.KIND_UNSPECIFIED:
     case Kind.UNRECOGNIZED:
       return { kind: "constant", value: false };
@@ -32,9 +38,8 @@ const isHeld: RunFilter = {
   operator: "=",
   value: { kind: "bool", value: true },
 };
-const hasIncidents: RunFilter = {
-  kind: "compare",
-  place: { kind: "field", name: "incidents" },
-  operator: ">",
-  value: { kind: "number", value: 0 },
-};
+
+function some(name: "incidents" | "approvals"): RunFilter {
+  const place = { kind: "field", name } as const;
+  return { kind: "compare", place, operator: ">", value: { kind: "number", value: 0 } };
+}
