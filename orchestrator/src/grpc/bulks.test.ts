@@ -1,6 +1,6 @@
 import { Metadata, status } from "@grpc/grpc-js";
 import { beforeAll, expect, afterAll, test } from "vitest";
-import { Incident_Reason, PendingApproval, Run_State } from "../../../proto/gen/sidestep/v1/run.ts";
+import { Incident, Incident_Reason, PendingApproval, Run_State } from "../../../proto/gen/sidestep/v1/run.ts";
 import { Bulk_State, BulkAction_Kind as Kind } from "../../../proto/gen/sidestep/v1/runs.ts";
 import type { BulkAction } from "../../../proto/gen/sidestep/v1/runs.ts";
 import { Signal } from "../../../proto/gen/sidestep/internal/v1/plan.ts";
@@ -199,9 +199,8 @@ test("a run of many is rejected at the approval that is named", async () => {
 
 test("a run of many is patched once at its only incident, or at the one that is named", async () => {
   const { front, act } = openAct(Kind.PATCH, { payload: text("x") });
-  const incident = { compensation: false, reason: Incident_Reason.EXHAUSTED, error: undefined, since: undefined };
   expect(await act()).toMatchObject({ kind: "refused", reason: "NO_INCIDENT" });
-  front.run = { incidents: ["a", "b"].map((step) => ({ ...incident, step, attempts: 1 })) };
+  front.run = { incidents: ["a", "b"].map((step) => Incident.fromPartial({ step })) };
   expect(await act()).toMatchObject({ kind: "refused", reason: "SEVERAL_INCIDENTS" });
   expect(front.requests).toEqual([]);
   const { front: other, act: actNamed } = openAct(Kind.PATCH, { payload: text("x"), name: "b" });
