@@ -48,11 +48,21 @@ const nothing = { result: Buffer.of(), payload: Buffer.of(), name: "" } as const
 
 /** Shows what an action on many runs would meet, or begins it and tells how far it is until it has ended; the action does not need the command. */
 export async function steerMany(steering: Steering, options: BulkOptions, terminal: Terminal): Promise<void> {
+  const action = { ...nothing, kind: kinds[steering], reason: options.reason };
+  return actOnMany(steering, action, options, terminal);
+}
+
+/** The same of any action. */
+export async function actOnMany(
+  name: string,
+  action: BulkAction,
+  options: BulkOptions,
+  terminal: Terminal,
+): Promise<void> {
   using client = openFrontClient(options.address);
-  const { filter, reason, rate } = options;
-  const action: BulkAction = { ...nothing, kind: kinds[steering], reason };
+  const { filter, rate } = options;
   if (options.isPreview) {
-    await preview(client, steering, { filter, action }, terminal);
+    await preview(client, name, { filter, action }, terminal);
     return;
   }
   const start = client.runs.startBulk.bind(client.runs);
@@ -63,9 +73,18 @@ export async function steerMany(steering: Steering, options: BulkOptions, termin
   await follow(client, bulk, terminal);
 }
 
+/** The newest run that an action on many fits; undefined: there is none. */
+export async function findFirst(
+  client: FrontClient,
+  asked: { readonly filter: string; readonly action: BulkAction },
+): Promise<string | undefined> {
+  const { first } = await client.call(client.runs.previewBulk.bind(client.runs), asked, startTimeoutMs);
+  return first[0]?.run?.runId;
+}
+
 async function preview(
   client: FrontClient,
-  steering: Steering,
+  name: string,
   asked: { readonly filter: string; readonly action: BulkAction },
   terminal: Terminal,
 ): Promise<void> {
@@ -78,7 +97,7 @@ async function preview(
   if (rows.length > 0) terminal.out(tableText(["RUN", "WORKFLOW", "KEY", "STATE", "STARTED"], rows));
   const others = found - runs;
   terminal.err(
-    `${steering} fits ${runs} of the ${found} runs that are found${runs > BigInt(rows.length) ? `; these are the newest ${rows.length}` : ""}${others > 0n ? `; the other ${others} are left alone` : ""}\n`,
+    `${name} fits ${runs} of the ${found} runs that are found${runs > BigInt(rows.length) ? `; these are the newest ${rows.length}` : ""}${others > 0n ? `; the other ${others} are left alone` : ""}\n`,
   );
   if (runs > 0n) terminal.err("nothing was done; with --yes it is\n");
 }

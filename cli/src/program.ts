@@ -8,8 +8,8 @@ import type { ExitCode } from "./failure.ts";
 import { addressOption, example, listOption, outputOption, shownOption, timeout, workflowName } from "./flags.ts";
 import type { ListForm, ShownForm } from "./listForm.ts";
 import { addAudit } from "./programAudit.ts";
-import { addBulks, manyOptions, steerMeant } from "./programBulk.ts";
-import type { Meant } from "./programBulk.ts";
+import { addBulks, giveMeant, manyOptions, steerMeant } from "./programBulk.ts";
+import type { GivenMeant, Meant } from "./programBulk.ts";
 import { addIndex, addLists, addWorkflows } from "./programLists.ts";
 import { addCompletion, addContexts, addDoctor, addNats, applyContext, contextOption } from "./programSelf.ts";
 import { addServices } from "./programServices.ts";
@@ -289,9 +289,9 @@ function addGivings(run: Command, terminal: Terminal, withAddress: (command: Com
     ["patch", "leave an incident by calling again with another request", '{"amount": 100}'],
   ];
   for (const [name, does, json] of giving) {
-    withAddress(run.command(name))
+    manyOptions(withAddress(run.command(name)))
       .description(does)
-      .argument("<run id>")
+      .argument("[run id]")
       .option("-d, --request <json>", `the ${name === "skip" ? "result" : "request"} as JSON, @file, or - for stdin`)
       .option("--proto <folder>", "folder of the .proto files that have the step's method")
       .option("--step <path>", "which step, when there are several incidents", "")
@@ -302,34 +302,39 @@ function addGivings(run: Command, terminal: Terminal, withAddress: (command: Com
       )
       .action(
         async (
-          runId: string,
-          given: {
-            readonly address: string;
+          runId: string | undefined,
+          given: GivenMeant & {
             readonly request?: string;
             readonly proto?: string;
             readonly step: string;
             readonly reason: string;
           },
-        ) =>
-          (await import("./runSteer.ts")).giveToRun(
-            name,
-            { ...given, runId, request: given.request, protoFolder: given.proto },
-            terminal,
-          ),
+        ) => {
+          const { request, proto: protoFolder, step, reason } = given;
+          const unfit = name === "skip" && step !== "" ? "--step" : undefined;
+          const many = { name: step, reason, request, protoFolder, unfit };
+          const one = async (id: string): Promise<void> =>
+            (await import("./runSteer.ts")).giveToRun(name, { ...given, runId: id, request, protoFolder }, terminal);
+          return giveMeant(name, runId, given, many, one, terminal);
+        },
       );
   }
 }
 
 function addRerun(run: Command, terminal: Terminal, withAddress: (command: Command) => Command): void {
-  withAddress(run.command("rerun"))
+  manyOptions(withAddress(run.command("rerun")))
     .description("go on in place of a run that has ended, from a step on, in a new run")
-    .argument("<run id>")
+    .argument("[run id]")
     .requiredOption("--step <name>", "the first step that runs; what those before came to is taken over")
     .option("--reason <text>", "kept in the history", "")
     .addHelpText("after", example(`sidestep run rerun 0198c0ffee0010008000000000000001 --step ship --reason "mended"`))
     .action(
-      async (runId: string, given: { readonly address: string; readonly step: string; readonly reason: string }) =>
-        (await import("./runSteer.ts")).rerunRun({ ...given, runId }, terminal),
+      async (runId: string | undefined, given: GivenMeant & { readonly step: string; readonly reason: string }) => {
+        const many = { name: given.step, reason: given.reason, request: undefined, protoFolder: undefined };
+        const one = async (id: string): Promise<void> =>
+          (await import("./runSteer.ts")).rerunRun({ ...given, runId: id }, terminal);
+        return giveMeant("rerun", runId, given, many, one, terminal);
+      },
     );
 }
 

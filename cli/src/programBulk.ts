@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import type { GiveManyOptions, Giving } from "./bulkGiven.ts";
 import { CliFailure, exit } from "./failure.ts";
 import { example, listOption, shownOption, wholeNumber } from "./flags.ts";
 import type { ListForm, ShownForm } from "./listForm.ts";
@@ -42,6 +43,35 @@ export async function steerMeant(
     throw new CliFailure(exit.usage, "--step is for one run", "the options", next);
   }
   return (await import("./bulk.ts")).steerMany(name, { ...given, isPreview: given.preview || !given.yes }, terminal);
+}
+
+/** Flags of a command that gives something to one run or to many. */
+export interface GivenMeant {
+  readonly address: string;
+  readonly filter: string;
+  readonly preview: boolean;
+  readonly yes: boolean;
+  readonly rate: number;
+}
+
+/** Gives something to one run, as `one` does it, or to all that the filter finds. `unfit`: an option that is for one run. */
+export async function giveMeant(
+  giving: Giving,
+  runId: string | undefined,
+  given: GivenMeant,
+  many: Pick<GiveManyOptions, "name" | "reason" | "request" | "protoFolder"> & { readonly unfit?: string | undefined },
+  one: (runId: string) => Promise<void>,
+  terminal: Terminal,
+): Promise<void> {
+  const { address, filter, rate } = given;
+  if ((runId === undefined) === (filter === ""))
+    throw new CliFailure(exit.usage, "one run or a filter is wanted", "the arguments", "give a run's id, or --filter");
+  if (runId !== undefined) return one(runId);
+  const { unfit, ...rest } = many;
+  if (unfit !== undefined)
+    throw new CliFailure(exit.usage, `${unfit} is for one run`, "the options", `leave ${unfit} out`);
+  const options = { ...rest, address, filter, rate, isPreview: given.preview || !given.yes };
+  return (await import("./bulkGiven.ts")).giveToMany(giving, options, terminal);
 }
 
 /** `bulk list`, `describe` and `stop`. */

@@ -1,6 +1,8 @@
 import type { Command } from "commander";
 import type { Rate } from "../../proto/gen/sidestep/v1/runs.ts";
 import { example, methodName, listOption, rate, timeout, wholeNumber } from "./flags.ts";
+import { giveMeant, manyOptions } from "./programBulk.ts";
+import type { GivenMeant } from "./programBulk.ts";
 import type { ListForm } from "./listForm.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -10,23 +12,34 @@ const someRun = "0198c0ffee0010008000000000000001";
 
 /** `run signal`, `run query` and `run follow`. */
 export function addTalk(run: Command, terminal: Terminal, withAddress: WithAddress): void {
-  withAddress(run.command("signal"))
+  manyOptions(withAddress(run.command("signal")))
     .description("give a signal to a run, for the wait that is or will be there for it")
-    .argument("<run id>")
-    .argument("<name>", "what the workflow waits for")
+    .argument("[run id]")
+    .argument("[name]", "what the workflow waits for")
+    .option("--name <name>", "the same, with --filter", "")
+    .option("--reason <text>", "with --filter: kept with the action", "")
     .option("-d, --request <json>", "the signal as JSON, @file, or - for stdin")
     .option("--id <id>", "the same id again is dropped")
     .addHelpText("after", example(`sidestep run signal ${someRun} reviewed -d '{"approved": true}'`))
     .action(
       async (
-        runId: string,
-        name: string,
-        given: { readonly address: string; readonly request?: string; readonly id?: string },
-      ) =>
-        (await import("./runTalk.ts")).signalRun(
-          { ...given, runId, name, request: given.request, id: given.id ?? "" },
-          terminal,
-        ),
+        runId: string | undefined,
+        argument: string | undefined,
+        given: GivenMeant & {
+          readonly name: string;
+          readonly reason: string;
+          readonly request?: string;
+          readonly id?: string;
+        },
+      ) => {
+        const { request, id, reason } = given;
+        const name = argument ?? given.name;
+        if (name === "") run.error("error: the name of the signal is wanted");
+        const many = { name, reason, request, protoFolder: undefined, unfit: id === undefined ? undefined : "--id" };
+        const one = async (of: string): Promise<void> =>
+          (await import("./runTalk.ts")).signalRun({ ...given, runId: of, name, request, id: id ?? "" }, terminal);
+        return giveMeant("signal", runId, given, many, one, terminal);
+      },
     );
   withAddress(run.command("query"))
     .description("ask a query rpc about a run; the answer as JSON")
@@ -100,9 +113,9 @@ export function addApprovals(program: Command, terminal: Terminal, withAddress: 
       const { listAllApprovals, listApprovals } = await import("./approvals.ts");
       return runId === undefined ? listAllApprovals(given, terminal) : listApprovals({ ...given, runId }, terminal);
     });
-  const decide = withAddress(approval.command("decide"))
+  const decide = manyOptions(withAddress(approval.command("decide")))
     .description("approve or reject")
-    .argument("<run id>")
+    .argument("[run id]")
     .option("--approve", "let the run go on", false)
     .option("--reject", "refuse it", false)
     .option("--step <path>", "which approval, when there are several", "")
@@ -112,9 +125,8 @@ export function addApprovals(program: Command, terminal: Terminal, withAddress: 
     .addHelpText("after", example(`sidestep approval decide ${someRun} --approve --by ann -d '{"limit": 100}'`));
   decide.action(
     async (
-      runId: string,
-      given: {
-        readonly address: string;
+      runId: string | undefined,
+      given: GivenMeant & {
         readonly approve: boolean;
         readonly reject: boolean;
         readonly step: string;
@@ -124,10 +136,13 @@ export function addApprovals(program: Command, terminal: Terminal, withAddress: 
       },
     ) => {
       if (given.approve === given.reject) decide.error("error: give one of --approve and --reject");
-      return (await import("./approvals.ts")).decideApproval(
-        { ...given, runId, form: given.form, decision: given.approve ? "approve" : "reject" },
-        terminal,
-      );
+      const { step, by, comment, form } = given;
+      const decision = given.approve ? "approve" : "reject";
+      const unfit = by === "" ? undefined : "--by";
+      const many = { name: step, reason: comment, request: form, protoFolder: undefined, unfit };
+      const one = async (id: string): Promise<void> =>
+        (await import("./approvals.ts")).decideApproval({ ...given, runId: id, form, decision }, terminal);
+      return giveMeant(decision, runId, given, many, one, terminal);
     },
   );
 }

@@ -146,3 +146,19 @@ test("bash completes with the script it is given", () => {
     cd ${path.join(repositoryRoot, "docs")} && try sidestep check ad`;
   expect(execFileSync("bash", ["-c", script], { encoding: "utf8" })).toBe("hold\njson jsonl\nadr\n");
 });
+
+test("what is given to many runs is typed as the newest of them takes it, and shown before it is done", async () => {
+  front.run = { workflow, state: Run_State.RUNNING, signals: [{ name: "paid", type: "google.rpc.ErrorInfo" }] };
+  const before = front.requests.length;
+  const many = ["--filter", "version > 0", "--address", address];
+  const signal = ["run", "signal", "--name", "paid", ...many];
+  expect((await sidestep(...signal, "-d", '{"reason": "x"}')).stderr).toContain("signal fits 3 of the 3 runs");
+  expect((await sidestep(...signal, "-d", '{"x": 1}')).code).not.toBe(exit.ok);
+  expect((await sidestep("run", "rerun", "--step", "pay", ...many)).stderr).toContain("rerun fits 0 of the 3 runs");
+  expect((await sidestep("run", "patch", ...many)).stderr).toContain("patch fits 0 of the 3 runs");
+  expect((await sidestep("approval", "decide", "--reject", ...many)).stderr).toContain("reject fits 0 of the 3 runs");
+  expect((await sidestep("approval", "decide", "--reject", "--by", "ann", ...many)).code).toBe(exit.usage);
+  expect((await sidestep("run", "skip", "--step", "a", ...many)).code).toBe(exit.usage);
+  expect((await sidestep("run", "patch", "--address", address)).code).toBe(exit.usage);
+  expect(front.requests).toHaveLength(before);
+});
