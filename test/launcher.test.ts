@@ -127,6 +127,7 @@ test("what it started does not outlive it, not even a kill -9", async () => {
     command: process.execPath,
     args: [path.join(repositoryRoot, "bin/sidestep.js"), "sidecar", "--service", "127.0.0.1:1", "--admin-port", "0"],
     env: { NATS_URL: "nats://127.0.0.1:1" },
+    isAsWritten: true,
     readyLine: /connecting to the service/,
   });
   const [started] = await childrenOf(sidecar.pid);

@@ -268,8 +268,8 @@ test("the catalog says what is offered, and metrics what was done; readyz is fin
   expect(text).toMatch(/sidestep_sidecar_tasks_total\{rpc_method="echo.v1.Raw\/Echo",outcome="OK".*\} 1/);
   expect(text).toMatch(/sidestep_sidecar_set_aside_total.* 2/);
   expect(text).toMatch(/sidestep_sidecar_connected(\{.*\})? 1/);
-  const page = readFileSync(path.join(repositoryRoot, "docs/sidecar.md"), "utf8");
-  const documented = [...page.matchAll(/^\| `(sidestep_\w+)`/gm)].map(([, name = ""]) => name);
+  const page = readFileSync(path.join(repositoryRoot, "docs/metrics.md"), "utf8");
+  const documented = [...page.matchAll(/^\| `(sidestep_sidecar_\w+)`/gm)].map(([, name = ""]) => name);
   expect(documented.length).toBeGreaterThan(5);
   // No method has been held back.
   const always = documented.filter((name) => !/_(broken|breaks_total)$/.test(name));

@@ -22,6 +22,8 @@ export type ProgramOptions = {
   readonly readyLine?: RegExp;
   /** How long to wait for `readyLine`; 20 s unless told. */
   readonly readyTimeoutMs?: number;
+  /** Even where there are bundles, what the arguments name is started. */
+  readonly isAsWritten?: boolean;
   /** Every line is appended to this file too. */
   readonly logFile?: string;
 };
@@ -78,7 +80,9 @@ process.once("exit", () => running.forEach((child) => child.kill("SIGKILL")));
 /** Starts a program and waits for its ready line. Whoever starts it owns it: `await using`. */
 export async function startProgram(options: ProgramOptions): Promise<Program> {
   const cwd = options.cwd ?? repositoryRoot;
-  const args = (options.args ?? []).map((arg) => (/\.[jt]s$/.test(arg) ? asMade(arg, cwd) : arg));
+  const args = (options.args ?? []).map((arg) =>
+    options.isAsWritten !== true && /\.[jt]s$/.test(arg) ? asMade(arg, cwd) : arg,
+  );
   const child = spawn(options.command, args, {
     cwd,
     env: { ...process.env, ...options.env },
