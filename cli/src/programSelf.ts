@@ -5,6 +5,7 @@ import { completionScript, loading, shellLists, shells } from "./completion/shel
 import type { Shell } from "./completion/shells.ts";
 import { contextOf, contextsFile, readContexts } from "./contexts.ts";
 import type { Context } from "./contexts.ts";
+import type { LookedUp } from "./completion/complete.ts";
 import { natsSettings } from "../../runtime/src/natsSettings.ts";
 import type { ExitCode } from "./failure.ts";
 import { example, outputOption } from "./flags.ts";
@@ -23,26 +24,32 @@ export function addCompletion(program: Command, terminal: Terminal, withAddress:
       `${example(loading.bash)}\nTo have it in every shell, put that line into ~/.bashrc; for others:\n  zsh   ${loading.zsh}    in ~/.zshrc, after compinit\n  fish  ${loading.fish}     in ~/.config/fish/config.fish\n`,
     )
     .action((shell: Shell) => terminal.out(completionScript(shell)));
-  withAddress(program.command("__complete", { hidden: true }))
+  program
+    .command("__complete", { hidden: true })
     .argument("[words...]")
-    .action(async (words: readonly string[], given: { readonly address: string }) => {
+    .action(async (words: readonly string[]) => {
       const { candidates, listed, options } = complete(program, words);
       for (const { word, about } of candidates) terminal.out(`${word}\t${about}\n`);
       if (listed === undefined) return;
       if (listed === "files" || listed === "folders") return terminal.out(`${shellLists[listed]}\n`);
+      // Where to look and what opens the door is told as by any command: what was typed so far counts.
+      const flags = lookUpCommand.options.flatMap((option) => {
+        const value = options[option.attributeName()];
+        return value === undefined ? [] : [option.long ?? "", value];
+      });
+      const asked = ["__lookup", ...flags, "--", listed, words.at(-1) ?? ""];
+      // A line of completions is no place for an error.
+      await program.parseAsync(asked, { from: "user" }).catch(() => undefined);
+    });
+  const lookUpCommand = withAddress(program.command("__lookup", { hidden: true }))
+    .argument("<listed>")
+    .argument("<start>")
+    .action(async (listed: LookedUp, start: string, { address }: { readonly address: string }) => {
       const { lookUp } = await import("./completion/lookUp.ts");
-      const start = words.at(-1) ?? "";
-      const address = options["address"] ?? (await contextAddress(options["context"], terminal)) ?? given.address;
       for (const { word, about } of await lookUp(listed, start, address, terminal)) {
         if (word.startsWith(start)) terminal.out(`${word}\t${about}\n`);
       }
     });
-}
-
-async function contextAddress(name: string | undefined, terminal: Terminal): Promise<string | undefined> {
-  if (name === undefined) return undefined;
-  const { contexts } = await readContexts(contextsFile(terminal.environment)).catch(() => ({ contexts: {} }));
-  return new Map(Object.entries<Context>(contexts)).get(name)?.address;
 }
 
 /** --context. */
@@ -52,15 +59,20 @@ export function contextOption(): Option {
   );
 }
 
-/** Fills in what a command was not given from its context. Throws CliFailure when it names one that is not there. */
+/**
+ * Fills in what a command was not given from its context: one that is named counts more than the environment, and the current one is only for commands
+ * that name no address, by a flag or by the environment; what opens one door is never shown at another. Throws CliFailure when it names one that is not there.
+ */
 export async function applyContext(command: Command, terminal: Terminal): Promise<void> {
   if (!command.options.some(({ long }) => long === "--context")) return;
-  const file = contextsFile(terminal.environment);
   const name: unknown = command.getOptionValue("context");
-  const context = contextOf(await readContexts(file), typeof name === "string" ? name : undefined, file);
+  const isNamed = typeof name === "string";
+  if (!isNamed && command.getOptionValueSource("address") !== "default") return;
+  const file = contextsFile(terminal.environment);
+  const context = contextOf(await readContexts(file), isNamed ? name : undefined, file);
   for (const [field, value] of Object.entries(context ?? {})) {
     const source = command.getOptionValueSource(field);
-    if (source === undefined || source === "default") command.setOptionValueWithSource(field, value, "config");
+    if (source !== "cli") command.setOptionValueWithSource(field, value, "config");
   }
 }
 

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { execFileSync } from "node:child_process";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { fakeDefinitions, fakeFront, makeEntry, openTestServer } from "../../orchestrator/src/grpc/testing.ts";
 import type { FrontServerOptions } from "../../orchestrator/src/frontDoor.ts";
 import { fittingRuns } from "../../orchestrator/src/compile/filter/bulkFilter.ts";
@@ -94,6 +94,18 @@ test("a context's token file opens the door, for the completion of an id too, an
   expect(front.requests).toMatchObject([{ event: { actor: "ops" } }]);
   const refused = await sidestep("run", "cancel", "0198c0ffee001", "--token", "of-nobody");
   expect(refused.stderr).toContain("UNKNOWN_TOKEN");
+});
+
+test("what opens the door of a context is shown at no other address, and a context that is named counts more than the environment", async () => {
+  await sidestep("context", "add", "production", "--address", address, "--token-file", path.join(home, "none"));
+  // The file is not there: whoever reads it fails.
+  expect((await sidestep("workflow", "list")).code).toBe(exit.usage);
+  expect((await sidestep("workflow", "list", "--address", address)).code).toBe(exit.ok);
+  vi.stubEnv("SIDESTEP_ADDRESS", "127.0.0.1:1");
+  expect((await sidestep("workflow", "list")).code).toBe(exit.unreachable);
+  await sidestep("context", "add", "here", "--address", address);
+  expect((await sidestep("workflow", "list", "--context", "here")).stdout).toContain(workflow);
+  vi.unstubAllEnvs();
 });
 
 test("contexts are listed with a star, and forgotten", async () => {

@@ -274,10 +274,14 @@ function indexPlace(about: SettingText): Setting<StorePlace | undefined> {
 function webAddress(about: SettingText): Setting<string | undefined> {
   return {
     ...text(about),
-    read: ([given = ""]) =>
-      /^https?:$/.test(URL.parse(given)?.protocol ?? "")
+    read: ([given = ""]) => {
+      const url = URL.parse(given);
+      // No request can be made to one with a name and a password in it.
+      const isPlain = url !== null && /^https?:$/.test(url.protocol) && url.username === "" && url.password === "";
+      return isPlain
         ? { kind: "value", value: given }
-        : { kind: "problem", expected: "a URL such as http://localhost:16686" },
+        : { kind: "problem", expected: "a URL such as http://localhost:16686, without user and password" };
+    },
   };
 }
 

@@ -9,6 +9,9 @@ export interface Candidate {
 /** What only an orchestrator, the configuration or the shell can list. */
 export type Listed = "runs" | "workflows" | "bulks" | "contexts" | "services" | "sidecars" | "files" | "folders";
 
+/** What the shell does not list itself. */
+export type LookedUp = Exclude<Listed, "files" | "folders">;
+
 /** What may stand where the cursor is: words that are known here, and what has to be looked up. */
 export interface Completion {
   readonly candidates: readonly Candidate[];

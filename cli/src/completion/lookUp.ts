@@ -2,7 +2,7 @@ import { run_StateToJSON } from "../../../proto/gen/sidestep/v1/run.ts";
 import { contextsFile, readContexts } from "../contexts.ts";
 import { openFrontClient } from "../frontClient.ts";
 import type { Terminal } from "../terminal.ts";
-import type { Candidate, Listed } from "./complete.ts";
+import type { Candidate, LookedUp } from "./complete.ts";
 
 /** Somebody waits at the keyboard. */
 const lookUpMs = 1_500;
@@ -10,7 +10,7 @@ const runsMax = 50;
 
 /** Words that an orchestrator or the configuration knows; none when it doesn't answer. */
 export async function lookUp(
-  listed: Exclude<Listed, "files" | "folders">,
+  listed: LookedUp,
   start: string,
   address: string,
   terminal: Terminal,
@@ -24,7 +24,7 @@ export async function lookUp(
 }
 
 async function found(
-  listed: Exclude<Listed, "files" | "folders">,
+  listed: LookedUp,
   start: string,
   address: string,
   terminal: Terminal,

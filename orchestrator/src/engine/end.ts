@@ -8,7 +8,7 @@ import type { RunState, Verdict } from "./state.ts";
  * ErrorInfo with the end state.
  */
 export function toRunEnded(state: RunState, verdict: Verdict, { keptMs }: Pick<Plan, "keptMs">): RunEnded {
-  const kept = keptMs === undefined ? {} : { retentionMs: keptMs };
+  const kept = { retentionMs: keptMs };
   if (verdict.kind === "completed") {
     return {
       state: Run_State.COMPLETED,

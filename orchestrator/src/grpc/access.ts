@@ -24,8 +24,12 @@ export function newAdmit(authenticate: Authenticate | undefined): Admit {
   return (path, call) => {
     const { metadata } = call;
     if (authenticate === undefined) {
-      const name = call.getAuthContext().sslPeerCertificate?.subject.CN;
+      const certificate = call.getAuthContext().sslPeerCertificate;
       metadata.remove(roleHeader);
+      if (certificate === undefined) return undefined;
+      // Who shows a certificate is whom it names, or nobody by name: never who the call says.
+      metadata.remove(actorHeader);
+      const name = certificate.subject?.CN;
       if (name !== undefined && /^[ -~]+$/.test(name)) metadata.set(actorHeader, name);
       return undefined;
     }
@@ -33,6 +37,8 @@ export function newAdmit(authenticate: Authenticate | undefined): Admit {
     const needs = needsOf(method);
     const given = /^Bearer +(\S+)$/i.exec(String(metadata.get("authorization")[0] ?? ""))?.[1];
     const caller = given === undefined ? undefined : authenticate(given);
+    // It lets in here: no workflow may carry it on, into a history or to a service.
+    metadata.remove("authorization");
     metadata.remove(actorHeader);
     metadata.remove(roleHeader);
     if (caller === undefined) return needs === "open" ? undefined : unauthenticated(given !== undefined);

@@ -4,7 +4,7 @@ import { parseLogSubject } from "../../../proto/wire/subjects.ts";
 import { openGate } from "../../../runtime/src/gate.ts";
 import type { AskedDeletion, Deletions } from "./askedDeletion.ts";
 import { deleteAsked } from "./deletion.ts";
-import { eventIn } from "./eventIn.ts";
+import { beginsRun, eventIn } from "./eventIn.ts";
 import type { Ground } from "./ownership.ts";
 import type { LogMessage } from "./ports.ts";
 import type { Window } from "./takeover.ts";
@@ -109,7 +109,7 @@ function requestIn(message: LogMessage): AskedDeletion | undefined {
 /** The fold takes a request only after the run's end; a run that has no start any more was being deleted. */
 async function hasEnded({ log }: Ground, { runId, askedAt }: AskedDeletion): Promise<boolean> {
   const first = await log.firstEvent(runId);
-  if (first === undefined || first.sequence >= askedAt) return true;
+  if (first === undefined || first.sequence >= askedAt || !beginsRun(first)) return true;
   const messages = await log.load(runId);
   return messages.some((message) => {
     if (message.sequence >= askedAt || !message.subject.endsWith(".e")) return false;

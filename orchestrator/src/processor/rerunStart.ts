@@ -14,8 +14,9 @@ import { afterWrite, holdWhile } from "./settle.ts";
 import type { Carry } from "./settle.ts";
 
 /**
- * Starts the run that goes on in place of an ended one. The key goes over to it first, so that who starts with it again joins it; where another run has
- * the key by now, that keeps it. Carried out again, by whomever, it leads to the same.
+ * Starts the run that goes on in place of an ended one. The key goes over to it once it is there, so that who starts with it again joins it: a key that
+ * went before would let that one write the start, of a run that does all of it again. Where another run has the key by now, that keeps it. Carried out
+ * again, by whomever, it leads to the same.
  */
 export function startRerun(owner: Ownership, run: ResidentRun, command: StartRerun, { hold, atMs }: Carry): void {
   const { state, plan } = run;
@@ -28,9 +29,10 @@ export function startRerun(owner: Ownership, run: ResidentRun, command: StartRer
   }
   const event = Event.encode({ kind: { $case: "runStarted", value: started } }).finish();
   const start = async (): Promise<"done" | "abandoned"> => {
-    if (started.key !== "" && !(await moveKey(owner, run.runId, runId, started.workflow, started.key)))
-      return "abandoned";
     const written = await owner.logOf(partition).appendFirst(runId, event, { signal: owner.signal });
+    const isThere = written.kind === "stored" || written.kind === "conflict";
+    if (isThere && started.key !== "" && !(await moveKey(owner, run.runId, runId, started.workflow, started.key)))
+      return "abandoned";
     return afterWrite(owner, run, hold, written, undefined);
   };
   holdWhile(owner, run, hold, chain(run, runId, start));
