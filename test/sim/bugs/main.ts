@@ -28,7 +28,7 @@ const copied = [
   "test/sim/bugs/scenes.ts",
 ];
 const modelSeeds = 20_000;
-const stackSeeds = 4_000;
+const stackSeeds = 16_000;
 
 /** What found a bug last, by its name: what is tried first when the suite only has to see that each is still found. */
 const foundByFile = new URL("foundBy.json", import.meta.url);
