@@ -84,6 +84,20 @@ test("who calls is the token's holder, whatever a call says of itself", () => {
   expect(call.metadata.getMap()).toMatchObject({ "sidestep-actor": "the operator", "sidestep-role": "operator" });
 });
 
+test("a token lets in and goes no further: no workflow can carry it on", () => {
+  const call = calling("operator");
+  expect(admit("/shop.v1.OrderWorkflow/Fulfil", call)).toBeUndefined();
+  expect(call.metadata.get("authorization")).toEqual([]);
+});
+
+test("a certificate that names nobody does not let the call name itself", () => {
+  const metadata = new Metadata();
+  metadata.set("sidestep-actor", "somebody");
+  const call = { metadata, getAuthContext: () => ({ sslPeerCertificate: { subject: {} } as never }) };
+  expect(newAdmit(undefined)("/sidestep.v1.Definitions/Deploy", call)).toBeUndefined();
+  expect(metadata.getMap()).toEqual({});
+});
+
 test("where no token is asked for, it is the certificate's subject", () => {
   const metadata = new Metadata();
   metadata.set("sidestep-role", "admin");

@@ -63,7 +63,8 @@ test("a run goes on in place of one that was terminated, over its owner's death:
   const rerunId = parseRunId((await runOf(next, runId)).rerunAsRunId);
   assert(rerunId !== undefined);
   await expect.poll(async () => (await next.processor.front.get(rerunId)).kind, patience).toBe("run");
-  expect(await next.start(plan, { key: "k" })).toEqual({ kind: "joined", runId: rerunId });
+  // Its key comes to it once it is there; until then it leads to the run before, never to a new one.
+  await expect.poll(() => next.start(plan, { key: "k" }), patience).toEqual({ kind: "joined", runId: rerunId });
   expect((await next.processor.front.wait(rerunId, within())).kind).toBe("ended");
   expect(await runOf(next, rerunId)).toMatchObject({
     state: Run_State.COMPENSATED,
