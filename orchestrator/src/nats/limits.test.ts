@@ -57,6 +57,21 @@ test("limits that two orchestrators set at once both hold, and are known to both
   await one.change(() => []);
 });
 
+test("a change is made from what it read, also when the record is read anew while it is on its way", async () => {
+  const options = { nats, names, publisher: publisherOf(), log: silent, now: () => nowMs, everyMs: 1 };
+  using here = openLimits(options);
+  using there = openLimits(options);
+  const methods = Array.from({ length: 6 }, (_, index) => `shop.v1.Payments/M${index}`);
+  for (let round = 0; round < 10; round++) {
+    const set = methods.map((method, index) =>
+      (index % 2 === 0 ? here : there).change((limits) => [...limits, makeLimit(method, 1)]),
+    );
+    await Promise.all(set);
+    expect((await here.list()).map(({ method }) => method).toSorted()).toEqual(methods);
+    await here.change(() => []);
+  }
+});
+
 test("a limited method's consumer hands out as many as are set, also when somebody has removed it", async () => {
   await one.change(() => [makeLimit(charge, 4)]);
   expect(await handedOut(charge)).toBe(4);

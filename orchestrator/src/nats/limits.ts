@@ -85,12 +85,13 @@ class KeptLimits implements Limits {
     for (let round = 0; round < rounds; round++) {
       await this.#refresh();
       const before = this.#limits;
+      const revision = this.#revision;
       const after = change(before.filter(isInForce));
       if (after === undefined) return true;
       // First the consumers: whoever reads the record may rely on them.
       const next = merged(before, after, now());
       await this.#make(next.filter((one) => !before.includes(one)));
-      if (await this.#write(next)) {
+      if (await this.#write(next, revision)) {
         tell(nats, names, [...before, ...after]);
         return true;
       }
@@ -120,10 +121,11 @@ class KeptLimits implements Limits {
     for (const limit of limits) await ensureLimitedConsumer(nats.connection, names, limit.method, inHandsMaxOf(limit));
   }
 
-  async #write(limits: readonly MethodLimit[]): Promise<boolean> {
+  /** `since`: the revision that `limits` were made from; what is in force meanwhile may be newer, and must not be lost. */
+  async #write(limits: readonly MethodLimit[], since: number): Promise<boolean> {
     const { nats, names, publisher } = this.#options;
     const value = MethodLimits.encode({ limit: [...limits] }).finish();
-    const swap = { bucket: names.limitsBucket, key, value, revision: Math.max(this.#revision, 0) };
+    const swap = { bucket: names.limitsBucket, key, value, revision: Math.max(since, 0) };
     const swapped = await swapRecord(nats, publisher, swap);
     if (swapped.kind === "held") this.#adopt(limits, swapped.revision);
     return swapped.kind === "held";
@@ -149,7 +151,10 @@ class KeptLimits implements Limits {
     for (const { method, liftedMs } of this.#limits) {
       if (liftedMs === 0 || now() - liftedMs < liftedForMs) continue;
       if (!(await removeIdleConsumer(nats.connection, names, method))) continue;
-      await this.#write(this.#limits.filter((one) => one.method !== method));
+      await this.#write(
+        this.#limits.filter((one) => one.method !== method),
+        this.#revision,
+      );
       return;
     }
   }
