@@ -62,7 +62,7 @@ function ran(
   );
   for (const command of commands) {
     if (command.kind !== "publishTask") continue;
-    const value = { service: "s", id: "1", chunks: 1, sizeBytes: answerBytes, runId: "" };
+    const value = { service: "s", id: "1", chunks: 1, sizeBytes: answerBytes, runId: "", key: new Uint8Array() };
     advance(plan, state, outcomeAt(2, 1, command.attempt, { $case: "claimed", value }));
   }
   const status = state.ending?.ended.status;

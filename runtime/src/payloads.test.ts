@@ -1,4 +1,4 @@
-import { assert, asyncProperty, constantFrom, integer, nat, oneof, record, string } from "fast-check";
+import { assert, asyncProperty, constantFrom, integer, nat, oneof, record, string, uint8Array } from "fast-check";
 import { hash } from "node:crypto";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { expect, test } from "vitest";
@@ -6,6 +6,7 @@ import type { PayloadRef } from "../../proto/gen/sidestep/internal/v1/event.ts";
 import { toNames } from "../../proto/wire/subjects.ts";
 import { toPayloads } from "./payloads.ts";
 import type { Publisher } from "./publisher.ts";
+import { openChunk, openSeals, sealChunk } from "./seal.ts";
 
 const names = toNames();
 const content = Buffer.from("what is kept");
@@ -16,15 +17,20 @@ const good: PayloadRef = {
   chunks: 2,
   sizeBytes: content.length,
   runId: "ab".repeat(16),
+  key: new Uint8Array(),
 };
+const sealed: PayloadRef = { ...good, id: "cd".repeat(16), key: Buffer.alloc(32, 7) };
+const parts = [content.subarray(0, 5), content.subarray(5)];
 
-/** A stream that has the two chunks of `good`, and counts what it is asked; a subject that the server can't take is never answered. */
+/** A stream that has the two chunks of `good` and of `sealed`, and counts what it is asked; a subject that the server can't take is never answered. */
 function openStream() {
   const chunks = new Map(
-    [content.subarray(0, 5), content.subarray(5)].map((chunk, n) => [
-      `$JS.API.DIRECT.GET.${names.payloadsStream}.${names.payloadSubject(good.service, good.runId, id, n)}`,
-      chunk,
-    ]),
+    [good, sealed].flatMap((ref) =>
+      parts.map((chunk, n) => [
+        `$JS.API.DIRECT.GET.${names.payloadsStream}.${names.payloadSubject(ref.service, ref.runId, ref.id, n)}`,
+        ref === sealed ? sealChunk(ref.key, n, chunk) : chunk,
+      ]),
+    ),
   );
   const asked: string[] = [];
   const connection = {
@@ -47,7 +53,43 @@ function openStream() {
 
 test("a payload is read by its reference", async () => {
   const { payloads } = openStream();
+  expect(await payloads.get(sealed)).toEqual(content);
   expect(await payloads.get(good)).toEqual(content);
+});
+
+test.each([
+  ["another key", Buffer.alloc(32, 8)],
+  ["half a key", Buffer.alloc(16, 7)],
+  ["no key", new Uint8Array()],
+])("with %s a sealed payload is none", async (_, key) => {
+  const { payloads } = openStream();
+  expect(await payloads.get({ ...sealed, key })).toBeUndefined();
+});
+
+test("seals are the same for the same bytes at the same place, and for nothing else", () => {
+  const sealOf = openSeals();
+  const seal = sealOf("here", content);
+  expect(sealOf("here", Buffer.from(content))).toEqual(seal);
+  const others = [sealOf("there", content), sealOf("here", parts[0] ?? content), openSeals()("here", content)];
+  for (const other of others) {
+    expect(other.id).not.toBe(seal.id);
+    expect(other.key).not.toEqual(seal.key);
+  }
+});
+
+test("a sealed chunk that was changed, or stands in another's place, opens to nothing", () => {
+  const { key } = sealed;
+  const chunk = sealChunk(key, 1, content);
+  expect(Buffer.from(openChunk(key, 1, chunk) ?? "")).toEqual(content);
+  expect(Buffer.from(openChunk(key, 0, sealChunk(key, 0, new Uint8Array())) ?? "none")).toHaveLength(0);
+  expect(openChunk(key, 0, chunk)).toBeUndefined();
+  for (let at = 0; at < chunk.length; at++) {
+    const changed = Buffer.from(chunk);
+    changed.writeUInt8((changed[at] ?? 0) ^ 1, at);
+    expect(openChunk(key, 1, changed)).toBeUndefined();
+  }
+  expect(openChunk(key, 1, chunk.subarray(1))).toBeUndefined();
+  expect(openChunk(key, 1, chunk.subarray(0, 15))).toBeUndefined();
 });
 
 test("a reference that claims more chunks than are stored costs a few reads and no memory", async () => {
@@ -75,10 +117,11 @@ test("whatever a reference says, it gives the payload or nothing, and never fail
     oneof(constantFrom(own), constantFrom("", ".", "*", ">", "a b", "\r\n", "\u0000", "ü"), string({ maxLength: 40 }));
   const ref = record({
     service: text(good.service),
-    id: text(id),
+    id: oneof(constantFrom(sealed.id), text(id)),
     runId: text(good.runId),
     chunks: oneof(constantFrom(1, 2), integer({ min: 0, max: 0xffff_ffff })),
     sizeBytes: oneof(constantFrom(content.length), nat(), constantFrom(Number.MAX_SAFE_INTEGER)),
+    key: oneof(constantFrom(good.key, sealed.key), uint8Array({ maxLength: 40 })),
   });
   await assert(
     asyncProperty(ref, async (one) => {

@@ -6,8 +6,12 @@ import { openGate } from "./gate.ts";
 import { publishDurably } from "./publishDurably.ts";
 import { messageIdLine } from "./publisher.ts";
 import type { Publisher } from "./publisher.ts";
+import { openChunk, openSeals, sealChunk } from "./seal.ts";
 
-/** What is too large for a message, kept as chunks in a stream; its name is its content, so writing it twice is harmless. */
+/**
+ * What is too large for a message, kept as sealed chunks in a stream. Who has the reference can read it, and nobody else; writing it twice is
+ * harmless.
+ */
 export interface Payloads {
   /** Resolves once all of it is durable. Throws PayloadError when it can't be. */
   put(service: string, runId: string, bytes: Uint8Array, signal: AbortSignal): Promise<PayloadRef>;
@@ -40,12 +44,13 @@ export function toPayloads(connection: NatsConnection, publisher: Publisher, nam
     (await readDirect(connection, names.payloadsStream, subject)) ??
     readFromLeader(connection, names.payloadsStream, subject);
   const throughGate = openGate(readAtOnce, setImmediate);
+  const sealOf = openSeals();
   return {
     put: async (service, runId, bytes, signal) => {
-      const id = idOf(bytes);
+      const { id, key } = sealOf(`${service} ${runId}`, bytes);
       const chunks = Math.max(1, Math.ceil(bytes.length / chunkBytes));
       await atOnce(chunks, async (n) => {
-        const chunk = bytes.subarray(n * chunkBytes, (n + 1) * chunkBytes);
+        const chunk = sealChunk(key, n, bytes.subarray(n * chunkBytes, (n + 1) * chunkBytes));
         const subject = names.payloadSubject(service, runId, id, n);
         const stored = await publishDurably(
           publisher,
@@ -61,16 +66,17 @@ export function toPayloads(connection: NatsConnection, publisher: Publisher, nam
           throw new PayloadError(`a payload of ${bytes.length} bytes is not stored: ${stored.message}`);
         return true;
       });
-      return { runId, service, id, chunks, sizeBytes: bytes.length };
+      return { runId, service, id, chunks, sizeBytes: bytes.length, key };
     },
     get: (ref) =>
       throughGate(async () => {
-        const { runId, service, id, chunks, sizeBytes } = ref;
+        const { runId, service, id, chunks, sizeBytes, key } = ref;
         if (!isWellFormed(ref)) return undefined;
         const parts: Uint8Array[] = [];
         let left = sizeBytes;
         const isWhole = await atOnce(chunks, async (n) => {
-          const part = await readChunk(names.payloadSubject(service, runId, id, n));
+          const stored = await readChunk(names.payloadSubject(service, runId, id, n));
+          const part = stored !== undefined && key.length > 0 ? openChunk(key, n, stored) : stored;
           if (part === undefined) return false;
           parts[n] = part;
           left -= part.length;
@@ -78,7 +84,7 @@ export function toPayloads(connection: NatsConnection, publisher: Publisher, nam
         });
         if (!isWhole || left !== 0) return undefined;
         const bytes = await joined(parts, sizeBytes);
-        return idOf(bytes) === id ? bytes : undefined;
+        return key.length > 0 || idOf(bytes) === id ? bytes : undefined;
       }),
   };
 }
@@ -92,6 +98,7 @@ function isWellFormed({ runId, service, id, chunks, sizeBytes }: PayloadRef): bo
   return isNamed && chunks >= 1 && chunks <= Math.max(1, sizeBytes);
 }
 
+/** Of a payload without a key. */
 function idOf(bytes: Uint8Array): string {
   return hash("sha256", bytes, "hex").slice(0, 32);
 }

@@ -158,6 +158,19 @@ test.each(Object.entries(asked))("a sidecar's account can't %s", async (_, { sub
   expect(await counts()).toEqual(before);
 });
 
+test("it can read the names of others' payloads, and nothing of what is in them", async () => {
+  await passes(2 * 1024 * 1024);
+  for (const writer of ["_", "echo-v1-Raw"]) {
+    const firstChunks = `$JS.API.DIRECT.GET.SIDESTEP_PAYLOADS.sidestep.payload.${writer}.*.*.0`;
+    const stolen = await intruder.request(firstChunks, "", { timeout: 2_000 });
+    expect(stolen.headers?.get("Nats-Subject")).toContain(`sidestep.payload.${writer}.`);
+    expect(stolen.data.length).toBeGreaterThan(1_000);
+    // What was sent is one letter two million times; of what is sealed each byte is as frequent as any other.
+    const letters = stolen.data.filter((byte) => byte === 0x78).length;
+    expect(letters / stolen.data.length).toBeLessThan(0.02);
+  }
+});
+
 /** Messages and consumers of each stream that no bystander changes. */
 async function counts(): Promise<readonly string[]> {
   const names = ["LOG_0", "LOG_1", "LOG_2", "LOG_3", "TASKS", "TIMERS", "PAYLOADS"];

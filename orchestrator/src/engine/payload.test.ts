@@ -5,7 +5,7 @@ import { loadedBytesMax, payloadToLoad, withPayload } from "./payload.ts";
 import { makePlan } from "./testing/plan.ts";
 import { eventAt } from "./testing/records.ts";
 
-const ref: PayloadRef = { service: "_", id: "1", chunks: 1, sizeBytes: 300_000, runId: "" };
+const ref: PayloadRef = { service: "_", id: "1", chunks: 1, sizeBytes: 300_000, runId: "", key: new Uint8Array() };
 const ended = (step: string, responsePayload: PayloadRef) =>
   eventAt(5, 0, {
     $case: "childEnded",

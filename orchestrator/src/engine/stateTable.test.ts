@@ -179,7 +179,7 @@ const attempt = { step: "s", generation: 0, phase: 0, attempt: 1 } as const;
 const request = { reason: "", actor: "", requestId: "" };
 const failed: Outcome["kind"] = { $case: "failed", value: makeFailure("ABORTED", "busy") };
 const completed: Outcome["kind"] = { $case: "completed", value: new Uint8Array() };
-const claimed = { runId: testRunId, service: "x.X", id: "00", chunks: 1, sizeBytes: 300_000 };
+const claimed = { runId: testRunId, service: "x.X", id: "00", chunks: 1, sizeBytes: 300_000, key: new Uint8Array() };
 const stepId = { step: "s", generation: 0 };
 const cancel: Event["kind"] = { $case: "cancelRequested", value: request };
 

@@ -29,7 +29,7 @@ test("a task with any of its bytes changed, cut away or put in is one that says 
     token: new Uint8Array(32).fill(9),
     method: "shop.v1.Orders/Place",
     headers: [{ key: "a", value: new Uint8Array([1]), secret: "" }],
-    requestPayload: { service: "_", id: "ab", chunks: 3, sizeBytes: 1_000_000, runId: "cd" },
+    requestPayload: { service: "_", id: "ab", chunks: 3, sizeBytes: 1_000_000, runId: "cd", key: new Uint8Array() },
   }).finish();
   const place = nat(whole.length);
   assert(

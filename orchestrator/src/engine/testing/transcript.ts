@@ -245,7 +245,9 @@ function toEnd([state = "", ...rest]: readonly string[]): RunEnded {
     status: isCompleted ? undefined : toStatus(rest),
     step: "",
     responsePayload:
-      kept === undefined ? undefined : { service: "_", id: "1", chunks: 1, sizeBytes: Number(kept), runId: "" },
+      kept === undefined
+        ? undefined
+        : { service: "_", id: "1", chunks: 1, sizeBytes: Number(kept), runId: "", key: new Uint8Array() },
   };
 }
 
