@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { KnownSidecar } from "../../orchestrator/src/grpc/catalog.ts";
+import type { ReadTaskQueues } from "../../orchestrator/src/grpc/servicesService.ts";
 import { fakeDefinitions, fakeFront, makeEntry, openTestServer } from "../../orchestrator/src/grpc/testing.ts";
 import { runCommand } from "./command.ts";
 import { runHere } from "./testing.ts";
@@ -8,6 +9,7 @@ const closing = new AsyncDisposableStack();
 afterAll(() => closing.disposeAsync());
 
 let sidecars: readonly KnownSidecar[] = [];
+let queues: Awaited<ReturnType<ReadTaskQueues>> | undefined;
 let address = "";
 
 beforeAll(async () => {
@@ -17,8 +19,13 @@ beforeAll(async () => {
   definitions.set([{ ...entry, version: entry.version.map((version) => Object.assign(version, { methods })) }]);
   const server = closing.use(
     await openTestServer(fakeFront(), definitions, {
-      catalog: { sidecars: () => sidecars, isServed: () => true, isBroken: () => false, offersOf: () => undefined },
-      readTaskQueues: () => Promise.resolve([{ service: "shop.v1.Stock", waiting: 7, inHands: 2 }]),
+      catalog: {
+        sidecars: () => sidecars,
+        isServed: () => true,
+        isBroken: (method) => sidecars.some(({ broken }) => broken.includes(method)),
+        offersOf: () => undefined,
+      },
+      readTaskQueues: () => (queues === undefined ? Promise.reject(new Error("no answer")) : Promise.resolve(queues)),
       tellSidecar: (_, { sidecarId, lifted, reason }) => {
         const draining = lifted ? undefined : { reason, actor: "", sinceMs: 1 };
         const told = sidecars.filter(({ sidecar }) => sidecar?.id === sidecarId);
@@ -30,6 +37,7 @@ beforeAll(async () => {
 });
 
 beforeEach(() => {
+  queues = [{ service: "shop.v1.Stock", waiting: 7, inHands: 2 }];
   sidecars = ["stock-1-aa", "stock-2-bb"].map((id) => ({
     sidecar: { id, name: "stock", host: "h1", version: "0.1.0" },
     services: ["shop.v1.Stock"],
@@ -74,6 +82,75 @@ test("a sidecar is drained by the beginning of its id, is listed so, and is resu
   expect((await sidestep("sidecar", "resume", "stock-2-bb")).stderr).toBe("stock-2-bb takes calls again\n");
   expect((await sidestep("sidecar", "drain", "stock")).stderr).toContain("2 sidecars are called stock…");
   expect((await sidestep("sidecar", "drain", "stick")).code).toBe(5);
+});
+
+function changeSidecars(change: Partial<KnownSidecar>): void {
+  for (const one of sidecars) Object.assign(one, change);
+}
+
+/** What doctor finds of the services: each state, with what is told and what is to be done. */
+async function found(): Promise<readonly unknown[]> {
+  const { findings } = JSON.parse((await sidestep("doctor", "-o", "json")).stdout);
+  return findings.filter(({ about }: { about: string }) => about === "services");
+}
+
+test("doctor tells which called method nobody offers, which service has no sidecar, and which is not healthy", async () => {
+  const next = expect.stringMatching(/./);
+  const told = (text: string): unknown => expect.stringContaining(text);
+  expect(await found()).toEqual([
+    {
+      about: "services",
+      state: "bad",
+      next,
+      told: told("nobody offers shop.v1.Stock/Audit, which shop.v1.Orders/Place calls"),
+    },
+  ]);
+  changeSidecars({ methods: ["shop.v1.Stock/Reserve", "shop.v1.Stock/Audit"] });
+  expect(await found()).toEqual([
+    { about: "services", state: "ok", next: "", told: "2 methods are called, and each is offered" },
+  ]);
+  changeSidecars({ serving: true, broken: ["shop.v1.Stock/Reserve"] });
+  Object.assign(sidecars[0] ?? {}, { serving: false });
+  expect(await found()).toEqual([
+    {
+      about: "services",
+      state: "notice",
+      next: told("sidestep service describe shop.v1.Stock"),
+      told: "shop.v1.Stock is served by 1 of 2 sidecars (stock-1-aa at localhost:50051: its service is away or not healthy)",
+    },
+    { about: "services", state: "notice", next, told: told("every sidecar holds calls of shop.v1.Stock/Reserve back") },
+  ]);
+  const draining = { reason: "a new node", sinceMs: 1, actor: "ann" };
+  changeSidecars({ serving: false, broken: [], draining });
+  expect(await found()).toEqual([
+    {
+      about: "services",
+      state: "bad",
+      next: told("sidestep sidecar resume stock-1-aa"),
+      told: told("no sidecar takes calls of shop.v1.Stock now; 7 calls wait (stock-1-aa at localhost:50051: draining"),
+    },
+  ]);
+  sidecars = [];
+  expect(await found()).toEqual([
+    {
+      about: "services",
+      state: "bad",
+      next: told("sidestep sidecar --service"),
+      told: "no sidecar offers shop.v1.Stock, which shop.v1.Orders/Place calls; 7 calls wait",
+    },
+  ]);
+  queues = undefined;
+  expect(await found()).toMatchObject([{ state: "bad", told: told("the queues can't be read now") }]);
+});
+
+test("doctor tells what an operator holds back, and ends well when nothing else is wrong", async () => {
+  changeSidecars({ methods: ["shop.v1.Stock/Reserve", "shop.v1.Stock/Audit"] });
+  await sidestep("hold", "add", "--service", "shop.v1.Stock", "--reason", "stocktaking");
+  expect(await found()).toMatchObject([
+    { state: "notice", told: "calls of shop.v1.Stock are held back by an operator (stocktaking)" },
+  ]);
+  await sidestep("hold", "remove", "--service", "shop.v1.Stock");
+  expect(await found()).toMatchObject([{ state: "ok" }]);
 });
 
 test("everything else behind `sidecar` is for the program itself", async () => {

@@ -87,7 +87,7 @@ test("doctor finds nothing wrong with what runs, and what is wrong with what doe
   const well = await sidestep("doctor", ...nats, "--service", payment.address, inventory.address);
   expect(well).toMatchObject({ code: 0, text: expect.not.stringMatching(/^bad/m) });
   expect(well.stdout).toMatch(
-    /^ok +orchestrator .*takes runs[\s\S]*^ok +workflows +1 deployed[\s\S]*^ok +nats +nats-server 2\./m,
+    /^ok +orchestrator .*takes runs[\s\S]*^ok +workflows +1 deployed[\s\S]*^ok +services +8 methods are called[\s\S]*^ok +nats +nats-server 2\./m,
   );
   expect(well.stdout).toMatch(
     /^ok +streams +\d+, each with a leader[\s\S]*^ok +clock [\s\S]*^notice +service .* answers, without reflection[\s\S]*^ok +service .*inventory\.v1\.InventoryService/m,
@@ -101,6 +101,24 @@ test("doctor finds nothing wrong with what runs, and what is wrong with what doe
   const { findings } = JSON.parse(empty.stdout);
   expect(findings).toContainEqual(expect.objectContaining({ about: "streams", state: "notice" }));
   expect(findings).toContainEqual(expect.objectContaining({ about: "otlp", state: "notice" }));
+});
+
+test("doctor tells a service process that is gone from a sidecar that is", async () => {
+  const { services, sidecars } = stack;
+  const found = async (): Promise<string> => /^\w+ +services .*/m.exec((await sidestep("doctor")).stdout)?.[0] ?? "";
+  await services.shipping.kill9();
+  await expect
+    .poll(found, { timeout: 20_000 })
+    .toMatch(
+      /^bad .*no sidecar takes calls of shipping\.v1\.ShippingService now \(.*: its service is away or not healthy\)/,
+    );
+  await sidecars.shipping.program().stop();
+  expect(await found()).toMatch(
+    /^bad .*no sidecar offers shipping\.v1\.ShippingService, which shop\.v1\.OrderWorkflow\/Fulfil calls/,
+  );
+  await services.shipping.restart();
+  await sidecars.shipping.restart();
+  await expect.poll(found, { timeout: 20_000 }).toMatch(/^ok /);
 });
 
 const told = (version: number, change: string): unknown => ({ workflows: [{ workflow, version, change }] });

@@ -8,12 +8,13 @@ import type { FrontClient } from "../frontClient.ts";
 import { durationText } from "../time.ts";
 import { bad, notice, ok } from "./finding.ts";
 import type { Finding } from "./finding.ts";
+import { serviceChecks } from "./serviceChecks.ts";
 
 const checkMs = 5_000;
 /** More than a moment behind is worth a word. */
 const lagToldMs = 3_000;
 
-/** The orchestrator: whether it answers and takes runs, what is deployed, how far the index is, and what waits for a person. */
+/** The orchestrator: whether it answers and takes runs, what is deployed, whether the services that it calls are there, how far the index is, and what waits for a person. */
 export async function* orchestratorChecks(client: FrontClient): AsyncGenerator<Finding> {
   const health = new HealthClient(client.address, channelCredentials());
   try {
@@ -32,17 +33,18 @@ export async function* orchestratorChecks(client: FrontClient): AsyncGenerator<F
   } finally {
     health.close();
   }
-  yield await checked("workflows", () => workflows(client));
-  yield await checked("index", () => index(client));
-  yield await checked("incidents", () => incidents(client));
+  yield* await checked("workflows", async () => [await workflows(client)]);
+  yield* await checked("services", () => serviceChecks(client));
+  yield* await checked("index", async () => [await index(client)]);
+  yield* await checked("incidents", async () => [await incidents(client)]);
 }
 
 /** A check whose failure is a finding itself. */
-export async function checked(about: string, check: () => Promise<Finding>): Promise<Finding> {
+async function checked(about: string, check: () => Promise<readonly Finding[]>): Promise<readonly Finding[]> {
   try {
     return await check();
   } catch (error) {
-    return failed(about, error);
+    return [failed(about, error)];
   }
 }
 
