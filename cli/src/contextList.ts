@@ -1,5 +1,5 @@
 import path from "node:path";
-import { contextOf, contextsFile, readContexts, writeContexts } from "./contexts.ts";
+import { changeContexts, contextOf, contextsFile, readContexts } from "./contexts.ts";
 import type { Context } from "./contexts.ts";
 import { CliFailure, exit } from "./failure.ts";
 import { tableText } from "./table.ts";
@@ -7,7 +7,7 @@ import type { Terminal } from "./terminal.ts";
 
 /** Prints the contexts; the current one has a star. */
 export async function listContexts(terminal: Terminal): Promise<void> {
-  const { contexts, current } = await readContexts(contextsFile(terminal.environment));
+  const { contexts, current } = readContexts(contextsFile(terminal.environment));
   const rows = Object.entries(contexts).map(([name, { address, tokenFile, tlsCa }]) => [
     name === current ? "*" : "",
     name,
@@ -26,7 +26,6 @@ export async function addContext(name: string, given: Context, terminal: Termina
     throw new CliFailure(exit.usage, `${JSON.stringify(name)} is no name for a context`, "the arguments", next);
   }
   const file = contextsFile(terminal.environment);
-  const before = await readContexts(file);
   const { address, tokenFile, tlsCa, tlsCert, tlsKey } = given;
   const whole = (one: string | undefined): string | undefined => (one === undefined ? undefined : path.resolve(one));
   const context = JSON.parse(
@@ -38,28 +37,36 @@ export async function addContext(name: string, given: Context, terminal: Termina
       tlsKey: whole(tlsKey),
     }),
   );
-  const current = before.current ?? name;
-  await writeContexts(file, { current, contexts: { ...before.contexts, [name]: context } });
-  const held = current === name ? "commands use it from now on" : `\`sidestep context use ${name}\` makes it current`;
+  let isCurrent = false;
+  await changeContexts(file, terminal, (before) => {
+    const current = before.current ?? name;
+    isCurrent = current === name;
+    return { current, contexts: { ...before.contexts, [name]: context } };
+  });
+  const held = isCurrent ? "commands use it from now on" : `\`sidestep context use ${name}\` makes it current`;
   terminal.err(`context ${name} is ${address}; ${held}\n`);
 }
 
 /** Makes a context the one that commands use. */
 export async function useContext(name: string, terminal: Terminal): Promise<void> {
   const file = contextsFile(terminal.environment);
-  const before = await readContexts(file);
-  const context = contextOf(before, name, file);
-  await writeContexts(file, { ...before, current: name });
-  terminal.err(`commands use context ${name}, ${context?.address ?? ""}, from now on\n`);
+  let address = "";
+  await changeContexts(file, terminal, (before) => {
+    address = contextOf(before, name, file)?.address ?? "";
+    return { ...before, current: name };
+  });
+  terminal.err(`commands use context ${name}, ${address}, from now on\n`);
 }
 
 /** Forgets a context. */
 export async function removeContext(name: string, terminal: Terminal): Promise<void> {
   const file = contextsFile(terminal.environment);
-  const before = await readContexts(file);
-  contextOf(before, name, file);
-  const kept = Object.entries(before.contexts).filter(([one]) => one !== name);
-  const current = before.current === name ? undefined : before.current;
-  await writeContexts(file, { current, contexts: Object.fromEntries(kept) });
-  terminal.err(`context ${name} is forgotten${before.current === name ? "; no context is current" : ""}\n`);
+  let wasCurrent = false;
+  await changeContexts(file, terminal, (before) => {
+    contextOf(before, name, file);
+    wasCurrent = before.current === name;
+    const kept = Object.entries(before.contexts).filter(([one]) => one !== name);
+    return { current: wasCurrent ? undefined : before.current, contexts: Object.fromEntries(kept) };
+  });
+  terminal.err(`context ${name} is forgotten${wasCurrent ? "; no context is current" : ""}\n`);
 }

@@ -1,4 +1,4 @@
-import { chmod, mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { CliFailure, exit } from "./failure.ts";
@@ -30,10 +30,10 @@ export function contextsFile(environment: Terminal["environment"]): string {
 }
 
 /** Reads the file; none: no contexts. Throws CliFailure for one that is none of ours. */
-export async function readContexts(file: string): Promise<Contexts> {
+export function readContexts(file: string): Contexts {
   let text: string;
   try {
-    text = await readFile(file, "utf8");
+    text = readFileSync(file, "utf8");
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return { contexts: {} };
     throw new CliFailure(exit.error, "the contexts can't be read", file, "make the file readable", error);
@@ -44,13 +44,27 @@ export async function readContexts(file: string): Promise<Contexts> {
   return parsed;
 }
 
-/** Replaces the file whole, readable by its owner alone. */
-export async function writeContexts(file: string, contexts: Contexts): Promise<void> {
-  await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
-  const written = `${file}.${process.pid}`;
-  await writeFile(written, `${JSON.stringify(contexts, undefined, 2)}\n`, { mode: 0o600 });
-  await chmod(written, 0o600);
-  await rename(written, file);
+/**
+ * Replaces the file whole, readable by its owner alone, with what `change` makes of it; no other command changes it in between. What had it locked and died
+ * holds nobody up. Throws CliFailure when another command does not let it go.
+ */
+export async function changeContexts(
+  file: string,
+  terminal: Pick<Terminal, "err">,
+  change: (before: Contexts) => Contexts,
+): Promise<void> {
+  const { whileLocked } = await import("./contextsLock.ts");
+  mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
+  const replace = (): void => {
+    const after = change(readContexts(file));
+    const written = `${file}.${process.pid}`;
+    writeFileSync(written, `${JSON.stringify(after, undefined, 2)}\n`, { mode: 0o600 });
+    chmodSync(written, 0o600);
+    renameSync(written, file);
+  };
+  const onWait = (): void => terminal.err("another command is changing the contexts; this one waits for it\n");
+  if (whileLocked(`${file}.lock`, replace, onWait) === "done") return;
+  throw new CliFailure(exit.error, "another command keeps the contexts to itself", file, "end it, and try again");
 }
 
 /** The context of a name, or the current one; undefined: none is named and none is current. Throws CliFailure for a name that is not there. */

@@ -69,7 +69,7 @@ export async function applyContext(command: Command, terminal: Terminal): Promis
   const isNamed = typeof name === "string";
   if (!isNamed && command.getOptionValueSource("address") !== "default") return;
   const file = contextsFile(terminal.environment);
-  const context = contextOf(await readContexts(file), isNamed ? name : undefined, file);
+  const context = contextOf(readContexts(file), isNamed ? name : undefined, file);
   for (const [field, value] of Object.entries(context ?? {})) {
     const source = command.getOptionValueSource(field);
     if (source !== "cli") command.setOptionValueWithSource(field, value, "config");

@@ -30,7 +30,7 @@ async function found(
   terminal: Terminal,
 ): Promise<readonly Candidate[]> {
   if (listed === "contexts") {
-    const { contexts } = await readContexts(contextsFile(terminal.environment));
+    const { contexts } = readContexts(contextsFile(terminal.environment));
     return Object.entries(contexts).map(([word, context]) => ({ word, about: context.address }));
   }
   using client = openFrontClient(address);
