@@ -56,8 +56,9 @@ function sectionOf(command: Command, example: string): string {
   const own = command.options.filter((option) => !option.hidden && !(hasDoor(command) && isOfDoor(option)));
   const usage = [
     nameOf(command),
-    ...command.registeredArguments.map(argumentText),
-    ...(own.length > 0 ? ["[options]"] : []),
+    ...(hasWays(command)
+      ? [command.usage()]
+      : [...command.registeredArguments.map(argumentText), ...(own.length > 0 ? ["[options]"] : [])]),
   ];
   const told = command.registeredArguments.filter(({ description }) => description !== "");
   return [
@@ -74,6 +75,11 @@ function sectionOf(command: Command, example: string): string {
     example,
     "```",
   ].join("\n");
+}
+
+/** It is told in several ways what is meant: its usage has them. */
+function hasWays(command: Command): boolean {
+  return command.usage().startsWith("(");
 }
 
 function hasDoor({ options }: Command): boolean {

@@ -8,7 +8,7 @@ import type { ExitCode } from "./failure.ts";
 import { addressOption, example, listOption, outputOption, shownOption, timeout, workflowName } from "./flags.ts";
 import type { ListForm, ShownForm } from "./listForm.ts";
 import { addAudit } from "./programAudit.ts";
-import { addBulks, giveMeant, manyOptions, steerMeant } from "./programBulk.ts";
+import { addBulks, giveMeant, manyOptions, meantText, steerMeant } from "./programBulk.ts";
 import type { GivenMeant, Meant } from "./programBulk.ts";
 import { addIndex, addLists, addWorkflows } from "./programLists.ts";
 import { addCompletion, addContexts, addDoctor, addNats, applyContext, contextOption } from "./programSelf.ts";
@@ -272,7 +272,7 @@ function addSteering(run: Command, terminal: Terminal, withAddress: (command: Co
   for (const [name, does, hasStep] of steering) {
     const command = manyOptions(withAddress(run.command(name)))
       .description(does)
-      .argument("[run id]")
+      .argument("[run id]", meantText)
       .option("--reason <text>", "kept in the history", "")
       .addHelpText(
         "after",
@@ -291,7 +291,7 @@ function addGivings(run: Command, terminal: Terminal, withAddress: (command: Com
   for (const [name, does, json] of giving) {
     manyOptions(withAddress(run.command(name)))
       .description(does)
-      .argument("[run id]")
+      .argument("[run id]", meantText)
       .option("-d, --request <json>", `the ${name === "skip" ? "result" : "request"} as JSON, @file, or - for stdin`)
       .option("--proto <folder>", "folder of the .proto files that have the step's method")
       .option("--step <path>", "which step, when there are several incidents", "")
@@ -322,9 +322,9 @@ function addGivings(run: Command, terminal: Terminal, withAddress: (command: Com
 }
 
 function addRerun(run: Command, terminal: Terminal, withAddress: (command: Command) => Command): void {
-  manyOptions(withAddress(run.command("rerun")))
+  manyOptions(withAddress(run.command("rerun")), "<run id> --step <name>", "--filter <condition> --step <name>")
     .description("go on in place of a run that has ended, from a step on, in a new run")
-    .argument("[run id]")
+    .argument("[run id]", meantText)
     .requiredOption("--step <name>", "the first step that runs; what those before came to is taken over")
     .option("--reason <text>", "kept in the history", "")
     .addHelpText("after", example(`sidestep run rerun 0198c0ffee0010008000000000000001 --step ship --reason "mended"`))

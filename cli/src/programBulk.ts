@@ -17,13 +17,40 @@ export interface Meant {
   readonly step?: string;
 }
 
-/** The flags that make a steering command one for many runs. */
-export function manyOptions(command: Command): Command {
+/** The flags that make a steering command one for many runs; `one` and `many`: what says which, as the usage has it. */
+export function manyOptions(command: Command, one = oneRun, many = manyRuns): Command {
   return command
+    .usage(`(${one} | ${many}) [options]`)
     .option("--filter <condition>", "all runs that this finds, as of `run list`, instead of one", "")
     .option("--preview", "with --filter: only show how many runs and which are meant; so it is without --yes", false)
     .option("--yes", "with --filter: do it", false)
     .option("--rate <number>", "with --filter: runs a second, up to 1000; 0: 100", wholeNumber, 0);
+}
+
+/** The run's id, as an argument. */
+export const meantText = "the run; not with --filter";
+const oneRun = "<run id>";
+const manyRuns = "--filter <condition>";
+
+/** The one run that is meant; undefined: those of the filter are. Throws CliFailure when nothing says which, or too much does. */
+function oneMeant(
+  runId: string | undefined,
+  { filter, preview, rate }: Pick<GivenMeant, "filter" | "preview" | "rate">,
+): string | undefined {
+  if (runId === undefined) {
+    if (filter !== "") return undefined;
+    throw unclear("nothing says which run", "give a run's id, or --filter for all runs that it finds");
+  }
+  if (filter !== "") throw unclear(`a run (${runId}) and a filter are given`, "leave the run's id or --filter out");
+  const ofMany = preview ? "--preview" : rate > 0 ? "--rate" : undefined;
+  if (ofMany !== undefined)
+    throw unclear(`${ofMany} is for --filter`, `leave ${ofMany} out, or give --filter and no run's id`);
+  return runId;
+}
+
+/** Arguments that don't say what is to be done. */
+export function unclear(what: string, next: string): CliFailure {
+  return new CliFailure(exit.usage, what, "the arguments", next);
 }
 
 /** Steers one run or many. */
@@ -33,11 +60,10 @@ export async function steerMeant(
   given: Meant,
   terminal: Terminal,
 ): Promise<void> {
-  const { filter, step } = given;
-  if ((runId === undefined) === (filter === ""))
-    throw new CliFailure(exit.usage, "one run or a filter is wanted", "the arguments", "give a run's id, or --filter");
-  if (runId !== undefined)
-    return (await import("./runSteer.ts")).steerRun(name, { ...given, runId, step: step ?? "" }, terminal);
+  const { step } = given;
+  const one = oneMeant(runId, given);
+  if (one !== undefined)
+    return (await import("./runSteer.ts")).steerRun(name, { ...given, runId: one, step: step ?? "" }, terminal);
   if (step !== undefined) {
     const next = "leave --step out: all incidents of the runs are meant";
     throw new CliFailure(exit.usage, "--step is for one run", "the options", next);
@@ -64,9 +90,8 @@ export async function giveMeant(
   terminal: Terminal,
 ): Promise<void> {
   const { address, filter, rate } = given;
-  if ((runId === undefined) === (filter === ""))
-    throw new CliFailure(exit.usage, "one run or a filter is wanted", "the arguments", "give a run's id, or --filter");
-  if (runId !== undefined) return one(runId);
+  const meant = oneMeant(runId, given);
+  if (meant !== undefined) return one(meant);
   const { unfit, ...rest } = many;
   if (unfit !== undefined)
     throw new CliFailure(exit.usage, `${unfit} is for one run`, "the options", `leave ${unfit} out`);

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import type { Rate } from "../../proto/gen/sidestep/v1/runs.ts";
 import { example, methodName, listOption, rate, timeout, wholeNumber } from "./flags.ts";
-import { giveMeant, manyOptions } from "./programBulk.ts";
+import { giveMeant, manyOptions, meantText, unclear } from "./programBulk.ts";
 import type { GivenMeant } from "./programBulk.ts";
 import type { ListForm } from "./listForm.ts";
 import type { Terminal } from "./terminal.ts";
@@ -12,11 +12,11 @@ const someRun = "0198c0ffee0010008000000000000001";
 
 /** `run signal`, `run query` and `run follow`. */
 export function addTalk(run: Command, terminal: Terminal, withAddress: WithAddress): void {
-  manyOptions(withAddress(run.command("signal")))
+  manyOptions(withAddress(run.command("signal")), "<run id> <name>", "--filter <condition> --name <name>")
     .description("give a signal to a run, for the wait that is or will be there for it")
-    .argument("[run id]")
-    .argument("[name]", "what the workflow waits for")
-    .option("--name <name>", "the same, with --filter", "")
+    .argument("[run id]", meantText)
+    .argument("[name]", "what the workflow waits for; with --filter it is --name")
+    .option("--name <name>", "with --filter: what the workflow waits for", "")
     .option("--reason <text>", "with --filter: kept with the action", "")
     .option("-d, --request <json>", "the signal as JSON, @file, or - for stdin")
     .option("--id <id>", "the same id again is dropped")
@@ -34,7 +34,13 @@ export function addTalk(run: Command, terminal: Terminal, withAddress: WithAddre
       ) => {
         const { request, id, reason } = given;
         const name = argument ?? given.name;
-        if (name === "") run.error("error: the name of the signal is wanted");
+        if (argument !== undefined && given.name !== "")
+          throw unclear("the name of the signal is given twice", "leave --name out");
+        if (name === "") {
+          const next =
+            "give it behind the run's id, or with --filter as --name; `sidestep run describe` shows which a run takes";
+          throw unclear("the name of the signal is wanted", next);
+        }
         const many = { name, reason, request, protoFolder: undefined, unfit: id === undefined ? undefined : "--id" };
         const one = async (of: string): Promise<void> =>
           (await import("./runTalk.ts")).signalRun({ ...given, runId: of, name, request, id: id ?? "" }, terminal);
@@ -113,9 +119,14 @@ export function addApprovals(program: Command, terminal: Terminal, withAddress: 
       const { listAllApprovals, listApprovals } = await import("./approvals.ts");
       return runId === undefined ? listAllApprovals(given, terminal) : listApprovals({ ...given, runId }, terminal);
     });
-  const decide = manyOptions(withAddress(approval.command("decide")))
+  const which = " (--approve | --reject)";
+  const decide = manyOptions(
+    withAddress(approval.command("decide")),
+    `<run id>${which}`,
+    `--filter <condition>${which}`,
+  )
     .description("approve or reject")
-    .argument("[run id]")
+    .argument("[run id]", meantText)
     .option("--approve", "let the run go on", false)
     .option("--reject", "refuse it", false)
     .option("--step <path>", "which approval, when there are several", "")
@@ -135,7 +146,8 @@ export function addApprovals(program: Command, terminal: Terminal, withAddress: 
         readonly form?: string;
       },
     ) => {
-      if (given.approve === given.reject) decide.error("error: give one of --approve and --reject");
+      if (given.approve === given.reject)
+        throw unclear("nothing says whether it is approved", "give one of --approve and --reject");
       const { step, by, comment, form } = given;
       const decision = given.approve ? "approve" : "reject";
       const unfit = by === "" ? undefined : "--by";

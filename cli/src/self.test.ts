@@ -174,3 +174,31 @@ test("what is given to many runs is typed as the newest of them takes it, and sh
   expect((await sidestep("run", "patch", "--address", address)).code).toBe(exit.usage);
   expect(front.requests).toHaveLength(before);
 });
+
+test("what is for one run or for many says so, and nothing is done where it is not clear which", async () => {
+  front.run = { workflow, state: Run_State.RUNNING, signals: [{ name: "paid", type: "" }] };
+  const before = front.requests.length;
+  expect((await sidestep("run", "signal", "--help")).stdout).toContain(
+    "Usage: sidestep run signal (<run id> <name> | --filter <condition> --name <name>) [options]",
+  );
+  expect((await sidestep("approval", "decide", "--help")).stdout).toContain(
+    "(<run id> (--approve | --reject) | --filter <condition> (--approve | --reject)) [options]",
+  );
+  const unclear: readonly (readonly [told: string, ...args: readonly string[]])[] = [
+    ["nothing says which run", "run", "signal", "--name", "paid"],
+    ["nothing says which run", "run", "cancel"],
+    [`a run (${alone}) and a filter are given`, "run", "signal", alone, "paid", "--filter", "version > 0"],
+    [`a run (${alone}) and a filter are given`, "approval", "decide", alone, "--approve", "--filter", "version > 0"],
+    ["the name of the signal is wanted", "run", "signal", alone],
+    ["the name of the signal is given twice", "run", "signal", alone, "paid", "--name", "paid"],
+    ["nothing says whether it is approved", "approval", "decide", alone],
+    ["--preview is for --filter", "run", "cancel", alone, "--preview"],
+    ["--rate is for --filter", "approval", "decide", alone, "--reject", "--rate", "5"],
+  ];
+  for (const [told, ...args] of unclear)
+    expect(await sidestep(...args, "--address", address), args.join(" ")).toMatchObject({
+      code: exit.usage,
+      stderr: expect.stringContaining(told),
+    });
+  expect(front.requests).toHaveLength(before);
+});
