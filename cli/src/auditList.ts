@@ -13,6 +13,8 @@ export interface AuditListOptions {
   readonly actor: string;
   readonly method: string;
   readonly target: string;
+  /** Undefined: whatever became of it. */
+  readonly outcome?: "done" | "failed" | "refused";
   /** Entries of the last so many milliseconds. */
   readonly since?: number;
   /** Entries at most. */
@@ -20,17 +22,19 @@ export interface AuditListOptions {
 }
 
 const pageMax = 1_000;
+const outcomes = { done: Outcome.DONE, failed: Outcome.FAILED, refused: Outcome.REFUSED } as const;
 
 /** Prints who steered what, newest first. */
 export async function listAudit(options: AuditListOptions, terminal: Terminal): Promise<void> {
   using client = openFrontClient(options.address);
   const { actor, method, target, since, limit } = options;
+  const outcome = options.outcome === undefined ? Outcome.OUTCOME_UNSPECIFIED : outcomes[options.outcome];
   const from = since === undefined ? undefined : toTimestamp(terminal.now() - since);
   const entries: AuditEntry[] = [];
   let pageToken = "";
   do {
     const pageSize = Math.min(pageMax, limit - entries.length);
-    const request = { actor, method, target, from, until: undefined, pageSize, pageToken };
+    const request = { actor, method, target, from, until: undefined, pageSize, pageToken, outcome };
     const page = await client.call(client.audit.list.bind(client.audit), request);
     entries.push(...page.entries);
     pageToken = page.nextPageToken;

@@ -1,3 +1,4 @@
+import { Option } from "commander";
 import type { Command } from "commander";
 import { example, listOption, timeout, wholeNumber } from "./flags.ts";
 import type { ListForm } from "./listForm.ts";
@@ -13,6 +14,7 @@ export function addAudit(program: Command, terminal: Terminal, withAddress: (com
     .option("--actor <name>", "by this one", "")
     .option("--method <name>", "with this: Cancel, or sidestep.v1.Runs/Cancel", "")
     .option("--target <name>", "to this: a run's id, a sidecar, a workflow, a service", "")
+    .addOption(new Option("--outcome <outcome>", "that came to this").choices(["done", "failed", "refused"]))
     .option("--since <duration>", "in the last so long, as in 24h", timeout)
     .option("--limit <n>", "at most so many", wholeNumber, limitDefault)
     .addOption(listOption())
@@ -24,6 +26,7 @@ export function addAudit(program: Command, terminal: Terminal, withAddress: (com
         readonly actor: string;
         readonly method: string;
         readonly target: string;
+        readonly outcome?: "done" | "failed" | "refused";
         readonly since?: number;
         readonly limit: number;
       }) => (await import("./auditList.ts")).listAudit(given, terminal),

@@ -7,6 +7,7 @@ import { Empty, Notice } from "./parts/pieces.tsx";
 import { parseRoute, toHref } from "./route.ts";
 import type { Route } from "./route.ts";
 import { Who } from "./session/Gate.tsx";
+import { useRefusal } from "./session/session.ts";
 import { Help } from "./shell/Help.tsx";
 import { NavigationIcon } from "./shell/NavigationIcon.tsx";
 import type { Place } from "./shell/NavigationIcon.tsx";
@@ -20,6 +21,7 @@ const WorkflowsPage = lazy(() => import("./pages/WorkflowsPage.tsx").then((it) =
 const WorkflowPage = lazy(() => import("./pages/WorkflowPage.tsx").then((it) => ({ default: it.WorkflowPage })));
 const ServicesPage = lazy(() => import("./pages/ServicesPage.tsx").then((it) => ({ default: it.ServicesPage })));
 const IncidentsPage = lazy(() => import("./pages/IncidentsPage.tsx").then((it) => ({ default: it.IncidentsPage })));
+const AuditPage = lazy(() => import("./pages/AuditPage.tsx").then((it) => ({ default: it.AuditPage })));
 const ApprovalsPage = lazy(() => import("./pages/ApprovalsPage.tsx").then((it) => ({ default: it.ApprovalsPage })));
 
 const places: readonly { readonly page: Place; readonly name: string }[] = [
@@ -29,6 +31,7 @@ const places: readonly { readonly page: Place; readonly name: string }[] = [
   { page: "services", name: "Services" },
   { page: "incidents", name: "Incidents" },
   { page: "approvals", name: "Approvals" },
+  { page: "audit", name: "Audit" },
 ];
 
 /** The whole console: where one can go at the left, the page at the right. */
@@ -39,6 +42,7 @@ export function App() {
   const main = useRef<HTMLElement>(null);
   useKeys(() => setHelpOpen(true));
   useTitle(route);
+  const seesAudit = useRefusal("sidestep.v1.Audit/List") === undefined;
   return (
     <div className="shell">
       <a className="skip button" href="#content" onClick={() => main.current?.focus()}>
@@ -49,11 +53,13 @@ export function App() {
           <img src="/console/icon.svg" width="24" height="24" alt="" /> Sidestep
         </Link>
         <nav aria-label="Pages">
-          {places.map(({ page, name }) => (
-            <Link key={page} href={toHref({ page })} aria-current={placeOf(route) === page ? "page" : undefined}>
-              <NavigationIcon place={page} /> {name}
-            </Link>
-          ))}
+          {places
+            .filter(({ page }) => page !== "audit" || seesAudit)
+            .map(({ page, name }) => (
+              <Link key={page} href={toHref({ page })} aria-current={placeOf(route) === page ? "page" : undefined}>
+                <NavigationIcon place={page} /> {name}
+              </Link>
+            ))}
         </nav>
         <div className="foot">
           <Who />
@@ -97,6 +103,8 @@ function Page({ route }: { readonly route: Route }) {
       return <IncidentsPage />;
     case "approvals":
       return <ApprovalsPage />;
+    case "audit":
+      return <AuditPage />;
     case "unknown":
       return (
         <Empty isPage title="There is no such page">

@@ -11,6 +11,7 @@ export const goTo: Readonly<Record<string, { readonly name: string; readonly rou
   s: { name: "Services", route: { page: "services" } },
   i: { name: "Incidents", route: { page: "incidents" } },
   a: { name: "Approvals", route: { page: "approvals" } },
+  u: { name: "Audit", route: { page: "audit" } },
 };
 
 const secondKeyMs = 1200;

@@ -8,6 +8,7 @@ export type Route =
   | { readonly page: "services" }
   | { readonly page: "incidents" }
   | { readonly page: "approvals" }
+  | { readonly page: "audit" }
   | { readonly page: "unknown"; readonly path: string };
 
 /** Everything is below this path. */
@@ -29,6 +30,7 @@ export function parseRoute(path: string): Route {
     case "services":
     case "incidents":
     case "approvals":
+    case "audit":
       return first === undefined ? { page } : { page: "unknown", path };
     case "runs":
       return first === undefined ? { page } : { page: "run", runId: first };
@@ -57,6 +59,7 @@ function pathOf(route: Route): string {
     case "services":
     case "incidents":
     case "approvals":
+    case "audit":
       return route.page;
     case "run":
       return `runs/${encodeURIComponent(route.runId)}`;

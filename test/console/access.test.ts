@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { findConsole } from "../../orchestrator/src/frontDoor.ts";
-import { fakeDefinitions, fakeFront, openTestServer, someRun } from "../../orchestrator/src/grpc/testing.ts";
+import { fakeAudit, fakeDefinitions, fakeFront, openTestServer, someRun } from "../../orchestrator/src/grpc/testing.ts";
 import { FittingAction_Kind, Run_State } from "../../proto/gen/sidestep/v1/run.ts";
 import type { Role } from "../../runtime/src/tokenFile.ts";
 import { ensureConsole } from "../../scripts/bundle/console.ts";
@@ -28,6 +28,7 @@ beforeAll(async () => {
   };
   const server = closing.use(
     await openTestServer(front, fakeDefinitions(new Uint8Array()), {
+      audit: fakeAudit(),
       authenticate: (token) => holders.get(token),
       consoleFolder: findConsole(),
     }),
@@ -56,8 +57,24 @@ test("one signs in with a token, may do what its role may, and is asked again wh
   expect(await page.evaluate(`document.cookie + JSON.stringify(localStorage)`)).not.toContain("sst_v");
   await expectAccessible(page, "a run that one may only look at");
 
+  // Nor may she see the audit; what she tried is in there for who may.
+  expect(await page.getByRole("link", { name: "audit" }).count()).toBe(0);
+  const cancel = { method: "POST", headers: { "content-type": "application/json" }, body: `{"runId":"${someRun}"}` };
+  expect(
+    await page.evaluate(`fetch("/sidestep.v1.Runs/Cancel", ${JSON.stringify(cancel)}).then((it) => it.status)`),
+  ).toBe(403);
+  await one.go("audit");
+  await page.getByText("Vera has the role viewer, which may not do this.").waitFor();
+  await page.goBack();
+
   await page.getByRole("button", { name: "Sign out" }).click();
   await signIn("sst_o");
+  await page.getByRole("navigation", { name: "Pages" }).getByRole("link", { name: "Audit" }).click();
+  await page.getByRole("row").filter({ hasText: "ROLE_TOO_LOW" }).getByText("refused").waitFor();
+  await page.getByRole("link", { name: "Vera" }).click();
+  expect(new URL(page.url()).search).toBe("?actor=Vera");
+  await expectAccessible(page, "the audit");
+  for (let back = 0; back < 2; back += 1) await page.goBack();
   await pause.click();
   await page.getByRole("dialog").getByLabel("Reason").fill("the quay is closed");
   await page.getByRole("dialog").getByRole("button", { name: "Pause" }).click();

@@ -69,6 +69,8 @@ test("every page is accessible in both themes, and none breaks", async () => {
     "services",
     "incidents",
     "approvals",
+    "audit",
+    "audit?actor=nobody&outcome=REFUSED",
     "nowhere",
   ];
   await one.open("");
@@ -295,6 +297,7 @@ test("a method is held and released", async () => {
   await confirm(page, "Hold", "the printer is out of paper");
   await page.getByText(/the printer is out of paper/).waitFor();
   await page.getByRole("button", { name: "Release shipping.v1.ShippingService/Label" }).click();
+  await confirm(page, "Release", "paper has come");
   await page.getByRole("button", { name: "Hold shipping.v1.ShippingService/Label" }).waitFor();
   expect(one.troubles).toEqual([]);
 });
@@ -311,9 +314,43 @@ test("services are shown with what waits for them; a sidecar is drained and resu
   await page.getByText("the node is replaced").waitFor();
   await shipping.getByText("its sidecars take no calls").waitFor();
   await page.getByRole("button", { name: /^Resume / }).click();
+  await confirm(page, "Resume", "the node is back");
   await shipping.getByText("1 of 1 sidecar serves").waitFor();
   await one.open("");
   await page.getByRole("heading", { name: "Calls by service" }).waitFor();
+  expect(one.troubles).toEqual([]);
+});
+
+test("who did what, why and with which outcome is in the audit, of a run from its page, and goes back page by page", async () => {
+  const { page } = one;
+  await one.open(`runs/${cast.incident}`);
+  const call = (method: string, request: object): Promise<unknown> => stage.call(`sidestep.v1.Runs/${method}`, request);
+  await expect(call("Retry", { runId: cast.incident, step: "ship", reason: "once more" })).rejects.toThrow();
+  await page.getByRole("link", { name: "audit", exact: true }).click();
+  const row = (reason: string) => page.getByRole("row").filter({ hasText: reason });
+  await row("once more").getByText("failed").waitFor();
+  await row("the customer has moved back").getByText("Patch").waitFor();
+  expect(await page.getByRole("row").filter({ hasText: "paper has come" }).count()).toBe(0);
+  await page.getByLabel("Outcome").selectOption("Failed");
+  await page.getByRole("button", { name: "Filter" }).click();
+  await row("the customer has moved back").waitFor({ state: "detached" });
+  await row("once more").waitFor();
+  await page.getByRole("link", { name: "All" }).click();
+  for (const reason of ["paper has come", "the node is back", "the node is replaced"]) await row(reason).waitFor();
+  await page.getByLabel("Did").fill("ResumeSidecar");
+  await page.keyboard.press("Enter");
+  await row("paper has come").waitFor({ state: "detached" });
+  await row("the node is back").getByText("done").waitFor();
+  expect(new URL(page.url()).search).toBe("?method=ResumeSidecar");
+  // More than a page.
+  for (let at = 0; at < 101; at += 1)
+    await call("Retry", { runId: cast.incident, step: "ship", reason: `again ${at}` }).catch(() => undefined);
+  await page.getByRole("link", { name: "All" }).click();
+  await row("again 100").waitFor();
+  expect(await row("the node is back").count()).toBe(0);
+  await page.getByRole("button", { name: "Older ones" }).click();
+  await row("the node is back").waitFor();
+  await row("again 100").waitFor();
   expect(one.troubles).toEqual([]);
 });
 
@@ -351,6 +388,8 @@ test("sixty texts that would run somewhere else are shown as they are, wherever 
     "",
     "runs?columns=state,key,error,attributes.address",
     "incidents",
+    "audit",
+    `audit?actor=${encodeURIComponent(all)}&target=${encodeURIComponent(all)}`,
     ...["", "?view=timeline", "?view=history", "?view=payloads"].map((view) => `runs/${visitId}${view}`),
     `runs/${parcel}?step=ship`,
     `runs/${parcel}?view=history`,

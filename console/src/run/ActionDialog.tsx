@@ -79,7 +79,7 @@ export function ActionDialog({
               type="text"
               value={reason}
               onChange={(event) => setReason(event.target.value)}
-              placeholder="kept in the history"
+              placeholder="kept in the audit"
               autoFocus={form === undefined}
             />
           </label>

@@ -6,6 +6,9 @@ import { hasEnded } from "../api/run.ts";
 import type { Run } from "../api/run.ts";
 import { Copy, Notice, RunChip, RunLink, StatusText, When, WorkflowLink } from "../parts/pieces.tsx";
 import { durationText, instantText, useNow } from "../parts/clock.ts";
+import { Link } from "../navigation.tsx";
+import { toHref } from "../route.ts";
+import { useRefusal } from "../session/session.ts";
 import { whyText } from "./why.ts";
 
 /** What run this is, how it stands, and the one sentence that says what it waits for. */
@@ -23,6 +26,7 @@ export function RunHead({
   const now = useNow(isLive);
   const took = run.startedAt === undefined ? undefined : (run.endedAt ?? now) - run.startedAt;
   const attributes = Object.entries(run.attributes);
+  const seesAudit = useRefusal("sidestep.v1.Audit/List") === undefined;
   return (
     <header className="runhead">
       <div className="pagehead">
@@ -44,6 +48,7 @@ export function RunHead({
                 trace
               </a>
             )}
+            {seesAudit ? <Link href={toHref({ page: "audit" }, { target: run.runId })}>audit</Link> : undefined}
             <span>
               started <When at={run.startedAt} />
             </span>

@@ -1,12 +1,12 @@
-import { useEffect, useMemo } from "react";
+import { useEffect, useMemo, useState } from "react";
 import { refresh, useAnswer } from "../api/ask.ts";
 import { toBulk } from "../api/bulk.ts";
 import type { Bulk } from "../api/bulk.ts";
-import { call } from "../api/call.ts";
 import { list } from "../api/json.ts";
 import { Link, useAddress, withQuery } from "../navigation.tsx";
 import { RunLink, When } from "../parts/pieces.tsx";
-import { say } from "../shell/toasts.tsx";
+import { ActionDialog } from "../run/ActionDialog.tsx";
+import type { Action } from "../run/ActionDialog.tsx";
 import { ActButton } from "../session/ActButton.tsx";
 
 /** While one goes on. */
@@ -40,10 +40,15 @@ const words: Readonly<Record<Bulk["state"], string>> = {
 function Progress({ bulk, closed }: { readonly bulk: Bulk; readonly closed: string }) {
   const { bulkId, kind, state, runs, done, refused, refusals, reason, rate, startedAt } = bulk;
   const name = kind.charAt(0) + kind.slice(1).toLowerCase();
-  const stop = (): void => {
-    call("sidestep.v1.Runs/StopBulk", { bulkId })
-      .then(() => refresh("sidestep.v1.Runs/ListBulks"))
-      .catch((error: unknown) => say(error instanceof Error ? error.message : String(error)));
+  const [isOpen, setOpen] = useState(false);
+  const stop: Action = {
+    name: "Stop",
+    tells: "The runs that it has not come to are left as they are; what it did stays done.",
+    isDangerous: true,
+    method: "sidestep.v1.Runs/StopBulk",
+    request: (given) => ({ bulkId, reason: given.reason }),
+    reason: "Reason",
+    done: `${name} was stopped.`,
   };
   return (
     <section className="card bulk stack tight" aria-label={`${name} many runs`}>
@@ -55,7 +60,7 @@ function Progress({ bulk, closed }: { readonly bulk: Bulk; readonly closed: stri
           {reason === "" ? "" : `“${reason}”, `}since <When at={startedAt} />, {rate} a second
         </span>
         {state === "RUNNING" ? (
-          <ActButton method="sidestep.v1.Runs/StopBulk" className="small danger" onClick={stop}>
+          <ActButton method={stop.method} className="small danger" onClick={() => setOpen(true)}>
             Stop
           </ActButton>
         ) : (
@@ -64,6 +69,7 @@ function Progress({ bulk, closed }: { readonly bulk: Bulk; readonly closed: stri
           </Link>
         )}
       </div>
+      {isOpen ? <ActionDialog action={stop} onClose={() => setOpen(false)} /> : undefined}
       <progress value={done + refused} max={Math.max(runs, done + refused, 1)} aria-label="Progress" />
       <p role="status">
         {done} done, {refused} refused, of {runs}.

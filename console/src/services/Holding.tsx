@@ -1,10 +1,8 @@
 import { useState } from "react";
 import { refresh } from "../api/ask.ts";
-import { call } from "../api/call.ts";
 import { Chip, When } from "../parts/pieces.tsx";
 import { ActionDialog } from "../run/ActionDialog.tsx";
 import type { Action } from "../run/ActionDialog.tsx";
-import { say } from "../shell/toasts.tsx";
 import type { Hold } from "./services.ts";
 import { ActButton } from "../session/ActButton.tsx";
 
@@ -20,47 +18,65 @@ export function Holding({
   readonly target: string;
   readonly hold: Hold | undefined;
 }) {
-  const [isOpen, setOpen] = useState(false);
-  const action: Action = {
+  const [isOpen, setOpen] = useState<"hold" | "release">();
+  const request: Action["request"] = ({ reason }) => ({ target: { [kind]: target }, reason });
+  const onDone = (): void => refresh(services);
+  const holding: Action = {
     name: "Hold",
     tells: `Calls of ${target} are held back, in all runs, until they are released.`,
     isDangerous: true,
     method: "sidestep.v1.Runs/Hold",
-    request: ({ reason }) => ({ target: { [kind]: target }, reason }),
+    request,
     reason: "Reason",
     done: `${target} is held.`,
-    onDone: () => refresh(services),
+    onDone,
   };
-  const release = (): void =>
-    void call("sidestep.v1.Runs/Release", { target: { [kind]: target } })
-      .then(() => say(`${target} is released.`))
-      .catch((error: unknown) => say(String(error)))
-      .finally(() => refresh(services));
-  if (hold !== undefined) {
+  const releasing: Action = {
+    name: "Release",
+    tells: `Calls of ${target} are made again; those that were held back go first.`,
+    isDangerous: false,
+    method: "sidestep.v1.Runs/Release",
+    request,
+    reason: "Reason",
+    done: `${target} is released.`,
+    onDone,
+  };
+  // The dialog stays when somebody else is quicker.
+  const dialog =
+    isOpen === undefined ? undefined : (
+      <ActionDialog action={isOpen === "hold" ? holding : releasing} onClose={() => setOpen(undefined)} />
+    );
+  if (hold === undefined) {
     return (
-      <span className="row">
-        <Chip look={{ word: "held", tone: "waiting", icon: "pause" }} />
-        <span className="muted small-text">
-          {hold.reason}
-          {hold.actor === "" ? "" : ` (${hold.actor})`}, since <When at={hold.since} />
-        </span>
+      <>
         <ActButton
-          method="sidestep.v1.Runs/Release"
+          method={holding.method}
           className="small"
-          onClick={release}
-          aria-label={`Release ${target}`}
+          onClick={() => setOpen("hold")}
+          aria-label={`Hold ${target}`}
         >
-          Release
+          Hold
         </ActButton>
-      </span>
+        {dialog}
+      </>
     );
   }
   return (
-    <>
-      <ActButton method={action.method} className="small" onClick={() => setOpen(true)} aria-label={`Hold ${target}`}>
-        Hold
+    <span className="row">
+      <Chip look={{ word: "held", tone: "waiting", icon: "pause" }} />
+      <span className="muted small-text">
+        {hold.reason}
+        {hold.actor === "" ? "" : ` (${hold.actor})`}, since <When at={hold.since} />
+      </span>
+      <ActButton
+        method={releasing.method}
+        className="small"
+        onClick={() => setOpen("release")}
+        aria-label={`Release ${target}`}
+      >
+        Release
       </ActButton>
-      {isOpen ? <ActionDialog action={action} onClose={() => setOpen(false)} /> : undefined}
-    </>
+      {dialog}
+    </span>
   );
 }

@@ -1,11 +1,9 @@
 import { useState } from "react";
 import { refresh } from "../api/ask.ts";
-import { call } from "../api/call.ts";
 import { Chip, Empty, When } from "../parts/pieces.tsx";
 import type { Look } from "../parts/states.ts";
 import { ActionDialog } from "../run/ActionDialog.tsx";
 import type { Action } from "../run/ActionDialog.tsx";
-import { say } from "../shell/toasts.tsx";
 import type { Sidecar } from "./services.ts";
 import { ActButton } from "../session/ActButton.tsx";
 
@@ -74,41 +72,43 @@ export function SidecarTable({ sidecars }: { readonly sidecars: readonly Sidecar
 }
 
 function Draining({ sidecar: { id, draining } }: { readonly sidecar: Sidecar }) {
-  const [isOpen, setOpen] = useState(false);
-  const fresh = (): void => refresh("sidestep.v1.Services/");
-  const action: Action = {
+  const [isOpen, setOpen] = useState<"drain" | "resume">();
+  const request: Action["request"] = ({ reason }) => ({ sidecarId: id, reason });
+  const onDone = (): void => refresh("sidestep.v1.Services/");
+  const drain: Action = {
     name: "Drain",
     tells: `${id} finishes what it has and takes nothing new, until it is resumed or started anew.`,
     isDangerous: true,
     method: "sidestep.v1.Services/DrainSidecar",
-    request: ({ reason }) => ({ sidecarId: id, reason }),
+    request,
     reason: "Reason",
     done: `${id} takes nothing new.`,
-    onDone: fresh,
+    onDone,
   };
-  const resume = (): void =>
-    void call("sidestep.v1.Services/ResumeSidecar", { sidecarId: id })
-      .then(() => say(`${id} takes calls again.`))
-      .catch((error: unknown) => say(String(error)))
-      .finally(fresh);
-  if (draining !== undefined) {
-    return (
-      <ActButton
-        method="sidestep.v1.Services/ResumeSidecar"
-        className="small"
-        onClick={resume}
-        aria-label={`Resume ${id}`}
-      >
-        Resume
-      </ActButton>
-    );
-  }
+  const resume: Action = {
+    name: "Resume",
+    tells: `${id} takes calls again.`,
+    isDangerous: false,
+    method: "sidestep.v1.Services/ResumeSidecar",
+    request,
+    reason: "Reason",
+    done: `${id} takes calls again.`,
+    onDone,
+  };
+  const offered = draining === undefined ? drain : resume;
   return (
     <>
-      <ActButton method={action.method} className="small" onClick={() => setOpen(true)} aria-label={`Drain ${id}`}>
-        Drain
+      <ActButton
+        method={offered.method}
+        className="small"
+        onClick={() => setOpen(draining === undefined ? "drain" : "resume")}
+        aria-label={`${offered.name} ${id}`}
+      >
+        {offered.name}
       </ActButton>
-      {isOpen ? <ActionDialog action={action} onClose={() => setOpen(false)} /> : undefined}
+      {isOpen === undefined ? undefined : (
+        <ActionDialog action={isOpen === "drain" ? drain : resume} onClose={() => setOpen(undefined)} />
+      )}
     </>
   );
 }

@@ -1,4 +1,4 @@
-export type Place = "overview" | "runs" | "workflows" | "services" | "incidents" | "approvals";
+export type Place = "overview" | "runs" | "workflows" | "services" | "incidents" | "approvals" | "audit";
 
 const paths: Readonly<Record<Place, string>> = {
   overview: "M2.5 9.5h4v4h-4zM2.5 2.5h4v4h-4zM9.5 2.500h4v11h-4z",
@@ -7,6 +7,7 @@ const paths: Readonly<Record<Place, string>> = {
   services: "M2.5 2.500h11v4.500h-11zM2.5 9h11v4.500h-11zM5 4.800h.1M5 11.200h.1",
   incidents: "M8 2.500l6 10.500H2zM8 6.500v3M8 11.200v.3",
   approvals: "M5.5 4.800a2.5 2.5 0 1 1 5 0 2.5 2.5 0 0 1-5 0M2.5 14a5.5 5.5 0 0 1 7-5.200M9.5 12.200l1.8 1.8 3.2-3.7",
+  audit: "M3.5 2.500h9v11h-9zM6 5.500h4M6 8h4M6 10.500h2",
 };
 
 /** The picture of a place beside its name. */

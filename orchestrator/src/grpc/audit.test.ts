@@ -120,7 +120,7 @@ test("a reason that is too long is refused before anything is written", async ()
   expect(told()).toEqual([]);
 });
 
-test("it is listed newest first, by actor, method and target, page by page; a viewer may not", async () => {
+test("it is listed newest first, by actor, method, target and outcome, page by page; a viewer may not", async () => {
   const list = (request: Partial<ListAuditRequest>, token = "o") =>
     ask<ListAuditRequest, ListAuditResponse>(audits.list.bind(audits), ListAuditRequest.fromPartial(request), token);
   await cancel("o", "first");
@@ -132,6 +132,7 @@ test("it is listed newest first, by actor, method and target, page by page; a vi
   expect(await reasons({ actor: "Vera" })).toEqual(["second"]);
   expect(await reasons({ method: "ClearLimit" })).toEqual(["third"]);
   expect(await reasons({ target: someRun })).toEqual(["second", "first"]);
+  expect(await reasons({ outcome: Outcome.REFUSED })).toEqual(["second"]);
   expect(await reasons({ until: { seconds: 1n, nanos: 0 } })).toEqual([]);
   const first = (await list({ pageSize: 2 })).response;
   expect(await reasons({ pageToken: first?.nextPageToken ?? "" })).toEqual(["first"]);

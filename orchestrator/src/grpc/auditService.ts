@@ -1,3 +1,4 @@
+import { AuditEntry_Outcome as Outcome } from "../../../proto/gen/sidestep/v1/audit.ts";
 import type {
   AuditEntry,
   AuditServer,
@@ -50,11 +51,12 @@ async function listAudit(request: ListAuditRequest, store: AuditStore): Promise<
   return done({ entries, nextPageToken: String(before) });
 }
 
-function fits(entry: AuditEntry, { actor, method, target, from, until }: ListAuditRequest): boolean {
+function fits(entry: AuditEntry, { actor, method, target, from, until, outcome }: ListAuditRequest): boolean {
   const atMs = msOf(entry.at);
   return (
     (actor === "" || entry.actor === actor) &&
     (method === "" || entry.method === method || entry.method.endsWith(`/${method}`)) &&
+    (outcome === Outcome.OUTCOME_UNSPECIFIED || entry.outcome === outcome) &&
     (target === "" || entry.target.split(", ").includes(target)) &&
     (from === undefined || atMs >= msOf(from)) &&
     (until === undefined || atMs < msOf(until))
