@@ -56,6 +56,13 @@ export async function drawn(page: Page): Promise<void> {
   await page.locator("[aria-busy=true]").first().waitFor({ state: "detached" });
 }
 
+/** Fills in the open dialog's reason, and says yes. */
+export async function confirm(page: Page, action: string, reason = "as told"): Promise<void> {
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("Reason").fill(reason);
+  await dialog.getByRole("button", { name: action, exact: true }).click();
+}
+
 /** Rules that hang on the theme. */
 const coloursOnly = ["color-contrast", "link-in-text-block"];
 

@@ -5,7 +5,7 @@ import type { OpenBrowser } from "../support/browser.ts";
 import { hostileTexts } from "../console/hostile.ts";
 import { play, startConsoleStage } from "../console/stage.ts";
 import type { Cast, ConsoleStage } from "../console/stage.ts";
-import { drawn, expectAccessible, visit } from "../console/visitor.ts";
+import { confirm, drawn, expectAccessible, visit } from "../console/visitor.ts";
 import type { Visitor } from "../console/visitor.ts";
 
 let stage: ConsoleStage;
@@ -39,13 +39,6 @@ const stateOf = async (runId: string): Promise<unknown> => {
   const { run } = await stage.call("sidestep.v1.Runs/Get", { runId });
   return (run as { readonly state: string }).state;
 };
-
-/** Fills in the open dialog's reason, and says yes. */
-async function confirm(page: Page, action: string, reason = "as told"): Promise<void> {
-  const dialog = page.getByRole("dialog");
-  await dialog.getByLabel("Reason").fill(reason);
-  await dialog.getByRole("button", { name: action, exact: true }).click();
-}
 
 const chip = (page: Page, word: string) => page.locator("h1 .chip", { hasText: word });
 
@@ -318,39 +311,6 @@ test("services are shown with what waits for them; a sidecar is drained and resu
   await shipping.getByText("1 of 1 sidecar serves").waitFor();
   await one.open("");
   await page.getByRole("heading", { name: "Calls by service" }).waitFor();
-  expect(one.troubles).toEqual([]);
-});
-
-test("who did what, why and with which outcome is in the audit, of a run from its page, and goes back page by page", async () => {
-  const { page } = one;
-  await one.open(`runs/${cast.incident}`);
-  const call = (method: string, request: object): Promise<unknown> => stage.call(`sidestep.v1.Runs/${method}`, request);
-  await expect(call("Retry", { runId: cast.incident, step: "ship", reason: "once more" })).rejects.toThrow();
-  await page.getByRole("link", { name: "audit", exact: true }).click();
-  const row = (reason: string) => page.getByRole("row").filter({ hasText: reason });
-  await row("once more").getByText("failed").waitFor();
-  await row("the customer has moved back").getByText("Patch").waitFor();
-  expect(await page.getByRole("row").filter({ hasText: "paper has come" }).count()).toBe(0);
-  await page.getByLabel("Outcome").selectOption("Failed");
-  await page.getByRole("button", { name: "Filter" }).click();
-  await row("the customer has moved back").waitFor({ state: "detached" });
-  await row("once more").waitFor();
-  await page.getByRole("link", { name: "All" }).click();
-  for (const reason of ["paper has come", "the node is back", "the node is replaced"]) await row(reason).waitFor();
-  await page.getByLabel("Did").fill("ResumeSidecar");
-  await page.keyboard.press("Enter");
-  await row("paper has come").waitFor({ state: "detached" });
-  await row("the node is back").getByText("done").waitFor();
-  expect(new URL(page.url()).search).toBe("?method=ResumeSidecar");
-  // More than a page.
-  for (let at = 0; at < 101; at += 1)
-    await call("Retry", { runId: cast.incident, step: "ship", reason: `again ${at}` }).catch(() => undefined);
-  await page.getByRole("link", { name: "All" }).click();
-  await row("again 100").waitFor();
-  expect(await row("the node is back").count()).toBe(0);
-  await page.getByRole("button", { name: "Older ones" }).click();
-  await row("the node is back").waitFor();
-  await row("again 100").waitFor();
   expect(one.troubles).toEqual([]);
 });
 

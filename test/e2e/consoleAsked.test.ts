@@ -1,0 +1,63 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { startBrowser } from "../support/browser.ts";
+import type { OpenBrowser } from "../support/browser.ts";
+import { startConsoleStage } from "../console/stage.ts";
+import type { ConsoleStage } from "../console/stage.ts";
+import { confirm, visit } from "../console/visitor.ts";
+import type { Visitor } from "../console/visitor.ts";
+
+let stage: ConsoleStage;
+let open: OpenBrowser;
+let one: Visitor;
+
+beforeAll(async () => {
+  [stage, open] = await Promise.all([startConsoleStage(), startBrowser()]);
+  one = await visit(open.browser, stage.url);
+});
+afterAll(async () => {
+  await one[Symbol.asyncDispose]();
+  await open[Symbol.asyncDispose]();
+  await stage[Symbol.asyncDispose]();
+});
+
+test("who did what, why and with which outcome is in the audit, of a run from its page, and goes back page by page", async () => {
+  const { page } = one;
+  const runId = await stage.start("tour.v1.TourWorkflow/Visit", { name: "ada", waits: true }, "ada");
+  await one.open("services");
+  const label = "shipping.v1.ShippingService/Label";
+  await page.getByRole("button", { name: `Hold ${label}` }).click();
+  await confirm(page, "Hold", "out of paper");
+  await page.getByRole("button", { name: `Release ${label}` }).click();
+  await confirm(page, "Release", "paper has come");
+  await one.open(`runs/${runId}`);
+  await page.getByRole("button", { name: "Pause" }).click();
+  await confirm(page, "Pause", "the quay is closed");
+  const call = (method: string, request: object): Promise<unknown> => stage.call(`sidestep.v1.Runs/${method}`, request);
+  await expect(call("Retry", { runId, step: "greeting", reason: "once more" })).rejects.toThrow("NO_INCIDENT");
+  await page.getByRole("link", { name: "audit", exact: true }).click();
+  const row = (reason: string) => page.getByRole("row").filter({ hasText: reason });
+  await row("once more").getByText("failed").waitFor();
+  await row("the quay is closed").getByText("Pause").waitFor();
+  expect(await page.getByRole("row").filter({ hasText: "paper has come" }).count()).toBe(0);
+  await page.getByLabel("Outcome").selectOption("Failed");
+  await page.getByRole("button", { name: "Filter" }).click();
+  await row("the quay is closed").waitFor({ state: "detached" });
+  await row("once more").waitFor();
+  await page.getByRole("link", { name: "All" }).click();
+  for (const reason of ["out of paper", "paper has come"]) await row(reason).waitFor();
+  await page.getByLabel("Did").fill("Release");
+  await page.keyboard.press("Enter");
+  await row("out of paper").waitFor({ state: "detached" });
+  await row("paper has come").getByText("done").waitFor();
+  expect(new URL(page.url()).search).toBe("?method=Release");
+  // More than a page.
+  for (let at = 0; at < 101; at += 1)
+    await call("Retry", { runId: runId, step: "greeting", reason: `again ${at}` }).catch(() => undefined);
+  await page.getByRole("link", { name: "All" }).click();
+  await row("again 100").waitFor();
+  expect(await row("paper has come").count()).toBe(0);
+  await page.getByRole("button", { name: "Older ones" }).click();
+  await row("paper has come").waitFor();
+  await row("again 100").waitFor();
+  expect(one.troubles).toEqual([]);
+});
