@@ -173,7 +173,7 @@ export const architecture: readonly Part[] = [
   {
     folder: "cli/src",
     imports: [...contracts, json, runtime, compile, cel, projection, "orchestrator/src", "sidecar/src"],
-    packages: [...protobuf, "@grpc/grpc-js", "commander"],
+    packages: [...protobuf, "@grpc/grpc-js", "commander", "yaml"],
   },
 
   // The console: a program of the browser that knows the API and nothing else of ours. What a graph looks like is decided without one.
