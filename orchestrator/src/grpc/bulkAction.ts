@@ -9,7 +9,7 @@ import { thrownFailure } from "./failure.ts";
 import type { Failure } from "./failure.ts";
 import { deleteRun } from "./deleting.ts";
 import { leaveIncident } from "./incidents.ts";
-import type { Leaving } from "./incidents.ts";
+import { leaveIncidents } from "./leaveIncidents.ts";
 import type { RunLists } from "./listing.ts";
 import { rerun } from "./rerunning.ts";
 import { openRunSignals } from "./signals.ts";
@@ -31,7 +31,7 @@ export function toBulkAct(options: Front): (bulk: Bulk, runId: RunId, isRepeat: 
       if (isRepeat) {
         const fate = await ground.front.fateOf(runId, requestId);
         if (fate.kind === "unavailable") return unanswered("LOG_UNAVAILABLE", fate.message);
-        if (fate.kind === "taken") return { kind: "done" };
+        if (fate.taken.includes(requestId)) return { kind: "done" };
       }
       const answered = await actOn(ground, bulk, runId, requestId);
       // What it was asked for the first time is done.
@@ -63,13 +63,13 @@ async function actOn(ground: Ground, bulk: Bulk, runId: RunId, requestId: string
     case Kind.DELETE:
       return deleteRun(runId, event, ground);
     case Kind.RETRY:
-      return leaveAll({ kind: "retry" }, runId, event, ground);
+      return leaveIncidents({ kind: "retry" }, runId, event, ground);
     case Kind.FAIL:
-      return leaveAll({ kind: "fail" }, runId, event, ground);
+      return leaveIncidents({ kind: "fail" }, runId, event, ground);
     case Kind.COMPENSATE:
-      return leaveAll({ kind: "compensate" }, runId, event, ground);
+      return leaveIncidents({ kind: "compensate" }, runId, event, ground);
     case Kind.SKIP:
-      return leaveAll({ kind: "skip", result }, runId, event, ground);
+      return leaveIncidents({ kind: "skip", result }, runId, event, ground);
     case Kind.PATCH:
       return leaveIncident({ kind: "patch", request: payload }, runId, { ...event, step: name }, ground);
     case Kind.SIGNAL:
@@ -97,29 +97,6 @@ async function actOn(ground: Ground, bulk: Bulk, runId: RunId, requestId: string
 
 function toObject(signalled: Answered<RunId>): Answered<object> {
   return signalled.kind === "answer" ? done({}) : signalled;
-}
-
-/** All incidents of the run; the first that can't be left is told. */
-async function leaveAll(
-  leaving: Leaving,
-  runId: RunId,
-  event: { readonly reason: string; readonly actor: string; readonly requestId: string },
-  ground: Ground,
-): Promise<Answered<object>> {
-  const only = await leaveIncident(leaving, runId, { ...event, step: "" }, ground);
-  if (only.kind === "answer" || only.failure.reason !== "SEVERAL_INCIDENTS") return only;
-  const got = await ground.front.get(runId);
-  const steps = new Set(got.kind === "run" ? got.run.incidents.map(({ step }) => step) : []);
-  if (steps.size === 0) return only;
-  let left = 0;
-  for (const step of steps) {
-    const requestId = `${event.requestId}.${left}`;
-    const answered = await leaveIncident(leaving, runId, { ...event, requestId, step }, ground);
-    if (answered.kind === "answer") left++;
-    // Failing the run for one leaves the others, too.
-    else if (answered.failure.reason !== "NO_INCIDENT" || left === 0) return answered;
-  }
-  return done({});
 }
 
 function toActed({ code: number, reason, message }: Failure): Acted {

@@ -53,12 +53,24 @@ export async function leaveIncident(
   if (incident === undefined) return failed(withFitting(noIncident(runId), got.run));
   const steps = incidents.map((one) => one.step);
   if (another !== undefined) return failed(severalIncidents(runId, steps));
-  const about = { step: incident.step, compensation: incident.compensation, reason, actor, requestId };
+  return leaveOne(leaving, runId, incident, { reason, actor, requestId }, { ...options, plan: got.plan });
+}
+
+/** Leaves this one; what is given for the call is checked before anything is written. */
+export function leaveOne(
+  leaving: Leaving,
+  runId: RunId,
+  { step, compensation }: Incident,
+  asked: Omit<Asked, "step">,
+  options: Pick<IngressOptions, "front" | "payloadBytesMax"> & { readonly plan: LoadedPlan },
+): Promise<Answered<object>> {
+  const about = { step, compensation, ...asked };
   const given = leaving.kind === "skip" ? leaving.result : leaving.kind === "patch" ? leaving.request : undefined;
   if (given !== undefined) {
-    if (given.length > options.payloadBytesMax) return failed(tooLarge(given.length, options.payloadBytesMax));
-    const misfit = misfitAt(got.plan, incident, leaving.kind, given);
-    if (misfit !== undefined) return failed(wrongType(misfit));
+    const { payloadBytesMax, plan } = options;
+    if (given.length > payloadBytesMax) return Promise.resolve(failed(tooLarge(given.length, payloadBytesMax)));
+    const misfit = misfitAt(plan, { step, compensation }, leaving.kind, given);
+    if (misfit !== undefined) return Promise.resolve(failed(wrongType(misfit)));
   }
   switch (leaving.kind) {
     case "retry":
@@ -74,7 +86,12 @@ export async function leaveIncident(
 }
 
 /** Why what is given is not of the call's type; undefined: it is. */
-function misfitAt(plan: LoadedPlan, incident: Incident, kind: Leaving["kind"], given: Uint8Array): string | undefined {
+function misfitAt(
+  plan: LoadedPlan,
+  incident: Pick<Incident, "step" | "compensation">,
+  kind: Leaving["kind"],
+  given: Uint8Array,
+): string | undefined {
   if (kind === "skip" && incident.compensation)
     return given.length === 0 ? undefined : `the compensation of ${incident.step} has no result: leave it empty`;
   const types = callTypesAt(plan, incident.step, incident.compensation);

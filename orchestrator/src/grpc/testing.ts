@@ -122,7 +122,7 @@ export function fakeFront(): FakeFront {
     query: () => Promise.resolve(front.queryAnswer),
     follow: (_runId, from, signal) => front.yielding(from, signal),
     rerunPlace: () => Promise.resolve({ kind: "place", index: 0 }),
-    fateOf: () => Promise.resolve({ kind: "untaken" }),
+    fateOf: () => Promise.resolve({ kind: "fate", taken: [] }),
     holds: () => Promise.resolve({ kind: "holds", holds: front.held }),
     changeHolds: (change) => {
       const after = change(front.held);

@@ -10,7 +10,7 @@ import { findRun, planOfRun } from "./find.ts";
 import type { Front, Question, QueryAnswer, Unavailable, Unknown } from "./front.ts";
 import { changeHolds } from "./holds.ts";
 import type { HoldsGround } from "./holds.ts";
-import { hasTaken, inspectRun, isHidden, readHistory, readRecords, readState, showState } from "./inspect.ts";
+import { takenBy, inspectRun, isHidden, readHistory, readRecords, readState, showState } from "./inspect.ts";
 import { LostPayload } from "./loading.ts";
 import type { Folded, InspectGround } from "./inspect.ts";
 import { partitionOf } from "../../../proto/wire/layout.ts";
@@ -65,7 +65,7 @@ export function toFront(ground: CallersGround): Front {
         return found.state.ended === undefined ? { kind: "live" } : rerunPlace(found.plan, found.state, step);
       }),
     fateOf: (runId, requestId) =>
-      orUnavailable(async () => ({ kind: (await hasTaken(ground, runId, requestId)) ? "taken" : "untaken" })),
+      orUnavailable(async () => ({ kind: "fate", taken: await takenBy(ground, runId, requestId) })),
     holds: () => orUnavailable(async () => ({ kind: "holds", holds: (await ground.holds.read()).holds.hold })),
     changeHolds: (change) => orUnavailable(() => changeHolds(ground, change)),
   };

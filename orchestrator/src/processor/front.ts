@@ -208,8 +208,11 @@ export interface Front {
   ): Promise<Requested | Unknown | Unavailable | Exhausted>;
   /** Whether another run can go on in place of one, from a step on. */
   rerunPlace(runId: RunId, step: string): Promise<RerunPlace | { readonly kind: "live" } | Unknown | Unavailable>;
-  /** Whether a person's request of that id, or one whose id begins with it and a dot, has changed the run. */
-  fateOf(runId: RunId, requestId: string): Promise<{ readonly kind: "taken" | "untaken" } | Unavailable>;
+  /** Ids of people's requests that have changed the run: that one, and those that begin with it and a dot. */
+  fateOf(
+    runId: RunId,
+    requestId: string,
+  ): Promise<{ readonly kind: "fate"; readonly taken: readonly string[] } | Unavailable>;
   /** Whose calls are held back. */
   holds(): Promise<{ readonly kind: "holds"; readonly holds: readonly Hold[] } | Unavailable>;
   /** Changes the holds by compare-and-set; undefined from `change`: nothing is to be written. */

@@ -1,4 +1,4 @@
-import type { PayloadRef } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import type { Event, PayloadRef } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { Layouts } from "../../../proto/gen/sidestep/internal/v1/record.ts";
 import type { HistoryEvent } from "../../../proto/gen/sidestep/v1/run.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
@@ -95,16 +95,28 @@ export async function readHistory(
   return folded === undefined || folded.state.deleting !== undefined ? undefined : { events, next };
 }
 
-/** Whether a person's request of that id, or one whose id begins with it and a dot, has changed the run. Throws when NATS does not answer. */
-export async function hasTaken(ground: InspectGround, runId: RunId, requestId: string): Promise<boolean> {
-  let isTaken = false;
-  await fold(ground, runId, (_plan, _state, { fact }, turn) => {
-    const value: object | undefined = fact.kind === "event" ? fact.event.kind?.value : undefined;
-    if (turn.ignored || value === undefined || !("requestId" in value)) return;
-    const id = String(value.requestId);
-    if (id === requestId || id.startsWith(`${requestId}.`)) isTaken = true;
+/**
+ * Ids of requests that have changed the run: that one, and those that begin with it and a dot. Of what a Snapshot sums up, those that the run still
+ * remembers. Throws when NATS does not answer.
+ */
+export async function takenBy(ground: InspectGround, runId: RunId, requestId: string): Promise<readonly string[]> {
+  const taken = new Set<string>();
+  const note = (id: string): void => {
+    if (id === requestId || id.startsWith(`${requestId}.`)) taken.add(id);
+  };
+  const folded = await fold(ground, runId, (_plan, _state, { fact }, turn) => {
+    const id = fact.kind === "event" && !turn.ignored ? requestIdOf(fact.event) : undefined;
+    if (id !== undefined) note(id);
   });
-  return isTaken;
+  for (const id of folded?.state.requests ?? []) note(id);
+  for (const id of folded?.state.signalIds ?? []) note(id);
+  return [...taken];
+}
+
+function requestIdOf({ kind }: Event): string | undefined {
+  if (kind?.$case === "signalReceived") return kind.value.id;
+  const value: object | undefined = kind?.value;
+  return value !== undefined && "requestId" in value ? String(value.requestId) : undefined;
 }
 
 /** All records of a run and the plan it is pinned to. Throws when NATS does not answer. */
