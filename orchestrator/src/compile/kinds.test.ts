@@ -1,7 +1,7 @@
 import { createFileRegistry, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { describe, expect, it } from "vitest";
-import { Plan_Order } from "../../../proto/gen/sidestep/internal/v1/plan.ts";
+import { Cron_Overlap, Plan_Order } from "../../../proto/gen/sidestep/internal/v1/plan.ts";
 import type { Plan, Step } from "../../../proto/gen/sidestep/internal/v1/plan.ts";
 import { loadExpression } from "../engine/expression/load.ts";
 import { compileImage } from "./compileImage.ts";
@@ -122,6 +122,30 @@ describe("a plan with every kind of step", () => {
       [0, "step[0].compensate.step[0]"],
       [1, "freed"],
     ]);
+  });
+
+  it("has its triggers by name, and those of its signals", () => {
+    expect(plan.triggers.map(({ name, kind, signal }) => [name, kind?.$case, signal])).toEqual([
+      ["beat", "cron", ""],
+      ["nightly", "cron", ""],
+      ["placed", "subject", ""],
+      ["seen", "subject", "reviewed"],
+    ]);
+    expect(plan.triggers[0]?.kind?.value).toMatchObject({
+      everyMs: 900_000,
+      phaseMs: 60_000,
+      overlap: Cron_Overlap.SKIP,
+    });
+    expect(plan.triggers[1]?.kind?.value).toEqual({
+      line: "30 2 * * mon-fri",
+      everyMs: 0,
+      phaseMs: 0,
+      timeZone: "Europe/Berlin",
+      overlap: Cron_Overlap.BUFFER_ONE,
+      catchUpMs: 7_200_000,
+      jitterMs: 300_000,
+    });
+    expect(plan.triggers[2]?.kind?.value).toEqual({ pattern: "shop.*.placed.>", type: "contract.v1.Line" });
   });
 
   it("is the same bytes each time", () => {

@@ -7,7 +7,7 @@ import { compileExpression, compileOptional } from "./expression.ts";
 import { requireFeature } from "./feature.ts";
 import { makeConditional, scopeAtStart, scopeInRun, withVariables } from "./names.ts";
 import { hasExtension, queryOption, readQuery, readSignal, signalOption, workflowOption } from "./option.ts";
-import { elementOf, fieldOf, rootPlace } from "./place.ts";
+import { fieldOf, rootPlace } from "./place.ts";
 import type { Place } from "./place.ts";
 
 /** An rpc that delivers a signal to a workflow's runs. */
@@ -135,12 +135,7 @@ export function compileSignals(context: Context, { signals }: Siblings): readonl
 }
 
 function compileSignal(context: Context, { method, definition, place, name }: SiblingSignal): PlannedSignal {
-  const { findings } = context;
   requireFeature(context, "signal", place);
-  for (const index of definition.trigger.keys()) {
-    const hint = "deliver the signal by a call, from whoever sees the event";
-    findings.add("NOT_YET", elementOf(place, "trigger", index), "`trigger` is not supported yet", hint);
-  }
   const scope = scopeAtStart({ kind: "message", message: method.input });
   const start = compileOptional(
     context,

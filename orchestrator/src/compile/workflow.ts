@@ -22,6 +22,7 @@ import type { Settings } from "./settings.ts";
 import { compileQueries, compileSignals, declareSignals } from "./siblings.ts";
 import type { Siblings } from "./siblings.ts";
 import { compileSteps } from "./step.ts";
+import { compileTriggers } from "./trigger.ts";
 
 /** A workflow's plan, and what it was made of besides its option. */
 export interface PlannedWorkflow {
@@ -65,6 +66,12 @@ export function compileWorkflow(surroundings: Surroundings, source: WorkflowSour
   const body = compileSteps(context, definition.step, place, outermost);
   const response = compileResponse(context, definition, body, place);
   const signals = compileSignals(context, siblings);
+  const triggers = compileTriggers(context, [
+    { triggers: definition.trigger, place, request: method.input, signal: "" },
+    ...siblings.signals.map(({ definition: { trigger }, place: at, method: { input }, name }) => {
+      return { triggers: trigger, place: at, request: input, signal: name };
+    }),
+  ]);
   const queries = compileQueries(context, siblings);
   if (findings.errorCount() > before) return undefined;
   lintWorkflow(context, definition, place, timeoutMs);
@@ -88,6 +95,7 @@ export function compileWorkflow(surroundings: Surroundings, source: WorkflowSour
     methods: [...context.methods.keys()].toSorted(),
     signals,
     queries,
+    triggers,
     streaming: method.methodKind === "server_streaming",
   };
   return { plan, methods: [...context.methods.values(), ...context.children.values()], types: context.types };
@@ -145,10 +153,6 @@ function isServable({ findings }: Surroundings, method: DescMethod, place: Place
 
 function refuseLater(context: Context, definition: Workflow, place: Place): void {
   const { findings } = context;
-  for (const index of definition.trigger.keys()) {
-    const at = elementOf(place, "trigger", index);
-    findings.add("NOT_YET", at, "`trigger` is not supported yet", "start the run by a call, from a scheduler you have");
-  }
   if (definition.bodyFile !== "") {
     findings.add("NOT_YET", fieldOf(place, "body_file"), "`body_file` is not supported yet", "write the steps here");
   }

@@ -12,6 +12,7 @@ import type {
   Loop,
   Parallel,
   Step,
+  Trigger,
   Try,
   Verify,
   Wait,
@@ -35,6 +36,7 @@ import type {
   VerifyPlan,
   FailPlan,
   CompensationPlan,
+  TriggerPlan,
 } from "./plan.ts";
 
 /** Loads a plan's stored bytes. Throws when they are not a plan that the compiler made. */
@@ -82,6 +84,17 @@ export function toLoadedPlan(
       key: toRequired(loader, key, method),
       output: toRequired(loader, output, method),
     })),
+    triggers: plan.triggers.map((trigger) => toTrigger(loader, trigger)),
+  };
+}
+
+/** What it reads is no variable of a run. */
+function toTrigger(loader: Loader, trigger: Trigger): TriggerPlan {
+  const beside = { ...loader, read: new Set<string>() };
+  return {
+    trigger,
+    when: toExpression(beside, trigger.when),
+    input: toRequired(beside, trigger.input, trigger.name),
   };
 }
 

@@ -1,5 +1,5 @@
 import type { Registry } from "@bufbuild/protobuf";
-import type { Call_OnDoubt, Call_OnExhausted, Plan } from "../../../proto/gen/sidestep/internal/v1/plan.ts";
+import type { Call_OnDoubt, Call_OnExhausted, Plan, Trigger } from "../../../proto/gen/sidestep/internal/v1/plan.ts";
 import type { Expression } from "./expression/load.ts";
 
 /** A plan ready to run: expressions loaded, steps nested and by index. Immutable; shared by all runs that are pinned to it. */
@@ -15,6 +15,7 @@ export interface LoadedPlan {
   readonly attributes: readonly { readonly name: string; readonly value: PlannedExpression }[];
   readonly signals: readonly SignalPlan[];
   readonly queries: readonly QueryPlan[];
+  readonly triggers: readonly TriggerPlan[];
   /** Variables that an expression reads, and does not only pass on to a call, a child or the caller. */
   readonly read: ReadonlySet<string>;
 }
@@ -42,6 +43,15 @@ export interface QueryPlan {
   readonly key: PlannedExpression;
   /** Over the run's variables and `query`, the rpc's request. */
   readonly output: PlannedExpression;
+}
+
+/** A moment or an event that becomes a request. */
+export interface TriggerPlan {
+  /** As stored; its kind is set. */
+  readonly trigger: Trigger;
+  /** Undefined: always. */
+  readonly when: PlannedExpression | undefined;
+  readonly input: PlannedExpression;
 }
 
 /** An expression and where it stands in the definition, for messages. */

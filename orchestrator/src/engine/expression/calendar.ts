@@ -1,18 +1,8 @@
 import { CelScalar, celMethod, objectType } from "@bufbuild/cel";
 import type { CelFunc } from "@bufbuild/cel";
 import { TimestampSchema } from "@bufbuild/protobuf/wkt";
-
-/** A moment's fields on the calendar of a time zone. */
-interface CalendarTime {
-  readonly year: number;
-  /** From 0. */
-  readonly month: number;
-  /** From 1. */
-  readonly day: number;
-  readonly hour: number;
-  readonly minute: number;
-  readonly second: number;
-}
+import { inNamedZone } from "./zone.ts";
+import type { CalendarTime } from "./zone.ts";
 
 const timestampType = objectType(TimestampSchema);
 const { INT, STRING } = CelScalar;
@@ -70,54 +60,6 @@ function inOffset(seconds: bigint, offsetMinutes: number): CalendarTime {
     minute: date.getUTCMinutes(),
     second: date.getUTCSeconds(),
   };
-}
-
-const formats = new Map<string, Intl.DateTimeFormat>();
-const formatsMax = 64;
-
-function inNamedZone(seconds: bigint, zone: string): CalendarTime {
-  const parts = new Map(
-    formatOf(zone)
-      .formatToParts(new Date(Number(seconds) * 1000))
-      .map((part) => [part.type, part.value]),
-  );
-  const numberOf = (type: Intl.DateTimeFormatPartTypes): number => Number(parts.get(type) ?? "0");
-  const year = parts.get("era") === "BC" ? 1 - numberOf("year") : numberOf("year");
-  return {
-    year,
-    month: numberOf("month") - 1,
-    day: numberOf("day"),
-    hour: numberOf("hour"),
-    minute: numberOf("minute"),
-    second: numberOf("second"),
-  };
-}
-
-function formatOf(zone: string): Intl.DateTimeFormat {
-  const known = formats.get(zone);
-  if (known !== undefined) return known;
-  const format = openFormat(zone);
-  if (formats.size >= formatsMax) formats.clear();
-  formats.set(zone, format);
-  return format;
-}
-
-function openFormat(zone: string): Intl.DateTimeFormat {
-  try {
-    return new Intl.DateTimeFormat("en-US", {
-      timeZone: zone,
-      hourCycle: "h23",
-      era: "short",
-      year: "numeric",
-      month: "numeric",
-      day: "numeric",
-      hour: "numeric",
-      minute: "numeric",
-      second: "numeric",
-    });
-  } catch {
-    throw new Error(`'${zone}' is no time zone`);
-  }
 }
 
 function dateOf(year: number, month: number, day: number): Date {

@@ -68,6 +68,7 @@ export function makeStoredPlan(sketch: PlanSketch): Plan {
       key: undefined,
       start: undefined,
     })),
+    triggers: [],
     queries: Object.entries(sketch.queries ?? {}).map(([method, output]) => ({
       method,
       requestType: "test.v1.Question",
