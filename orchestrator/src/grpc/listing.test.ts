@@ -1,7 +1,7 @@
 import { credentials, Metadata, status } from "@grpc/grpc-js";
 import type { ServiceError } from "@grpc/grpc-js";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { HistoryEvent, HistoryEvent_Kind, Run_State } from "../../../proto/gen/sidestep/v1/run.ts";
+import { HistoryEvent, HistoryEvent_Kind, Run, Run_State, StepStatus } from "../../../proto/gen/sidestep/v1/run.ts";
 import {
   CountRunsRequest,
   ListIncidentsRequest,
@@ -13,6 +13,7 @@ import type {
   RebuildIndexResponse,
   WatchIndexResponse,
 } from "../../../proto/gen/sidestep/v1/runs.ts";
+import { StepAttempt } from "../../../proto/gen/sidestep/v1/step_details.ts";
 import { ErrorInfo, RpcStatus } from "../../../proto/gen/sidestep/internal/v1/rpc.ts";
 import { statusDetailsTrailer } from "../../../proto/wire/headers.ts";
 import { fittingRuns } from "../compile/filter/bulkFilter.ts";
@@ -21,10 +22,8 @@ import { RunStoreError } from "../processor/runStore.ts";
 import type { RunStore } from "../processor/runStore.ts";
 import { openRunStore } from "../sql/store.ts";
 import { makeRow } from "../sql/testing.ts";
-import { describeRun } from "../engine/describe.ts";
-import { newRun } from "../engine/state.ts";
 import type { RunLists } from "./listing.ts";
-import { fakeDefinitions, fakeFront, makePlan, openTestServer, someRun } from "./testing.ts";
+import { fakeDefinitions, fakeFront, openTestServer, someRun } from "./testing.ts";
 
 const closing = new AsyncDisposableStack();
 afterAll(() => closing.disposeAsync());
@@ -163,15 +162,25 @@ test("a rebuild tells how far it is until it is done", async () => {
   ]);
 });
 
-test("a run that the log has no more comes from the archive, with its history and its trace", async () => {
+test("a run that the log has no more comes from the archive, with its history, its trace and its steps", async () => {
   const events = [1n, 2n, 5n].map((sequence) =>
     HistoryEvent.fromPartial({ sequence, kind: HistoryEvent_Kind.TIMER_FIRED }),
   );
-  const run = describeRun(makePlan(), newRun(someRun));
+  const begun = [false, true].map((compensation) => StepStatus.fromPartial({ path: "ship", compensation }));
+  const run = { ...Run.fromPartial({ runId: someRun }), steps: begun };
   const trace = { traceId: "t", tree: ["run"], otlpJson: "{}" };
-  const runs = await open({ archived: () => Promise.resolve({ run, events, trace }) });
+  const attempts = [StepAttempt.fromPartial({ attempt: 1, method: "shop.v1.Carrier/Ship" })];
+  const details = { expressions: [], attempts };
+  const steps = [{ step: "ship", compensation: false, details }];
+  const runs = await open({ archived: () => Promise.resolve({ run, events, trace, steps }) });
   expect(await ask(runs.get.bind(runs), { runId: someRun })).toMatchObject({ answer: { run: { runId: someRun } } });
   expect(await ask(runs.trace.bind(runs), { runId: someRun })).toMatchObject({ answer: trace });
+  const described = (step: string, compensation: boolean) =>
+    ask(runs.describeStep.bind(runs), { runId: someRun, step, compensation });
+  expect(await described("ship", false)).toMatchObject({ answer: { attempts: [{ method: "shop.v1.Carrier/Ship" }] } });
+  // There was no room for it.
+  expect(await described("ship", true)).toMatchObject({ code: status.NOT_FOUND, reason: "STEP_NOT_ARCHIVED" });
+  expect(await described("pack", false)).toMatchObject({ code: status.NOT_FOUND, reason: "STEP_NOT_FOUND" });
   const first = await ask(runs.history.bind(runs), { runId: someRun, pageSize: 2, pageToken: "" });
   expect(first).toMatchObject({ answer: { events: [{ sequence: 1n }, { sequence: 2n }], nextPageToken: "2" } });
   expect(await ask(runs.history.bind(runs), { runId: someRun, pageSize: 2, pageToken: "2" })).toMatchObject({

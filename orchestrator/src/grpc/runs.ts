@@ -2,10 +2,8 @@ import type { Metadata, ServerUnaryCall } from "@grpc/grpc-js";
 import { randomUUID } from "node:crypto";
 import type { ArchivedRun } from "../../../proto/gen/sidestep/internal/v1/archive.ts";
 import { BulkAction_Kind } from "../../../proto/gen/sidestep/v1/runs.ts";
-import type { HistoryEvent, Run } from "../../../proto/gen/sidestep/v1/run.ts";
+import type { Run } from "../../../proto/gen/sidestep/v1/run.ts";
 import type {
-  RunHistoryRequest,
-  RunHistoryResponse,
   RunsServer,
   SignalRunRequest,
   SignalRunResponse,
@@ -33,6 +31,7 @@ import { explainRun, explainRuns } from "./explaining.ts";
 import { absenceFailure, thrownFailure, toServiceError } from "./failure.ts";
 import type { Failure } from "./failure.ts";
 import { hold, listHolds, release } from "./heldTargets.ts";
+import { history } from "./history.ts";
 import { leaveIncident } from "./incidents.ts";
 import type { Asked } from "./incidents.ts";
 import { openIndexWatch } from "./changes.ts";
@@ -56,7 +55,6 @@ import type { Answered } from "./unary.ts";
 import { watch } from "./watching.ts";
 
 const waitMsDefault = 30_000;
-const pageMax = 1000;
 
 /** A run's spans, from its records. */
 export type ShowTrace = (runId: RunId, plan: LoadedPlan, records: readonly LogRecord[]) => TraceRunResponse;
@@ -127,26 +125,29 @@ function starts(options: RunsOptions): Pick<RunsServer, "start" | "wait" | "call
 function shows(
   options: RunsOptions,
 ): Pick<RunsServer, "get" | "explain" | "explainRuns" | "history" | "describeStep" | "trace" | "listApprovals"> {
-  const { front, catalog, showTrace } = options;
+  const { front, catalog, showTrace, showStep } = options;
+  const archived = (runId: RunId): Promise<ArchivedRun | undefined> => archivedRun(runId, options);
   const told = (run: Run) => done({ run, traceUrl: traceUrl(options.jaegerUrl, run.traceId) });
   return {
     get: unary((call) =>
       ofRun(call.request.runId, async (runId) => {
         const got = await front.get(runId);
         if (got.kind === "run") return told(withSidecars(got.run, catalog));
-        const kept = got.kind === "unknown" ? await archivedRun(runId, options) : undefined;
+        const kept = got.kind === "unknown" ? await archived(runId) : undefined;
         return kept?.run === undefined ? failed(absenceFailure(runId, got)) : told(kept.run);
       }),
     ),
     explainRuns: unary(({ request }) => explainRuns(request.runIds, options, Date.now())),
     explain: unary((call) => ofRun(call.request.runId, (runId) => explainRun(runId, options, Date.now()))),
-    history: unary((call) => ofRun(call.request.runId, (runId) => history(runId, call.request, options))),
-    describeStep: unary(({ request }) => ofRun(request.runId, (runId) => describeStep(runId, request, options))),
+    history: unary((call) => ofRun(call.request.runId, (runId) => history(runId, call.request, { front, archived }))),
+    describeStep: unary(({ request }) =>
+      ofRun(request.runId, (runId) => describeStep(runId, request, { front, showStep, archived })),
+    ),
     trace: unary((call) =>
       ofRun(call.request.runId, async (runId) => {
         const got = await front.records(runId);
         if (got.kind === "records") return done(showTrace(runId, got.plan, got.records));
-        const kept = got.kind === "unknown" ? await archivedRun(runId, options) : undefined;
+        const kept = got.kind === "unknown" ? await archived(runId) : undefined;
         return kept?.trace === undefined ? failed(absenceFailure(runId, got)) : done(kept.trace);
       }),
     ),
@@ -349,36 +350,6 @@ async function wait(
     call.off("cancelled", leave);
     forget();
   }
-}
-
-async function history(
-  runId: RunId,
-  request: RunHistoryRequest,
-  options: RunsOptions,
-): Promise<Answered<RunHistoryResponse>> {
-  const after = request.pageToken === "" ? 0 : Number(request.pageToken);
-  if (!Number.isSafeInteger(after) || after < 0) {
-    return failed({
-      code: code.INVALID_ARGUMENT,
-      message: "page_token is none that was given out",
-      reason: "INVALID_PAGE_TOKEN",
-    });
-  }
-  const limit = request.pageSize > 0 ? Math.min(request.pageSize, pageMax) : pageMax;
-  const got = await options.front.history(runId, after, limit);
-  if (got.kind === "unknown") {
-    const kept = await archivedRun(runId, options);
-    if (kept !== undefined) return done(archivedPage(kept.events, after, limit));
-  }
-  if (got.kind !== "history") return failed(absenceFailure(runId, got));
-  return done({ events: got.events, nextPageToken: got.next === undefined ? "" : String(got.next) });
-}
-
-function archivedPage(events: readonly HistoryEvent[], after: number, limit: number): RunHistoryResponse {
-  const rest = events.filter(({ sequence }) => sequence > BigInt(after));
-  const page = rest.slice(0, limit);
-  const last = page.at(-1);
-  return { events: page, nextPageToken: rest.length > limit && last !== undefined ? String(last.sequence) : "" };
 }
 
 /** What the archive has of a run that the log has no more. */

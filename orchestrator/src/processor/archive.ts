@@ -1,6 +1,6 @@
 import { promisify } from "node:util";
 import { deflateRaw, inflateRaw } from "node:zlib";
-import { ArchivedRun } from "../../../proto/gen/sidestep/internal/v1/archive.ts";
+import { ArchivedRun, ArchivedStep } from "../../../proto/gen/sidestep/internal/v1/archive.ts";
 import type { TraceRunResponse } from "../../../proto/gen/sidestep/v1/runs.ts";
 import type { HistoryEvent } from "../../../proto/gen/sidestep/v1/run.ts";
 import { partitionOf } from "../../../proto/wire/layout.ts";
@@ -14,6 +14,8 @@ import type { LogRecord } from "../engine/record.ts";
 import { resume } from "../engine/snapshot/resume.ts";
 import { rowOf } from "../projection/runRow.ts";
 import type { RunRow } from "../projection/runRow.ts";
+import { openStepNotes } from "../projection/stepDetails.ts";
+import type { DetailedStep } from "../projection/stepDetails.ts";
 import { readRecords } from "./inspect.ts";
 import type { InspectGround } from "./inspect.ts";
 import { LostPayload } from "./loading.ts";
@@ -28,6 +30,9 @@ export interface ArchiveGround extends InspectGround {
   readonly showTrace: (runId: RunId, plan: LoadedPlan, records: readonly LogRecord[]) => TraceRunResponse;
   readonly logger: Log;
 }
+
+/** Of what is kept of the steps of a run. */
+const stepBytesMax = 8 << 20;
 
 const deflate = promisify(deflateRaw);
 const inflate = promisify(inflateRaw);
@@ -77,12 +82,31 @@ function show(
   try {
     const { state, records: rest } = resume(plan, runId, all);
     const events: HistoryEvent[] = [];
-    for (const record of rest) events.push(describeEvent(plan, state, record, advance(plan, state, record)));
+    const notes = openStepNotes(plan, state, () => true);
+    for (const record of rest) {
+      const turn = advance(plan, state, record);
+      events.push(describeEvent(plan, state, record, turn));
+      notes.note(turn);
+    }
     const row = rowOf(partition, plan, state);
     if (row?.endedMs === undefined) return undefined;
     if (row.deleted) return "deleted";
-    return { row, run: { run: describeRun(plan, state), events, trace: showTrace(runId, plan, all) } };
+    const steps = toArchivedSteps(notes.steps());
+    return { row, run: { run: describeRun(plan, state), events, trace: showTrace(runId, plan, all), steps } };
   } catch {
     return undefined;
   }
+}
+
+/** Those that have room. */
+function toArchivedSteps(steps: readonly DetailedStep[]): ArchivedStep[] {
+  const kept: ArchivedStep[] = [];
+  let sizeBytes = 0;
+  for (const { step, isCompensation, expressions, attempts } of steps) {
+    const one: ArchivedStep = { step, compensation: isCompensation, details: { expressions, attempts } };
+    sizeBytes += ArchivedStep.encode(one).finish().length;
+    if (sizeBytes > stepBytesMax) return kept;
+    kept.push(one);
+  }
+  return kept;
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { expect, test, vi } from "vitest";
+import { StepAttempt_Result } from "../../../proto/gen/sidestep/v1/step_details.ts";
 import { Run_State } from "../../../proto/gen/sidestep/v1/run.ts";
 import type { HistoryEvent } from "../../../proto/gen/sidestep/v1/run.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
@@ -261,4 +262,8 @@ test("a run is archived before its log goes, and waits for an archive that is aw
   expect(kept?.events.map(told)).toEqual(history.events.map(told));
   expect(kept?.run).toMatchObject({ runId, key: "k-1", state: Run_State.COMPLETED });
   expect(kept?.run?.steps.map(({ path }) => path)).toEqual(["a", "b"]);
+  expect(kept?.steps.map(({ step, details }) => [step, details?.attempts.map(({ result }) => result)])).toEqual([
+    ["a", [StepAttempt_Result.COMPLETED]],
+    ["b", [StepAttempt_Result.COMPLETED]],
+  ]);
 });

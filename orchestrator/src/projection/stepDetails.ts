@@ -2,6 +2,7 @@ import { AttemptId_Phase as Phase } from "../../../proto/gen/sidestep/internal/v
 import { StepAttempt_Result as Result } from "../../../proto/gen/sidestep/v1/step_details.ts";
 import type { EvaluatedExpression, StepAttempt } from "../../../proto/gen/sidestep/v1/step_details.ts";
 import { advance } from "../engine/advance.ts";
+import type { Turn } from "../engine/advance.ts";
 import type { PublishTask } from "../engine/command.ts";
 import { toPublicStatus } from "../engine/describe.ts";
 import { describeExpressions } from "../engine/describeExpressions.ts";
@@ -27,6 +28,17 @@ export interface StepDetails {
   readonly attempts: StepAttempt[];
 }
 
+/** A step that has begun, with what it sent, got and computed. */
+export interface DetailedStep extends StepWanted, StepDetails {}
+
+/** What steps ask for and compute, noted while a run's records are played again. */
+export interface StepNotes {
+  /** Of the turn that has just been played. */
+  note(turn: Turn): void;
+  /** Of the steps that have begun, in the order in which they did. */
+  steps(): readonly DetailedStep[];
+}
+
 /**
  * Plays a run's records again, and notes what one step asks for and computes: what it did then is what it does now. Undefined: no such step has
  * begun.
@@ -38,49 +50,86 @@ export function detailsOfStep(
   wanted: StepWanted,
 ): StepDetails | undefined {
   const { state, records: rest } = resume(plan, runId, records);
-  const attempts = new Map<string, StepAttempt>();
-  let expressions: readonly EvaluatedExpression[] = [];
-  const note = (task: PublishTask, step: LiveStep): void => {
+  const isWanted = ({ step, isCompensation }: StepWanted): boolean =>
+    step === wanted.step && isCompensation === wanted.isCompensation;
+  const notes = openStepNotes(plan, state, isWanted);
+  for (const record of rest) notes.note(advance(plan, state, record));
+  const [found] = notes.steps();
+  if (found !== undefined) return { expressions: found.expressions, attempts: found.attempts };
+  return liveStep(state, wanted) === undefined ? undefined : { expressions: [], attempts: [] };
+}
+
+/** Notes what the steps that are wanted do from this state of the run on. */
+export function openStepNotes(plan: LoadedPlan, state: RunState, isWanted: (step: StepWanted) => boolean): StepNotes {
+  const noted = new Map<string, Noted>();
+  const notedAs = (wanted: StepWanted): Noted => {
+    const one = noted.get(nameOf(wanted)) ?? { wanted, expressions: [], attempts: new Map() };
+    noted.set(nameOf(wanted), one);
+    return one;
+  };
+  const noteTask = (task: PublishTask, step: LiveStep): void => {
+    const wanted = stepOf(task.attempt);
+    if (!isWanted(wanted)) return;
+    const { attempts } = notedAs(wanted);
     const name = attemptName(task.attempt);
-    if (isOf(task.attempt, wanted) && !attempts.has(name)) attempts.set(name, toAttempt(plan, step, task));
+    if (!attempts.has(name)) attempts.set(name, toAttempt(plan, step, task));
+  };
+  const noteTransition = (transition: Transition): void => {
+    if (transition.kind === "attemptEnded") {
+      const attempts = noted.get(nameOf(stepOf(transition.attempt)))?.attempts;
+      const name = attemptName(transition.attempt);
+      const known = attempts?.get(name);
+      if (known !== undefined) attempts?.set(name, withEnd(plan, known, transition));
+    } else if (isBegin(transition)) {
+      const wanted = stepOf(transition.address);
+      const step = isWanted(wanted) ? liveStep(state, wanted) : undefined;
+      if (step !== undefined)
+        notedAs(wanted).expressions = describeExpressions(plan, state, step, wanted.isCompensation);
+    }
   };
   // Those that were out when the run was summed up.
-  for (const { publish, step } of state.attempts.values()) note(publish, step);
-  for (const record of rest) {
-    const { commands, transitions } = advance(plan, state, record);
-    for (const command of commands) {
-      const step = command.kind === "publishTask" ? calledBy(state, command) : undefined;
-      if (command.kind === "publishTask" && step !== undefined) note(command, step);
-    }
-    for (const transition of transitions) {
-      if (transition.kind === "attemptEnded") {
-        const known = attempts.get(attemptName(transition.attempt));
-        if (known !== undefined) attempts.set(attemptName(transition.attempt), withEnd(plan, known, transition));
-      } else if (begins(transition, wanted)) {
-        const step = liveStep(state, wanted);
-        if (step !== undefined) expressions = describeExpressions(plan, state, step, wanted.isCompensation);
+  for (const { publish, step } of state.attempts.values()) noteTask(publish, step);
+  return {
+    note: ({ commands, transitions }) => {
+      for (const command of commands) {
+        const step = command.kind === "publishTask" ? calledBy(state, command) : undefined;
+        if (command.kind === "publishTask" && step !== undefined) noteTask(command, step);
       }
-    }
-  }
-  if (liveStep(state, wanted) === undefined && expressions.length === 0 && attempts.size === 0) return undefined;
-  return { expressions: [...expressions], attempts: [...attempts.values()] };
+      for (const transition of transitions) noteTransition(transition);
+    },
+    steps: () =>
+      [...noted.values()].map(({ wanted, expressions, attempts }) => ({
+        step: wanted.step,
+        isCompensation: wanted.isCompensation,
+        expressions: [...expressions],
+        attempts: [...attempts.values()],
+      })),
+  };
+}
+
+function nameOf({ step, isCompensation }: StepWanted): string {
+  return `${isCompensation ? "undo" : "do"} ${step}`;
+}
+
+interface Noted {
+  readonly wanted: StepWanted;
+  expressions: readonly EvaluatedExpression[];
+  readonly attempts: Map<string, StepAttempt>;
 }
 
 function liveStep({ steps, compensations }: RunState, { step, isCompensation }: StepWanted): LiveStep | undefined {
   return (isCompensation ? compensations : steps).get(step);
 }
 
-function isOf({ step, phase }: PublishTask["attempt"], wanted: StepWanted): boolean {
-  return step === wanted.step && (phase === Phase.COMPENSATE) === wanted.isCompensation;
+function stepOf({ step, phase }: { readonly step: string; readonly phase: Phase }): StepWanted {
+  return { step, isCompensation: phase === Phase.COMPENSATE };
 }
 
 /** The `when` was looked at, whatever it gave. */
-function begins(transition: Transition, wanted: StepWanted): boolean {
-  const isBegin =
-    transition.kind === "stepBegan" || (transition.kind === "stepEnded" && transition.result === "skipped");
-  if (!isBegin) return false;
-  const { step, phase } = transition.address;
-  return step === wanted.step && (phase === Phase.COMPENSATE) === wanted.isCompensation;
+function isBegin(
+  transition: Transition,
+): transition is Extract<Transition, { readonly kind: "stepBegan" | "stepEnded" }> {
+  return transition.kind === "stepBegan" || (transition.kind === "stepEnded" && transition.result === "skipped");
 }
 
 function calledBy(state: RunState, { attempt }: PublishTask): LiveStep | undefined {
