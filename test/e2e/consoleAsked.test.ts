@@ -20,6 +20,28 @@ afterAll(async () => {
   await stage[Symbol.asyncDispose]();
 });
 
+test("attributes that are declared are offered before there is a run", async () => {
+  const { page } = one;
+  await one.open("runs");
+  await page.getByText("No run is like that").waitFor();
+  await page.getByRole("button", { name: "Columns" }).click();
+  for (const name of ["mood", "guests"]) await page.getByLabel(`${name} (attribute)`).waitFor();
+  await page.keyboard.press("Escape");
+  await page.getByRole("combobox", { name: "Filter of runs" }).pressSequentially("mo");
+  await page.getByRole("option", { name: "attributes.mood" }).waitFor();
+  expect(one.troubles).toEqual([]);
+});
+
+test("of a loop one sees what it carries and what its tests gave after its last pass", async () => {
+  const { page } = one;
+  const runId = await stage.start("tour.v1.TourWorkflow/Visit", { name: "emmy", waits: true }, "emmy");
+  await one.open(`runs/${runId}?step=rounds`);
+  await page.getByLabel("value of until").filter({ hasText: "true" }).waitFor();
+  await page.getByLabel("value of carry minutes init").filter({ hasText: "0" }).waitFor();
+  await page.getByLabel("value of carry minutes next").filter({ hasText: "40" }).waitFor();
+  expect(one.troubles).toEqual([]);
+});
+
 test("who did what, why and with which outcome is in the audit, of a run from its page, and goes back page by page", async () => {
   const { page } = one;
   const runId = await stage.start("tour.v1.TourWorkflow/Visit", { name: "ada", waits: true }, "ada");

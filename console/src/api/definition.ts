@@ -18,6 +18,8 @@ export interface Version {
   readonly hash: string;
   readonly deployedAt: number | undefined;
   readonly methods: readonly string[];
+  /** Names of those that it gives its runs. */
+  readonly attributes: readonly string[];
 }
 
 /** sidestep.v1.DescribeDefinitionResponse. */
@@ -42,6 +44,7 @@ export function toWorkflow(json: JsonObject): Workflow {
       hash: text(one, "hash"),
       deployedAt: time(one, "deployedAt"),
       methods: texts(one, "methods"),
+      attributes: texts(one, "attributes"),
     })),
     requestType: text(json, "requestType"),
     responseType: text(json, "responseType"),

@@ -3,6 +3,7 @@ import type { KeyboardEvent } from "react";
 import { useAnswer } from "../api/ask.ts";
 import { list } from "../api/json.ts";
 import { toWorkflow } from "../api/definition.ts";
+import type { Workflow } from "../api/definition.ts";
 import { Link, navigate, useAddress, withQuery } from "../navigation.tsx";
 import { durationText, useNow } from "../parts/clock.ts";
 import { Empty, Failure } from "../parts/pieces.tsx";
@@ -13,6 +14,7 @@ import { Bulks } from "../runs/Bulks.tsx";
 import { ColumnChoice } from "../runs/ColumnChoice.tsx";
 import { columnsFor, usualColumns } from "../runs/columns.tsx";
 import type { Column } from "../runs/columns.tsx";
+import type { Vocabulary } from "../runs/completion.ts";
 import { QueryBar } from "../runs/QueryBar.tsx";
 import { useRuns } from "../runs/useRuns.ts";
 import type { Runs } from "../runs/useRuns.ts";
@@ -25,20 +27,16 @@ export function RunsPage() {
   const filter = address.searchParams.get("q") ?? "";
   const runs = useRuns(filter);
   const [marked, setMarked] = useState<ReadonlySet<string>>(new Set());
-  const attributes = useMemo(
-    () => [...new Set(runs.rows.flatMap(({ run }) => Object.keys(run.attributes)))].toSorted(),
-    [runs.rows],
-  );
   const definitions = useAnswer("sidestep.v1.Definitions/List").value;
-  const workflows = useMemo(
-    () => (definitions === undefined ? [] : list(definitions, "workflows", toWorkflow).map(({ workflow }) => workflow)),
-    [definitions],
+  const vocabulary = useMemo(
+    () => toVocabulary(definitions === undefined ? [] : list(definitions, "workflows", toWorkflow), runs.rows),
+    [definitions, runs.rows],
   );
   const apply = (next: string): void => {
     setMarked(new Set());
     navigate(withQuery(address, { q: next }));
   };
-  const all = columnsFor(attributes);
+  const all = columnsFor(vocabulary.attributes);
   const wanted = address.searchParams.get("columns")?.split(",") ?? usualColumns;
   const columns = wanted.flatMap((id) => all.find((column) => column.id === id) ?? []);
   return (
@@ -60,7 +58,7 @@ export function RunsPage() {
         />
       </div>
       <div className="row filterbar">
-        <QueryBar filter={filter} vocabulary={{ workflows, attributes }} onFilter={apply} />
+        <QueryBar filter={filter} vocabulary={vocabulary} onFilter={apply} />
       </div>
       <ViewBar filter={filter} onFilter={apply} />
       {runs.error === undefined ? undefined : <Failure error={runs.error} />}
@@ -79,6 +77,16 @@ export function RunsPage() {
       <RunTable runs={runs} columns={columns} marked={marked} onMark={setMarked} />
     </>
   );
+}
+
+/** Attributes are those that some version declares, and those that runs of versions of before have. */
+function toVocabulary(definitions: readonly Workflow[], rows: Runs["rows"]): Vocabulary {
+  const declared = definitions.flatMap(({ versions }) => versions.flatMap(({ attributes }) => attributes));
+  const found = rows.flatMap(({ run }) => Object.keys(run.attributes));
+  return {
+    workflows: definitions.map(({ workflow }) => workflow),
+    attributes: [...new Set([...declared, ...found])].toSorted(),
+  };
 }
 
 function summary(runs: Runs): string {

@@ -68,6 +68,7 @@ function toDefinition(entry: DefinitionEntry): WorkflowDefinition {
         nanos: Math.floor(one.deployedAtMs % 1000) * 1_000_000,
       },
       methods: one.methods,
+      attributes: one.attributes,
     }))
     .toSorted((a, b) => b.version - a.version);
   return { workflow, activeVersion, versions, requestType, responseType };

@@ -203,6 +203,7 @@ export function makeEntry(workflow: string, activeVersion = 1, more: Partial<Def
     planHash: new Uint8Array(32),
     deployedAtMs: 1,
     methods: [],
+    attributes: [],
   };
   return {
     workflow,

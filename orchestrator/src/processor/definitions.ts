@@ -192,6 +192,7 @@ function toDrafts(image: Uint8Array, compiled: readonly CompiledWorkflow[]): rea
       requestType: plan.requestType,
       responseType: plan.responseType,
       methods: plan.methods,
+      attributes: plan.attributes.map(({ name }) => name).toSorted(),
       signalMethods: plan.signals.flatMap(({ method }) => (method === "" ? [] : [method])).toSorted(),
       queryMethods: plan.queries.map(({ method }) => method).toSorted(),
       streaming: plan.streaming,

@@ -13,6 +13,7 @@ function makeCandidate(workflow: string, content: number, contract = 1): Candida
     requestType: "a.Request",
     responseType: "a.Response",
     methods: ["b.B/C"],
+    attributes: ["customer"],
     signalMethods: [],
     queryMethods: [],
     streaming: false,

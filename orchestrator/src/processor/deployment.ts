@@ -13,6 +13,7 @@ export interface Candidate {
   readonly requestType: string;
   readonly responseType: string;
   readonly methods: readonly string[];
+  readonly attributes: readonly string[];
   readonly signalMethods: readonly string[];
   readonly queryMethods: readonly string[];
   readonly streaming: boolean;
@@ -78,8 +79,9 @@ function withCandidate(entry: DefinitionEntry | undefined, candidate: Candidate,
   const known = entry?.version.find(({ contentHash }) => sameBytes(contentHash, candidate.contentHash));
   if (entry === undefined || known === undefined) {
     const number = Math.max(0, ...(entry?.version.map((one) => one.number) ?? [])) + 1;
-    const { contentHash, planHash, methods } = candidate;
-    const version: DefinitionVersion = { number, contentHash, planHash, methods: [...methods], deployedAtMs: nowMs };
+    const { contentHash, planHash } = candidate;
+    const [methods, attributes] = [[...candidate.methods], [...candidate.attributes]];
+    const version: DefinitionVersion = { number, contentHash, planHash, methods, attributes, deployedAtMs: nowMs };
     return {
       next: { ...shown, activeVersion: number, version: [...(entry?.version ?? []), version] },
       version: number,

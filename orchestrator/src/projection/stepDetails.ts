@@ -6,6 +6,7 @@ import type { Turn } from "../engine/advance.ts";
 import type { PublishTask } from "../engine/command.ts";
 import { toPublicStatus } from "../engine/describe.ts";
 import { describeExpressions } from "../engine/describeExpressions.ts";
+import { describeLoop } from "../engine/describeLoop.ts";
 import type { LiveStep } from "../engine/live.ts";
 import type { CallPlan, LoadedPlan } from "../engine/plan.ts";
 import type { LogRecord } from "../engine/record.ts";
@@ -56,7 +57,8 @@ export function detailsOfStep(
   for (const record of rest) notes.note(advance(plan, state, record));
   const [found] = notes.steps();
   if (found !== undefined) return { expressions: found.expressions, attempts: found.attempts };
-  return liveStep(state, wanted) === undefined ? undefined : { expressions: [], attempts: [] };
+  const live = liveStep(state, wanted);
+  return live === undefined ? undefined : { expressions: [...describeLoop(plan, live)], attempts: [] };
 }
 
 /** Notes what the steps that are wanted do from this state of the run on. */
@@ -87,6 +89,10 @@ export function openStepNotes(plan: LoadedPlan, state: RunState, isWanted: (step
         notedAs(wanted).expressions = describeExpressions(plan, state, step, wanted.isCompensation);
     }
   };
+  const loopOf = (wanted: StepWanted): readonly EvaluatedExpression[] => {
+    const step = liveStep(state, wanted);
+    return step === undefined ? [] : describeLoop(plan, step);
+  };
   // Those that were out when the run was summed up.
   for (const { publish, step } of state.attempts.values()) noteTask(publish, step);
   return {
@@ -101,7 +107,7 @@ export function openStepNotes(plan: LoadedPlan, state: RunState, isWanted: (step
       [...noted.values()].map(({ wanted, expressions, attempts }) => ({
         step: wanted.step,
         isCompensation: wanted.isCompensation,
-        expressions: [...expressions],
+        expressions: [...expressions, ...loopOf(wanted)],
         attempts: [...attempts.values()],
       })),
   };
