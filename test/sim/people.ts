@@ -68,6 +68,7 @@ function decide(random: Random, step: string, requestId: string): Request {
     by: random.chance(0.8) ? approver : "bob",
     comment: "",
     requestId,
+    actor: "",
   };
   return { $case: "decisionMade", value };
 }

@@ -227,6 +227,25 @@ test("the history tells each record in words: who, what, and whether it counted"
   expect(shown[5]?.text).toBe("fixed");
 });
 
+test("the history tells who decided, and in whose name where that is another's", () => {
+  const approving = makePlan({ steps: [{ id: "ask", action: { kind: "approve" } }] });
+  const told = (by: string, actor: string, comment = "") => {
+    const state = newRun(testRunId);
+    advance(approving, state, eventAt(1, 0, { $case: "runStarted", value: makeStarted() }));
+    const decision = { step: "ask", approved: true, form: new Uint8Array(), by, comment, requestId: "", actor };
+    const record = eventAt(2, 1_000, { $case: "decisionMade", value: decision });
+    return describeEvent(approving, state, record, advance(approving, state, record));
+  };
+  expect(told("ann", "root", "she is away")).toMatchObject({
+    kind: Kind.DECISION_MADE,
+    actor: "root",
+    text: "approved in the name of ann: she is away",
+  });
+  expect(told("ann", "ann")).toMatchObject({ actor: "ann", text: "approved" });
+  // As what wrote it before said it.
+  expect(told("ann", "")).toMatchObject({ actor: "ann", text: "approved" });
+});
+
 test("attributes that have a value show as JSON; one that fails is left out", () => {
   const withAttributes = makePlan({
     attributes: { broken: "oops(no_such_key)" },

@@ -40,11 +40,12 @@ export function showMessage(plan: LoadedPlan, message: Message): Shown {
       return { kind: Kind.SIGNAL_RECEIVED, payload, payloadType, actor, text: name };
     }
     case "decisionMade": {
-      const { step, approved, form, by, comment } = message.value;
+      const { step, approved, form, by, actor, comment } = message.value;
       const { action } = stepPlanAt(plan, step) ?? {};
       const payloadType = action?.kind === "approve" ? action.approval.type : "";
-      const text = `${approved ? "approved" : "rejected"}${comment === "" ? "" : `: ${comment}`}`;
-      return { kind: Kind.DECISION_MADE, step, payload: form, payloadType, actor: by, text };
+      const inNameOf = actor === "" || actor === by ? "" : ` in the name of ${by}`;
+      const text = `${approved ? "approved" : "rejected"}${inNameOf}${comment === "" ? "" : `: ${comment}`}`;
+      return { kind: Kind.DECISION_MADE, step, payload: form, payloadType, actor: actor === "" ? by : actor, text };
     }
     case "skipRequested": {
       const { step, compensation, result, actor, reason } = message.value;

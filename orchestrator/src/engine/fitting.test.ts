@@ -95,7 +95,7 @@ const events: Readonly<Record<string, (isCompensation: boolean, backsOff: boolea
   COMPENSATE: () => ({ $case: "compensateRequested", value: { step: "s", ...about } }),
   DECIDE: () => ({
     $case: "decisionMade",
-    value: { step: "s", approved: true, form: new Uint8Array(), by: "ann", comment: "", requestId: "" },
+    value: { step: "s", approved: true, form: new Uint8Array(), by: "ann", comment: "", requestId: "", actor: "" },
   }),
   SIGNAL: () => ({ $case: "signalReceived", value: { name: "go", payload: new Uint8Array(), id: "", actor: "" } }),
 };

@@ -140,7 +140,15 @@ function toEvent(kind: string, attempt: AttemptId, number: number): Event["kind"
     case "decide":
       return {
         $case: "decisionMade",
-        value: { step: "p", approved: number > 2, form: new Uint8Array(), by: "ann", comment: "", requestId: "" },
+        value: {
+          step: "p",
+          approved: number > 2,
+          form: new Uint8Array(),
+          by: "ann",
+          comment: "",
+          requestId: "",
+          actor: "",
+        },
       };
     case "skip":
       return { $case: "skipRequested", value: { ...request, result: Uint8Array.of(number) } };

@@ -215,7 +215,7 @@ function factOf(kind: FactKind, sequence: number, scene: Scene): LogRecord {
     case "decisionMade":
       return event({
         $case: "decisionMade",
-        value: { step: "s", approved: true, form: new Uint8Array(), by: "ann", comment: "", requestId: "" },
+        value: { step: "s", approved: true, form: new Uint8Array(), by: "ann", comment: "", requestId: "", actor: "" },
       });
     case "skipRequested":
       return event({ $case: "skipRequested", value: { ...target, result: new Uint8Array() } });

@@ -23,7 +23,8 @@ export async function decide(
   options: Pick<IngressOptions, "front" | "payloadBytesMax">,
 ): Promise<Answered<object>> {
   const { step, comment, approved, form } = asked;
-  const by = asked.by === "" ? actorOf(metadata) : asked.by;
+  const actor = actorOf(metadata);
+  const by = asked.by === "" ? actor : asked.by;
   const long = tooLong({ "step path": step, by, comment, key: requestId });
   if (long !== undefined) return failed(long);
   if (form.length > options.payloadBytesMax) return failed(tooLarge(form.length, options.payloadBytesMax));
@@ -36,10 +37,10 @@ export async function decide(
   if (another !== undefined) return failed(severalApprovals(runId, steps));
   if (approval.approvers.length > 0 && !approval.approvers.includes(by))
     return failed(notAnApprover(runId, approval.step, by));
-  if (!mayDecideAs(by, metadata)) return failed(notYourName(runId, by, actorOf(metadata)));
+  if (!mayDecideAs(by, metadata)) return failed(notYourName(runId, by, actor));
   const misfit = misfitOfForm(got.plan, approval, approved, form);
   if (misfit !== undefined) return failed(wrongType(misfit));
-  const event = { step: approval.step, approved, form, by, comment, requestId };
+  const event = { step: approval.step, approved, form, by, comment, requestId, actor };
   return steer(runId, { kind: "decide", event }, options);
 }
 

@@ -4,13 +4,18 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { AuditClient, AuditEntry_Outcome as Outcome, ListAuditRequest } from "../../../proto/gen/sidestep/v1/audit.ts";
 import type { AuditEntry, ListAuditResponse } from "../../../proto/gen/sidestep/v1/audit.ts";
 import { DefinitionsClient } from "../../../proto/gen/sidestep/v1/definitions.ts";
-import { RunsClient } from "../../../proto/gen/sidestep/v1/runs.ts";
+import { PendingApproval } from "../../../proto/gen/sidestep/v1/run.ts";
+import { DecideRequest, RunsClient } from "../../../proto/gen/sidestep/v1/runs.ts";
 import { fakeAudit, fakeDefinitions, fakeFront, openTestServer, someRun } from "./testing.ts";
 
 const closing = new AsyncDisposableStack();
 afterAll(() => closing.disposeAsync());
 
-const holders = { v: { name: "Vera", role: "viewer" }, o: { name: "Otto", role: "operator" } } as const;
+const holders = {
+  v: { name: "Vera", role: "viewer" },
+  o: { name: "Otto", role: "operator" },
+  a: { name: "Ada", role: "admin" },
+} as const;
 const front = fakeFront();
 const audit = fakeAudit();
 let runs: RunsClient;
@@ -21,7 +26,7 @@ beforeAll(async () => {
   const server = closing.use(
     await openTestServer(front, fakeDefinitions(new Uint8Array()), {
       audit,
-      authenticate: (token) => (token === "v" || token === "o" ? holders[token] : undefined),
+      authenticate: (token) => (token === "v" || token === "o" || token === "a" ? holders[token] : undefined),
     }),
   );
   const address = `127.0.0.1:${server.port}`;
@@ -113,6 +118,14 @@ test("the entry is there before anything is done, and nothing is done when it ca
   front.requests.length = 0;
   expect((await cancel("o")).code).toBe(status.UNAVAILABLE);
   expect(front.requests).toEqual([]);
+});
+
+test("a decision in another's name is in the log with both: whose word it is, and who gave it", async () => {
+  front.run = { approvals: [{ ...PendingApproval.fromPartial({ step: "ship" }), approvers: ["Vera"] }] };
+  const decision = DecideRequest.fromPartial({ runId: someRun, approved: true, by: "Vera" });
+  expect((await ask(runs.decide.bind(runs), decision, "o")).code).toBe(status.PERMISSION_DENIED);
+  expect((await ask(runs.decide.bind(runs), decision, "a")).code).toBe(status.OK);
+  expect(front.requests).toMatchObject([{ kind: "decide", event: { by: "Vera", actor: "Ada" } }]);
 });
 
 test("a reason that is too long is refused before anything is written", async () => {

@@ -184,7 +184,7 @@ test("a run of many is approved once in the name of whoever began it, who has to
   expect(front.requests).toEqual([]);
   front.run = { approvals: [{ ...approval, approvers: ["bob"] }] };
   expect(await act()).toEqual({ kind: "done" });
-  const event = { step: "a", approved: true, form: text("fine"), by: "bob", comment: "r", requestId };
+  const event = { step: "a", approved: true, form: text("fine"), by: "bob", comment: "r", requestId, actor: "" };
   expect(front.requests).toEqual([{ kind: "decide", event }]);
   front.fateOf = taken;
   expect(await act(true)).toEqual({ kind: "done" });

@@ -159,6 +159,13 @@ function waitingFor(
     const value = { name: plan.action.signal.name, payload: bytes, id: String(sequence), actor: "" };
     return { $case: "signalReceived", value };
   }
-  const decision = { approved: random.chance(0.6), form: bytes, by: "ann", comment: "so be it", requestId: "" };
+  const decision = {
+    approved: random.chance(0.6),
+    form: bytes,
+    by: "ann",
+    comment: "so be it",
+    requestId: "",
+    actor: "",
+  };
   return { $case: "decisionMade", value: { ...decision, step: path } };
 }

@@ -131,6 +131,7 @@ function parseEvent(state: RunState, verb: string, words: readonly string[]): Ev
           by: options.get("by") ?? "",
           comment: unquoted(options.get("comment") ?? ""),
           requestId: options.get("id") ?? "",
+          actor: "",
         },
       };
     case "skip":
