@@ -11,7 +11,7 @@ import { isWhole } from "../examples/order/demo/report.ts";
 import { orchestratorSettings } from "../orchestrator/src/config.ts";
 import { readConfiguration } from "../runtime/src/configuration.ts";
 import type { SettingTable } from "../runtime/src/setting.ts";
-import { ensureNatsServer } from "../scripts/natsServer.mjs";
+import { ensureNatsServer } from "../bin/natsServer.mjs";
 import { sidecarSettings } from "../sidecar/src/config.ts";
 import { freePort } from "../test/support/freePort.ts";
 import { startNats } from "../test/support/nats.ts";

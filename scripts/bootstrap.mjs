@@ -10,7 +10,7 @@ import { ensureBundles } from "./bundles.mjs";
 import { ensureChromium } from "./chromium.mjs";
 import { ensureDependencies, pinnedNode } from "./dependencies.mjs";
 import { ensureGeneratedCode } from "./generatedCode.mjs";
-import { ensureNatsServer } from "./natsServer.mjs";
+import { ensureNatsServer } from "../bin/natsServer.mjs";
 import { ensurePostgres } from "./postgres.mjs";
 import { ensurePromtool } from "./promtool.mjs";
 import { ensurePython } from "./pythonGrpc.mjs";

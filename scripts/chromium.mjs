@@ -4,8 +4,8 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { cacheFolder } from "./cacheFolder.mjs";
-import { aptObstacle, unpackFromOwnSources } from "./privateApt.mjs";
+import { cacheFolder } from "../bin/cacheFolder.mjs";
+import { aptObstacle, unpackFromOwnSources } from "../bin/privateApt.mjs";
 
 const names = ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome"];
 const debianPackages = ["chromium", "fonts-dejavu-core"];

@@ -4,8 +4,8 @@ import path from "node:path";
 import { expect, test } from "vitest";
 import { repositoryRoot, runProgram } from "../test/support/program.ts";
 import { fitVersions as fitVersionsOfProcesses, isFitVersion } from "../runtime/src/natsServer.ts";
-import { fitVersions, isFit } from "./natsServer.mjs";
-import { debianMirror } from "./privateApt.mjs";
+import { fitVersions, isFit } from "../bin/natsServer.mjs";
+import { debianMirror } from "../bin/privateApt.mjs";
 
 test.each([
   ["2.9.10", false],

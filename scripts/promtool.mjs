@@ -4,8 +4,8 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { cacheFolder } from "./cacheFolder.mjs";
-import { aptObstacle, unpackFromOwnSources } from "./privateApt.mjs";
+import { cacheFolder } from "../bin/cacheFolder.mjs";
+import { aptObstacle, unpackFromOwnSources } from "../bin/privateApt.mjs";
 
 const remedy = "What to do: install Prometheus, or set SIDESTEP_PROMTOOL to its program promtool.";
 

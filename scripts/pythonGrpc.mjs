@@ -4,8 +4,8 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { cacheFolder } from "./cacheFolder.mjs";
-import { aptObstacle, unpackFromOwnSources } from "./privateApt.mjs";
+import { cacheFolder } from "../bin/cacheFolder.mjs";
+import { aptObstacle, unpackFromOwnSources } from "../bin/privateApt.mjs";
 
 const debianPackages = ["python3", "python3-grpcio", "python3-protobuf"];
 const remedy = "What to do: install grpcio for a Python 3 (pip install grpcio protobuf) and set SIDESTEP_PYTHON to it.";

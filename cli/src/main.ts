@@ -1,5 +1,6 @@
 import { runCommand } from "./command.ts";
 import { exit } from "./failure.ts";
+import type { Programs } from "./program.ts";
 import { wantsColors } from "./terminal.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -33,7 +34,7 @@ process.channel?.unref();
 process.once("disconnect", () => void process.kill(process.pid, "SIGTERM"));
 
 // Their main files run when they are loaded, and end the process themselves.
-const programs = {
+const programs: Programs = {
   orchestrator: async (args: readonly string[]) => {
     process.argv.splice(2, Number.POSITIVE_INFINITY, ...args);
     await import("../../orchestrator/src/main.ts");
@@ -42,6 +43,24 @@ const programs = {
     process.argv.splice(2, Number.POSITIVE_INFINITY, ...args);
     await import("../../sidecar/src/main.ts");
   },
+  dev: async (options) => {
+    const { dev } = await import("./dev/dev.ts");
+    const own = { node: process.execPath, entry: process.argv[1] ?? "" };
+    return dev(options, { terminal, programs: own, signal: stopSignal() });
+  },
 };
+
+/** Aborts at the first signal; the second one ends this process at once, and its keeper ends the rest. */
+function stopSignal(): AbortSignal {
+  const stop = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.on(signal, () => {
+      if (stop.signal.aborted) process.exit(interrupted);
+      stop.abort();
+    });
+  }
+  return stop.signal;
+}
+
 const code = await runCommand(process.argv.slice(2), terminal, programs);
 if (code !== exit.ok) process.exitCode = code;

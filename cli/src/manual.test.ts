@@ -21,7 +21,7 @@ const terminal = {
 };
 const program = toProgram(
   terminal,
-  { orchestrator: () => Promise.resolve(), sidecar: () => Promise.resolve() },
+  { orchestrator: () => Promise.resolve(), sidecar: () => Promise.resolve(), dev: () => Promise.resolve(exit.ok) },
   () => undefined,
 );
 

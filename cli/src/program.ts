@@ -2,6 +2,7 @@ import { Command, Option } from "commander";
 import { version } from "../../runtime/src/version.ts";
 import { roles } from "../../runtime/src/tokenFile.ts";
 import type { Role } from "../../runtime/src/tokenFile.ts";
+import type { DevOptions } from "./dev/dev.ts";
 import { withDoorKeys } from "./doorKeys.ts";
 import { exit } from "./failure.ts";
 import type { ExitCode } from "./failure.ts";
@@ -12,6 +13,7 @@ import { addBulks, giveMeant, manyOptions, meantText, steerMeant } from "./progr
 import type { GivenMeant, Meant } from "./programBulk.ts";
 import { addIndex, addLists, addWorkflows } from "./programLists.ts";
 import { addCompletion, addContexts, addDoctor, addNats, applyContext, contextOption } from "./programSelf.ts";
+import { addDev } from "./programDev.ts";
 import { addServices } from "./programServices.ts";
 import { addApprovals, addCall, addHolds, addLimits, addTalk } from "./programTalk.ts";
 import type { Steering } from "./runSteer.ts";
@@ -21,6 +23,8 @@ import type { Terminal } from "./terminal.ts";
 export interface Programs {
   orchestrator(args: readonly string[]): Promise<void>;
   sidecar(args: readonly string[]): Promise<void>;
+  /** Runs until it is stopped. */
+  dev(options: DevOptions): Promise<ExitCode>;
 }
 
 /** The whole command tree; each command loads what it is made of when it is given. Actions throw CliFailure; `end` takes the exit code of those that don't end with 0. */
@@ -40,6 +44,7 @@ export function toProgram(terminal: Terminal, programs: Programs, end: (code: nu
         .hook("preAction", (_, action) => applyContext(action, terminal)),
     ).hook("preAction", async (_, action) => (await import("./idPrefix.ts")).expandIds(action));
   addDefinitions(program, terminal, end, withAddress);
+  addDev(program, programs, end);
   const sidecar = addPrograms(program, programs);
   addWorkflows(program, terminal, withAddress);
   const run = program.command("run").description("start, watch and steer runs");
@@ -158,7 +163,7 @@ function addPrograms(program: Command, programs: Programs): Command {
     orchestrator: { does: "run an orchestrator", example: "sidestep orchestrator --nats-url nats://127.0.0.1:4222" },
     sidecar: { does: "run a sidecar beside a service", example: "sidestep sidecar --service localhost:50051" },
   } as const;
-  const add = (name: keyof Programs): Command =>
+  const add = (name: "orchestrator" | "sidecar"): Command =>
     program
       .command(name)
       .description(`${about[name].does}; \`sidestep ${name} --help\` lists its settings`)

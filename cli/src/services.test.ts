@@ -166,6 +166,6 @@ test("everything else behind `sidecar` is for the program itself", async () => {
   };
   const sidecar = (given: readonly string[]) => Promise.resolve(void started.push(given));
   const args = ["sidecar", "--service", "localhost:50051", "--help"];
-  await runCommand(args, terminal, { orchestrator: () => Promise.resolve(), sidecar });
+  await runCommand(args, terminal, { orchestrator: () => Promise.resolve(), sidecar, dev: () => Promise.resolve(0) });
   expect(started).toEqual([args.slice(1)]);
 });

@@ -19,7 +19,7 @@ export async function runHere(args: readonly string[], environment: NodeJS.Proce
     environment,
     colors: { out: false, err: false },
   };
-  const unknown = (): Promise<void> => Promise.reject(new Error("this one runs for long: start it as a process"));
-  const code = await runCommand(args, terminal, { orchestrator: unknown, sidecar: unknown });
+  const unknown = (): Promise<never> => Promise.reject(new Error("this one runs for long: start it as a process"));
+  const code = await runCommand(args, terminal, { orchestrator: unknown, sidecar: unknown, dev: unknown });
   return { code, ...written };
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import os from "node:os";
-import { ensureNatsServer } from "../../scripts/natsServer.mjs";
+import { ensureNatsServer } from "../../bin/natsServer.mjs";
 import { runProgram } from "../support/program.ts";
 
 /** What figures were measured on; without it they say nothing. */

@@ -10,7 +10,7 @@ import { runHere } from "../../cli/src/testing.ts";
 import { ErrorInfo, RpcStatus } from "../../proto/gen/sidestep/internal/v1/rpc.ts";
 import { Run_State } from "../../proto/gen/sidestep/v1/run.ts";
 import { toNames } from "../../proto/wire/subjects.ts";
-import { ensureNatsServer } from "../../scripts/natsServer.mjs";
+import { ensureNatsServer } from "../../bin/natsServer.mjs";
 import { connectTo } from "../support/connectTo.ts";
 import { freePort } from "../support/freePort.ts";
 import { startNats } from "../support/nats.ts";

@@ -260,9 +260,9 @@ async function run(args: readonly string[]): Promise<string> {
     environment: {},
     colors: { out: false, err: false },
   };
-  const none = (): Promise<void> => Promise.reject(new Error("no program is started here"));
+  const none = (): Promise<never> => Promise.reject(new Error("no program is started here"));
   try {
-    await toProgram(terminal, { orchestrator: none, sidecar: none }, () => undefined).parseAsync(args, {
+    await toProgram(terminal, { orchestrator: none, sidecar: none, dev: none }, () => undefined).parseAsync(args, {
       from: "user",
     });
   } catch (error) {

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
-import { ensureNatsServer } from "../../scripts/natsServer.mjs";
+import { ensureNatsServer } from "../../bin/natsServer.mjs";
 import { freePort } from "./freePort.ts";
 import { startProgram } from "./program.ts";
 import type { Program } from "./program.ts";

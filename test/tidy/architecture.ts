@@ -172,7 +172,18 @@ export const architecture: readonly Part[] = [
   // The command line: the doors of the two processes, the checker, and the public services.
   {
     folder: "cli/src",
-    imports: [...contracts, json, runtime, compile, cel, projection, "orchestrator/src", "sidecar/src"],
+    imports: [
+      ...contracts,
+      json,
+      runtime,
+      compile,
+      cel,
+      projection,
+      "orchestrator/src",
+      "sidecar/src",
+      "bin/nodeFlags.mjs",
+      "bin/natsServer.mjs",
+    ],
     packages: [...protobuf, "@grpc/grpc-js", "commander", "yaml"],
   },
 
@@ -182,7 +193,17 @@ export const architecture: readonly Part[] = [
   { folder: "console/vite.config.ts", imports: [], packages: ["vite"] },
 
   // Around it.
-  { folder: "scripts", imports: ["bin/nodeFlags.mjs", "bin/sources.mjs"], packages: ["esbuild", "vite", ...protobuf] },
+  {
+    folder: "scripts",
+    imports: [
+      "bin/nodeFlags.mjs",
+      "bin/sources.mjs",
+      "bin/natsServer.mjs",
+      "bin/cacheFolder.mjs",
+      "bin/privateApt.mjs",
+    ],
+    packages: ["esbuild", "vite", ...protobuf],
+  },
   // The example's services know nothing of ours; the demo starts everything with the same means as the tests.
   { folder: "examples", imports: [], packages: ["@grpc/*"] },
   {
@@ -195,6 +216,6 @@ export const architecture: readonly Part[] = [
     imports: ["proto/gen", projection, "test/support"],
     packages: ["@grpc/grpc-js", "@grpc/proto-loader"],
   },
-  { folder: "test/support", imports: ["scripts"], packages: [] },
+  { folder: "test/support", imports: ["scripts", "bin/natsServer.mjs"], packages: [] },
   { folder: "vitest.config.ts", imports: ["scripts"], packages: ["vitest"] },
 ];

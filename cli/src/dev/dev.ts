@@ -1,0 +1,162 @@
+import { createWriteStream } from "node:fs";
+import path from "node:path";
+import { CliFailure, exit } from "../failure.ts";
+import type { ExitCode } from "../failure.ts";
+import { openFrontClient } from "../frontClient.ts";
+import type { Terminal } from "../terminal.ts";
+import { version } from "../../../runtime/src/version.ts";
+import { openDataFolder } from "./dataFolder.ts";
+import { openDeploys } from "./deploys.ts";
+import { watchFolder } from "./folderWatch.ts";
+import { openKeeper } from "./keeper.ts";
+import { greeting } from "./greeting.ts";
+import { openNatsServer, openOrchestrator } from "./platform.ts";
+import { findPort, isFree } from "./ports.ts";
+import type { OwnPrograms } from "./programOf.ts";
+import { projectFile } from "./projectFile.ts";
+import type { ProjectService } from "./projectFile.ts";
+import { openProject } from "./project.ts";
+import { openScreen } from "./screen.ts";
+import type { Screen } from "./screen.ts";
+import type { Surroundings } from "./serviceProcesses.ts";
+
+/** How `sidestep dev` is asked to work. */
+export interface DevOptions {
+  /** Folder of the project: .proto files, and sidestep.yaml where there is one. */
+  readonly folder: string;
+  /** Services of --service. */
+  readonly services: readonly ProjectService[];
+  /** Full names of services of --stub. */
+  readonly stubs: readonly string[];
+  readonly dataDir: string | undefined;
+  readonly reset: boolean;
+  /** host:port of the front door; undefined: the usual one, or a free port. */
+  readonly listen: string | undefined;
+  /** Where traces are passed on to. */
+  readonly otlp: string | undefined;
+}
+
+/** What it stands on. */
+export interface DevHost {
+  readonly terminal: Terminal;
+  readonly programs: OwnPrograms;
+  /** Aborts when it is to end. */
+  readonly signal: AbortSignal;
+}
+
+const doorPort = 7420;
+const natsPort = 4222;
+
+/** Runs a project on this machine until the signal aborts; then all that it started is gone. Throws CliFailure. */
+export async function dev(options: DevOptions, { terminal, programs, signal }: DevHost): Promise<ExitCode> {
+  const startedAt = performance.now();
+  const screen = openScreen(terminal);
+  const folder = path.resolve(options.folder);
+  await using stack = new AsyncDisposableStack();
+  const project = openProject(folder, options, terminal.colors.out);
+  const data = stack.use(await openDataFolder(folder, options.dataDir, options.reset));
+  const keeper = stack.use(openKeeper());
+  const late = stack.use(progress(screen));
+  const ports = await choosePorts(options, screen);
+  const keep = openLogs(data.folder, stack);
+  const natsUrl = `nats://127.0.0.1:${ports.nats}`;
+  const { environment } = terminal;
+  const around: Surroundings = {
+    project: folder,
+    natsUrl,
+    address: ports.listen,
+    environment,
+    programs,
+    keeper,
+    screen,
+    keep,
+  };
+  late.at("nats-server");
+  stack.use(await openNatsServer({ port: ports.nats, folder: data.folder, signal }, around));
+  data.claim(ports.nats);
+  const client = stack.use(openFrontClient(ports.listen));
+  const orchestrator = stack.use(openOrchestrator([], around));
+  const deploys = openDeploys({ folder, client, screen, color: terminal.colors.out, signal });
+  const running = stack.use(project.run(around));
+  late.at("the orchestrator");
+  await whileAsked(orchestrator.ready, signal);
+  late.at("the first deploy");
+  await whileAsked(deploys.now(), signal);
+  late.at("sidecars");
+  await whileAsked(running.ready(), signal);
+  late[Symbol.dispose]();
+  if (signal.aborted) return exit.ok;
+  const addresses = { door: ports.listen, natsUrl, otlp: options.otlp, data: data.folder };
+  const readyMs = performance.now() - startedAt;
+  screen.say(greeting({ version, readyMs, addresses, deployed: deploys.state(), served: running.served(), screen }));
+  void running.tellAbsent(deploys.state(), client, signal);
+  stack.use(
+    watchFolder(folder, {
+      isWanted: (file) => file.endsWith(".proto") || isConfiguration(file),
+      changed: () => {
+        void deploys.now().then(() => running.refresh(deploys.state(), client, signal));
+      },
+      failed: (reason) => screen.say(`${folder} can't be followed: ${reason}; start again after changes`),
+    }),
+  );
+  await aborted(signal);
+  screen.say("\nstopping …");
+  return exit.ok;
+}
+
+function isConfiguration(file: string): boolean {
+  return (
+    [projectFile, "buf.yaml", "buf.lock", "buf.work.yaml"].includes(path.basename(file)) ||
+    /fixtures?.*\.(ya?ml|json)$/.test(file)
+  );
+}
+
+interface Ports {
+  readonly listen: string;
+  readonly nats: number;
+}
+
+async function choosePorts({ listen }: DevOptions, screen: Screen): Promise<Ports> {
+  const nats = await findPort(natsPort);
+  if (!nats.isWanted) screen.say(`port ${natsPort} is taken: NATS listens on ${nats.port}`);
+  if (listen !== undefined) {
+    const port = Number(/:(\d+)$/.exec(listen)?.[1] ?? 0);
+    if (await isFree(port)) return { listen, nats: nats.port };
+    throw new CliFailure(exit.error, `port ${port} is taken`, "--listen", "name another one, or leave --listen out");
+  }
+  const door = await findPort(doorPort);
+  if (!door.isWanted) screen.say(`port ${doorPort} is taken: the orchestrator listens on ${door.port}`);
+  return { listen: `127.0.0.1:${door.port}`, nats: nats.port };
+}
+
+/** A file for each program of ours. */
+function openLogs(folder: string, stack: AsyncDisposableStack): (name: string, line: string) => void {
+  const files = new Map<string, ReturnType<typeof createWriteStream>>();
+  stack.defer(() => files.forEach((file) => file.end()));
+  return (name, line) => {
+    const file = files.get(name) ?? createWriteStream(path.join(folder, "logs", `${name}.log`));
+    files.set(name, file);
+    file.write(`${line}\n`);
+  };
+}
+
+const tellAfterMs = 2_500;
+
+/** Says what is being waited for, when it takes long. */
+function progress(screen: Screen): Disposable & { at(what: string): void } {
+  let waitsFor = "";
+  const timer = setInterval(() => screen.say(`waiting for ${waitsFor} …`), tellAfterMs);
+  return { at: (what) => void (waitsFor = what), [Symbol.dispose]: () => clearInterval(timer) };
+}
+
+/** Waits for the work, or for the end of it all. */
+async function whileAsked(work: Promise<unknown>, signal: AbortSignal): Promise<void> {
+  await Promise.race([work, aborted(signal)]);
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
