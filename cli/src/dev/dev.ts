@@ -55,7 +55,7 @@ export async function dev(options: DevOptions, { terminal, programs, signal }: D
   await using stack = new AsyncDisposableStack();
   const project = openProject(folder, options, terminal.colors.out);
   const data = stack.use(await openDataFolder(folder, options.dataDir, options.reset));
-  const keeper = stack.use(openKeeper());
+  const keeper = stack.use(openKeeper(data.folder));
   const late = stack.use(progress(screen));
   const ports = await choosePorts(options, screen);
   const keep = openLogs(data.folder, stack);

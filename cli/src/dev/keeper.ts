@@ -30,8 +30,8 @@ tell KILL
 `;
 
 /** Starts one: a shell, for it has to cost nothing. */
-export function openKeeper(): Keeper {
-  const child = spawn("/bin/sh", ["-c", script], { detached: true, stdio: ["pipe", "ignore", "ignore"] });
+export function openKeeper(cwd: string): Keeper {
+  const child = spawn("/bin/sh", ["-c", script], { cwd, detached: true, stdio: ["pipe", "ignore", "ignore"] });
   child.unref();
   const { stdin } = child;
   // Somebody has killed it: nothing is kept then, and nothing else is lost.

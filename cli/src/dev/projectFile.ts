@@ -98,8 +98,22 @@ function report(read: Reading, offset: number, message: string, hint: string): v
 function readRoot(read: Reading, root: Node): Project {
   const map = mapOf(read, root, "the file", ["services", "stubs"]);
   if (map === undefined) return emptyProject;
-  const services = listOf(read, map, "services").flatMap((node) => readService(read, node) ?? []);
-  const stubs = listOf(read, map, "stubs").flatMap((node) => readStub(read, node) ?? []);
+  const names = new Set<string>();
+  const services = listOf(read, map, "services").flatMap((node) => {
+    const service = readService(read, node);
+    if (service !== undefined && names.has(service.name))
+      report(read, startOf(node), `there are two services of the name ${service.name}`, "rename one");
+    if (service !== undefined) names.add(service.name);
+    return service ?? [];
+  });
+  const seen = new Set<string>();
+  const stubs = listOf(read, map, "stubs").flatMap((node) => {
+    const stub = readStub(read, node);
+    if (stub !== undefined && seen.has(stub.service))
+      report(read, startOf(node), `${stub.service} is stubbed twice`, "leave one of them out");
+    if (stub !== undefined) seen.add(stub.service);
+    return stub ?? [];
+  });
   return { services, stubs };
 }
 
@@ -152,7 +166,7 @@ function readEnvironment(read: Reading, map: YAMLMap): Readonly<Record<string, s
   }
   return Object.fromEntries(
     node.items.flatMap((pair) => {
-      const value = isScalar(pair.value) ? scalarText(read, pair.value, /^/, "a text") : undefined;
+      const value = scalarText(read, pair.value, /^/, "a text");
       return value === undefined ? [] : [[keyOf(pair), value]];
     }),
   );
@@ -186,7 +200,7 @@ function textOf(read: Reading, map: YAMLMap, key: string, form: RegExp, expected
   return node === undefined ? undefined : scalarText(read, node, form, `${key}: ${expected}`);
 }
 
-function scalarText(read: Reading, node: Node, form: RegExp, expected: string): string | undefined {
+function scalarText(read: Reading, node: unknown, form: RegExp, expected: string): string | undefined {
   const text = isScalar(node) ? plainText(node.value) : undefined;
   if (text !== undefined && form.test(text)) return text;
   report(read, startOf(node), `'${text ?? "…"}' can't stand here`, `expected ${expected}`);
