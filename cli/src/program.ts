@@ -44,7 +44,7 @@ export function toProgram(terminal: Terminal, programs: Programs, end: (code: nu
         .hook("preAction", (_, action) => applyContext(action, terminal)),
     ).hook("preAction", async (_, action) => (await import("./idPrefix.ts")).expandIds(action));
   addDefinitions(program, terminal, end, withAddress);
-  addDev(program, programs, end);
+  addDev(program, (options) => programs.dev(options), end);
   const sidecar = addPrograms(program, programs);
   addWorkflows(program, terminal, withAddress);
   const run = program.command("run").description("start, watch and steer runs");

@@ -5,7 +5,6 @@ import { isServiceName, parseServiceFlag } from "./dev/projectFile.ts";
 import type { ProjectService } from "./dev/projectFile.ts";
 import { example } from "./flags.ts";
 import type { ExitCode } from "./failure.ts";
-import type { Programs } from "./program.ts";
 
 interface DevForm {
   readonly service: readonly ProjectService[];
@@ -16,8 +15,12 @@ interface DevForm {
   readonly otlp?: string;
 }
 
-/** `dev`. */
-export function addDev(program: Command, programs: Pick<Programs, "dev">, end: (code: ExitCode) => void): void {
+/** `dev`; `dev` runs it. */
+export function addDev(
+  program: Command,
+  dev: (options: DevOptions) => Promise<ExitCode>,
+  end: (code: ExitCode) => void,
+): void {
   program
     .command("dev")
     .description("run everything that a folder of .proto files needs, and deploy again at each change; docs/dev.md")
@@ -34,7 +37,7 @@ export function addDev(program: Command, programs: Pick<Programs, "dev">, end: (
     .option("--listen <host:port>", "the orchestrator's address (default: 127.0.0.1:7420, or a free port)", loopback)
     .option("--otlp <url>", "pass traces on to this collector too")
     .addHelpText("after", example("sidestep dev my-workflows --stub payment.v1.PaymentService"))
-    .action(async (folder: string, given: DevForm) => end(await programs.dev(toOptions(folder, given))));
+    .action(async (folder: string, given: DevForm) => end(await dev(toOptions(folder, given))));
 }
 
 function toOptions(folder: string, given: DevForm): DevOptions {

@@ -25,8 +25,8 @@ const bannedFiles: Readonly<Record<string, string>> = {
   index: "a noun or verb: there are no barrels",
 };
 
-/** Names that others gave: google.rpc's error details and status codes, repeated in our protos because the wire has them. */
-const imposedNames = /ErrorInfo|RetryInfo|DATA_LOSS/g;
+/** Names that others gave: google.rpc's error details and status codes, repeated in our protos because the wire has them; and the flag that servers have for where they keep things. */
+const imposedNames = /ErrorInfo|RetryInfo|DATA_LOSS|--data-dir/g;
 
 /** Files, exported names, protos, metrics and commands of ours say nothing in a banned word. */
 export function bannedNames(tree: readonly Source[]): readonly Finding[] {

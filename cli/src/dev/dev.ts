@@ -5,7 +5,7 @@ import type { ExitCode } from "../failure.ts";
 import { openFrontClient } from "../frontClient.ts";
 import type { Terminal } from "../terminal.ts";
 import { version } from "../../../runtime/src/version.ts";
-import { openDataFolder } from "./dataFolder.ts";
+import { openStoreFolder } from "./storeFolder.ts";
 import { openDeploys } from "./deploys.ts";
 import { watchFolder } from "./folderWatch.ts";
 import { openKeeper } from "./keeper.ts";
@@ -18,7 +18,7 @@ import type { ProjectService } from "./projectFile.ts";
 import { openProject } from "./project.ts";
 import { openScreen } from "./screen.ts";
 import type { Screen } from "./screen.ts";
-import type { Surroundings } from "./serviceProcesses.ts";
+import type { Surroundings } from "./servedService.ts";
 
 /** How `sidestep dev` is asked to work. */
 export interface DevOptions {
@@ -54,7 +54,7 @@ export async function dev(options: DevOptions, { terminal, programs, signal }: D
   const folder = path.resolve(options.folder);
   await using stack = new AsyncDisposableStack();
   const project = openProject(folder, options, terminal.colors.out);
-  const data = stack.use(await openDataFolder(folder, options.dataDir, options.reset));
+  const data = stack.use(await openStoreFolder(folder, options.dataDir, options.reset));
   const keeper = stack.use(openKeeper(data.folder));
   const late = stack.use(progress(screen));
   const ports = await choosePorts(options, screen);

@@ -2,7 +2,7 @@ import path from "node:path";
 import type { DeployState } from "./deploys.ts";
 import { exampleRequest } from "./exampleRequest.ts";
 import type { Screen } from "./screen.ts";
-import type { ServedProcess } from "./serviceProcesses.ts";
+import type { ServedService } from "./servedService.ts";
 
 interface Greeting {
   readonly version: string;
@@ -14,7 +14,7 @@ interface Greeting {
     readonly data: string;
   };
   readonly deployed: DeployState;
-  readonly served: readonly ServedProcess[];
+  readonly served: readonly ServedService[];
   readonly screen: Screen;
 }
 

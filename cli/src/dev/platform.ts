@@ -5,8 +5,8 @@ import { CliFailure, exit } from "../failure.ts";
 import { keepRunning } from "./kept.ts";
 import type { Kept } from "./kept.ts";
 import { parseLogLine, programOf } from "./programOf.ts";
-import { fellText, ownEnvironment, tellLog } from "./serviceProcesses.ts";
-import type { Surroundings } from "./serviceProcesses.ts";
+import { fellText, ownEnvironment, tellLog } from "./servedService.ts";
+import type { Surroundings } from "./servedService.ts";
 
 const natsGraceMs = 5_000;
 const orchestratorGraceMs = 6_000;

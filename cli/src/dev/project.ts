@@ -7,8 +7,8 @@ import type { DeployState } from "./deploys.ts";
 import { positionText } from "./positionText.ts";
 import { emptyProject, parseProject, projectFile } from "./projectFile.ts";
 import type { Project, ProjectService } from "./projectFile.ts";
-import { openServiceProcess } from "./serviceProcesses.ts";
-import type { ServedProcess, Surroundings } from "./serviceProcesses.ts";
+import { openServedService } from "./servedService.ts";
+import type { ServedService, Surroundings } from "./servedService.ts";
 
 /** What was given by flags. */
 export interface GivenProject {
@@ -25,7 +25,7 @@ export interface OpenedProject {
 export interface RunningProject extends AsyncDisposable {
   /** All of it is started, and each sidecar is up. */
   ready(): Promise<void>;
-  served(): readonly ServedProcess[];
+  served(): readonly ServedService[];
   /** Reads sidestep.yaml again: what has come is started, what has gone is ended, what has changed is started anew. */
   refresh(state: DeployState, client: FrontClient, signal: AbortSignal): Promise<void>;
   /** Says which services that workflows call are offered by nobody. */
@@ -81,7 +81,7 @@ interface Where {
 }
 
 function runProject(first: Project, { folder, given, color }: Where, around: Surroundings): RunningProject {
-  const running = new Map<string, ServedProcess>();
+  const running = new Map<string, ServedService>();
   let turn: Promise<void> = Promise.resolve();
   const told = new Set<string>();
   const { screen } = around;
@@ -95,7 +95,7 @@ function runProject(first: Project, { folder, given, color }: Where, around: Sur
       }),
     );
     for (const [key, service] of wanted)
-      if (!running.has(key)) running.set(key, await openServiceProcess(service, around));
+      if (!running.has(key)) running.set(key, await openServedService(service, around));
   };
   const inTurn = (work: () => Promise<void>): Promise<void> => {
     turn = turn.then(work, work);

@@ -4,7 +4,7 @@ import { CliFailure, exit } from "../failure.ts";
 import { isFree } from "./ports.ts";
 
 /** Where a project's runs, logs and all that NATS keeps lie between two starts. */
-export interface DataFolder extends Disposable {
+export interface StoreFolder extends Disposable {
   readonly folder: string;
   /** Somebody else who wants the folder learns from this port that we are there. */
   claim(port: number): void;
@@ -15,11 +15,11 @@ export const ownFolder = ".sidestep";
 const claimFile = "dev.json";
 
 /** Opens it, empty when `isReset`. Throws CliFailure while another dev works with it. */
-export async function openDataFolder(
+export async function openStoreFolder(
   project: string,
   given: string | undefined,
   isReset: boolean,
-): Promise<DataFolder> {
+): Promise<StoreFolder> {
   const folder = path.resolve(given ?? path.join(project, ownFolder, "dev"));
   const claimed = path.join(folder, claimFile);
   await refuseWhenClaimed(folder, claimed);

@@ -25,7 +25,7 @@ export interface Surroundings {
 }
 
 /** A service process and the sidecar beside it. */
-export interface ServedProcess extends AsyncDisposable {
+export interface ServedService extends AsyncDisposable {
   readonly service: ProjectService;
   readonly address: string;
   /** The sidecar is up. */
@@ -36,7 +36,7 @@ const commandGraceMs = 5_000;
 const sidecarGraceMs = 4_000;
 
 /** Starts the service where it has a command, and a sidecar beside it in any case. */
-export async function openServiceProcess(service: ProjectService, around: Surroundings): Promise<ServedProcess> {
+export async function openServedService(service: ProjectService, around: Surroundings): Promise<ServedService> {
   const address = service.address ?? `127.0.0.1:${await freePort()}`;
   const command = service.command === undefined ? undefined : startCommand(service, service.command, address, around);
   const sidecar = openSidecar({ name: service.name, address, expose: service.expose }, around);
