@@ -52,7 +52,7 @@ export async function listAllApprovals(
 ): Promise<void> {
   using client = openFrontClient(options.address);
   const { runs } = client;
-  const asked = { filter: "approvals > 0", pageSize: runsMax, pageToken: "" };
+  const asked = { filter: "approvals > 0", pageSize: runsMax, pageToken: "", skip: 0 };
   const found = await client.call(runs.list.bind(runs), asked);
   const waiting = await Promise.all(
     found.runs.map(async ({ run }): Promise<readonly Waiting[]> => {

@@ -23,7 +23,7 @@ function isBeginning(text: string): boolean {
 async function runOf(start: string, address: string): Promise<string> {
   const { openFrontClient } = await import("./frontClient.ts");
   using client = openFrontClient(address);
-  const asked = { filter: `id.startsWith("${start}")`, pageSize: 2, pageToken: "" };
+  const asked = { filter: `id.startsWith("${start}")`, pageSize: 2, pageToken: "", skip: 0 };
   const { runs } = await client.call(client.runs.list.bind(client.runs), asked);
   return only(
     start,

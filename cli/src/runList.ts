@@ -52,7 +52,7 @@ async function pages(client: FrontClient, filter: string, limit: number): Promis
   const runs: ListedRun[] = [];
   for (let pageToken = ""; ;) {
     const pageSize = Math.min(pageMax, limit - runs.length);
-    const page = await client.call(client.runs.list.bind(client.runs), { filter, pageSize, pageToken });
+    const page = await client.call(client.runs.list.bind(client.runs), { filter, pageSize, pageToken, skip: 0 });
     runs.push(...page.runs);
     pageToken = page.nextPageToken;
     if (pageToken === "" || runs.length >= limit) return { ...page, runs };

@@ -42,7 +42,7 @@ async function found(
     case "runs": {
       if (!/^[0-9a-f]*$/.test(start)) return [];
       const filter = start === "" ? "" : `id.startsWith("${start}")`;
-      const asked = { filter, pageSize: runsMax, pageToken: "" };
+      const asked = { filter, pageSize: runsMax, pageToken: "", skip: 0 };
       const { runs } = await client.call(client.runs.list.bind(client.runs), asked, lookUpMs);
       return runs.flatMap(({ run }) =>
         run === undefined

@@ -113,7 +113,12 @@ function RunTable({
   const now = useNow();
   const [focused, setFocused] = useState(-1);
   const { onReach, range } = useRange(runs.want);
-  const waiting = useWaiting(runs.rows, range, runs.revision);
+  const count = Math.max(runs.total, runs.rows.length);
+  const inView = Array.from({ length: Math.max(0, range.last - range.first) }, (_, at) => runs.rowAt(range.first + at));
+  const waiting = useWaiting(
+    inView.filter((one) => one !== undefined),
+    runs.revision,
+  );
   const template = `36px ${columns.map(({ width }) => width).join(" ")}`;
   const mark = (id: string, isOn: boolean): void => {
     const next = new Set(marked);
@@ -123,8 +128,8 @@ function RunTable({
   };
   const onKeyDown = (event: KeyboardEvent): void => {
     const step = event.key === "j" ? 1 : event.key === "k" ? -1 : 0;
-    const row = runs.rows[focused]?.run;
-    if (step !== 0) setFocused(Math.max(0, Math.min(runs.rows.length - 1, focused + step)));
+    const row = runs.rowAt(focused)?.run;
+    if (step !== 0) setFocused(Math.max(0, Math.min(count - 1, focused + step)));
     else if (event.key === "x" && row !== undefined) mark(row.runId, !marked.has(row.runId));
     else if (event.key === "Enter" && row !== undefined && event.target === event.currentTarget)
       navigate(toHref({ page: "run", runId: row.runId }));
@@ -159,7 +164,7 @@ function RunTable({
     </div>
   );
   const row = (at: number) => {
-    const listed = runs.rows[at];
+    const listed = runs.rowAt(at);
     if (listed === undefined)
       return (
         <div className="cells" role="presentation">
@@ -193,7 +198,7 @@ function RunTable({
   return (
     <div className="card runs">
       <VirtualList
-        count={Math.max(runs.total, runs.rows.length)}
+        count={count}
         rowHeight={rowHeight}
         row={row}
         heightMax="calc(100vh - 236px)"

@@ -1,17 +1,20 @@
-import { useCallback, useEffect, useRef, useState } from "react";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { toApiError } from "../api/ask.ts";
-import { call } from "../api/call.ts";
 import type { ApiError } from "../api/call.ts";
-import { duration, list, number, object, text } from "../api/json.ts";
 import { useIndexRevision } from "../api/live.ts";
-import { toRun } from "../api/run.ts";
+import { farPlace } from "./far.ts";
+import { readPage } from "./readPage.ts";
 import { joinPage, replaceRows } from "./rows.ts";
 import type { Listed } from "./rows.ts";
+import { useFar } from "./useFar.ts";
 import { useTotal } from "./useTotal.ts";
 
 /** Runs that a filter finds, as far as they were wanted. */
 export interface Runs {
+  /** Those that are loaded: the first ones, and those around a place that one has jumped to. */
   readonly rows: readonly Listed[];
+  /** The row at a place of the list; undefined: it is not loaded. */
+  readonly rowAt: (place: number) => Listed | undefined;
   /** All that the filter finds; as many as there are rows until it is known. */
   readonly total: number;
   readonly isWhole: boolean;
@@ -62,7 +65,7 @@ export function useRuns(filter: string): Runs {
     const failed = (error: unknown): void => {
       if (!stop.signal.aborted) setState({ ...start, isLoading: false, error: toApiError(error) });
     };
-    readPage(filter, firstPage, "", stop.signal)
+    readPage({ filter, pageSize: firstPage }, stop.signal)
       .then((answer) => setState({ ...answer, isLoading: false, error: undefined }))
       .catch(failed)
       .finally(() => (isBusy.current = false));
@@ -75,7 +78,7 @@ export function useRuns(filter: string): Runs {
     if (isLoading || isWhole || isBusy.current || !wantsMore || token === "") return undefined;
     const stop = new AbortController();
     isBusy.current = true;
-    readPage(filter, page, token, stop.signal)
+    readPage({ filter, pageSize: page, token }, stop.signal)
       .then((answer) => {
         isBusy.current = false;
         setState((before) => ({ ...before, ...answer, rows: [...before.rows, ...answer.rows] }));
@@ -92,12 +95,23 @@ export function useRuns(filter: string): Runs {
   const revision = useIndexRevision();
   useFreshRows(filter, { revision, isLoading, rows, view }, setState);
   const counted = useTotal(filter, revision);
+  const total = isWhole ? rows.length : Math.max(rows.length, counted ?? 0);
+  const known = useRef({ loaded: 0, soon: page, total: 0 });
+  useEffect(() => {
+    known.current = { loaded: rows.length, soon: page, total };
+  }, [rows, total]);
+  const [place, setPlace] = useState<number>();
+  const far = useFar(filter, place, revision);
   const want = useCallback((first: number, last: number): void => {
     view.current = { first, last };
-    setReach((before) => Math.max(before, last));
+    setPlace((before) => farPlace({ first, last }, known.current, before));
+    // Whoever jumps away does not wait for all that lies between.
+    if (first <= known.current.loaded + page) setReach((before) => Math.max(before, last));
   }, []);
-  const total = isWhole ? rows.length : Math.max(rows.length, counted ?? 0);
-  return { rows, total, isWhole, isLoading, error: state.error, lag: state.lag, revision, want };
+  const rowAt = useCallback((at: number) => rows[at] ?? far.rows[at - far.first], [rows, far]);
+  const loaded = useMemo(() => [...rows, ...far.rows], [rows, far]);
+  const error = state.error ?? far.error;
+  return { rows: loaded, rowAt, total, isWhole, isLoading, error, lag: state.lag, revision, want };
 }
 
 /** Reads anew what may have changed of what is shown, when the index has changed: the first page, and the rows in view. */
@@ -123,7 +137,7 @@ function useFreshRows(
     const stop = new AbortController();
     const { first, last } = view.current;
     const inView = shown.current.slice(first, last).map(({ run }) => run.runId);
-    readPage(filter, firstPage, "", stop.signal)
+    readPage({ filter, pageSize: firstPage }, stop.signal)
       .then((answer) => setState((before) => ({ ...before, ...joinPage(before, answer), lag: answer.lag })))
       .then(() => (first < firstPage ? [] : readRows(inView, stop.signal)))
       .then((fresh) => setState((before) => ({ ...before, rows: replaceRows(before.rows, fresh) })))
@@ -133,25 +147,9 @@ function useFreshRows(
   }, [filter, revision, isLoading, view, setState]);
 }
 
-async function readPage(
-  filter: string,
-  pageSize: number,
-  pageToken: string,
-  signal: AbortSignal,
-): Promise<Pick<State, "rows" | "token" | "isWhole" | "lag">> {
-  const answer = await call("sidestep.v1.Runs/List", { filter, pageSize, pageToken }, { signal });
-  const token = text(answer, "nextPageToken");
-  const rows = list(answer, "runs", (one) => ({
-    run: toRun(object(one["run"])),
-    errorStep: text(one, "errorStep"),
-    approvals: number(one, "approvalsWaiting"),
-  }));
-  return { rows, token, isWhole: token === "", lag: duration(answer, "lag") };
-}
-
 /** Rows of runs that are known, as they are now. */
 async function readRows(runIds: readonly string[], signal: AbortSignal): Promise<readonly Listed[]> {
   if (runIds.length === 0) return [];
   const ids = runIds.slice(0, inViewMax);
-  return (await readPage(`id in ${JSON.stringify(ids)}`, ids.length, "", signal)).rows;
+  return (await readPage({ filter: `id in ${JSON.stringify(ids)}`, pageSize: ids.length }, signal)).rows;
 }

@@ -15,14 +15,9 @@ const settleMs = 300;
 const askedMax = 80;
 
 /** What the live ones of the rows in view wait for, by their ids. Asked anew when the index has changed. */
-export function useWaiting(
-  rows: readonly Listed[],
-  { first, last }: { readonly first: number; readonly last: number },
-  revision: string,
-): ReadonlyMap<string, WaitingText> {
+export function useWaiting(inView: readonly Listed[], revision: string): ReadonlyMap<string, WaitingText> {
   const [waiting, setWaiting] = useState<ReadonlyMap<string, WaitingText>>(new Map());
-  const asked = rows
-    .slice(first, last)
+  const asked = inView
     .filter(({ run }) => !hasEnded(run))
     .map(({ run }) => run.runId)
     .slice(0, askedMax)

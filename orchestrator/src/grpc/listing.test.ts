@@ -104,6 +104,13 @@ test("runs are listed a page at a time, newest first, with how far the index is 
     pageToken = asked.answer?.nextPageToken ?? "";
   } while (pageToken !== "");
   expect(keys).toEqual(["o-4", "o-3", "o-2", "o-1"]);
+  // From a place on, and on from there.
+  const from = await ask(list, ListRunsRequest.fromPartial({ filter, pageSize: 1, skip: 2 }));
+  expect(from.answer?.runs.map(({ run }) => run?.key)).toEqual(["o-2"]);
+  const behind = { filter, pageSize: 1, pageToken: from.answer?.nextPageToken ?? "" };
+  const next = await ask(list, ListRunsRequest.fromPartial(behind));
+  expect(next.answer?.runs.map(({ run }) => run?.key)).toEqual(["o-1"]);
+  expect(await ask(list, ListRunsRequest.fromPartial({ filter, skip: 9 }))).toMatchObject({ answer: { runs: [] } });
   expect(await ask(list, ListRunsRequest.fromPartial({ pageToken: "1" }))).toMatchObject({
     code: status.INVALID_ARGUMENT,
     reason: "INVALID_PAGE_TOKEN",

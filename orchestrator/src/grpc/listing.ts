@@ -53,14 +53,14 @@ const pageMax = 1_000;
 
 /** One page of runs. */
 export async function listRuns(
-  { filter: source, pageSize, pageToken }: ListRunsRequest,
+  { filter: source, pageSize, pageToken, skip }: ListRunsRequest,
   { lists }: ListsOptions,
 ): Promise<Answered<ListRunsResponse>> {
   const limit = pageSize > 0 ? Math.min(pageSize, pageMax) : runsDefault;
   const after = parseToken(pageToken);
   if (after === "wrong") return failed(invalidToken);
   return asked(lists, source, Date.now(), async (open, filter) => {
-    const rows = await open.store.list({ filter, after, limit: limit + 1 });
+    const rows = await open.store.list({ filter, after, limit: limit + 1, skip });
     const page = rows.slice(0, limit);
     const last = page.at(-1);
     return {

@@ -32,6 +32,8 @@ export interface RunQuery {
   /** Runs behind this one only. */
   readonly after: { readonly startedMs: number; readonly id: string } | undefined;
   readonly limit: number;
+  /** Those that would come first are left out; absent: none is. */
+  readonly skip?: number;
 }
 
 /** Runs of one version in one state. */

@@ -176,7 +176,7 @@ const listed = `id, part, seq, workflow, version, run_key, state, held, started,
 async function list(
   query: Query,
   statements: Statements,
-  { filter, after, limit }: RunQuery,
+  { filter, after, limit, skip = 0 }: RunQuery,
 ): Promise<readonly RunRow[]> {
   const parameters: Parameter[] = [];
   const condition = toCondition(filter, parameters);
@@ -184,8 +184,9 @@ async function list(
     after === undefined
       ? ""
       : `AND (started, id) < ($${parameters.push(after.startedMs)}, $${parameters.push(after.id)})`;
+  const page = `LIMIT $${parameters.push(limit)}${skip === 0 ? "" : ` OFFSET $${parameters.push(skip)}`}`;
   const rows = await query(
-    `SELECT ${listed} FROM runs WHERE ${condition} ${behind} ORDER BY started DESC, id DESC LIMIT $${parameters.push(limit)}`,
+    `SELECT ${listed} FROM runs WHERE ${condition} ${behind} ORDER BY started DESC, id DESC ${page}`,
     parameters,
   );
   const paused = rows.filter((row) => number(row, "incidents") > 0).map(({ id }) => ({ id }));
