@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { expect, test } from "vitest";
-import { AttemptId_Phase as Phase } from "../../../proto/gen/sidestep/internal/v1/event.ts";
-import type { AttemptId_Phase, Event, RunStarted } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import { AttemptId_Phase as Phase, Event } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import type { AttemptId_Phase, RunStarted } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import { Run_State } from "../../../proto/gen/sidestep/v1/run.ts";
 import { advance } from "./advance.ts";
 import { describeRun } from "./describe.ts";
@@ -15,6 +15,8 @@ import { showCommand } from "./testing/show.ts";
 import { throughSnapshot } from "./testing/snapshot.ts";
 import type { StepSketch } from "./testing/sketch.ts";
 
+/** The least that a server takes. */
+const messageBytesMax = 1024 * 1024;
 const about = { reason: "", actor: "ann", requestId: "" };
 const nextId = new Uint8Array(16).fill(7);
 const nextRun = "07".repeat(16);
@@ -199,6 +201,63 @@ test("where a run can't go on is refused, with the reason", () => {
   expect(why(passes, "d")).toBe(
     "it can't begin at d: each[0]/a is to be undone inside of a pass, which can't be taken over",
   );
+});
+
+test.for([
+  [300, "d"],
+  [500, "d"],
+  [520, "c"],
+  [700, "c"],
+  [1_000, "a"],
+] as const)(
+  "with a request of %i KiB a rerun begins no later than at %s, so that its start fits in a message",
+  ([kib, last]) => {
+    const old = new Log(plan, makeStarted({ key: "k", request: new Uint8Array(kib * 1024).fill(65) }));
+    old.done("a", "a".repeat(250 * 1024));
+    old.done("c", "c".repeat(250 * 1024));
+    old.terminate();
+    expect(rerunSteps(plan, old.state).at(-1)).toBe(last);
+    const value = old.rerun(last);
+    const sizeBytes = Event.encode({ kind: { $case: "runStarted", value } }).finish().length;
+    expect(sizeBytes).toBeLessThan(messageBytesMax - 8_192);
+  },
+);
+
+test("a rerun whose start is too large for a message is refused by the fold, too", () => {
+  const old = new Log(plan, makeStarted({ request: new Uint8Array(700 * 1024) }));
+  old.done("a", "a".repeat(250 * 1024));
+  old.done("c", "c".repeat(250 * 1024));
+  old.terminate();
+  const value = { step: "d", runId: nextId, ...about };
+  expect(old.event({ $case: "rerunRequested", value })).toMatchObject({ ignored: true, refusal: "CANNOT_RERUN" });
+  const whole = new Log(plan, makeStarted({ request: new Uint8Array(messageBytesMax - 1_000) }));
+  whole.terminate();
+  expect(rerunPlace(plan, whole.state, "a")).toMatchObject({
+    message: "it can't begin at a: its request is too large to be taken over",
+  });
+});
+
+test("many small steps count as much as large ones", () => {
+  const many = makePlan({
+    steps: [
+      {
+        id: "s",
+        action: {
+          kind: "switch",
+          cases: [{ when: "true", block: { steps: Array.from({ length: 2_000 }, (_, at) => call(`n${at}`)) } }],
+        },
+      },
+      call("d"),
+    ],
+  });
+  const old = new Log(many, makeStarted({ request: new Uint8Array(950 * 1024) }));
+  for (let at = 0; at < 2_000; at++) old.done(`n${at}`, "x");
+  old.terminate();
+  const place = rerunPlace(many, old.state, "d");
+  expect(place).toMatchObject({
+    kind: "refused",
+    message: expect.stringMatching(/^it can't begin at d: with what the steps up to n/),
+  });
 });
 
 test("a step of a block that later ones may read is taken over with it", () => {

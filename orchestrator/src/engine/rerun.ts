@@ -1,5 +1,5 @@
-import { TakenStep_End as End } from "../../../proto/gen/sidestep/internal/v1/event.ts";
-import type { Rerun, RerunRequested, RunStarted, TakenStep } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import { RunStarted, TakenStep, TakenStep_End as End } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import type { Rerun, RerunRequested } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import { AttemptId_Phase as Phase } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import { fromHex } from "../../../proto/wire/runId.ts";
 import type { StartRerun } from "./command.ts";
@@ -20,6 +20,9 @@ export type RerunPlace =
 
 /** Bytes of all results that a start carries. */
 const takenBytesMax = 512 * 1024;
+
+/** Bytes of the whole start: a server takes messages of 1 MiB at least, of which headers and what is said with the request have their part. */
+const startBytesMax = 1024 * 1024 - 16 * 1024;
 
 /** Where another run may begin in place of this one, which has ended. */
 export function rerunPlace(plan: LoadedPlan, state: RunState, step: string): RerunPlace {
@@ -77,13 +80,29 @@ function furthest(plan: LoadedPlan, state: RunState): Bound {
     if (!isTakeable(state.body, step))
       lower(topOf(places, step), `${step.path} is to be undone inside of a pass, which can't be taken over`);
   let bytes = 0;
+  let startBytes = bareBytes(state);
+  if (startBytes > startBytesMax) return { index: -1, why: "its request is too large to be taken over" };
   for (const step of takeable(places, state, state.body)) {
     const index = topOf(places, step);
     if (step.result?.payload !== undefined) lower(index, `the result of ${step.path} is large and kept apart`);
-    bytes += step.result?.bytes.length ?? 0;
+    const resultBytes = step.result?.bytes.length ?? 0;
+    bytes += resultBytes;
+    startBytes += resultBytes + takenBytes(state, step);
     if (bytes > takenBytesMax) lower(index, `the results up to ${step.path} are too large to be taken over`);
+    if (startBytes > startBytesMax)
+      lower(index, `with what the steps up to ${step.path} came to, its start would be too large for a message`);
   }
   return bound;
+}
+
+/** Bytes of a start in place of the run without anything that is taken over. */
+function bareBytes({ started }: RunState): number {
+  return started === undefined ? 0 : RunStarted.encode({ ...started, rerun: undefined }).finish().length;
+}
+
+/** Bytes of one step in a start, besides its result: tags and lengths are counted generously. */
+function takenBytes(state: RunState, step: LiveStep): number {
+  return TakenStep.encode({ ...toTaken(state, step, true), result: undefined }).finish().length + 16;
 }
 
 function isPassed(step: LiveStep | undefined): boolean {

@@ -5,6 +5,7 @@ import { Compensation } from "../../../proto/gen/sidestep/internal/v1/plan.ts";
 import type { Task } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import { Run_State, StepStatus_State } from "../../../proto/gen/sidestep/v1/run.ts";
 import type { Run } from "../../../proto/gen/sidestep/v1/run.ts";
+import { keyPlace } from "./keyPlace.ts";
 import { compensatesHeader, idempotencyKeyHeader } from "../../../proto/wire/headers.ts";
 import { parseRunId } from "../../../proto/wire/runId.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
@@ -83,4 +84,84 @@ test("a run goes on in place of one that was terminated, over its owner's death:
   assert(made[0] !== undefined && undone !== undefined);
   expect(made).toHaveLength(1);
   expect(headerOf(undone, compensatesHeader)).toBe(headerOf(made[0], idempotencyKeyHeader));
+});
+
+/** An orchestrator whose records of keys can be stopped right before they are changed, as one that stands still there; another one, whose front door goes on. */
+async function openStopping(url: string) {
+  const closing = new AsyncDisposableStack();
+  const door = closing.use(await openOrchestrator(url, plan, { owns: [] }));
+  const reached = Promise.withResolvers<void>();
+  const going = Promise.withResolvers<void>();
+  const ports: Orchestrator["ports"] = {
+    ...door.ports,
+    keys: {
+      ...door.ports.keys,
+      take: async (...args) => {
+        reached.resolve();
+        await going.promise;
+        return door.ports.keys.take(...args);
+      },
+    },
+  };
+  closing.use(await openOrchestrator(url, plan, { over: { ports } }));
+  return { door, reached: reached.promise, go: going.resolve, [Symbol.asyncDispose]: () => closing.disposeAsync() };
+}
+
+/** A run that has ended and goes on in place of another, whose key has not come to it yet; and what was done. */
+async function openBetween(url: string) {
+  const closing = new AsyncDisposableStack();
+  const orchestrators = closing.use(await openStopping(url));
+  const { door, reached } = orchestrators;
+  const { front } = door.processor;
+  const done: string[] = [];
+  let isMended = false;
+  closing.use(
+    await openFakeSidecar(url, ({ attempt }) => {
+      if (attempt?.step === "b" && !isMended) return "drop";
+      done.push(`${attempt?.phase === Phase.COMPENSATE ? "undo " : ""}${attempt?.step}`);
+      return "complete";
+    }),
+  );
+  const runId = await door.begin(plan, "k");
+  await expect.poll(() => done, patience).toEqual(["a"]);
+  await front.request(runId, { kind: "terminate", event: { reason: "", actor: "", requestId: "" } }, within());
+  expect((await front.wait(runId, within())).kind).toBe("ended");
+  isMended = true;
+  const event = { step: "b", reason: "", actor: "", requestId: "" };
+  void front.request(runId, { kind: "rerun", event }, within());
+  await reached;
+  const rerunId = parseRunId((await runOf(door, runId)).rerunAsRunId);
+  assert(rerunId !== undefined);
+  return { ...orchestrators, runId, rerunId, done, [Symbol.asyncDispose]: () => closing.disposeAsync() };
+}
+
+test("who starts with the key after the rerun's start and before its key has moved joins the run before; nothing is done twice", async () => {
+  await using server = await startNats();
+  await using between = await openBetween(server.url);
+  const { door, runId, rerunId, done } = between;
+  expect(await door.start(plan, { key: "k" })).toEqual({ kind: "joined", runId });
+  expect(await door.start(plan, { key: "k", request: "another" })).toEqual({ kind: "conflict", runId });
+  between.go();
+  await expect.poll(() => door.start(plan, { key: "k" }), patience).toEqual({ kind: "joined", runId: rerunId });
+  expect((await door.processor.front.wait(rerunId, within())).kind).toBe("ended");
+  expect(await runOf(door, rerunId)).toMatchObject({ state: Run_State.COMPLETED, rerunOfRunId: runId });
+  expect(done).toEqual(["a", "b", "c"]);
+});
+
+test("where the run before is gone by then, who starts with its key has a new run and keeps the key; the rerun goes on without", async () => {
+  await using server = await startNats();
+  await using between = await openBetween(server.url);
+  const { door, runId, rerunId } = between;
+  const { bucket, hash } = keyPlace(plan.plan.workflow, "k");
+  const held = await door.ports.keys.read(bucket, hash);
+  assert(held !== undefined);
+  // What its deletion does first.
+  await door.ports.keys.free(bucket, hash, held.revision);
+  const third = await door.start(plan, { key: "k" });
+  assert(third.kind === "started");
+  expect([runId, rerunId]).not.toContain(third.runId);
+  between.go();
+  const { front } = door.processor;
+  for (const one of [rerunId, third.runId]) expect((await front.wait(one, within())).kind).toBe("ended");
+  expect(await door.start(plan, { key: "k" })).toEqual({ kind: "joined", runId: third.runId });
 });

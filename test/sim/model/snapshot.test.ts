@@ -29,7 +29,11 @@ function withShadows(): Engine {
   };
 }
 
-test(`a snapshot after each record of ${seeds} random days is what was folded, and decides the same`, () => {
-  const shadowed = withShadows();
-  for (let seed = 1; seed <= seeds; seed++) expect(simulate(seed, shadowed).violations).toEqual([]);
-});
+test(
+  `a snapshot after each record of ${seeds} random days is what was folded, and decides the same`,
+  { timeout: 300_000 },
+  () => {
+    const shadowed = withShadows();
+    for (let seed = 1; seed <= seeds; seed++) expect(simulate(seed, shadowed).violations).toEqual([]);
+  },
+);
