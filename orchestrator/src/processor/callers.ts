@@ -10,7 +10,8 @@ import { findRun, planOfRun } from "./find.ts";
 import type { Front, Question, QueryAnswer, Unavailable, Unknown } from "./front.ts";
 import { changeHolds } from "./holds.ts";
 import type { HoldsGround } from "./holds.ts";
-import { takenBy, inspectRun, isHidden, readHistory, readRecords, readState, showState } from "./inspect.ts";
+import { openHistories } from "./histories.ts";
+import { takenBy, inspectRun, isHidden, readRecords, readState, showState } from "./inspect.ts";
 import { LostPayload } from "./loading.ts";
 import type { Folded, InspectGround } from "./inspect.ts";
 import { partitionOf } from "../../../proto/wire/layout.ts";
@@ -73,6 +74,7 @@ export function toFront(ground: CallersGround): Front {
 
 /** Runs as they are shown. */
 function shows(ground: CallersGround): Pick<Front, "get" | "look" | "explain" | "history" | "records"> {
+  const histories = openHistories(ground);
   return {
     get: (runId) =>
       orUnavailable(async () => {
@@ -94,7 +96,7 @@ function shows(ground: CallersGround): Pick<Front, "get" | "look" | "explain" | 
       }),
     history: (runId, after, limit) =>
       orUnavailable(async () => {
-        const history = await readHistory(ground, runId, after, limit);
+        const history = await histories.read(runId, after, limit);
         return history === undefined ? { kind: "unknown" } : { kind: "history", ...history };
       }),
     records: (runId) =>

@@ -1,11 +1,9 @@
 import type { Event, PayloadRef } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { Layouts } from "../../../proto/gen/sidestep/internal/v1/record.ts";
-import type { HistoryEvent } from "../../../proto/gen/sidestep/v1/run.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
 import { advance } from "../engine/advance.ts";
 import type { Turn } from "../engine/advance.ts";
 import { describeRun } from "../engine/describe.ts";
-import { describeEvent } from "../engine/describeEvent.ts";
 import type { LoadedPlan } from "../engine/plan.ts";
 import type { LogRecord } from "../engine/record.ts";
 import { resume, startIn } from "../engine/snapshot/resume.ts";
@@ -71,28 +69,6 @@ export async function readState(ground: InspectGround, runId: RunId): Promise<Fo
 /** It never began, or somebody has asked for it to be deleted. */
 export function isHidden({ phase, deleting }: RunState): boolean {
   return phase === "void" || deleting !== undefined;
-}
-
-/** At most `limit` events of a run behind a sequence. Throws when NATS does not answer. */
-export async function readHistory(
-  ground: InspectGround,
-  runId: RunId,
-  after: number,
-  limit: number,
-): Promise<{ readonly events: readonly HistoryEvent[]; readonly next: number | undefined } | undefined> {
-  const events: HistoryEvent[] = [];
-  let next: number | undefined;
-  let last = after;
-  const folded = await fold(ground, runId, (plan, state, record, turn) => {
-    if (record.sequence <= after) return;
-    if (events.length >= limit) {
-      next ??= last;
-      return;
-    }
-    events.push(describeEvent(plan, state, record, turn));
-    last = record.sequence;
-  });
-  return folded === undefined || folded.state.deleting !== undefined ? undefined : { events, next };
 }
 
 /**
