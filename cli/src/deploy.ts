@@ -1,4 +1,8 @@
-import { DeployedWorkflow_Change as Change, DeployResponse } from "../../proto/gen/sidestep/v1/definitions.ts";
+import {
+  BreakingChanges,
+  DeployedWorkflow_Change as Change,
+  DeployResponse,
+} from "../../proto/gen/sidestep/v1/definitions.ts";
 import { DeployDiagnostics, Diagnostic_Severity } from "../../proto/gen/sidestep/v1/diagnostic.ts";
 import type { ServiceError } from "@grpc/grpc-js";
 import type { Diagnostic } from "../../proto/gen/sidestep/v1/diagnostic.ts";
@@ -8,6 +12,7 @@ import { toGithub, toSarif } from "./checkFormat.ts";
 import { CliFailure, errorDetails, exit } from "./failure.ts";
 import { openFrontClient } from "./frontClient.ts";
 import { bytesToJson } from "./messageJson.ts";
+import { breakText } from "./breaks.ts";
 import { readSource } from "./source.ts";
 import type { Source } from "./source.ts";
 import { tableText } from "./table.ts";
@@ -20,6 +25,8 @@ export interface DeployOptions {
   readonly descriptorSet: string | undefined;
   readonly isDryRun: boolean;
   readonly reason: string;
+  /** Deploy although it breaks something. */
+  readonly allowsBreaking: boolean;
   readonly output: "table" | "json";
 }
 
@@ -29,14 +36,16 @@ const deployTimeoutMs = 60_000;
 export async function deploy(options: DeployOptions, terminal: Terminal): Promise<void> {
   const source = await readSource(options.folder, options.descriptorSet);
   const { image, diagnostics } = source;
-  if (image === undefined || hasError(diagnostics)) throw wrong(diagnostics, source, options, terminal);
+  if (image === undefined || hasError(diagnostics)) throw wrong(nothing, diagnostics, source, options, terminal);
   using client = openFrontClient(options.address);
-  const request = { image: Buffer.from(image), dryRun: options.isDryRun, reason: options.reason };
+  const { isDryRun: dryRun, reason, allowsBreaking: allowBreaking } = options;
+  const request = { image: Buffer.from(image), dryRun, reason, allowBreaking };
   const answer = await client
     .call(client.definitions.deploy.bind(client.definitions), request, deployTimeoutMs)
     .catch((error: unknown) => {
       const found = diagnosticsOf(error);
-      throw found.length === 0 ? error : wrong(found, source, options, terminal);
+      if (found.length > 0) throw wrong(nothing, found, source, options, terminal);
+      throw breakingOf(error, options, terminal) ?? error;
     });
   if (options.output === "json") {
     const bytes = DeployResponse.encode(answer).finish();
@@ -75,21 +84,41 @@ export async function checkFor(
   return hasError(diagnostics);
 }
 
-function hasError(diagnostics: readonly Diagnostic[]): boolean {
+const nothing = "nothing was deployed";
+
+/** Why a deploy was refused that would break something; undefined: it was not refused for that. */
+function breakingOf(error: unknown, { address }: DeployOptions, terminal: Terminal): CliFailure | undefined {
+  const cause = error instanceof CliFailure ? error.cause : undefined;
+  if (!isServiceError(cause) || errorDetails(cause).reason !== "BREAKING_CHANGE") return undefined;
+  const { details } = errorDetails(cause);
+  const breaks = details.flatMap(({ typeUrl, value }) =>
+    typeUrl.endsWith("/sidestep.v1.BreakingChanges") ? BreakingChanges.decode(value).breaks : [],
+  );
+  for (const one of breaks)
+    terminal.err(`${breakText(one)}
+`);
+  const next = "see all of it with `sidestep plan`; mend it, or deploy with --allow-breaking";
+  return new CliFailure(exit.findings, cause.details, `the orchestrator at ${address}`, next, error);
+}
+
+/** Is one of them an error? */
+export function hasError(diagnostics: readonly Diagnostic[]): boolean {
   return diagnostics.some(({ severity }) => severity === Diagnostic_Severity.ERROR);
 }
 
-function wrong(
+/** What is found is shown, and is why nothing was done. */
+export function wrong(
+  what: string,
   diagnostics: readonly Diagnostic[],
   source: Source,
-  { folder, descriptorSet, output }: DeployOptions,
+  { folder, descriptorSet, output }: Pick<DeployOptions, "folder" | "descriptorSet" | "output">,
   terminal: Terminal,
 ): CliFailure {
   if (output === "json") printJson(diagnostics, terminal);
   else show(diagnostics, source, terminal);
   const count = `${diagnostics.length} ${diagnostics.length === 1 ? "finding" : "findings"}`;
   const next = "mend what is shown above; docs/errors.md explains each code";
-  return new CliFailure(exit.findings, `nothing was deployed: ${count}`, descriptorSet ?? folder, next);
+  return new CliFailure(exit.findings, `${what}: ${count}`, descriptorSet ?? folder, next);
 }
 
 function printJson(diagnostics: readonly Diagnostic[], terminal: Terminal): void {
@@ -97,11 +126,13 @@ function printJson(diagnostics: readonly Diagnostic[], terminal: Terminal): void
   terminal.out(`${bytesToJson(toRegistry(), "sidestep.v1.DeployDiagnostics", bytes)}\n`);
 }
 
-function show(diagnostics: readonly Diagnostic[], { sources }: Source, terminal: Terminal): void {
+/** Shows what was found on the error stream. */
+export function show(diagnostics: readonly Diagnostic[], { sources }: Source, terminal: Terminal): void {
   printDiagnostics(diagnostics, sources, { color: terminal.colors.err, out: (text) => terminal.err(`${text}\n`) });
 }
 
-function diagnosticsOf(error: unknown): readonly Diagnostic[] {
+/** What an orchestrator found wrong; empty: it failed for something else. */
+export function diagnosticsOf(error: unknown): readonly Diagnostic[] {
   const cause = error instanceof CliFailure ? error.cause : undefined;
   if (!isServiceError(cause)) return [];
   const { details } = errorDetails(cause);
@@ -114,7 +145,8 @@ function isServiceError(error: unknown): error is ServiceError {
   return error instanceof Error && "metadata" in error && "code" in error;
 }
 
-function changeText(change: Change, isDryRun: boolean): string {
+/** What becomes of a workflow, in words. */
+export function changeText(change: Change, isDryRun: boolean): string {
   switch (change) {
     case Change.ADDED:
       return isDryRun ? "added" : "new";

@@ -11,6 +11,7 @@ import type { ListForm, ShownForm } from "./listForm.ts";
 import { addAudit } from "./programAudit.ts";
 import { addBulks, giveMeant, manyOptions, meantText, steerMeant } from "./programBulk.ts";
 import type { GivenMeant, Meant } from "./programBulk.ts";
+import { addDeploys } from "./programDeploy.ts";
 import { addIndex, addLists, addWorkflows } from "./programLists.ts";
 import { addCompletion, addContexts, addDoctor, addNats, applyContext, contextOption } from "./programSelf.ts";
 import { addDev } from "./programDev.ts";
@@ -43,7 +44,8 @@ export function toProgram(terminal: Terminal, programs: Programs, end: (code: nu
         .addOption(contextOption())
         .hook("preAction", (_, action) => applyContext(action, terminal)),
     ).hook("preAction", async (_, action) => (await import("./idPrefix.ts")).expandIds(action));
-  addDefinitions(program, terminal, end, withAddress);
+  addDefinitions(program, terminal, end);
+  addDeploys(program, terminal, end, withAddress);
   addDev(program, (options) => programs.dev(options), end);
   const sidecar = addPrograms(program, programs);
   addWorkflows(program, terminal, withAddress);
@@ -101,12 +103,7 @@ interface ShownOne {
   readonly output: ShownForm;
 }
 
-function addDefinitions(
-  program: Command,
-  terminal: Terminal,
-  end: (code: ExitCode) => void,
-  withAddress: (command: Command) => Command,
-): void {
+function addDefinitions(program: Command, terminal: Terminal, end: (code: ExitCode) => void): void {
   const line = (text: string): void => terminal.out(`${text}\n`);
   program
     .command("init")
@@ -138,23 +135,6 @@ function addDefinitions(
       const { check } = await import("./check.ts");
       return end(await check(folder, { descriptorSet, color: terminal.colors.out, out: line }));
     });
-  withAddress(program.command("deploy"))
-    .description("check and deploy the workflows of a folder, all or none")
-    .argument("[folder]", "folder of .proto files", ".")
-    .option("--descriptor-set <file>", "deploy a google.protobuf.FileDescriptorSet instead")
-    .option("--dry-run", "only say what would change", false)
-    .option("--reason <text>", "kept in the audit", "")
-    .addOption(outputOption())
-    .addHelpText("after", example("sidestep deploy examples/order/proto"))
-    .action(
-      async (
-        folder: string,
-        given: Shown & { readonly descriptorSet?: string; readonly dryRun: boolean; readonly reason: string },
-      ) => {
-        const { deploy } = await import("./deploy.ts");
-        await deploy({ ...given, folder, descriptorSet: given.descriptorSet, isDryRun: given.dryRun }, terminal);
-      },
-    );
 }
 
 /** Those that run until they are stopped; returns `sidecar`, which has commands of its own besides. */

@@ -33,7 +33,8 @@ export interface FrontServer extends AsyncDisposable {
   drain(): Promise<void>;
 }
 
-const deploy = "sidestep.v1.Definitions/Deploy";
+/** Those that are given an image. */
+const imageMethods: ReadonlySet<string> = new Set(["sidestep.v1.Definitions/Deploy", "sidestep.v1.Definitions/Plan"]);
 /** JSON writes a control character of one byte as six. */
 const jsonGrowth = 6;
 const jsonBytesMin = 64 * 1024;
@@ -54,7 +55,7 @@ export async function openFrontServer(options: FrontServerOptions): Promise<Fron
       },
       // An image travels as base64.
       bodyBytesMax: (method) =>
-        (method === deploy ? deployBytesMax * 1.4 : requestBytesMax * jsonGrowth) + jsonBytesMin,
+        (imageMethods.has(method) ? deployBytesMax * 1.4 : requestBytesMax * jsonGrowth) + jsonBytesMin,
       isGuarded: asks || options.isOpen === true,
       authenticate,
       methodsFor,

@@ -23,6 +23,7 @@ import { openMeasures } from "./measures.ts";
 import { attach } from "./nats/attach.ts";
 import type { Attached, AttachOptions } from "./nats/attach.ts";
 import { openCatalogView } from "./nats/catalogView.ts";
+import type { CatalogView } from "./nats/catalogView.ts";
 import { openDefinitionStore } from "./nats/definitions.ts";
 import { tellSidecar } from "./nats/sidecarOrders.ts";
 import { readTaskQueues } from "./nats/taskQueues.ts";
@@ -31,12 +32,16 @@ import { toSampler } from "./otlp/sampler.ts";
 import { toBulkStore } from "./processor/bulks.ts";
 import type { BulkStore } from "./processor/bulks.ts";
 import { openBulkWork } from "./processor/bulkWork.ts";
+import { checkDeploy as checkedDeploy } from "./processor/deployCheck.ts";
+import type { DeployCheckGround } from "./processor/deployCheck.ts";
+import { openLiveContracts } from "./processor/liveContracts.ts";
 import { toCredentials } from "./processor/credentials.ts";
 import { DefinitionStoreError } from "./processor/definitionStore.ts";
 import type { DefinitionStore } from "./processor/definitionStore.ts";
 import { openDefinitions } from "./processor/definitions.ts";
 import type { Definitions } from "./processor/definitions.ts";
 import { partitionCount } from "../../proto/wire/layout.ts";
+import type { Bounds } from "./processor/ownership.ts";
 import { openProcessor } from "./processor/processor.ts";
 import type { TurnObserver } from "./processor/ports.ts";
 import type { Processor } from "./processor/processor.ts";
@@ -60,6 +65,8 @@ const settlingMs = 1_000;
 const secretBytesMin = 16;
 /** Whoever works on this one removes acknowledged tasks, and carries out actions on many runs. */
 const sweepingPartition = 0;
+/** Runs in flight that a plan or a deploy looks into. */
+const plannedRunsMax = 2_000;
 /** Streams are made in less; longer means that somebody should know. */
 const slowAttachMs = 3_000;
 
@@ -80,8 +87,7 @@ export async function serve(settings: OrchestratorSettings, log: Log, signal: Ab
   const partitions = partitionCount(layouts);
   if (partitions !== partitionsAsked)
     log.info("the number of partitions is that of the first start", { partitions, partitionsAsked });
-  const { secretFile } = settings;
-  const credentials = toCredentials(secretFile === undefined ? [attached.secret] : readSecrets(secretFile));
+  const credentials = toCredentials(secretsOf(settings, attached.secret));
   const store = openDefinitionStore(nats.connection, names);
   await using definitions = await readDefinitions(store, log, signal);
   const ground = { ...ports, plans: definitions, credentials };
@@ -101,24 +107,23 @@ export async function serve(settings: OrchestratorSettings, log: Log, signal: Ab
     limits: settings,
     ...settings,
     archive: rows?.archive,
-    bounds: {
-      snapshotEvery: settings.snapshotEvents,
-      retentionMs: settings.retention,
-      retentionFailedMs: settings.retentionFailed,
-    },
+    bounds: toBounds(settings),
     now: Date.now,
     randomBytes,
     logger: log,
   });
   const isSweeping = (): boolean => processor.owned().includes(sweepingPartition);
   using _ = openTaskSweep({ nats, names, log, isOurs: isSweeping });
-  const bulks = toBulkStore(attached.bulkRecord);
+  const { limits, audit, bulkRecord } = attached;
+  const bulks = toBulkStore(bulkRecord);
   using _bulks = openBulks({ rows, store: bulks, processor, settings, log });
   const { front } = processor;
   const shows = { showTrace, showStep: detailsOfStep, lists: rows?.lists };
   const sidecars = toSidecarDoors(nats, names, signal);
+  using live = openLiveContracts(sidecars.catalog, ports.payloads, Date.now);
   openMeasures(metrics.meter, { processor, nats, rows, ...sidecars, tellsQueues: isSweeping });
-  const door = { front, definitions, limits: attached.limits, bulks, audit: attached.audit, ...sidecars, ...shows };
+  const checkDeploy = toDeployCheck({ definitions, live, inspect: { ...ground, layouts } }, rows);
+  const door = { front, definitions, checkDeploy, limits, bulks, audit, ...sidecars, ...shows };
   const work = (server: FrontServer): Promise<void> => {
     log.info("ready", { id, listen: settings.listen, port: server.port, adminPort: admin.port, partitions, version });
     return tellReadiness(server, nats, state, signal);
@@ -145,11 +150,22 @@ function toSidecarDoors(
   nats: Nats,
   names: Names,
   signal: AbortSignal,
-): Pick<FrontServerOptions, "catalog" | "readTaskQueues" | "tellSidecar"> {
+): Pick<FrontServerOptions, "readTaskQueues" | "tellSidecar"> & { readonly catalog: CatalogView } {
   return {
     catalog: openCatalogView(nats.connection, names, Date.now, signal),
     readTaskQueues: () => readTaskQueues(nats, names),
     tellSidecar: (services, order) => tellSidecar(nats, names, services, order),
+  };
+}
+
+/** What a deploy would change and break; runs in flight are looked up in the index, once that has caught up. */
+function toDeployCheck(
+  ground: Pick<DeployCheckGround, "definitions" | "live" | "inspect">,
+  rows: Rows | undefined,
+): FrontServerOptions["checkDeploy"] {
+  return async (image) => {
+    await rows?.lists.ready();
+    return checkedDeploy({ ...ground, store: rows?.store, runsMax: plannedRunsMax }, image);
   };
 }
 
@@ -260,6 +276,7 @@ async function serveFront(
     | "front"
     | "definitions"
     | "catalog"
+    | "checkDeploy"
     | "limits"
     | "bulks"
     | "audit"
@@ -297,6 +314,15 @@ function toTlsFiles({ tlsCert, tlsKey, tlsClientCa }: OrchestratorSettings): Fro
   return tlsCert === undefined || tlsKey === undefined
     ? undefined
     : { cert: tlsCert, key: tlsKey, clientCa: tlsClientCa };
+}
+
+/** Those of the file, else the one that all orchestrators share by themselves. */
+function secretsOf({ secretFile }: OrchestratorSettings, shared: Uint8Array): readonly [Uint8Array, ...Uint8Array[]] {
+  return secretFile === undefined ? [shared] : readSecrets(secretFile);
+}
+
+function toBounds({ snapshotEvents, retention, retentionFailed }: OrchestratorSettings): Partial<Bounds> {
+  return { snapshotEvery: snapshotEvents, retentionMs: retention, retentionFailedMs: retentionFailed };
 }
 
 /** One secret a line: the first signs, all verify. */

@@ -15,6 +15,8 @@ import { openChunk, openSeals, sealChunk } from "./seal.ts";
 export interface Payloads {
   /** Resolves once all of it is durable. Throws PayloadError when it can't be. */
   put(service: string, runId: string, bytes: Uint8Array, signal: AbortSignal): Promise<PayloadRef>;
+  /** Keeps what is no secret and belongs to no run under the hash of its bytes: the same bytes are kept once. Throws like `put`. */
+  putShared(service: string, bytes: Uint8Array, signal: AbortSignal): Promise<PayloadRef>;
   /**
    * Undefined: it is not there, or not all of it, or the reference is none that `put` gave. Whatever a reference claims, no more is held than what is
    * stored. Throws PayloadError when NATS does not answer.
@@ -45,28 +47,30 @@ export function toPayloads(connection: NatsConnection, publisher: Publisher, nam
     readFromLeader(connection, names.payloadsStream, subject);
   const throughGate = openGate(readAtOnce, setImmediate);
   const sealOf = openSeals();
+  const store = async (
+    { service, runId, id, key }: Pick<PayloadRef, "service" | "runId" | "id" | "key">,
+    bytes: Uint8Array,
+    signal: AbortSignal,
+  ): Promise<PayloadRef> => {
+    const chunks = Math.max(1, Math.ceil(bytes.length / chunkBytes));
+    await atOnce(chunks, async (n) => {
+      const plain = bytes.subarray(n * chunkBytes, (n + 1) * chunkBytes);
+      const chunk = key.length > 0 ? sealChunk(key, n, plain) : plain;
+      const subject = names.payloadSubject(service, runId, id, n);
+      const messageId = messageIdLine(`${service}.${runId}.${id}.${n}`);
+      const stored = await publishDurably(publisher, names.payloadsStream, subject, chunk, messageId, { signal });
+      if (stored.kind !== "stored")
+        throw new PayloadError(`a payload of ${bytes.length} bytes is not stored: ${stored.message}`);
+      return true;
+    });
+    return { runId, service, id, chunks, sizeBytes: bytes.length, key };
+  };
   return {
-    put: async (service, runId, bytes, signal) => {
-      const { id, key } = sealOf(`${service} ${runId}`, bytes);
-      const chunks = Math.max(1, Math.ceil(bytes.length / chunkBytes));
-      await atOnce(chunks, async (n) => {
-        const chunk = sealChunk(key, n, bytes.subarray(n * chunkBytes, (n + 1) * chunkBytes));
-        const subject = names.payloadSubject(service, runId, id, n);
-        const stored = await publishDurably(
-          publisher,
-          names.payloadsStream,
-          subject,
-          chunk,
-          messageIdLine(`${service}.${runId}.${id}.${n}`),
-          {
-            signal,
-          },
-        );
-        if (stored.kind !== "stored")
-          throw new PayloadError(`a payload of ${bytes.length} bytes is not stored: ${stored.message}`);
-        return true;
-      });
-      return { runId, service, id, chunks, sizeBytes: bytes.length, key };
+    put: (service, runId, bytes, signal) =>
+      store({ service, runId, ...sealOf(`${service} ${runId}`, bytes) }, bytes, signal),
+    putShared: (service, bytes, signal) => {
+      const id = idOf(bytes);
+      return store({ service, runId: id, id, key: new Uint8Array() }, bytes, signal);
     },
     get: (ref) =>
       throughGate(async () => {

@@ -18,6 +18,7 @@ import { Breakers } from "./breakers.ts";
 import { clockError, observeClock, unknownOffset } from "./core/admission.ts";
 import type { ClockOffset } from "./core/admission.ts";
 import type { BreakerBounds } from "./core/breaker.ts";
+import { Descriptions } from "./descriptions.ts";
 import type { ServiceWatch } from "./grpc/serviceWatch.ts";
 import { LimitedLanes } from "./limitedLanes.ts";
 import type { openMeasures } from "./measures.ts";
@@ -29,7 +30,7 @@ import { openLimitView } from "./nats/limits.ts";
 import type { LimitView } from "./nats/limits.ts";
 import { moveTask } from "./nats/moves.ts";
 import { reportOutcome } from "./nats/outcomes.ts";
-import { fetchRequest, keepAnswer } from "./nats/payloads.ts";
+import { fetchRequest, keepAnswer, keepDescription } from "./nats/payloads.ts";
 import { TaskPuller } from "./nats/tasks.ts";
 import type { Room } from "./nats/tasks.ts";
 import { openTurns } from "./nats/turns.ts";
@@ -49,7 +50,12 @@ export type SidecarOptions = {
 };
 
 /** Who takes the tasks of a service. */
-type Provider = Service & { readonly isServing: boolean; readonly target: string };
+type Provider = Service & {
+  readonly isServing: boolean;
+  readonly target: string;
+  /** How the process describes itself. */
+  readonly descriptors: Uint8Array | undefined;
+};
 
 type Pulling = { readonly puller: TaskPuller; readonly control: Disposable };
 
@@ -72,6 +78,7 @@ export class Sidecar {
   readonly #limits: LimitView;
   readonly #lanes: LimitedLanes;
   readonly #breakers: Breakers;
+  readonly #descriptions: Descriptions;
   readonly #timers: readonly NodeJS.Timeout[];
   #providers: ReadonlyMap<string, Provider> = new Map();
   #isPullDue = false;
@@ -99,6 +106,11 @@ export class Sidecar {
     });
     this.#limits = openLimitView(options.nats, options.names, options.log, () => this.update());
     this.#lanes = this.#openLanes();
+    const payloads = toPayloads(options.nats.connection, this.#publisher, options.names);
+    this.#descriptions = new Descriptions(
+      (service, bytes) => keepDescription(payloads, service, bytes, this.#stop.signal),
+      () => this.#sayAll(),
+    );
     this.worker.onRoom(() => {
       this.#pullSoon();
       // Who asked for it waits for the last of them.
@@ -325,6 +337,7 @@ export class Sidecar {
         broken: this.#breakers.open().filter((method) => splitMethod(method).service === service),
         inFlight: this.worker.running(),
         draining: this.#order,
+        descriptors: this.#descriptions.refOf(service, provider.descriptors),
       };
       this.#catalog
         .say(service, entry)
@@ -366,7 +379,9 @@ function providersOf(
       if (providers.get(exposed.service)?.isServing === true) continue;
       const { text: target } = watch.channel.target;
       const service = { offered: exposed, invoke: (request: CallRequest) => watch.client.call(request) };
-      providers.set(exposed.service, { ...breakers.watched(service), isServing: isServing && !isDraining, target });
+      const descriptors = watch.descriptors();
+      const state = { isServing: isServing && !isDraining, target, descriptors };
+      providers.set(exposed.service, { ...breakers.watched(service), ...state });
     }
   }
   return providers;

@@ -83,7 +83,11 @@ test("what was done is kept with who did it, in which role, to what and why", as
 test("what failed is kept with the failure, and what a role may not do as refused", async () => {
   await ask(runs.clearLimit.bind(runs), { method: "shop.v1.Orders/Place", reason: "" }, "o");
   expect((await cancel("v")).code).toBe(status.PERMISSION_DENIED);
-  await ask(definitions.deploy.bind(definitions), { image: Buffer.alloc(0), dryRun: false, reason: "" }, "o");
+  await ask(
+    definitions.deploy.bind(definitions),
+    { image: Buffer.alloc(0), dryRun: false, allowBreaking: false, reason: "" },
+    "o",
+  );
   expect(told()).toMatchObject([
     { outcome: Outcome.FAILED, code: "NOT_FOUND", errorReason: "NOT_LIMITED", target: "shop.v1.Orders/Place" },
     {

@@ -4,7 +4,9 @@ import { DeployDiagnostics } from "../../../proto/gen/sidestep/v1/diagnostic.ts"
 import type { Diagnostic } from "../../../proto/gen/sidestep/v1/diagnostic.ts";
 import { toHex } from "../../../proto/wire/runId.ts";
 import { code } from "../../../proto/wire/status.ts";
+import type { DeployChecked } from "../processor/deployCheck.ts";
 import type { Definitions } from "../processor/definitions.ts";
+import { breakingFailure } from "./breakingFailure.ts";
 import { workflowNotFound } from "./failure.ts";
 import type { Failure } from "./failure.ts";
 import { done, failed, unary } from "./unary.ts";
@@ -12,10 +14,21 @@ import { done, failed, unary } from "./unary.ts";
 /** Diagnostics that fit into a trailer; the others are counted in the message. */
 const diagnosticsBytesMax = 3_500;
 
+/** What deploying an image would change and break. Throws RunStoreError, or when NATS does not answer. */
+export type CheckDeploy = (image: Uint8Array) => Promise<DeployChecked>;
+
 /** sidestep.v1.Definitions. */
-export function definitionsService(definitions: Definitions): DefinitionsServer {
+export function definitionsService(definitions: Definitions, checkDeploy: CheckDeploy): DefinitionsServer {
   return {
+    plan: unary(async ({ request }) => {
+      const checked = await checkDeploy(request.image);
+      return checked.kind === "wrong" ? failed(wrongDefinition(checked.diagnostics)) : done(checked);
+    }),
     deploy: unary(async ({ request }) => {
+      if (!request.allowBreaking && !request.dryRun) {
+        const checked = await checkDeploy(request.image);
+        if (checked.kind === "planned" && checked.breaks.length > 0) return failed(breakingFailure(checked.breaks));
+      }
       const result = await definitions.deploy(request.image, request.dryRun);
       switch (result.kind) {
         case "deployed":

@@ -21,6 +21,7 @@ const byMethod: Readonly<Record<string, Needs>> = {
   "grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": talk,
   "sidestep.v1.Audit/List": review,
   "sidestep.v1.Definitions/Deploy": deploy,
+  "sidestep.v1.Definitions/Plan": look,
   "sidestep.v1.Definitions/List": talk,
   "sidestep.v1.Definitions/Get": talk,
   "sidestep.v1.Definitions/Describe": look,

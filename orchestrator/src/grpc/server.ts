@@ -14,6 +14,7 @@ import type { BulksOptions } from "./bulks.ts";
 import type { Catalog } from "./catalog.ts";
 import { newClosing } from "./closing.ts";
 import { definitionsService } from "./definitionsService.ts";
+import type { CheckDeploy } from "./definitionsService.ts";
 import { openDescriptions } from "./descriptions.ts";
 import type { Descriptions } from "./descriptions.ts";
 import { newHealth } from "./health.ts";
@@ -34,6 +35,7 @@ import type { ShowStep } from "./stepDetails.ts";
 
 export interface GrpcServerOptions extends Omit<IngressOptions, "closing">, ListsOptions {
   readonly catalog: Catalog;
+  readonly checkDeploy: CheckDeploy;
   readonly limits: LimitStore;
   readonly bulks: BulksOptions["bulks"];
   readonly audit: AuditStore;
@@ -78,7 +80,7 @@ export function openGrpcServer(options: GrpcServerOptions): GrpcServer {
   const health = newHealth(closing);
   let isServing = false;
   rpcs.addService(RunsService, runsService({ ...options, closing, signals }));
-  rpcs.addService(DefinitionsService, definitionsService(definitions));
+  rpcs.addService(DefinitionsService, definitionsService(definitions, options.checkDeploy));
   rpcs.addService(ServicesService, servicesService(options));
   rpcs.addService(AuditService, auditService(options.audit));
   rpcs.addService(HealthService, health.service);

@@ -166,6 +166,7 @@ export function fakeDefinitions(contract: Uint8Array): FakeDefinitions {
       listeners.forEach((listener) => listener());
     },
     deploy: () => Promise.resolve({ kind: "deployed", workflows: [], diagnostics: [] }),
+    draft: () => Promise.resolve({ kind: "wrong", diagnostics: [] }),
     list: () => entries,
     get: (workflow) => entries.find((one) => one.workflow === workflow),
     active: (workflow) =>
@@ -282,6 +283,16 @@ export function openTestServer(
     showTrace: () => ({ traceId: "", tree: [], otlpJson: "" }),
     showStep: () => undefined,
     catalog: { sidecars: () => [], isServed: () => true, isBroken: () => false, offersOf: () => undefined },
+    checkDeploy: () =>
+      Promise.resolve({
+        kind: "planned",
+        workflows: [],
+        diagnostics: [],
+        breaks: [],
+        runsLookedAt: 0n,
+        runsNotLookedAt: 0n,
+        runsUnknown: false,
+      }),
     limits: fakeLimits(),
     bulks: fakeBulks(),
     audit: fakeAudit(),

@@ -2,16 +2,19 @@ import { DeliverPolicy, jetstream } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { setTimeout as delay } from "node:timers/promises";
 import { CatalogEntry } from "../../../proto/gen/sidestep/internal/v1/task.ts";
+import type { SidecarCatalog } from "../processor/ports.ts";
 import { splitMethod } from "../../../proto/wire/subjects.ts";
 import type { Names } from "../../../proto/wire/subjects.ts";
 
 /** What a sidecar says of itself, and when it was heard. */
 export interface HeardSidecar extends CatalogEntry {
   readonly heardMs: number;
+  /** What people know it by. */
+  readonly knownAs: string;
 }
 
 /** What the sidecars say they offer, as this orchestrator has heard it. */
-export interface CatalogView {
+export interface CatalogView extends SidecarCatalog {
   /** Each sidecar that is alive, once for each service that it was heard of. */
   sidecars(): readonly HeardSidecar[];
   /** Whether a sidecar pulls tasks of the service now; undefined: not known yet. */
@@ -25,6 +28,7 @@ export interface CatalogView {
 /** An entry is told again every 10 s, and gone from the bucket after 30. */
 const entryLivesMs = 30_000;
 const openAgainMs = 1_000;
+const expireEveryMs = 1_000;
 
 /** Follows the bucket SIDESTEP_CATALOG until the signal aborts. */
 export function openCatalogView(
@@ -35,16 +39,29 @@ export function openCatalogView(
 ): CatalogView {
   const heard = new Map<string, HeardSidecar>();
   const view = { isComplete: false };
-  void follow(connection, names, now, signal, heard, view);
-  const alive = (): readonly HeardSidecar[] => {
+  const listeners = new Set<() => void>();
+  let revision = 0;
+  const changed = (): void => {
+    revision += 1;
+    for (const listener of listeners) listener();
+  };
+  void follow(connection, names, now, signal, heard, view, changed);
+  const expire = (): void => {
+    const before = heard.size;
     for (const [key, { heardMs }] of heard) if (now() - heardMs > entryLivesMs) heard.delete(key);
+    if (heard.size < before) changed();
+  };
+  const timer = setInterval(expire, expireEveryMs).unref();
+  signal.addEventListener("abort", () => clearInterval(timer), { once: true });
+  const alive = (): readonly HeardSidecar[] => {
+    expire();
     return [...heard.values()];
   };
   const servingOf = (name: string): readonly HeardSidecar[] =>
     alive().filter(({ services, serving }) => serving && services.includes(name));
   const offersOf = (method: string): readonly { readonly sidecar: string; readonly broken: boolean }[] =>
     servingOf(splitMethod(method).service).map((one) => ({
-      sidecar: knownAs(one),
+      sidecar: one.knownAs,
       broken: one.broken.includes(method),
     }));
   return {
@@ -55,6 +72,11 @@ export function openCatalogView(
       return offers.length > 0 && offers.every(({ broken }) => broken);
     },
     offersOf: (method) => (view.isComplete ? offersOf(method) : undefined),
+    revision: () => revision,
+    onChange: (listener) => {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
   };
 }
 
@@ -65,6 +87,7 @@ async function follow(
   signal: AbortSignal,
   heard: Map<string, HeardSidecar>,
   view: { isComplete: boolean },
+  changed: () => void,
 ): Promise<void> {
   while (!signal.aborted && !connection.isClosed()) {
     try {
@@ -76,8 +99,10 @@ async function follow(
       signal.addEventListener("abort", close, { once: true });
       for await (const message of messages) {
         const entry = message.data.length === 0 ? undefined : parseEntry(message.data);
+        const before = heard.get(message.subject);
         if (entry === undefined) heard.delete(message.subject);
-        else heard.set(message.subject, { ...entry, heardMs: now() });
+        else heard.set(message.subject, { ...entry, heardMs: now(), knownAs: knownAs(entry) });
+        if (offered(before) !== offered(entry)) changed();
         if (message.info.pending === 0) view.isComplete = true;
       }
       signal.removeEventListener("abort", close);
@@ -86,6 +111,11 @@ async function follow(
     }
     await delay(openAgainMs, undefined, { signal }).catch(() => undefined);
   }
+}
+
+/** What of an entry says who can be called, and how. */
+function offered(entry: CatalogEntry | undefined): string {
+  return entry === undefined ? "" : `${entry.serving} ${entry.services.join()} ${entry.descriptors?.id ?? ""}`;
 }
 
 /** What people know a sidecar by. */

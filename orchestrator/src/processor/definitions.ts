@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { DefinitionEntry } from "../../../proto/gen/sidestep/internal/v1/record.ts";
+import type { DefinitionEntry, DefinitionIndex } from "../../../proto/gen/sidestep/internal/v1/record.ts";
 import { Plan } from "../../../proto/gen/sidestep/internal/v1/plan.ts";
 import type { DeployedWorkflow, DescribeDefinitionResponse } from "../../../proto/gen/sidestep/v1/definitions.ts";
 import { Diagnostic_Severity } from "../../../proto/gen/sidestep/v1/diagnostic.ts";
@@ -31,10 +31,24 @@ export type DeployResult =
   /** At least one error; nothing was written. */
   | { readonly kind: "wrong"; readonly diagnostics: readonly Diagnostic[] };
 
+export type DraftResult =
+  | {
+      readonly kind: "drafted";
+      readonly workflows: readonly DeployedWorkflow[];
+      readonly diagnostics: readonly Diagnostic[];
+      /** Of the image, by workflow. */
+      readonly plans: ReadonlyMap<string, Plan>;
+      /** What is deployed now. */
+      readonly index: DefinitionIndex;
+    }
+  | Extract<DeployResult, { readonly kind: "wrong" }>;
+
 /** The workflows of all services, as this orchestrator knows them. */
 export interface Definitions extends AsyncDisposable {
   /** All or nothing; throws DefinitionStoreError, and then it may or may not have become active. */
   deploy(image: Uint8Array, isDryRun: boolean): Promise<DeployResult>;
+  /** What a deploy would make of an image; writes nothing. Throws DefinitionStoreError. */
+  draft(image: Uint8Array): Promise<DraftResult>;
   /** All workflows ever deployed, by name. */
   list(): readonly DefinitionEntry[];
   get(workflow: string): DefinitionEntry | undefined;
@@ -112,6 +126,7 @@ export async function openDefinitions(given: {
       if (index !== undefined) follow(index);
       return result;
     },
+    draft: (image) => draft(store, image, now()),
     list: () => stored.index.workflow,
     get: find,
     active: activeWorkflow,
@@ -156,6 +171,16 @@ async function deploy(
   const candidates = drafts.map(({ candidate }) => candidate);
   const { index, workflows } = await commit(store, candidates, services, nowMs, isDryRun);
   return { result: { kind: "deployed", workflows, diagnostics }, index };
+}
+
+async function draft(store: DefinitionStore, image: Uint8Array, nowMs: number): Promise<DraftResult> {
+  const { workflows: compiled, services, diagnostics } = compileImage(image, {});
+  if (diagnostics.some(({ severity }) => severity === Diagnostic_Severity.ERROR)) return { kind: "wrong", diagnostics };
+  const candidates = toDrafts(image, compiled).map(({ candidate }) => candidate);
+  const { index } = await store.readIndex();
+  const { workflows } = deployInto(index, candidates, services, nowMs);
+  const plans = new Map(compiled.map(({ workflow, plan }) => [workflow, plan]));
+  return { kind: "drafted", workflows, diagnostics, plans, index };
 }
 
 /** Keeps plans, each written once while it is remembered here. */

@@ -204,6 +204,27 @@ export interface Payloads {
   remove(runId: RunId): Promise<void>;
 }
 
+/** What the sidecars say they offer, as it was heard here. */
+export interface SidecarCatalog {
+  /** Each that is alive, once for each service that it was heard of. */
+  sidecars(): readonly OfferingSidecar[];
+  /** Another number whenever somebody offers something else. */
+  revision(): number;
+  /** Called when that changes. Returns how to stop that. */
+  onChange(listener: () => void): () => void;
+}
+
+/** One sidecar beside a service process. */
+export interface OfferingSidecar {
+  /** What people know it by. */
+  readonly knownAs: string;
+  readonly services: readonly string[];
+  /** It takes tasks now. */
+  readonly serving: boolean;
+  /** How the process describes itself. */
+  readonly descriptors?: PayloadRef | undefined;
+}
+
 /** Plans by the SHA-256 of their bytes; undefined: there is none. Throws when the store does not answer. */
 export interface Plans {
   load(planHash: Uint8Array): Promise<LoadedPlan | undefined>;

@@ -1,6 +1,21 @@
+import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { FileOutline, FileSetOutline } from "../../../proto/gen/sidestep/internal/v1/outline.ts";
 import type { MethodOutline } from "../../../proto/gen/sidestep/internal/v1/outline.ts";
 import type { ExposedService } from "./exposure.ts";
+
+/** A file as its server sent it. */
+export type DescribedFile = { readonly outline: FileOutline; readonly bytes: Uint8Array };
+
+/** A google.protobuf.FileDescriptorSet of the files, the same whatever order they came in. */
+export function toFileSet(files: readonly DescribedFile[]): Uint8Array {
+  const writer = new BinaryWriter();
+  for (const { bytes } of files.toSorted((a, b) => (a.outline.name < b.outline.name ? -1 : 1)))
+    writer.tag(fileOfSet, WireType.LengthDelimited).bytes(bytes);
+  return writer.finish();
+}
+
+/** Number of FileDescriptorSet.file. */
+const fileOfSet = 1;
 
 /** A google.protobuf.FileDescriptorProto as reflection sends it. Throws when the bytes are not one. */
 export function parseFile(bytes: Uint8Array): FileOutline {

@@ -1,8 +1,8 @@
 import type { Client, ServiceError } from "@grpc/grpc-js";
-import type { FileOutline } from "../../../proto/gen/sidestep/internal/v1/outline.ts";
 import { ServerReflectionRequest, ServerReflectionResponse } from "../../../proto/gen/grpc/reflection/v1/reflection.ts";
 import { code } from "../../../proto/wire/status.ts";
 import { parseFile } from "../core/descriptors.ts";
+import type { DescribedFile } from "../core/descriptors.ts";
 import { isInfrastructure } from "../core/exposure.ts";
 
 /** What a server says of itself. */
@@ -10,7 +10,7 @@ export type Reflection = {
   readonly version: "v1" | "v1alpha";
   readonly services: readonly string[];
   /** The files of the services and what they import, as far as the server knows them. */
-  readonly files: readonly FileOutline[];
+  readonly files: readonly DescribedFile[];
   /** Services whose description the server does not have, with what it said. */
   readonly failures: readonly { readonly service: string; readonly message: string }[];
 };
@@ -47,7 +47,7 @@ async function converse(client: Client, version: Reflection["version"]): Promise
   if (listed.messageResponse?.$case !== "listServicesResponse")
     throw new ReflectionError(code.INTERNAL, "list_services was not answered");
   const services = listed.messageResponse.value.service.map((one) => one.name).toSorted();
-  const files = new Map<string, FileOutline>();
+  const files = new Map<string, DescribedFile>();
   const failures: { service: string; message: string }[] = [];
   await Promise.all(
     services
@@ -68,19 +68,21 @@ async function converse(client: Client, version: Reflection["version"]): Promise
   return { version, services, files: [...files.values()], failures };
 }
 
-function missingImports(files: ReadonlyMap<string, FileOutline>): readonly string[] {
-  return [...new Set([...files.values()].flatMap((file) => file.dependency))].filter((name) => !files.has(name));
+function missingImports(files: ReadonlyMap<string, DescribedFile>): readonly string[] {
+  return [...new Set([...files.values()].flatMap(({ outline }) => outline.dependency))].filter(
+    (name) => !files.has(name),
+  );
 }
 
 /** Keeps the files of an answer; what the server said when there are none. */
-function take(response: ServerReflectionResponse, into: Map<string, FileOutline>): string | undefined {
+function take(response: ServerReflectionResponse, into: Map<string, DescribedFile>): string | undefined {
   const answer = response.messageResponse;
   if (answer?.$case === "errorResponse") return answer.value.errorMessage;
   if (answer?.$case !== "fileDescriptorResponse") return "an answer of another kind";
   for (const bytes of answer.value.fileDescriptorProto) {
     try {
-      const file = parseFile(bytes);
-      if (!into.has(file.name)) into.set(file.name, file);
+      const outline = parseFile(bytes);
+      if (!into.has(outline.name)) into.set(outline.name, { outline, bytes });
     } catch (error) {
       return `a descriptor that can't be read: ${String(error)}`;
     }

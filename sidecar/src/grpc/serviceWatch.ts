@@ -1,7 +1,7 @@
 import { errorText } from "../../../runtime/src/log.ts";
 import type { Log } from "../../../runtime/src/log.ts";
 import { growingPause, pause } from "../../../runtime/src/pause.ts";
-import { servicesOf } from "../core/descriptors.ts";
+import { servicesOf, toFileSet } from "../core/descriptors.ts";
 import { exposed, isInfrastructure } from "../core/exposure.ts";
 import type { ExposedService } from "../core/exposure.ts";
 import type { CallClient, CallClientName } from "./callClient.ts";
@@ -33,6 +33,8 @@ export type ServiceWatchOptions = {
 const healthPauseMs = 1_000;
 /** A service that is not there by then is told: a sidecar without its service looks well otherwise. */
 const absenceToldMs = 5_000;
+/** More is not told to the orchestrators. */
+const descriptorsBytesMax = 4 * 1024 * 1024;
 
 /**
  * Follows one service process: connects and reconnects, finds its services each time it comes back, and knows which of them are
@@ -44,6 +46,7 @@ export class ServiceWatch implements Disposable {
   readonly #options: ServiceWatchOptions;
   readonly #health = new Map<string, Healthiness>();
   #services: readonly ExposedService[] = [];
+  #descriptors: Uint8Array | undefined;
   #connection: AbortController | undefined;
   readonly #absence: NodeJS.Timeout;
 
@@ -64,6 +67,11 @@ export class ServiceWatch implements Disposable {
 
   offers(): readonly Offer[] {
     return this.#services.map((service) => ({ exposed: service, isServing: this.#isServing(service.service) }));
+  }
+
+  /** The google.protobuf.FileDescriptorSet by which the process described itself last; undefined: it does not, or in too many words. */
+  descriptors(): Uint8Array | undefined {
+    return this.#descriptors;
   }
 
   [Symbol.dispose](): void {
@@ -118,10 +126,17 @@ export class ServiceWatch implements Disposable {
     while (!signal.aborted) {
       try {
         const reflection = await reflect(this.channel.client);
-        if (reflection === undefined) return this.#withoutReflection();
+        if (reflection === undefined) {
+          this.#descriptors = undefined;
+          return this.#withoutReflection();
+        }
         for (const failure of reflection.failures)
           log.warn("the service can't describe itself, its name is enough", { ...failure });
-        const shapes = new Map(servicesOf(reflection.files).map((one) => [one.service, one]));
+        const reflected = servicesOf(reflection.files.map(({ outline }) => outline));
+        const shapes = new Map(reflected.map((one) => [one.service, one]));
+        const set = toFileSet(reflection.files);
+        // Half of a description would look like a service that has lost methods.
+        this.#descriptors = set.length > descriptorsBytesMax ? undefined : set;
         const names = reflection.services.filter((name) => !isInfrastructure(name));
         const missing = wanted.filter((name) => !names.includes(name));
         if (missing.length > 0)

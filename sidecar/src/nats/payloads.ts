@@ -13,6 +13,16 @@ export async function keepAnswer(
   return unlessFailed(payloads.put(task.service, task.runId, bytes, signal));
 }
 
+/** Keeps how a service describes itself; undefined: it is not stored now. */
+export async function keepDescription(
+  payloads: Payloads,
+  service: string,
+  bytes: Uint8Array,
+  signal: AbortSignal,
+): Promise<PayloadRef | undefined> {
+  return unlessFailed(payloads.putShared(service, bytes, signal));
+}
+
 /** A request that is kept apart; undefined: NATS does not answer. */
 export async function fetchRequest(payloads: Payloads, ref: PayloadRef): Promise<Uint8Array | "gone" | undefined> {
   return unlessFailed(payloads.get(ref).then((bytes) => bytes ?? "gone"));

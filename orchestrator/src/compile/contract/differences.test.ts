@@ -157,7 +157,7 @@ test("what the caller does not set may go, and what it does not name of the answ
 
 test("the method itself may be gone, or stream", () => {
   const known = contract([]);
-  const service = (shape: object): Partial<FileShape> => ({ service: [{ name: "S", method: [shape] }] }) as never;
+  const service = (shape: object): Partial<FileShape> => ({ service: [{ name: "S", method: [shape] }] });
   const shapes = { inputType: ".p.In", outputType: ".p.Out" };
   const usage = { request: all, response: all };
   expect(told(known, contract([], [], service({ name: "N", ...shapes })), usage)).toEqual([
