@@ -23,7 +23,7 @@ const may = {
     "shop.v1.OrderWorkflow/Fulfil",
   ],
   viewer:
-    /Reflection|Definitions\/(Get|List|Describe)|Services\/List|Runs\/(Wait|Follow|Watch|Explain|ExplainRuns|WatchIndex|DescribeStep|PreviewBulk|GetBulk|ListBulks|ListApprovals|Get|List|Count|ListIncidents|GetIndex|History|Trace|ListHolds|ListLimits)$/,
+    /Reflection|Definitions\/(Get|List|Describe|Plan)|Services\/List|Runs\/(Wait|Follow|Watch|Explain|ExplainRuns|WatchIndex|DescribeStep|PreviewBulk|GetBulk|ListBulks|ListApprovals|Get|List|Count|ListIncidents|GetIndex|History|Trace|ListHolds|ListLimits)$/,
   operator: /^(?!.*(Deploy|RebuildIndex|Delete))/,
   deployer: /^(?!.*(RebuildIndex|Delete))/,
   admin: /./,
@@ -108,7 +108,7 @@ test("where no token is asked for, it is the certificate's subject", () => {
 });
 
 test("all that changes something leaves an entry in the audit, but what starts and signals runs", () => {
-  const looks = /\/(Get|List|Describe|Explain|Watch|History|Trace|Preview|Count|Wait|Follow|Check|ServerReflection)/;
+  const looks = /\/(Get|List|Describe|Explain|Watch|History|Trace|Preview|Count|Wait|Follow|Check|Plan|ServerReflection)/;
   const changes = own.filter((method) => !looks.test(method));
   expect(changes.filter((method) => !isAudited(method))).toEqual([
     "sidestep.v1.Runs/Start",
