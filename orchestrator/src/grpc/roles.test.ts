@@ -108,7 +108,8 @@ test("where no token is asked for, it is the certificate's subject", () => {
 });
 
 test("all that changes something leaves an entry in the audit, but what starts and signals runs", () => {
-  const looks = /\/(Get|List|Describe|Explain|Watch|History|Trace|Preview|Count|Wait|Follow|Check|Plan|ServerReflection)/;
+  const looks =
+    /\/(Get|List|Describe|Explain|Watch|History|Trace|Preview|Count|Wait|Follow|Check|Plan|ServerReflection)/;
   const changes = own.filter((method) => !looks.test(method));
   expect(changes.filter((method) => !isAudited(method))).toEqual([
     "sidestep.v1.Runs/Start",
