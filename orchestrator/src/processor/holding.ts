@@ -195,12 +195,13 @@ function toWindow(before: Lease, head: number, created: string, logger: Log, par
 }
 
 function sweptBefore(before: Lease | undefined): Swept {
-  const { swept = 0, sweptFailed = 0, sweeps = [] } = before ?? {};
-  return { swept, sweptFailed, sweeps };
+  const { swept = 0, sweptFailed = 0, sweeps = [], shortestRetentionMs = 0 } = before ?? {};
+  return { swept, sweptFailed, sweeps, shortestRetentionMs };
 }
 
-function notBeyond({ swept, sweptFailed, sweeps }: Swept, end: number): Swept {
+function notBeyond({ swept, sweptFailed, sweeps, shortestRetentionMs }: Swept, end: number): Swept {
   return {
+    shortestRetentionMs,
     swept: Math.min(swept, end),
     sweptFailed: Math.min(sweptFailed, end),
     sweeps: sweeps.map((one) => ({ retentionMs: one.retentionMs, swept: Math.min(one.swept, end) })),

@@ -45,6 +45,7 @@ const noLease: Lease = {
   swept: 0,
   sweptFailed: 0,
   sweeps: [],
+  shortestRetentionMs: 0,
   deleting: 0,
 };
 

@@ -11,8 +11,8 @@ import type { LogMessage } from "./ports.ts";
 
 /** Deletes what has ended for long. */
 export interface Retention {
-  /** Deletes some of what is due; one sweep at a time. What fails is tried again. */
-  sweep(): void;
+  /** Deletes some of what is due, where it is worth to look. What fails is tried again. Never rejects. */
+  sweep(): Promise<void>;
   /** Nothing is left to do up to here. */
   position(): number;
 }
@@ -47,7 +47,6 @@ export function openRetention(ground: Ground, keeping: Keeping, from: number): R
   const { retentionMs } = keeping;
   let position = from;
   let notBeforeMs = 0;
-  let isSweeping = false;
 
   const sweepSome = async (): Promise<void> => {
     const durable = ground.durable();
@@ -66,14 +65,13 @@ export function openRetention(ground: Ground, keeping: Keeping, from: number): R
   };
 
   return {
-    sweep: () => {
-      if (retentionMs === 0 || isSweeping || clock.now() < notBeforeMs || !ground.isLive()) return;
-      isSweeping = true;
-      sweepSome()
-        .catch((error: unknown) => {
-          if (!ground.signal.aborted) logger.warn("ended runs can't be deleted now", { position, error });
-        })
-        .finally(() => (isSweeping = false));
+    sweep: async () => {
+      if (retentionMs === 0 || clock.now() < notBeforeMs || !ground.isLive()) return;
+      try {
+        await sweepSome();
+      } catch (error) {
+        if (!ground.signal.aborted) logger.warn("ended runs can't be deleted now", { position, error });
+      }
     },
     position: () => position,
   };

@@ -1,7 +1,10 @@
 import { expect, test } from "vitest";
+import { AskReply_Verdict } from "../../../proto/gen/sidestep/internal/v1/task.ts";
+import type { Task } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
 import { startNats } from "../../../test/support/nats.ts";
 import {
+  ask,
   makeCall,
   makePlan,
   makeWait,
@@ -11,7 +14,9 @@ import {
 import type { Orchestrator } from "../../../test/support/orchestrators.ts";
 import type { Bounds } from "./ownership.ts";
 
+const { OPEN, CLOSED } = AskReply_Verdict;
 const patience = { timeout: 15_000, interval: 30 };
+const patient = { timeout: 30_000, interval: 50 };
 const within = (): AbortSignal => AbortSignal.timeout(20_000);
 const calling = [makeCall("a")];
 const plain = makePlan(calling);
@@ -57,3 +62,30 @@ test("a run is kept as long as its workflow says, else as its end state says; a 
   await expect.poll(() => isThere(next, again), patience).toBe(false);
   expect(await isThere(next, keptLong)).toBe(true);
 });
+
+test(
+  "a task of a run that is gone is closed though no run is kept so briefly any more, also to who takes over",
+  { timeout: 90_000 },
+  async () => {
+    await using server = await startNats();
+    // Long enough for all of this to happen in it.
+    const over = { bounds: { ...bounds, retentionMs: 40_000, retentionFailedMs: undefined } };
+    const first = await openOrchestrator(server.url, [brief, endless], { over });
+    const delivered = Promise.withResolvers<Task>();
+    await using _sidecar = await openFakeSidecar(server.url, (task) => {
+      delivered.resolve(task);
+      return "drop";
+    });
+    const runId = await first.begin(brief);
+    const task = await delivered.promise;
+    expect(await ask(first.nats, "one", task, 2)).toBe(OPEN);
+    const event = { reason: "", actor: "", requestId: "" };
+    await first.processor.front.request(runId, { kind: "terminate", event }, within());
+    await expect.poll(() => isThere(first, runId), patient).toBe(false);
+    await expect.poll(async () => (await first.ports.leases.read(0))?.lease.sweeps, patient).toEqual([]);
+    expect(await ask(first.nats, "one", task, 2)).toBe(CLOSED);
+    await first.kill();
+    await using next = await openOrchestrator(server.url, [brief, endless], { over });
+    await expect.poll(() => ask(next.nats, "one", task, 2), patient).toBe(CLOSED);
+  },
+);

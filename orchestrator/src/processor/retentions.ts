@@ -1,19 +1,13 @@
 import { Run_State } from "../../../proto/gen/sidestep/v1/run.ts";
 import type { Retentions, Swept } from "./kept.ts";
 import type { Ground } from "./ownership.ts";
+import { openOwnRetentions } from "./ownRetentions.ts";
 import { openRetention } from "./retention.ts";
-import type { Retention } from "./retention.ts";
-
-/** The sweep over runs whose workflows give them the same time. */
-interface OwnRetention {
-  readonly sweep: Retention;
-  /** Position of the last of these ends that is known. */
-  last: number;
-}
 
 /**
- * One sweep over the log for each time that ended runs are kept for: as the orchestrator says, the same of runs that did not complete where that is
- * another, and those that workflows say, as their ends tell. Where each has come to is in the lease. `upTo`: ends behind it are still to be told.
+ * Sweeps over the log, one after the other: for ended runs whose workflows do not say how long they are kept, the same for those that did not complete
+ * where that is another time, and for what workflows say, as their ends tell. Where each has come to is in the lease, and the shortest of all these
+ * times that there ever was. `upTo`: ends behind it are still to be told.
  */
 export function openRetentions(ground: Ground, from: Swept, upTo: number): Retentions {
   const { retentionMs, retentionFailedMs } = ground.bounds;
@@ -40,43 +34,42 @@ export function openRetentions(ground: Ground, from: Swept, upTo: number): Reten
         },
         from.sweptFailed,
       );
-  const own = new Map<number, OwnRetention>();
-  const addOwn = (ownMs: number, position: number, last: number): void => {
-    const keeping = {
-      retentionMs: ownMs,
-      takes: (end: { readonly retentionMs?: number | undefined }) => end.retentionMs === ownMs,
-      hasLeftovers: false,
-    };
-    own.set(ownMs, { sweep: openRetention(ground, keeping, position), last });
+  const own = openOwnRetentions(ground, from.sweeps, upTo);
+  let shortestMs = shortest([from.shortestRetentionMs, retentionMs, retentionFailedMs ?? 0, ...own.allMs()]);
+  let isSweeping = false;
+
+  const sweepAll = async (): Promise<void> => {
+    await most.sweep();
+    await failed?.sweep();
+    await own.sweep();
   };
-  for (const { retentionMs: ownMs, swept } of from.sweeps) addOwn(ownMs, swept, upTo);
 
   return {
     note: ({ fact, sequence }) => {
       if (fact.kind !== "event" || fact.event.kind?.$case !== "runEnded") return;
       const { retentionMs: ownMs = 0 } = fact.event.kind.value;
       if (ownMs === 0) return;
-      const known = own.get(ownMs);
-      if (known === undefined) addOwn(ownMs, sequence - 1, sequence);
-      else known.last = Math.max(known.last, sequence);
+      own.note(ownMs, sequence);
+      shortestMs = shortest([shortestMs, ownMs]);
     },
     sweep: () => {
-      most.sweep();
-      failed?.sweep();
-      for (const [ownMs, { sweep, last }] of own) {
-        if (sweep.position() >= last) own.delete(ownMs);
-        else sweep.sweep();
-      }
+      if (isSweeping) return;
+      isSweeping = true;
+      void sweepAll().finally(() => (isSweeping = false));
     },
     swept: () => ({
       swept: most.position(),
       // Where it is the same, one may be set later: what is before was deleted then.
       sweptFailed: (failed ?? most).position(),
-      sweeps: [...own].map(([ownMs, { sweep }]) => ({ retentionMs: ownMs, swept: sweep.position() })),
+      sweeps: own.swept(),
+      shortestRetentionMs: shortestMs,
     }),
-    shortestMs: () => {
-      const all = [retentionMs, retentionFailedMs ?? 0, ...own.keys()].filter((ms) => ms > 0);
-      return all.length === 0 ? 0 : Math.min(...all);
-    },
+    shortestMs: () => shortestMs,
   };
+}
+
+/** 0: none of them is a time. */
+function shortest(times: readonly number[]): number {
+  const all = times.filter((ms) => ms > 0);
+  return all.length === 0 ? 0 : Math.min(...all);
 }
