@@ -8,8 +8,18 @@ export interface SidecarAccount {
   readonly services: readonly string[];
 }
 
-/** What an account is given of the orchestrators' one. */
+/** What services may do besides being called by workflows. */
+export interface ServiceWays {
+  /** Full names of those that call workflows through their sidecars. */
+  readonly callers: readonly string[];
+  /** Who calls whose methods through both sidecars; full names. */
+  readonly mesh: readonly { readonly called: string; readonly caller: string }[];
+}
+
+/** What accounts are given of another one. */
 interface Export {
+  /** Whose it is. */
+  readonly of: string;
   readonly kind: "service" | "stream";
   readonly subject: string;
   /** More than one message answers a request. */
@@ -29,25 +39,22 @@ export function natsAccountsText(
   accounts: readonly SidecarAccount[],
   methods: readonly string[],
   prefix: string,
+  ways: ServiceWays,
 ): string {
+  const all = accounts.map(({ name }) => name);
   const exports = [
     ...accounts.flatMap(({ name, services }) =>
       services.flatMap((service) => exportsOf(prefix, service, methods, name)),
     ),
-    ...sharedSubjects(prefix).map((subject): Export => ({
-      kind: "service",
-      subject,
-      accounts: accounts.map(({ name }) => name),
-    })),
+    ...sharedSubjects(prefix).map((subject) => serviceOf(orchestratorAccount, subject, all)),
+    ...wayExports(accounts, prefix, ways),
   ];
   return [
     "accounts {",
     `  ${orchestratorAccount} {`,
     "    jetstream: enabled",
     `    users: [{ user: sidestep, password: $${passwordVariable(orchestratorAccount)} }]`,
-    "    exports: [",
-    ...exports.map((one) => `      ${exportText(one)}`),
-    "    ]",
+    ...exportLines(orchestratorAccount, exports),
     "  }",
     ...accounts.flatMap((account) => accountLines(account, exports)),
     "}",
@@ -65,28 +72,55 @@ export function passwordVariable(account: string): string {
   return `${account.toUpperCase().replaceAll(/[^A-Z0-9]/g, "_")}_PASSWORD`;
 }
 
-function exportsOf(prefix: string, service: string, methods: readonly string[], account: string): readonly Export[] {
+function exportsOf(prefix: string, name: string, methods: readonly string[], account: string): readonly Export[] {
   const names = toNames(prefix);
   const consumers = [
-    names.taskConsumer(service),
-    ...methods
-      .filter((method) => splitMethod(method).service === service)
-      .map((method) => names.limitedConsumer(method)),
+    names.taskConsumer(name),
+    ...methods.filter((method) => splitMethod(method).service === name).map((method) => names.limitedConsumer(method)),
   ];
   const accounts = [account];
   return [
-    ...sidecarSubjects(prefix, service).map((subject): Export => ({ kind: "service", subject, accounts })),
-    { kind: "stream", subject: names.controlSubject(service), accounts },
+    ...sidecarSubjects(prefix, name).map((subject) => serviceOf(orchestratorAccount, subject, accounts)),
+    { of: orchestratorAccount, kind: "stream", subject: names.controlSubject(name), accounts },
     ...consumers.flatMap((consumer): readonly Export[] => [
       {
-        kind: "service",
-        subject: `$JS.API.CONSUMER.MSG.NEXT.${names.tasksStream}.${consumer}`,
+        ...serviceOf(orchestratorAccount, `$JS.API.CONSUMER.MSG.NEXT.${names.tasksStream}.${consumer}`, accounts),
         isStreamed: true,
-        accounts,
       },
-      { kind: "service", subject: `$JS.ACK.${names.tasksStream}.${consumer}.>`, accounts },
+      serviceOf(orchestratorAccount, `$JS.ACK.${names.tasksStream}.${consumer}.>`, accounts),
     ]),
   ];
+}
+
+/** Calls of workflows, and of other services; the subject says who calls, so that nobody calls in another's name. */
+function wayExports(
+  accounts: readonly SidecarAccount[],
+  prefix: string,
+  { callers, mesh }: ServiceWays,
+): readonly Export[] {
+  const names = toNames(prefix);
+  const accountOf = (name: string): string =>
+    accounts.find(({ services }) => services.includes(name))?.name ?? accountName(name);
+  return [
+    ...callers.map((caller): Export => ({
+      ...serviceOf(orchestratorAccount, names.relaySubject(caller), [accountOf(caller)]),
+      isStreamed: true,
+    })),
+    ...mesh
+      .filter(({ called, caller }) => accountOf(called) !== accountOf(caller))
+      .map(({ called, caller }) =>
+        serviceOf(accountOf(called), names.meshSubject(called, caller), [accountOf(caller)]),
+      ),
+  ];
+}
+
+function serviceOf(of: string, subject: string, accounts: readonly string[]): Export {
+  return { of, kind: "service", subject, accounts };
+}
+
+function exportLines(account: string, exports: readonly Export[]): readonly string[] {
+  const own = exports.filter(({ of }) => of === account);
+  return own.length === 0 ? [] : ["    exports: [", ...own.map((one) => `      ${exportText(one)}`), "    ]"];
 }
 
 function exportText({ kind, subject, isStreamed, accounts }: Export): string {
@@ -100,13 +134,18 @@ function accountLines({ name, services }: SidecarAccount, exports: readonly Expo
     `  # ${services.join(", ")}`,
     `  ${quoted(name)} {`,
     `    users: [{ user: ${quoted(name)}, password: $${passwordVariable(name)} }]`,
+    ...exportLines(name, exports),
     "    imports: [",
     ...imports.map(
-      ({ kind, subject }) => `      { ${kind}: { account: ${orchestratorAccount}, subject: ${quoted(subject)} } }`,
+      ({ of, kind, subject }) => `      { ${kind}: { account: ${accountText(of)}, subject: ${quoted(subject)} } }`,
     ),
     "    ]",
     "  }",
   ];
+}
+
+function accountText(name: string): string {
+  return name === orchestratorAccount ? name : quoted(name);
 }
 
 function quoted(text: string): string {

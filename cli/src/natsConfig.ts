@@ -18,6 +18,10 @@ export interface NatsConfigOptions {
   readonly service: readonly string[];
   /** "name=pkg.Service,pkg.Other": one sidecar stands beside all of these. */
   readonly account: readonly string[];
+  /** Full names of services that call workflows through their sidecars. */
+  readonly caller: readonly string[];
+  /** "pkg.Called=pkg.Caller". */
+  readonly mesh: readonly string[];
   readonly prefix: string;
 }
 
@@ -32,13 +36,15 @@ export async function printNatsConfig(options: NatsConfigOptions, terminal: Term
   const called = calledServices(image);
   const grouped = options.account.map(parseAccount);
   const together = new Set(grouped.flatMap(({ services }) => services));
-  const alone = [...new Set([...called, ...options.service])].filter((service) => !together.has(service));
+  const mesh = options.mesh.map(parseMesh);
+  const named = [...options.service, ...options.caller, ...mesh.flatMap((one) => [one.called, one.caller])];
+  const alone = [...new Set([...called, ...named])].filter((service) => !together.has(service));
   const accounts = [...grouped, ...alone.map((service) => ({ name: accountName(service), services: [service] }))];
   if (accounts.length === 0) {
     const next = "give a folder with workflows, or name services: --service <package.Service>";
     throw new CliFailure(exit.usage, "no service is called by the workflows here", options.folder, next);
   }
-  terminal.out(natsAccountsText(accounts, methods, options.prefix));
+  terminal.out(natsAccountsText(accounts, methods, options.prefix, { callers: options.caller, mesh }));
   const variables = [orchestratorAccount, ...accounts.map(({ name }) => name)].map(passwordVariable);
   terminal.err(
     [
@@ -62,6 +68,13 @@ function calledServices(image: Uint8Array): readonly string[] {
   const served = new Set(workflows.map(({ workflow }) => splitMethod(workflow).service));
   const called = new Set(workflows.flatMap(({ plan }) => plan.methods.map((method) => splitMethod(method).service)));
   return [...called].filter((service) => !served.has(service)).toSorted();
+}
+
+function parseMesh(text: string): { readonly called: string; readonly caller: string } {
+  const [called = "", caller = "", ...more] = text.split("=");
+  if (more.length === 0 && [called, caller].every((service) => /^[\w.]+$/.test(service))) return { called, caller };
+  const next = "give it as package.Called=package.Caller, as --mesh-allow of the called service's sidecar";
+  throw new CliFailure(exit.usage, `${JSON.stringify(text)} is not two services`, "--mesh", next);
 }
 
 function parseAccount(text: string): SidecarAccount {

@@ -90,6 +90,8 @@ export function addNats(program: Command, terminal: Terminal): void {
       "one account for several services, separated by commas: of a sidecar beside all of them",
       [],
     )
+    .option("--caller <package.Service...>", "services that call workflows through their sidecars (--listen)", [])
+    .option("--mesh <called=caller...>", "services that others call through both sidecars (--mesh, --mesh-allow)", [])
     .option("--prefix <name>", "as the orchestrators have it", "sidestep")
     .addHelpText("after", example("sidestep nats config examples/order/proto > accounts.conf"))
     .action(async (folder: string, given: NatsForm) =>
@@ -104,6 +106,8 @@ interface NatsForm {
   readonly descriptorSet?: string;
   readonly service: readonly string[];
   readonly account: readonly string[];
+  readonly caller: readonly string[];
+  readonly mesh: readonly string[];
   readonly prefix: string;
 }
 

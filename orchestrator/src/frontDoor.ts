@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { newAdmit } from "./grpc/access.ts";
 import type { Authenticate } from "./grpc/access.ts";
+import type { Relay } from "./grpc/relay.ts";
 import { methodsFor } from "./grpc/roles.ts";
 import { openGrpcServer } from "./grpc/server.ts";
 import type { GrpcServerOptions } from "./grpc/server.ts";
@@ -22,6 +23,8 @@ export interface FrontServerOptions extends Omit<GrpcServerOptions, "admit"> {
   readonly tls?: TlsFiles | undefined;
   /** Everybody may come, on purpose (--insecure-listen). */
   readonly isOpen?: boolean;
+  /** Has calls of services come here until what it returns is disposed of; undefined: none do. */
+  readonly serveRelays?: (carry: Relay) => Disposable;
 }
 
 /** The orchestrator's front door: gRPC, JSON over HTTP and the console at one address. */
@@ -70,6 +73,8 @@ export async function openFrontServer(options: FrontServerOptions): Promise<Fron
       { address, firstBytesMs: timeouts.headersMs, tls, log },
     ),
   );
+  const relays = options.serveRelays?.(grpc.relay);
+  opened.defer(() => relays?.[Symbol.dispose]());
   log.info("the front door is open", { address, port: listener.port });
   const closing = opened.move();
   return {
@@ -77,6 +82,7 @@ export async function openFrontServer(options: FrontServerOptions): Promise<Fron
     setServing: (isServing) => grpc.setServing(isServing),
     drain: async () => {
       listener.close();
+      relays?.[Symbol.dispose]();
       await Promise.all([grpc.drain(), http.drain()]);
     },
     [Symbol.asyncDispose]: () => closing.disposeAsync(),

@@ -25,6 +25,7 @@ import type { Attached, AttachOptions } from "./nats/attach.ts";
 import { openCatalogView } from "./nats/catalogView.ts";
 import type { CatalogView } from "./nats/catalogView.ts";
 import { openDefinitionStore } from "./nats/definitions.ts";
+import { serveRelays } from "./nats/relays.ts";
 import { tellSidecar } from "./nats/sidecarOrders.ts";
 import { readTaskQueues } from "./nats/taskQueues.ts";
 import { openTaskSweep } from "./nats/taskSweep.ts";
@@ -44,7 +45,7 @@ import { partitionCount } from "../../proto/wire/layout.ts";
 import type { Bounds } from "./processor/ownership.ts";
 import { openProcessor } from "./processor/processor.ts";
 import type { TurnObserver } from "./processor/ports.ts";
-import type { Processor } from "./processor/processor.ts";
+import type { Ports, Processor } from "./processor/processor.ts";
 import { detailsOfStep } from "./projection/stepDetails.ts";
 import { toTraceStart } from "./projection/traceContext.ts";
 import { allObservers } from "./observers.ts";
@@ -119,7 +120,7 @@ export async function serve(settings: OrchestratorSettings, log: Log, signal: Ab
   using _bulks = openBulks({ rows, store: bulks, processor, settings, log });
   const { front } = processor;
   const shows = { showTrace, showStep: detailsOfStep, lists: rows?.lists };
-  const sidecars = toSidecarDoors(nats, names, signal);
+  const sidecars = toSidecarDoors(nats, names, ports.payloads, log, signal);
   using live = openLiveContracts(sidecars.catalog, ports.payloads, Date.now);
   openMeasures(metrics.meter, { processor, nats, rows, ...sidecars, tellsQueues: isSweeping });
   const checkDeploy = toDeployCheck({ definitions, live, inspect: { ...ground, layouts } }, rows);
@@ -145,13 +146,19 @@ function toWatchers(metrics: Metrics, log: Log): readonly TurnObserver[] {
   return [openRunMeasures(metrics), toRunLog(log)];
 }
 
-/** What sidecars say, what waits for them, and the way to tell them something. */
+/** What sidecars say, what waits for them, the way to tell them something, and what their services call. */
 function toSidecarDoors(
   nats: Nats,
   names: Names,
+  payloads: Ports["payloads"],
+  log: Log,
   signal: AbortSignal,
-): Pick<FrontServerOptions, "readTaskQueues" | "tellSidecar"> & { readonly catalog: CatalogView } {
+): Pick<FrontServerOptions, Exclude<SidecarDoors, "catalog">> & { readonly catalog: CatalogView } {
   return {
+    serveRelays: (carry) => serveRelays(nats, names, carry, log),
+    fetchRequest: (ref) => payloads.get(ref),
+    // What stays is nobody's harm: it is sealed, and small beside what runs keep.
+    dropRequest: (runId) => void payloads.remove(runId).catch(() => undefined),
     catalog: openCatalogView(nats.connection, names, Date.now, signal),
     readTaskQueues: () => readTaskQueues(nats, names),
     tellSidecar: (services, order) => tellSidecar(nats, names, services, order),
@@ -168,6 +175,8 @@ function toDeployCheck(
     return checkedDeploy({ ...ground, store: rows?.store, runsMax: plannedRunsMax }, image);
   };
 }
+
+type SidecarDoors = "catalog" | "readTaskQueues" | "tellSidecar" | "serveRelays" | "fetchRequest" | "dropRequest";
 
 /** Carries out actions on many runs while partition 0 is ours; without an index there are none. */
 function openBulks({
@@ -275,16 +284,14 @@ async function serveFront(
     FrontServerOptions,
     | "front"
     | "definitions"
-    | "catalog"
     | "checkDeploy"
     | "limits"
     | "bulks"
     | "audit"
-    | "readTaskQueues"
-    | "tellSidecar"
     | "showTrace"
     | "showStep"
     | "lists"
+    | SidecarDoors
   >,
   settings: OrchestratorSettings,
   log: Log,

@@ -67,6 +67,11 @@ export interface Names {
   asksOfPartition(partition: number): string;
   waitSubject(partition: number): string;
   controlSubject(service: string): string;
+  /** Where a service's sidecar asks for an rpc of an orchestrator. */
+  relaySubject(service: string): string;
+  relays(): string;
+  /** Where a service's sidecar asks for a method of another service; "*" for the caller: whoever it is. */
+  meshSubject(called: string, caller: string): string;
   beatSubject(orchestrator: string): string;
   beats(): string;
 }
@@ -162,6 +167,9 @@ export function toNames(prefix = "sidestep"): Names {
     asksOfPartition: (partition) => `${prefix}.ask.*.${partition}`,
     waitSubject: (partition) => `${prefix}.wait.${partition}`,
     controlSubject: (service) => `${prefix}.control.${serviceToken(service)}`,
+    relaySubject: (service) => `${prefix}.relay.${serviceToken(service)}`,
+    relays: () => `${prefix}.relay.*`,
+    meshSubject: (called, caller) => `${prefix}.mesh.${serviceToken(called)}.${serviceToken(caller)}`,
     beatSubject: (orchestrator) => `${prefix}.beat.${orchestrator}`,
     beats: () => `${prefix}.beat.*`,
   };

@@ -9,6 +9,7 @@ import {
   text,
   textOr,
   texts,
+  toggle,
 } from "../../runtime/src/setting.ts";
 import type { Values } from "../../runtime/src/setting.ts";
 import { callClients } from "./grpc/callClient.ts";
@@ -85,6 +86,34 @@ export const sidecarSettings = {
     "15s",
     { min: 100, max: 3_600_000 },
   ),
+  listen: text({
+    flag: "listen",
+    placeholder: "<address>",
+    doc: "Where the service beside it calls workflows, as if they were here: host:port of loopback, or unix:path.",
+  }),
+  insecureListen: toggle(
+    {
+      flag: "insecure-listen",
+      doc: "Listen on another address than loopback: everybody who reaches it calls in the service's name.",
+    },
+    false,
+  ),
+  mesh: texts(
+    {
+      flag: "mesh",
+      placeholder: "<package.Service>",
+      doc: "Other service whose unary methods can be called at --listen, too: its own sidecar makes the calls.",
+    },
+    (one) => (nameForm.test(one) ? undefined : "a service's full name such as shop.v1.Orders"),
+  ),
+  meshAllow: texts(
+    {
+      flag: "mesh-allow",
+      placeholder: "<called=caller>",
+      doc: "Service beside it that another service may call through its sidecar: stock.v1.Stock=shop.v1.Orders; * for the caller lets all in.",
+    },
+    (one) => (parseAllowed(one) === undefined ? "two services such as stock.v1.Stock=shop.v1.Orders" : undefined),
+  ),
   name: textOr(
     {
       flag: "name",
@@ -121,6 +150,13 @@ export function parseWanted(one: string): Wanted | undefined {
   return isSound ? { service, target } : undefined;
 }
 
+/** Reads "stock.v1.Stock=shop.v1.Orders" or "stock.v1.Stock=*". */
+export function parseAllowed(one: string): { readonly called: string; readonly caller: string } | undefined {
+  const [called = "", caller = "", ...more] = one.split("=");
+  const isSound = nameForm.test(called) && (caller === "*" || nameForm.test(caller)) && more.length === 0;
+  return isSound ? { called, caller } : undefined;
+}
+
 /** Of the settings' texts, the addresses. */
 export function targetsOf(settings: SidecarSettings): readonly Target[] {
   return [...new Set(settings.service)].flatMap((one) => parseTarget(one) ?? []);
@@ -132,12 +168,24 @@ export function contradictions(settings: SidecarSettings): readonly string[] {
   if ((settings.tlsCert === undefined) !== (settings.tlsKey === undefined)) {
     problems.push("--tls-cert and --tls-key are needed together");
   }
+  const { listen, insecureListen, mesh } = settings;
+  if (listen !== undefined && parseTarget(listen) === undefined)
+    problems.push(`--listen ${listen} is no address: ${targetForm}`);
+  else if (listen !== undefined && !insecureListen && !isOwnAddress(listen))
+    problems.push(
+      `--listen ${listen} is reached from other machines: listen on 127.0.0.1 or unix:path, or say --insecure-listen where the network keeps others out`,
+    );
+  if (mesh.length > 0 && listen === undefined) problems.push("--mesh takes --listen: where the calls are to be made");
   for (const wanted of settings.expose.flatMap((one) => parseWanted(one) ?? [])) {
     if (wanted.target !== undefined && !settings.service.includes(wanted.target)) {
       problems.push(`--expose ${wanted.service}@${wanted.target} names an address that is no --service`);
     }
   }
   return problems;
+}
+
+function isOwnAddress(address: string): boolean {
+  return address.startsWith("unix:") || /^(localhost|127(?:\.\d{1,3}){3}|\[::1\]):\d+$/.test(address);
 }
 
 /** When the calls of a method are held back. */

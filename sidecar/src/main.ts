@@ -3,11 +3,13 @@ import { readFileSync } from "node:fs";
 import os from "node:os";
 import { toNames } from "../../proto/wire/subjects.ts";
 import { openAdminServer } from "../../runtime/src/adminServer.ts";
+import type { AdminOptions, AdminServer } from "../../runtime/src/adminServer.ts";
 import { helpText, readConfiguration } from "../../runtime/src/configuration.ts";
 import { errorText, logger } from "../../runtime/src/log.ts";
 import type { Log } from "../../runtime/src/log.ts";
 import { openMetrics } from "../../runtime/src/metrics.ts";
 import { openNats } from "../../runtime/src/natsConnection.ts";
+import type { Nats } from "../../runtime/src/natsConnection.ts";
 import { atMost, shutdownSignal } from "../../runtime/src/shutdown.ts";
 import { version } from "../../runtime/src/version.ts";
 import { breakerBounds, contradictions, parseWanted, sidecarSettings, targetsOf } from "./config.ts";
@@ -15,6 +17,8 @@ import type { SidecarSettings } from "./config.ts";
 import { servicesOfSet } from "./core/descriptors.ts";
 import { ServiceWatch } from "./grpc/serviceWatch.ts";
 import { openMeasures } from "./measures.ts";
+import { openPassage } from "./passage.ts";
+import type { Passage } from "./passage.ts";
 import { toSecrets } from "./secrets.ts";
 import { Sidecar } from "./sidecar.ts";
 
@@ -78,13 +82,7 @@ async function serve(settings: SidecarSettings, log: Log, signal: AbortSignal): 
   );
   const measures = openMeasures(metrics, log);
   let sidecar: Sidecar | undefined;
-  const admin = await openAdminServer({
-    host: settings.adminHost,
-    port: settings.adminPort ?? adminPortFirst,
-    portsTried: settings.adminPort === undefined ? adminPortsTried : 1,
-    readyz: () => (signal.aborted ? { ok: false, detail: "shutting down" } : { ok: true }),
-    metrics: metrics.scrape,
-  });
+  const admin = await openAdmin(settings, metrics.scrape, signal);
   log.info("admin server listens", { host: settings.adminHost, port: admin.port });
   const watches = targetsOf(settings).map((target) => {
     const wanted = settings.expose
@@ -121,6 +119,7 @@ async function serve(settings: SidecarSettings, log: Log, signal: AbortSignal): 
     serving: () => sidecar?.serving() ?? [],
     broken: () => sidecar?.broken() ?? [],
   });
+  const passage = await passageBeside(sidecar, settings, nats, measures, log);
   for (const watch of watches) sidecar.add(watch);
   log.info("sidecar ready", {
     id,
@@ -128,7 +127,8 @@ async function serve(settings: SidecarSettings, log: Log, signal: AbortSignal): 
     concurrency: settings.concurrency,
   });
   await aborted(signal);
-  const isDone = await sidecar.drain(settings.drainTimeout);
+  const [isDone] = await Promise.all([sidecar.drain(settings.drainTimeout), passage.drain(settings.drainTimeout)]);
+  await passage[Symbol.asyncDispose]();
   log.info(isDone ? "drained" : "calls in flight were left behind; their tasks are delivered again", {
     left: worker.running(),
   });
@@ -137,6 +137,38 @@ async function serve(settings: SidecarSettings, log: Log, signal: AbortSignal): 
     Promise.allSettled([nats[Symbol.asyncDispose](), admin[Symbol.asyncDispose](), metrics[Symbol.asyncDispose]()]),
   );
   return isDone ? 0 : 1;
+}
+
+function openAdmin(
+  { adminHost, adminPort }: SidecarSettings,
+  metrics: AdminOptions["metrics"],
+  signal: AbortSignal,
+): Promise<AdminServer> {
+  return openAdminServer({
+    host: adminHost,
+    port: adminPort ?? adminPortFirst,
+    portsTried: adminPort === undefined ? adminPortsTried : 1,
+    readyz: () => (signal.aborted ? { ok: false, detail: "shutting down" } : { ok: true }),
+    metrics,
+  });
+}
+
+function passageBeside(
+  sidecar: Sidecar,
+  settings: SidecarSettings,
+  nats: Nats,
+  measures: ReturnType<typeof openMeasures>,
+  log: Log,
+): Promise<Passage> {
+  return openPassage({
+    settings,
+    nats,
+    names: toNames(settings.prefix),
+    found: () => sidecar.serving().map(({ service }) => service),
+    provider: (service) => sidecar.provider(service),
+    onEnded: (...ended) => measures.passed(...ended),
+    log,
+  });
 }
 
 function readFiles(settings: SidecarSettings) {

@@ -1,6 +1,7 @@
 import type { Meter } from "@opentelemetry/api";
 import { boundedLabel } from "../../runtime/src/boundedLabel.ts";
 import { AskReply_Verdict } from "../../proto/gen/sidestep/internal/v1/task.ts";
+import { codeName } from "../../proto/wire/status.ts";
 import type { Log } from "../../runtime/src/log.ts";
 import type { Instruments } from "../../runtime/src/metrics.ts";
 import { aboutTask } from "./core/aboutTask.ts";
@@ -28,6 +29,8 @@ export function openMeasures(
   garbage(): void;
   retried(): void;
   broken(method: string, isOpen: boolean): void;
+  /** A call of the service ("out"), or of another one for it ("in"), has ended with a code of gRPC. */
+  passed(direction: "out" | "in", method: string, number: number, durationMs: number): void;
 } {
   const counter = (name: string, description: string) => named(`sidestep.sidecar.${name}`, description);
   const timed = (name: string, description: string) => histogram(`sidestep.sidecar.${name}`, description, boundaries);
@@ -40,6 +43,10 @@ export function openMeasures(
   const setAside = counter("set_aside", "Messages that are none of ours, taken out of the queue.");
   const retries = counter("publish_retries", "Outcomes published again for want of an answer.");
   const breaks = counter("breaks", "How often calls of a method have begun to be held back.");
+  const passed = timed(
+    "passed.seconds",
+    "Calls that the service makes through its sidecar, and that others make to it.",
+  );
   // Shown from the start: a rate over a metric that is not there is no zero.
   setAside.add(0);
   retries.add(0);
@@ -71,6 +78,8 @@ export function openMeasures(
       if (isOpen) log.warn("too many calls of a method fail: its calls wait, but for a probe now and then", { method });
       else log.info("a method answers again: its calls go on", { method });
     },
+    passed: (direction, method, number, durationMs) =>
+      passed.record(durationMs / 1_000, { direction, rpc_method: bounded(method), code: codeName(number) }),
     watch: (gauges) => watchGauges(meter, gauges),
   };
 }

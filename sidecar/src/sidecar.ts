@@ -136,6 +136,12 @@ export class Sidecar {
     return [...this.#providers].map(([service, { isServing }]) => ({ service, isServing }));
   }
 
+  /** Whoever offers a service, is healthy and may be called; undefined: nobody. */
+  provider(service: string): Service | undefined {
+    const provider = this.#providers.get(service);
+    return provider?.isServing === true && !this.#isDraining ? provider : undefined;
+  }
+
   /** Nothing new is taken, for an operator has asked for that. */
   isDraining(): boolean {
     return this.#order !== undefined;

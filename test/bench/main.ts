@@ -10,6 +10,7 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<unk
   timers: async (args) => (await import("./timers.ts")).measureTimers(args),
   overload: async (args) => (await import("./overload.ts")).measureOverload(args),
   balance: async (args) => (await import("./balance.ts")).measureBalance(args),
+  mesh: async (args) => (await import("./mesh.ts")).measureMesh(args),
   neighbours: async (args) => (await import("./neighbours.ts")).measureNeighbours(args),
   index: async (args) => (await import("./listing.ts")).measureListing(args),
   console: async (args) => (await import("./console.ts")).measureConsole(args),

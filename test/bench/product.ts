@@ -37,6 +37,8 @@ export interface SidecarOptions {
   readonly expose?: readonly string[];
   readonly concurrency?: number;
   readonly grpcClient?: CallClientName;
+  /** Further flags. */
+  readonly args?: readonly string[];
 }
 
 /** What it is started on. */
@@ -95,9 +97,11 @@ export async function startProduct(options: ProductOptions): Promise<Product> {
     expose,
     concurrency = 256,
     grpcClient = "own",
+    args: more = [],
   }: SidecarOptions): Promise<Member> => {
     const exposed = (expose ?? ["bench.v1.Echo"]).flatMap((name) => ["--expose", name]);
-    const args = ["--service", service, ...exposed, "--concurrency", String(concurrency), "--grpc-client", grpcClient];
+    const bounds = ["--concurrency", String(concurrency), "--grpc-client", grpcClient];
+    const args = ["--service", service, ...exposed, ...bounds, ...more];
     const program = await start("sidecar", args, /sidecar ready/);
     return { program, adminPort: portIn(program, /"msg":"admin server listens".*"port":(\d+)/) };
   };

@@ -1,4 +1,5 @@
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import { Client, credentials } from "@grpc/grpc-js";
 import { connect } from "@nats-io/transport-node";
 import { headers as natsHeaders } from "@nats-io/nats-core";
 import type { NatsConnection } from "@nats-io/transport-node";
@@ -6,6 +7,9 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { runHere } from "../../cli/src/testing.ts";
 import { startEchoStack } from "../support/echoStack.ts";
 import type { EchoStack } from "../support/echoStack.ts";
+import { freePort } from "../support/freePort.ts";
+import { sidecarReady } from "../support/orderStack.ts";
+import { startNode } from "../support/program.ts";
 
 const contract = `
 syntax = "proto3";
@@ -29,7 +33,9 @@ service Flows {
 }
 `;
 
-const passwords = { SIDESTEP: "one", "echo-v1-Raw": "two", "echo-v1-Echo": "three" };
+const passwords = { SIDESTEP: "one", "echo-v1-Raw": "two", "echo-v1-Echo": "three", "shop-v1-Orders": "four" };
+/** echo.v1.Raw may call workflows, and shop.v1.Orders, whose account nobody else has, may call echo.v1.Raw. */
+const printing = ["nats", "config", "--caller", "echo.v1.Raw", "--mesh", "echo.v1.Raw=shop.v1.Orders", "--"];
 const runId = "0198c0ffee0010008000000000000001";
 const closing = new AsyncDisposableStack();
 afterAll(() => closing.disposeAsync());
@@ -40,11 +46,16 @@ let intruder: NatsConnection;
 /** Sees everything. */
 let owner: NatsConnection;
 
+let listen: string;
+let listenOther: string;
+
 beforeAll(async () => {
+  listen = `127.0.0.1:${await freePort()}`;
+  listenOther = `127.0.0.1:${await freePort()}`;
   stack = closing.use(
     await startEchoStack(contract, {
       natsConfiguration: async (folder) => {
-        const printed = await runHere(["nats", "config", folder]);
+        const printed = await runHere([...printing, folder]);
         if (printed.code !== 0) throw new Error(printed.stderr);
         const variables = Object.entries(passwords).map(
           ([name, value]) => `${name.toUpperCase().replaceAll("-", "_")}_PASSWORD: ${value}`,
@@ -53,9 +64,23 @@ beforeAll(async () => {
       },
       env: { NATS_USER: "sidestep", NATS_PASSWORD: passwords.SIDESTEP },
       sidecarEnv: { NATS_USER: "echo-v1-Raw", NATS_PASSWORD: passwords["echo-v1-Raw"] },
-      sidecarArgs: ["--expose", "echo.v1.Raw"],
+      sidecarArgs: ["--expose", "echo.v1.Raw", "--listen", listen, "--mesh-allow", "echo.v1.Raw=*"],
     }),
   );
+  const orders = await startNode("sidecar/src/main.ts", {
+    name: "sidecar of orders",
+    args: `--service localhost:1 --expose shop.v1.Orders --admin-port 0 --listen ${listenOther} --mesh echo.v1.Raw`.split(
+      " ",
+    ),
+    env: {
+      NATS_URL: stack.nats.url,
+      NODE_OPTIONS: undefined,
+      NATS_USER: "shop-v1-Orders",
+      NATS_PASSWORD: passwords["shop-v1-Orders"],
+    },
+    readyLine: sidecarReady,
+  });
+  closing.defer(async () => void (await orders.kill9()));
   const open = async (user: string, pass: string): Promise<NatsConnection> => {
     const connection = await connect({ servers: stack.nats.url, user, pass });
     closing.defer(() => connection.close());
@@ -94,6 +119,33 @@ test("a sidecar of an account of its own does all that its service needs", async
   await passes(10);
 });
 
+test("its service calls workflows through it, and another service's sidecar calls its own", async () => {
+  const request = new BinaryWriter()
+    .tag(1, WireType.LengthDelimited)
+    .string("x".repeat(1024 * 1024))
+    .finish();
+  expect(await sendTo(listen, "flows.v1.Flows/Whole", request)).toEqual({ kind: "answer", bytes: request });
+  const small = request.subarray(0, 0);
+  expect(await sendTo(listenOther, "echo.v1.Raw/Echo", small)).toEqual({ kind: "answer", bytes: small });
+  // Its account may not call workflows.
+  expect(await sendTo(listenOther, "flows.v1.Flows/Whole", small)).toMatchObject({ code: 14 });
+});
+
+async function sendTo(address: string, rpc: string, request: Uint8Array): Promise<unknown> {
+  const client = new Client(address, credentials.createInsecure());
+  const same = (bytes: Buffer): Buffer => bytes;
+  const deadline = Date.now() + 20_000;
+  try {
+    return await new Promise((resolve) => {
+      client.makeUnaryRequest(`/${rpc}`, same, same, Buffer.from(request), { deadline }, (error, bytes) =>
+        resolve(error === null ? { kind: "answer", bytes: new Uint8Array(bytes ?? []) } : { code: error.code }),
+      );
+    });
+  } finally {
+    client.close();
+  }
+}
+
 interface Probe {
   readonly subject: string;
   readonly body?: string;
@@ -110,6 +162,10 @@ const asked: Readonly<Record<string, Probe>> = {
   "publish a task": { subject: "sidestep.task.echo-v1-Raw.Echo" },
   "set a timer": { subject: `sidestep.timer.0.${runId}.1`, headers: { "Nats-Schedule": "@at 2020-01-01T00:00:00Z" } },
   "ask for another": { subject: "sidestep.ask.echo-v1-Raw.0" },
+  "call a workflow in another's name": { subject: "sidestep.relay.echo-v1-Raw" },
+  "call a workflow without having been let in": { subject: "sidestep.relay.echo-v1-Echo" },
+  "call a service that does not let it in": { subject: "sidestep.mesh.echo-v1-Raw.echo-v1-Echo" },
+  "call a service in another's name": { subject: "sidestep.mesh.echo-v1-Raw.shop-v1-Orders" },
   "wait for a run": { subject: "sidestep.wait.0" },
   "keep another's payload": { subject: `sidestep.payload.echo-v1-Raw.${runId}.${runId}.0` },
   "offer what another does": { subject: "$KV.SIDESTEP_CATALOG.echo-v1-Raw.me" },

@@ -24,6 +24,8 @@ export interface LocalAbout {
   readonly timeoutMs: number | undefined;
   /** The client's, when it was asked for one and it is good. */
   readonly certificate: PeerCertificate | undefined;
+  /** It has been let in, and its headers say who calls. */
+  readonly isLetIn?: boolean;
 }
 
 /** How a call ended. */
@@ -115,7 +117,8 @@ function lifeOf(
   };
 }
 
-function endOf(error: ServerErrorResponse | Partial<ServerErrorResponse>): LocalEnd {
+/** How a call ended that failed with an error of grpc-js. */
+export function endOf(error: ServerErrorResponse | Partial<ServerErrorResponse>): LocalEnd {
   const trailer = error.metadata?.get(statusDetailsTrailer)[0];
   const details = trailer instanceof Uint8Array ? RpcStatus.decode(trailer).details : [];
   return {
@@ -147,6 +150,7 @@ class LocalUnaryCall<Request, Response> extends EventEmitter implements ServerUn
   readonly request: Request;
   readonly metadata: Metadata;
   cancelled = false;
+  readonly isLetIn: boolean;
   readonly #certificate: PeerCertificate | undefined;
   readonly #deadlineMs: number;
   readonly #sink: LocalSink;
@@ -154,6 +158,7 @@ class LocalUnaryCall<Request, Response> extends EventEmitter implements ServerUn
     super();
     this.request = request;
     this.metadata = metadataOf(about.headers);
+    this.isLetIn = about.isLetIn === true;
     this.#certificate = about.certificate;
     this.#deadlineMs = deadlineOf(about);
     this.#sink = sink;
@@ -177,6 +182,7 @@ class LocalStreamCall<Request, Response> extends Writable implements ServerWrita
   readonly request: Request;
   readonly metadata: Metadata;
   cancelled = false;
+  readonly isLetIn: boolean;
   readonly #certificate: PeerCertificate | undefined;
   readonly #deadlineMs: number;
   readonly #sink: LocalSink;
@@ -193,6 +199,7 @@ class LocalStreamCall<Request, Response> extends Writable implements ServerWrita
     super({ objectMode: true, emitClose: false, autoDestroy: false });
     this.request = request;
     this.metadata = metadataOf(about.headers);
+    this.isLetIn = about.isLetIn === true;
     this.#certificate = about.certificate;
     this.#deadlineMs = deadlineOf(about);
     this.#sink = sink;

@@ -22,6 +22,8 @@ import { serveWorkflows } from "./ingress.ts";
 import type { ListsOptions } from "./listing.ts";
 import type { LimitStore } from "./methodLimits.ts";
 import { serveReflection } from "./reflection.ts";
+import { openRelay } from "./relay.ts";
+import type { Relay, RelayOptions } from "./relay.ts";
 import { openRpcs } from "./rpcs.ts";
 import type { Rpcs } from "./rpcs.ts";
 import { runsService } from "./runs.ts";
@@ -33,7 +35,8 @@ import { openSignals } from "./signals.ts";
 import type { IngressOptions } from "./starting.ts";
 import type { ShowStep } from "./stepDetails.ts";
 
-export interface GrpcServerOptions extends Omit<IngressOptions, "closing">, ListsOptions {
+export interface GrpcServerOptions
+  extends Omit<IngressOptions, "closing">, ListsOptions, Pick<RelayOptions, "fetchRequest" | "dropRequest"> {
   readonly catalog: Catalog;
   readonly checkDeploy: CheckDeploy;
   readonly limits: LimitStore;
@@ -55,6 +58,8 @@ export interface GrpcServerOptions extends Omit<IngressOptions, "closing">, List
 export interface GrpcServer extends AsyncDisposable {
   readonly rpcs: Pick<Rpcs, "find">;
   readonly descriptions: Pick<Descriptions, "services" | "contractOf">;
+  /** Carries out calls that services make through their sidecars. */
+  readonly relay: Relay;
   /** Speaks HTTP/2 on a connection. */
   accept(connection: Duplex): void;
   /** Whether health says SERVING. */
@@ -104,6 +109,7 @@ export function openGrpcServer(options: GrpcServerOptions): GrpcServer {
   return {
     rpcs,
     descriptions,
+    relay: openRelay({ ...options, closing, rpcs }),
     accept: (connection) => {
       connections.add(connection);
       connection.once("close", () => {

@@ -118,7 +118,8 @@ function endOf(runId: RunId, ended: RunEnded): Failure | undefined {
   return end.kind === "failure" ? end.failure : undefined;
 }
 
-function yieldsGone(runId: RunId, wanted: number, first: number): Failure {
+/** What is told of messages that are not kept any more. */
+export function yieldsGone(runId: RunId, wanted: number, first: number): Failure {
   return {
     code: code.OUT_OF_RANGE,
     message: `message ${wanted} of the run ${runId} is not kept any more (--yields-max, --yields-bytes-max); the oldest is ${first}`,

@@ -298,6 +298,8 @@ export function openTestServer(
     audit: fakeAudit(),
     readTaskQueues: () => Promise.resolve([]),
     tellSidecar: () => undefined,
+    fetchRequest: () => Promise.resolve(undefined),
+    dropRequest: () => undefined,
     lists: undefined,
     address: "127.0.0.1:0",
     requestBytesMax: 1000,

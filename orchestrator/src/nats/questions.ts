@@ -8,6 +8,7 @@ import {
   WaitReply,
   WaitRequest,
 } from "../../../proto/gen/sidestep/internal/v1/task.ts";
+import { isInbox, isReplySubject } from "../../../proto/wire/inbox.ts";
 import { fromHex } from "../../../proto/wire/runId.ts";
 import { splitMethod } from "../../../proto/wire/subjects.ts";
 import type { Names } from "../../../proto/wire/subjects.ts";
@@ -16,16 +17,6 @@ import type { Nats } from "../../../runtime/src/natsConnection.ts";
 import type { Control, Questions } from "../processor/ports.ts";
 
 const askTimeoutMs = 5000;
-/** Inboxes as clients make them; nobody may have an owner publish elsewhere, or where the client throws. */
-const inboxForm = /^_INBOX(\.\w{1,100}){1,3}$/;
-
-/** What nats-server puts in place of the inbox of an account that imports the subject; what is published there reaches that account's request alone. */
-const otherAccountForm = /^_R_(\.[\w-]{1,100}){1,3}$/;
-
-function isInbox(subject: string): boolean {
-  return inboxForm.test(subject);
-}
-
 /** Requests of sidecars and front doors to a partition's owner, over core NATS. */
 export function toQuestions(nats: Nats, names: Names, log: Log): Questions {
   const { connection } = nats;
@@ -36,7 +27,7 @@ export function toQuestions(nats: Nats, names: Names, log: Log): Questions {
           if (error !== null || message.reply === undefined) return;
           const { reply, subject } = message;
           const ask = decode(() => Ask.decode(message.data));
-          if (ask === undefined || !(isInbox(reply) || otherAccountForm.test(reply))) {
+          if (ask === undefined || !isReplySubject(reply)) {
             log.warn("an ask can't be read", { subject });
             return;
           }

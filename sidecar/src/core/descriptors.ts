@@ -47,6 +47,7 @@ export function servicesOf(files: readonly FileOutline[]): readonly ExposedServi
       methods: service.method.map((method) => ({
         name: method.name,
         kind: method.clientStreaming ? "clientStreaming" : method.serverStreaming ? "serverStreaming" : "unary",
+        isIdempotent: (method.options?.idempotencyLevel ?? 0) > 0,
       })),
     })),
   );

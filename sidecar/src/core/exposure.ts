@@ -1,5 +1,10 @@
 /** What is known of an rpc of the service. */
-export type MethodShape = { readonly name: string; readonly kind: MethodKind };
+export type MethodShape = {
+  readonly name: string;
+  readonly kind: MethodKind;
+  /** It says of itself that it may be called twice. */
+  readonly isIdempotent: boolean;
+};
 
 export type MethodKind = "unary" | "serverStreaming" | "clientStreaming";
 

@@ -96,9 +96,9 @@ test("a task is refused for another service and for a method of another shape, n
   const offered: ExposedService = {
     service: "a.A",
     methods: [
-      { name: "Get", kind: "unary" },
-      { name: "Watch", kind: "serverStreaming" },
-      { name: "Push", kind: "clientStreaming" },
+      { name: "Get", kind: "unary", isIdempotent: false },
+      { name: "Watch", kind: "serverStreaming", isIdempotent: false },
+      { name: "Push", kind: "clientStreaming", isIdempotent: false },
     ],
   };
   expect(refusalOf(offered, "a.A", "Get", false)).toBeUndefined();

@@ -9,6 +9,7 @@ import { CallHeaders } from "./callHeaders.ts";
 import { messageBytesMax } from "./channel.ts";
 import type { Tls } from "./channel.ts";
 import { Deadlines } from "./deadlines.ts";
+import { hostAndPort } from "./target.ts";
 import type { Target } from "./target.ts";
 import { UnaryCall } from "./unaryCall.ts";
 import type { Caller } from "./unaryCall.ts";
@@ -175,9 +176,4 @@ export class UnaryClient implements CallClient {
       this.#probed.delete(connection);
     });
   }
-}
-
-function hostAndPort(address: string): { readonly host: string; readonly port: number } {
-  const colon = address.lastIndexOf(":");
-  return { host: address.slice(0, colon).replace(/^\[(.*)\]$/, "$1"), port: Number(address.slice(colon + 1)) };
 }

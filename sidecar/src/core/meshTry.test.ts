@@ -1,0 +1,29 @@
+import { expect, test } from "vitest";
+import { Failure_Origin } from "../../../proto/gen/sidestep/internal/v1/task.ts";
+import { code } from "../../../proto/wire/status.ts";
+import { mayTryAgain } from "./meshTry.ts";
+import type { MeshTry } from "./meshTry.ts";
+
+const failed = (number: number, origin: Failure_Origin, sent: boolean): MeshTry => ({
+  kind: "failed",
+  failure: { code: number, message: "", details: new Uint8Array(), origin },
+  sent,
+});
+
+/** Whether a call may be made again, of a method that may not be called twice and of one that may. */
+const table: readonly (readonly [string, MeshTry, boolean, boolean])[] = [
+  ["answered", { kind: "completed", response: new Uint8Array() }, false, false],
+  ["nobody made it", { kind: "refused", why: "" }, true, true],
+  ["no answer", { kind: "silent", why: "" }, false, true],
+  ["never sent", failed(code.UNAVAILABLE, Failure_Origin.TRANSPORT, false), true, true],
+  ["lost on the way", failed(code.UNAVAILABLE, Failure_Origin.TRANSPORT, true), false, true],
+  ["the service is away, it says", failed(code.UNAVAILABLE, Failure_Origin.SERVICE, true), false, true],
+  ["the service says no", failed(code.FAILED_PRECONDITION, Failure_Origin.SERVICE, true), false, false],
+  ["too late", failed(code.DEADLINE_EXCEEDED, Failure_Origin.TRANSPORT, true), false, false],
+  ["no such method", failed(code.UNIMPLEMENTED, Failure_Origin.SIDECAR, false), false, false],
+];
+
+test.each(table)("%s", (_, tried, once, twice) => {
+  expect(mayTryAgain(tried, false)).toBe(once);
+  expect(mayTryAgain(tried, true)).toBe(twice);
+});

@@ -1,0 +1,152 @@
+import { connect } from "node:http2";
+import type { ClientHttp2Session, OutgoingHttpHeaders } from "node:http2";
+import { mkdtempSync, rmSync } from "node:fs";
+import { rename } from "node:fs/promises";
+import os from "node:os";
+import path from "node:path";
+import { gzipSync } from "node:zlib";
+import { createServer } from "node:net";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { freePort } from "../../../test/support/freePort.ts";
+import { callFrame } from "../core/callFrames.ts";
+import { silentLog } from "../../../runtime/src/log.ts";
+import { failedEnd } from "../core/callEnd.ts";
+import type { IncomingCall } from "../wayIn.ts";
+import { openWayIn } from "./wayInServer.ts";
+
+const closing = new AsyncDisposableStack();
+afterAll(() => closing.disposeAsync());
+
+const seen: IncomingCall[] = [];
+let session: ClientHttp2Session;
+let address: string;
+
+beforeAll(async () => {
+  address = `127.0.0.1:${await freePort()}`;
+  const options = { requestBytesMax: 100, isServing: () => true, log: silentLog };
+  const at = { text: address, address };
+  closing.use(
+    await openWayIn({
+      ...options,
+      at,
+      carry: (call, answer) => {
+        seen.push(call);
+        if (call.method === "a.B/Never") return () => seen.push({ ...call, method: "given up" });
+        answer.headers(new Map([["x-own", "1"]]));
+        void answer.message(call.request);
+        answer.end({ ...failedEnd(0, ""), trailers: new Map([["x-last", "2"]]) });
+        return () => undefined;
+      },
+    }),
+  );
+  session = connect(`http://${address}`);
+  closing.defer(() => session.destroy());
+});
+
+interface Got {
+  readonly headers: Readonly<Record<string, unknown>>;
+  readonly body: Buffer;
+}
+
+function send(body: Uint8Array, more: OutgoingHttpHeaders = {}): Promise<Got> {
+  const stream = session.request({
+    ":method": "POST",
+    ":path": "/a.B/C",
+    "content-type": "application/grpc",
+    te: "trailers",
+    ...more,
+  });
+  return new Promise((resolve, reject) => {
+    const all: Record<string, unknown> = {};
+    const parts: Buffer[] = [];
+    stream.on("response", (headers) => Object.assign(all, headers));
+    stream.on("trailers", (headers) => Object.assign(all, headers));
+    stream.on("data", (part: Buffer) => parts.push(part));
+    stream.on("close", () => resolve({ headers: all, body: Buffer.concat(parts) }));
+    stream.on("error", reject);
+    stream.end(body);
+  });
+}
+
+test("a call passes, with its headers and the answer's trailers", async () => {
+  const { headers, body } = await send(callFrame(Buffer.from("hello")), {
+    "x-text": "t",
+    "x-raw-bin": Buffer.from([0, 255]).toString("base64"),
+    "grpc-timeout": "5S",
+  });
+  expect(headers).toMatchObject({ ":status": 200, "grpc-status": "0", "x-own": "1", "x-last": "2" });
+  expect(body).toEqual(Buffer.from(callFrame(Buffer.from("hello"))));
+  const call = seen.at(-1);
+  expect(call?.headers).toEqual([
+    { key: "x-text", value: Buffer.from("t") },
+    { key: "x-raw-bin", value: Buffer.from([0, 255]) },
+  ]);
+  expect(call?.leftMs()).toBeLessThanOrEqual(5_000);
+});
+
+test("a compressed request is unpacked, and bounded by what comes out", async () => {
+  const packed = (bytes: Uint8Array): Buffer => {
+    const frame = Buffer.from(callFrame(gzipSync(bytes)));
+    frame[0] = 1;
+    return frame;
+  };
+  const gzip = { "grpc-encoding": "gzip" };
+  expect((await send(packed(Buffer.from("hello")), gzip)).body).toEqual(Buffer.from(callFrame(Buffer.from("hello"))));
+  expect((await send(packed(Buffer.alloc(1_000)), gzip)).headers).toMatchObject({ "grpc-status": "13" });
+  expect((await send(packed(Buffer.from("x")), { "grpc-encoding": "br" })).headers).toMatchObject({
+    "grpc-status": "12",
+  });
+});
+
+test.each<readonly [string, Uint8Array, OutgoingHttpHeaders, Readonly<Record<string, unknown>>]>([
+  ["no message", new Uint8Array(), {}, { "grpc-status": "12" }],
+  [
+    "two messages",
+    Buffer.concat([callFrame(Buffer.from("a")), callFrame(Buffer.from("b"))]),
+    {},
+    { "grpc-status": "12" },
+  ],
+  ["half a message", Uint8Array.of(0, 0, 0, 0, 9, 1), {}, { "grpc-status": "13" }],
+  ["a message over the limit", callFrame(Buffer.alloc(101)), {}, { "grpc-status": "8" }],
+  ["a path that is none", callFrame(new Uint8Array()), { ":path": "/a/b/c" }, { "grpc-status": "12" }],
+  ["a timeout that is none", callFrame(new Uint8Array()), { "grpc-timeout": "soon" }, { "grpc-status": "13" }],
+  ["another content type", callFrame(new Uint8Array()), { "content-type": "text/plain" }, { ":status": 415 }],
+  ["PUT", callFrame(new Uint8Array()), { ":method": "PUT" }, { ":status": 415 }],
+])("%s is told", async (_, body, more, expected) => {
+  const before = seen.length;
+  expect((await send(body, more)).headers).toMatchObject(expected);
+  expect(seen).toHaveLength(before);
+});
+
+test("health is answered here", async () => {
+  const { body } = await send(callFrame(new Uint8Array()), { ":path": "/grpc.health.v1.Health/Check" });
+  expect(body).toEqual(Buffer.from(callFrame(Uint8Array.of(8, 1))));
+});
+
+test("a call whose time is over, or whose caller is gone, is given up", async () => {
+  const { headers } = await send(callFrame(new Uint8Array()), { ":path": "/a.B/Never", "grpc-timeout": "20m" });
+  expect(headers).toMatchObject({ "grpc-status": "4" });
+  await expect.poll(() => seen.at(-1)?.method).toBe("given up");
+  const stream = session.request({ ":method": "POST", ":path": "/a.B/Never", "content-type": "application/grpc" });
+  stream.end(callFrame(new Uint8Array()));
+  await expect.poll(() => seen.at(-1)?.method).toBe("a.B/Never");
+  stream.close();
+  await expect.poll(() => seen.at(-1)?.method).toBe("given up");
+});
+
+test("a socket's file that a killed sidecar left is taken over, one that is answered is not", async () => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), "sidestep-way-in-"));
+  closing.defer(() => rmSync(folder, { recursive: true, force: true }));
+  const socket = path.join(folder, "a.sock");
+  const at = { text: `unix:${socket}`, address: `unix:${socket}` };
+  const options = { at, requestBytesMax: 100, isServing: () => true, log: silentLog, carry: () => () => undefined };
+  const left = createServer();
+  await new Promise<void>((resolve) => left.listen(socket, resolve));
+  await expect(openWayIn(options)).rejects.toThrow(/EADDRINUSE/);
+  // As kill -9 leaves it: the file is there, and nobody behind it.
+
+  await rename(socket, `${socket}.kept`);
+  await new Promise((resolve) => left.close(resolve));
+  await rename(`${socket}.kept`, socket);
+  closing.use(await openWayIn(options));
+});

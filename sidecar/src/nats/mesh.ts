@@ -1,0 +1,185 @@
+import { MeshCall, MeshReply } from "../../../proto/gen/sidestep/internal/v1/relay.ts";
+import { Failure_Origin } from "../../../proto/gen/sidestep/internal/v1/task.ts";
+import { isReplySubject } from "../../../proto/wire/inbox.ts";
+import { code } from "../../../proto/wire/status.ts";
+import { splitMethod } from "../../../proto/wire/subjects.ts";
+import type { Names } from "../../../proto/wire/subjects.ts";
+import { errorText } from "../../../runtime/src/log.ts";
+import type { Nats } from "../../../runtime/src/natsConnection.ts";
+import { growingPause, pause } from "../../../runtime/src/pause.ts";
+import { mayTryAgain } from "../core/meshTry.ts";
+import type { MeshTry } from "../core/meshTry.ts";
+import { failedEnd } from "../core/callEnd.ts";
+import type { CallEnd } from "../core/callEnd.ts";
+import type { CallAnswer, IncomingCall } from "../wayIn.ts";
+
+/** The way from one service to the methods of others. */
+export interface Mesh {
+  /** Calls a method in the name of a service; the function that is returned gives it up. */
+  carry(caller: string, call: IncomingCall, answer: CallAnswer): () => void;
+}
+
+/** Without a deadline of its own a call has this long. */
+const timeoutMsDefault = 30_000;
+/** A call that nobody takes is tried for so long. */
+const absenceMsMax = 5_000;
+/** Any other that may be made again is made so often. */
+const triesMax = 5;
+/** What the other sidecar takes to say that the call's time is over. */
+const answerMarginMs = 250;
+/** Room for method, headers and numbers in a message. */
+const aroundBytes = 32 * 1024;
+const payloadBytesDefault = 1024 * 1024;
+/** Methods that a service has told of; it calls no more than it was built to. */
+const methodsMax = 10_000;
+
+/** Calls methods of other services at their sidecars, over NATS. */
+export function openMesh(nats: Nats, names: Names): Mesh {
+  const idempotent = new Set<string>();
+  return {
+    carry: (caller, call, answer) => {
+      const over = new AbortController();
+      void callMethod({ nats, names, idempotent }, caller, call, over.signal).then((tried) => {
+        if (over.signal.aborted) return;
+        if (tried.kind === "completed") void answer.message(tried.response);
+        answer.end(toEnd(tried));
+      });
+      return () => over.abort();
+    },
+  };
+}
+
+interface Ground {
+  readonly nats: Nats;
+  readonly names: Names;
+  /** Methods that have said of themselves that they may be called twice. */
+  readonly idempotent: Set<string>;
+}
+
+/** Tries until it is answered, may not be tried again, or has no more time. Never throws. */
+async function callMethod(ground: Ground, caller: string, call: IncomingCall, signal: AbortSignal): Promise<MeshTry> {
+  const { nats, names, idempotent } = ground;
+  const beganMs = performance.now();
+  const timeoutMs = call.leftMs() ?? timeoutMsDefault;
+  const bytesMax = (nats.connection.info?.max_payload ?? payloadBytesDefault) - aroundBytes;
+  if (call.request.length > bytesMax)
+    return ours(code.RESOURCE_EXHAUSTED, `the request has ${call.request.length} bytes, the mesh carries ${bytesMax}`);
+  const subject = names.meshSubject(splitMethod(call.method).service, caller);
+  const nextPauseMs = growingPause(20, 500);
+  for (let tries = 1; ; tries++) {
+    const leftMs = Math.max(1, Math.ceil(beganMs + timeoutMs - performance.now()));
+    const tried = await tryOnce(ground, subject, call, leftMs);
+    const isOver = tried.kind === "refused" ? performance.now() - beganMs > absenceMsMax : tries >= triesMax;
+    if (isOver || signal.aborted || !mayTryAgain(tried, idempotent.has(call.method))) return tried;
+    const pauseMs = nextPauseMs();
+    if (performance.now() + pauseMs > beganMs + timeoutMs) return tried;
+    await pause(pauseMs, signal);
+  }
+}
+
+async function tryOnce(
+  { nats, idempotent }: Ground,
+  subject: string,
+  { method, request, headers }: IncomingCall,
+  timeoutMs: number,
+): Promise<MeshTry> {
+  if (!nats.isConnected()) return { kind: "refused", why: "there is no connection to NATS" };
+  const own = headers.map((header) => ({ ...header, secret: "" }));
+  const data = MeshCall.encode({ method, request, headers: own, timeoutMs }).finish();
+  try {
+    const answer = await nats.connection.request(subject, data, { timeout: timeoutMs + answerMarginMs });
+    const { kind, sent, isIdempotent } = MeshReply.decode(answer.data);
+    if (isIdempotent && idempotent.size < methodsMax) idempotent.add(method);
+    switch (kind?.$case) {
+      case "completed":
+        return { kind: "completed", response: kind.value };
+      case "failed":
+        return { kind: "failed", failure: kind.value, sent };
+      case "refused":
+        return { kind: "refused", why: kind.value };
+      case undefined:
+        return { kind: "silent", why: "its sidecar's answer can't be read" };
+    }
+  } catch (error) {
+    const why = errorText(error);
+    return /no responders/i.test(why)
+      ? { kind: "refused", why: `no sidecar of ${splitMethod(method).service} lets this service in (--mesh-allow)` }
+      : { kind: "silent", why: `its sidecar did not answer: ${why}` };
+  }
+}
+
+function ours(number: number, message: string): MeshTry {
+  const failure = { code: number, message, details: new Uint8Array(), origin: Failure_Origin.SIDECAR };
+  return { kind: "failed", failure, sent: false };
+}
+
+function toEnd(tried: MeshTry): CallEnd {
+  switch (tried.kind) {
+    case "completed":
+      return failedEnd(code.OK, "");
+    case "refused":
+    case "silent":
+      return failedEnd(code.UNAVAILABLE, tried.why);
+    case "failed": {
+      const { code: number, message, details } = tried.failure;
+      return { code: number, message, details, trailers: new Map() };
+    }
+  }
+}
+
+/** Makes a call that another service asks for. Never rejects. */
+export type MakeCall = (call: MeshCall) => Promise<MeshReply>;
+
+/** One sidecar of the called service takes each call. */
+const queue = "mesh";
+
+/** Takes calls of a service's methods from those that may call it ("*": from all) until it is disposed of. */
+export function serveMesh(
+  { connection }: Nats,
+  names: Names,
+  service: string,
+  callers: readonly string[],
+  make: MakeCall,
+): Disposable {
+  const subjects = callers.includes("*") ? ["*"] : callers;
+  const subscriptions = subjects.map((caller) =>
+    connection.subscribe(names.meshSubject(service, caller), {
+      queue,
+      callback: (error, { data, reply }) => {
+        if (error !== null || reply === undefined || !isReplySubject(reply)) return;
+        const call = read(data);
+        if (call === undefined || splitMethod(call.method).service !== service) return;
+        void make(call).then((answer) => {
+          if (!connection.isClosed()) connection.publish(reply, fitting(answer, connection.info?.max_payload));
+        });
+      },
+    }),
+  );
+  return {
+    [Symbol.dispose]: () => {
+      if (!connection.isClosed()) for (const subscription of subscriptions) subscription.unsubscribe();
+    },
+  };
+}
+
+/** An answer that no message has room for is told as that. */
+function fitting(reply: MeshReply, bytesMax = payloadBytesDefault): Uint8Array {
+  const data = MeshReply.encode(reply).finish();
+  if (data.length <= bytesMax) return data;
+  const message = `the answer has ${data.length} bytes, the mesh carries ${bytesMax}`;
+  const failure = {
+    code: code.RESOURCE_EXHAUSTED,
+    message,
+    details: new Uint8Array(),
+    origin: Failure_Origin.TRANSPORT,
+  };
+  return MeshReply.encode({ ...reply, kind: { $case: "failed", value: failure }, sent: true }).finish();
+}
+
+function read(data: Uint8Array): MeshCall | undefined {
+  try {
+    return MeshCall.decode(data);
+  } catch {
+    return undefined;
+  }
+}

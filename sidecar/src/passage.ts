@@ -1,0 +1,170 @@
+import { Failure_Origin } from "../../proto/gen/sidestep/internal/v1/task.ts";
+import type { MeshCall, MeshReply } from "../../proto/gen/sidestep/internal/v1/relay.ts";
+import { code } from "../../proto/wire/status.ts";
+import { splitMethod } from "../../proto/wire/subjects.ts";
+import type { Names } from "../../proto/wire/subjects.ts";
+import type { Log } from "../../runtime/src/log.ts";
+import type { Nats } from "../../runtime/src/natsConnection.ts";
+import { toPayloads } from "../../runtime/src/payloads.ts";
+import { openPublisher } from "../../runtime/src/publisher.ts";
+import { refusalOf } from "./core/exposure.ts";
+import { parseTarget } from "./grpc/target.ts";
+import { openWayIn } from "./grpc/wayInServer.ts";
+import type { WayIn } from "./grpc/wayInServer.ts";
+import { openMesh, serveMesh } from "./nats/mesh.ts";
+import { openRelay } from "./nats/relay.ts";
+import { parseAllowed } from "./config.ts";
+import type { SidecarSettings } from "./config.ts";
+import type { Service } from "./ports.ts";
+import { failedEnd } from "./core/callEnd.ts";
+import type { CallEnd } from "./core/callEnd.ts";
+import type { CallAnswer, IncomingCall } from "./wayIn.ts";
+
+export interface PassageOptions {
+  readonly settings: Pick<SidecarSettings, "listen" | "mesh" | "meshAllow" | "expose" | "concurrency">;
+  readonly nats: Nats;
+  readonly names: Names;
+  /** Services that are found beside us. */
+  readonly found: () => readonly string[];
+  /** One that is healthy and takes calls; undefined: it does not. */
+  readonly provider: (service: string) => Service | undefined;
+  /** A call of the service, or for it, has ended. */
+  readonly onEnded: (direction: "out" | "in", method: string, number: number, durationMs: number) => void;
+  readonly log: Log;
+}
+
+/** What passes the sidecar besides tasks: calls that its service makes, and calls of other services. */
+export interface Passage extends AsyncDisposable {
+  /** Takes no new calls, and resolves when those under way have ended, at the latest after so many ms. */
+  drain(boundMs: number): Promise<void>;
+}
+
+/** As the orchestrator takes them. */
+const requestBytesMax = 4 * 1024 * 1024;
+
+/** Opens what the settings ask for. Throws when the address can't be had. */
+export async function openPassage(options: PassageOptions): Promise<Passage> {
+  const { settings, nats, names } = options;
+  await using opened = new AsyncDisposableStack();
+  const wayIn = settings.listen === undefined ? undefined : await listen(settings.listen, options, opened);
+  const allowed = Map.groupBy(
+    settings.meshAllow.flatMap((one) => parseAllowed(one) ?? []),
+    ({ called }) => called,
+  );
+  const calls = openCalls(options);
+  const served = [...allowed].map(([service, pairs]) =>
+    serveMesh(
+      nats,
+      names,
+      service,
+      pairs.map(({ caller }) => caller),
+      calls.make,
+    ),
+  );
+  const closing = opened.move();
+  return {
+    drain: async (boundMs) => {
+      for (const one of served) one[Symbol.dispose]();
+      await Promise.all([wayIn?.drain(boundMs), calls.drain(boundMs)]);
+    },
+    [Symbol.asyncDispose]: () => closing.disposeAsync(),
+  };
+}
+
+/** Where the service beside us calls others. */
+async function listen(listenAt: string, options: PassageOptions, opened: AsyncDisposableStack): Promise<WayIn> {
+  const { settings, nats, names, found, onEnded, log } = options;
+  const at = parseTarget(listenAt);
+  if (at === undefined) throw new Error(`--listen ${listenAt} is no address`);
+  const publisher = opened.use(openPublisher(nats.connection));
+  const relay = opened.use(openRelay({ nats, names, payloads: toPayloads(nats.connection, publisher, names) }));
+  const mesh = openMesh(nats, names);
+  const named = settings.expose[0]?.split("@", 1)[0];
+  const carry = (call: IncomingCall, given: CallAnswer): (() => void) => {
+    const answer = timed(given, (number, ms) => onEnded("out", call.method, number, ms));
+    const caller = named ?? found()[0];
+    if (caller === undefined) {
+      answer.end(failedEnd(code.UNAVAILABLE, unknownCaller));
+      return () => undefined;
+    }
+    const isMesh = settings.mesh.includes(splitMethod(call.method).service);
+    return isMesh ? mesh.carry(caller, call, answer) : relay.carry(caller, call, answer);
+  };
+  const wayIn = opened.use(await openWayIn({ at, requestBytesMax, carry, isServing: () => nats.isConnected(), log }));
+  log.info("the service may call workflows here", { listen: listenAt, mesh: settings.mesh });
+  return {
+    ...wayIn,
+    drain: (boundMs) => {
+      relay.leave();
+      return wayIn.drain(boundMs);
+    },
+  };
+}
+
+const unknownCaller =
+  "the sidecar has not found its service yet, and can't say who calls: name the service with --expose, or call again";
+
+/** Calls that other services' sidecars ask for, as many at a time as tasks. */
+function openCalls({ settings, provider, onEnded }: PassageOptions) {
+  let running = 0;
+  let isEmpty = (): void => undefined;
+  const make = async (call: MeshCall): Promise<MeshReply> => {
+    const { service, name } = splitMethod(call.method);
+    const offering = provider(service);
+    if (offering === undefined) return refused(`${service} takes no calls now`);
+    if (running >= settings.concurrency) return refused(`${service} has as many calls as its sidecar makes at a time`);
+    const refusal = refusalOf(offering.offered, service, name, false);
+    if (refusal !== undefined) return failed(code.UNIMPLEMENTED, refusal);
+    running++;
+    const { ending } = offering.invoke({
+      service,
+      method: call.method,
+      body: call.request,
+      headers: call.headers,
+      timeoutMs: call.timeoutMs,
+      stream: undefined,
+    });
+    const ended = await ending;
+    running--;
+    if (running === 0) isEmpty();
+    onEnded("in", call.method, ended.kind === "answered" ? code.OK : ended.code, ended.endedAtMs - ended.startedAtMs);
+    const isIdempotent = offering.offered.methods?.find((method) => method.name === name)?.isIdempotent ?? false;
+    if (ended.kind === "answered")
+      return { kind: { $case: "completed", value: ended.response }, sent: true, isIdempotent };
+    const { message, details, origin, sent } = ended;
+    const from = origin === "service" ? Failure_Origin.SERVICE : Failure_Origin.TRANSPORT;
+    const failure = { code: ended.code, message, details, origin: from };
+    return { kind: { $case: "failed", value: failure }, sent, isIdempotent };
+  };
+  return {
+    make,
+    drain: async (boundMs: number): Promise<void> => {
+      if (running === 0) return;
+      const timer = setTimeout(() => isEmpty(), boundMs);
+      await new Promise<void>((resolve) => (isEmpty = resolve));
+      clearTimeout(timer);
+    },
+  };
+}
+
+function refused(why: string): MeshReply {
+  return { kind: { $case: "refused", value: why }, sent: false, isIdempotent: false };
+}
+
+function failed(number: number, message: string): MeshReply {
+  const failure = { code: number, message, details: new Uint8Array(), origin: Failure_Origin.SIDECAR };
+  return { kind: { $case: "failed", value: failure }, sent: false, isIdempotent: false };
+}
+
+/** The answer, whose end is told with how long it took. */
+function timed(answer: CallAnswer, tell: (number: number, ms: number) => void): CallAnswer {
+  const beganMs = performance.now();
+  return {
+    headers: (headers) => answer.headers(headers),
+    message: (bytes) => answer.message(bytes),
+    end: (end: CallEnd) => {
+      tell(end.code, performance.now() - beganMs);
+      answer.end(end);
+    },
+  };
+}
