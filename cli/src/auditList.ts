@@ -65,7 +65,7 @@ export async function listAudit(options: AuditListOptions, terminal: Terminal): 
   if (pageToken !== "") terminal.err(`these are the newest ${entries.length}; --limit shows more\n`);
 }
 
-function outcomeText({ outcome, code, errorReason }: AuditEntry): string {
+function outcomeText({ outcome, code, errorReason, times }: AuditEntry): string {
   const why = errorReason === "" ? code : errorReason;
   switch (outcome) {
     case Outcome.DONE:
@@ -73,7 +73,7 @@ function outcomeText({ outcome, code, errorReason }: AuditEntry): string {
     case Outcome.FAILED:
       return `failed (${why})`;
     case Outcome.REFUSED:
-      return `refused (${why})`;
+      return `refused (${why})${times > 1 ? ` ${times} times` : ""}`;
     case Outcome.OUTCOME_UNSPECIFIED:
     case Outcome.UNRECOGNIZED:
       return "not known";

@@ -1,4 +1,4 @@
-import { list, oneOf, text, time } from "./json.ts";
+import { list, number, oneOf, text, time } from "./json.ts";
 import type { JsonObject } from "./json.ts";
 
 /** What became of a call; unspecified: it is not known. */
@@ -18,6 +18,9 @@ export interface AuditEntry {
   readonly code: string;
   readonly errorReason: string;
   readonly message: string;
+  /** Refusals alike that the entry counts. */
+  readonly times: number;
+  readonly lastAt: number | undefined;
 }
 
 /** A ListAuditResponse. */
@@ -45,5 +48,7 @@ function toEntry(json: JsonObject): AuditEntry {
     code: text(json, "code"),
     errorReason: text(json, "errorReason"),
     message: text(json, "message"),
+    times: number(json, "times"),
+    lastAt: time(json, "lastAt"),
   };
 }

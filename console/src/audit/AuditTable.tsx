@@ -140,13 +140,18 @@ const looks: Readonly<Record<AuditOutcome, Look>> = {
   OUTCOME_UNSPECIFIED: { word: "not known", tone: "waiting", icon: "clock" },
 };
 
-function Outcome({ entry: { outcome, code, errorReason, message } }: { readonly entry: AuditEntry }) {
+function Outcome({ entry: { outcome, code, errorReason, message, times, lastAt } }: { readonly entry: AuditEntry }) {
   const why = errorReason === "" ? code : errorReason;
   return (
     <>
       <Chip look={looks[outcome]} />
       {outcome === "OUTCOME_UNSPECIFIED" ? (
         <div className="muted small-text">It goes on, or was cut off; it may have been done.</div>
+      ) : undefined}
+      {times > 1 ? (
+        <div className="muted small-text">
+          {times.toLocaleString("en")} times, the last <When at={lastAt} />
+        </div>
       ) : undefined}
       {why === "" ? undefined : (
         <div className="small-text">

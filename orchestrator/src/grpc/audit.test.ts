@@ -65,8 +65,9 @@ function ask<Request, Response>(
   });
 }
 
-const cancel = (token: string, reason = "the customer left") =>
-  ask(runs.cancel.bind(runs), { runId: someRun, reason }, token);
+const otherRun = someRun.replace(/1$/, "2");
+const cancel = (token: string, reason = "the customer left", runId: string = someRun) =>
+  ask(runs.cancel.bind(runs), { runId, reason }, token);
 const told = (): readonly Partial<AuditEntry>[] => audit.entries;
 
 test("what was done is kept with who did it, in which role, to what and why", async () => {
@@ -82,7 +83,7 @@ test("what was done is kept with who did it, in which role, to what and why", as
 
 test("what failed is kept with the failure, and what a role may not do as refused", async () => {
   await ask(runs.clearLimit.bind(runs), { method: "shop.v1.Orders/Place", reason: "" }, "o");
-  expect((await cancel("v")).code).toBe(status.PERMISSION_DENIED);
+  for (let time = 0; time < 3; time++) expect((await cancel("v", "r", otherRun)).code).toBe(status.PERMISSION_DENIED);
   await ask(
     definitions.deploy.bind(definitions),
     { image: Buffer.alloc(0), dryRun: false, allowBreaking: false, reason: "" },
@@ -95,7 +96,8 @@ test("what failed is kept with the failure, and what a role may not do as refuse
       code: "PERMISSION_DENIED",
       errorReason: "ROLE_TOO_LOW",
       actor: "Vera",
-      target: someRun,
+      target: otherRun,
+      times: 1,
     },
     { outcome: Outcome.REFUSED, actor: "Otto", method: "sidestep.v1.Definitions/Deploy" },
   ]);

@@ -9,6 +9,7 @@ import { actorOf } from "./access.ts";
 import { refusalFailure } from "./failure.ts";
 import type { Failure } from "./failure.ts";
 import { lengthsMax, tooLong } from "./lengths.ts";
+import { newRefusals } from "./refusals.ts";
 import { isAudited } from "./roles.ts";
 import { toTimestamp } from "./time.ts";
 import { parseWrite, writtenTargets } from "./auditTarget.ts";
@@ -42,6 +43,7 @@ const actorMax = 200;
 
 /** Records into a store: each call before anything is done, and again with what became of it. */
 export function newAudit(store: AuditStore, now: () => number): Audit {
+  const refusals = newRefusals((entry) => store.put(entry, endWithinMs), now);
   return {
     begin: (path, { request, metadata }, refusal) => {
       const method = path.slice(1);
@@ -62,8 +64,12 @@ export function newAudit(store: AuditStore, now: () => number): Audit {
         code: "",
         errorReason: "",
         message: "",
+        times: 0,
+        lastAt: undefined,
       };
-      return refusal === undefined ? begin(entry, reason, store) : refused(entry, refusal, store);
+      if (refusal === undefined) return begin(entry, reason, store);
+      const refused = { ...withFailure(entry, refusal), outcome: Outcome.REFUSED };
+      return refusals.note(refused).then(() => ({ kind: "failure", failure: refusal }));
     },
   };
 }
@@ -85,11 +91,6 @@ async function begin(entry: AuditEntry, reason: string, store: AuditStore): Prom
       await store.put(ended, endWithinMs);
     },
   };
-}
-
-async function refused(entry: AuditEntry, refusal: Failure, store: AuditStore): Promise<Begun> {
-  await store.put({ ...withFailure(entry, refusal), outcome: Outcome.REFUSED }, endWithinMs);
-  return { kind: "failure", failure: refusal };
 }
 
 function withFailure(entry: AuditEntry, failure: Pick<Failure, "code" | "reason" | "message">): AuditEntry {
