@@ -278,3 +278,28 @@ test("a step of a block that later ones may read is taken over with it", () => {
   next.failed("d");
   expect(next.asked()).toEqual(["task undo:a#1 x.X/UndoA timeout=30s undoes=a#1"]);
 });
+
+test("what a step of a block did and was taken over is done again, and undone once, where the run that went on is rerun from the block", () => {
+  const branching = makePlan({
+    steps: [
+      call("z"),
+      { id: "s", action: { kind: "switch", cases: [{ when: "true", block: { steps: [call("a", undo("a"))] } }] } },
+      call("d"),
+    ],
+  });
+  const old = new Log(branching, makeStarted());
+  old.done("z", "rz");
+  old.done("a", "ra");
+  old.terminate();
+  const second = new Log(branching, old.rerun("d"), nextRun);
+  second.terminate();
+  const started = second.rerun("s");
+  expect(started.rerun?.taken.map(({ index }) => branching.steps[index]?.name)).toEqual(["z"]);
+  const third = new Log(branching, started, nextRun);
+  expect(third.asked()).toEqual(["task a#1 x.X/A timeout=30s"]);
+  third.done("a", "ra");
+  third.failed("d");
+  third.asked();
+  third.done("a", "", Phase.COMPENSATE);
+  expect(third.asked()).toEqual(["end COMPENSATED at d INTERNAL 'bug' after event 1"]);
+});

@@ -66,7 +66,6 @@ function furthest(plan: LoadedPlan, state: RunState): Bound {
   if (state.body === undefined) return { index: -1, why: "the run has not begun" };
   if (state.started?.requestPayload !== undefined)
     return { index: -1, why: "its request is large and kept apart, which can't be taken over" };
-  const places = placesIn(plan);
   let bound: Bound = { index: steps.length - 1, why: "" };
   const lower = (index: number, why: string): void => {
     if (index < bound.index) bound = { index, why };
@@ -75,15 +74,15 @@ function furthest(plan: LoadedPlan, state: RunState): Bound {
   const open = steps.findIndex(({ name }) => !isPassed(state.steps.get(name)));
   if (open >= 0) lower(open, `the run came no further than ${steps[open]?.name}`);
   for (const step of state.compensations.values())
-    if (step.state.kind !== "skipped") lower(topOf(places, step), `what ${step.path} did has been undone`);
+    if (step.state.kind !== "skipped") lower(topOf(plan, step), `what ${step.path} did has been undone`);
   for (const step of owed(state))
     if (!isTakeable(state.body, step))
-      lower(topOf(places, step), `${step.path} is to be undone inside of a pass, which can't be taken over`);
+      lower(topOf(plan, step), `${step.path} is to be undone inside of a pass, which can't be taken over`);
   let bytes = 0;
   let startBytes = bareBytes(state);
   if (startBytes > startBytesMax) return { index: -1, why: "its request is too large to be taken over" };
-  for (const step of takeable(places, state, state.body)) {
-    const index = topOf(places, step);
+  for (const step of takeable(plan, state, state.body)) {
+    const index = topOf(plan, step);
     if (step.result?.payload !== undefined) lower(index, `the result of ${step.path} is large and kept apart`);
     const resultBytes = step.result?.bytes.length ?? 0;
     bytes += resultBytes;
@@ -109,15 +108,16 @@ function isPassed(step: LiveStep | undefined): boolean {
   return step?.state.kind === "completed" || step?.state.kind === "skipped";
 }
 
-function placesIn({ body }: LoadedPlan): ReadonlyMap<unknown, number> {
-  return new Map(body.steps.map((step, index) => [step, index]));
-}
-
-/** The step of the body that a step is or stands in, by its index. */
-function topOf(places: ReadonlyMap<unknown, number>, step: LiveStep): number {
+/** The step of the body that a step is or stands in, by its place there. One that was taken over stands in the body's own frame, whatever its block is. */
+function topOf({ body }: LoadedPlan, step: LiveStep): number {
   let at = step;
   for (let { owner } = at.frame; owner !== undefined; { owner } = at.frame) at = owner;
-  return places.get(at.plan) ?? 0;
+  // Steps are numbered in document order.
+  const { index } = at.plan;
+  return Math.max(
+    0,
+    body.steps.findLastIndex((one) => one.index <= index),
+  );
 }
 
 /** What would still be undone if the run were. */
@@ -126,11 +126,12 @@ function owed({ undo, undoing }: RunState): readonly LiveStep[] {
 }
 
 /** Steps that later ones may read, and those that are to be undone, in the order in which they began. */
-function takeable(places: ReadonlyMap<unknown, number>, state: RunState, body: Frame): readonly LiveStep[] {
+function takeable(plan: LoadedPlan, state: RunState, body: Frame): readonly LiveStep[] {
   const isOwed = new Set(owed(state));
+  const own = new Set(plan.body.steps);
   return [...state.steps.values()].filter((step) => {
     if (step.phase !== Phase.FORWARD || endOf(step) === undefined) return false;
-    return places.has(step.plan) || isOwed.has(step) || body.scope.steps.get(step.plan.id) === step;
+    return own.has(step.plan) || isOwed.has(step) || body.scope.steps.get(step.plan.id) === step;
   });
 }
 
@@ -172,9 +173,8 @@ export function rerunStart(
   const { started, body } = state;
   const index = plan.body.steps.findIndex(({ name }) => name === step);
   if (started === undefined || body === undefined || index < 0) return undefined;
-  const places = placesIn(plan);
   const isOwed = new Set(owed(state));
-  const before = takeable(places, state, body).filter((one) => topOf(places, one) < index);
+  const before = takeable(plan, state, body).filter((one) => topOf(plan, one) < index);
   const taken = before.map((one) => toTaken(state, one, isOwed.has(one)));
   return {
     ...started,
