@@ -1,6 +1,7 @@
 import { advance } from "../../orchestrator/src/engine/advance.ts";
 import { advanceLock, newLock } from "../../orchestrator/src/engine/lock.ts";
 import type { LoadedPlan } from "../../orchestrator/src/engine/plan.ts";
+import { rerunStart } from "../../orchestrator/src/engine/rerun.ts";
 import { attemptStanding, claimOf, openCommands } from "../../orchestrator/src/engine/standing.ts";
 import { newRun } from "../../orchestrator/src/engine/state.ts";
 import { makePlan } from "../../orchestrator/src/engine/testing/plan.ts";
@@ -15,6 +16,7 @@ export interface Engine {
   readonly attemptStanding: typeof attemptStanding;
   readonly claimOf: typeof claimOf;
   readonly openCommands: typeof openCommands;
+  readonly rerunStart: typeof rerunStart;
   readonly makePlan: (sketch: PlanSketch) => LoadedPlan;
 }
 
@@ -26,5 +28,6 @@ export const engine: Engine = {
   attemptStanding,
   claimOf,
   openCommands,
+  rerunStart,
   makePlan,
 };

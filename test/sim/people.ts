@@ -1,5 +1,7 @@
 import type { Event } from "../../proto/gen/sidestep/internal/v1/event.ts";
 import { AttemptId_Phase as Phase } from "../../proto/gen/sidestep/internal/v1/event.ts";
+import type { LoadedPlan } from "../../orchestrator/src/engine/plan.ts";
+import { rerunSteps } from "../../orchestrator/src/engine/rerun.ts";
 import type { RunState } from "../../orchestrator/src/engine/state.ts";
 import { approver, signalNames } from "./workflow.ts";
 import type { Random } from "./random.ts";
@@ -17,7 +19,9 @@ export type Request = Extract<
       | "pauseRequested"
       | "resumeRequested"
       | "signalReceived"
-      | "decisionMade";
+      | "decisionMade"
+      | "rerunRequested"
+      | "deleteRequested";
   }
 >;
 
@@ -52,6 +56,40 @@ export function bother(random: Random, id: () => string): Request {
   if (what < 0.6) return decide(random, `s${random.int(0, 5)}`, id());
   if (what < 0.65) return { $case: "resumeRequested", value: { ...nobody, requestId: id() } };
   return { $case: "pauseRequested", value: { ...nobody, requestId: id() } };
+}
+
+/** How often runs are gone on for or deleted in a seed, and ids for that: of requests, and of runs. */
+export interface Afterlife {
+  readonly random: Random;
+  /** Requests that are still to come. */
+  left: number;
+  readonly requestId: () => string;
+  readonly runId: () => Uint8Array;
+}
+
+/** Half of all seeds have one. */
+export function toAfterlife(random: Random, ids: Pick<Afterlife, "requestId" | "runId">): Afterlife {
+  return { random, left: random.chance(0.5) ? random.int(1, 6) : 0, ...ids };
+}
+
+/** Somebody has an ended run gone on for from a step, or deleted; now and then one that has not ended, or at a step at which it can't begin. */
+export function* afterEnd(afterlife: Afterlife, plan: LoadedPlan, state: RunState): Generator<Request> {
+  const { random, requestId, runId } = afterlife;
+  // Nobody has heard of a run whose start came too late.
+  if (state.phase === "void") return;
+  if (afterlife.left <= 0 || !random.chance(state.phase === "ended" ? 0.25 : 0.02)) return;
+  afterlife.left -= 1;
+  if (random.chance(0.3)) {
+    yield { $case: "deleteRequested", value: { ...nobody, requestId: requestId() } };
+    return;
+  }
+  const fitting = rerunSteps(plan, state);
+  const names = fitting.length > 0 && random.chance(0.9) ? fitting : ["s0", "s1", "s2", "nowhere"];
+  const value = { step: random.pick(names), ...nobody, requestId: requestId(), runId: runId() };
+  yield { $case: "rerunRequested", value };
+  // Two people at once: one of them is told that another run goes on already.
+  if (random.chance(0.2))
+    yield { $case: "rerunRequested", value: { ...value, requestId: requestId(), runId: runId() } };
 }
 
 const nobody = { reason: "", actor: "" };

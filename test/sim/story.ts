@@ -39,5 +39,6 @@ function factText(fact: LogRecord["fact"]): string {
 }
 
 function hideBytes(_: string, value: unknown): unknown {
+  if (typeof value === "bigint") return String(value);
   return value instanceof Uint8Array ? `${value.length} bytes` : value;
 }

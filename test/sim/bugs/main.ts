@@ -10,11 +10,12 @@ import { scenes } from "./scenes.ts";
 import type * as Scenes from "./scenes.ts";
 import { plantedBugs as engineBugs } from "./plantedBugs.ts";
 import type { PlantedBug } from "./plantedBugs.ts";
+import { afterlifeBugs } from "./afterlifeBugs.ts";
 import { stepBugs } from "./stepBugs.ts";
 import { processorBugs } from "./processorBugs.ts";
 
 /** All of them. */
-export const plantedBugs: readonly PlantedBug[] = [...engineBugs, ...stepBugs, ...processorBugs];
+export const plantedBugs: readonly PlantedBug[] = [...engineBugs, ...stepBugs, ...processorBugs, ...afterlifeBugs];
 
 const root = new URL("../../../", import.meta.url).href;
 /** Code of ours of which every bug gets copies: what may have a bug, and what stands on it. */

@@ -1,6 +1,7 @@
-import type { Command, EmitMessage, StepName } from "../../../orchestrator/src/engine/command.ts";
+import type { Command, EmitMessage, StartRerun, StepName } from "../../../orchestrator/src/engine/command.ts";
 import { lockHolderName } from "../../../orchestrator/src/engine/lock.ts";
 import type { CommandRejected } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import { toHex } from "../../../proto/wire/runId.ts";
 import { attemptKey } from "../../../proto/wire/attempt.ts";
 import { checkTask } from "../rules/run.ts";
 import { inChain } from "./chains.ts";
@@ -138,9 +139,11 @@ export function carryOut(
     case "grantLock":
       grantLock(ground, by, command, done);
       return;
-    // Nobody asks for these here.
-    case "deleteRun":
     case "startRerun":
+      startRerun(ground, by, runId, command, done);
+      return;
+    // That it is gone from the log is what the stack plays.
+    case "deleteRun":
       done();
   }
 }
@@ -150,6 +153,29 @@ function bothOf(first: () => void, second: () => void): () => void {
     first();
     second();
   };
+}
+
+/** The first start of the run that goes on in place of this one counts. */
+function startRerun(
+  { world, engine, log, plans }: Ground,
+  by: Carrier,
+  runId: string,
+  command: StartRerun,
+  done: () => void,
+): void {
+  const [plan, state] = [plans.get(runId), by.stateOf(runId)];
+  if (plan === undefined || state === undefined) return done();
+  const value = engine.rerunStart(plan, state, command, world.clock.now);
+  if (value === undefined) {
+    world.violations.push(`no run can go on in place of ${runId}`);
+    return done();
+  }
+  const next = toHex(command.runId);
+  const store = (): unknown => {
+    if (log.first(next) === undefined) plans.set(next, plan);
+    return log.appendEvent(next, `start/${next}`, { $case: "runStarted", value }, 0);
+  };
+  publish(world, by.isAlive, store, done);
 }
 
 /** The command is rejected or deferred, which its run is told; what became of it before that is chance, where there is a `store`. */

@@ -1,4 +1,5 @@
 import type { LoadedPlan } from "../../../orchestrator/src/engine/plan.ts";
+import type { RunState } from "../../../orchestrator/src/engine/state.ts";
 import type { AttemptId } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { Engine } from "../engine.ts";
 import type { StoredMessage } from "../performed.ts";
@@ -33,4 +34,5 @@ export interface Ground {
 export interface Carrier {
   readonly isAlive: () => boolean;
   readonly chains: Chains;
+  readonly stateOf: (runId: string) => RunState | undefined;
 }

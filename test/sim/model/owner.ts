@@ -40,7 +40,7 @@ export function openOwner(ground: Ground, lease: Lease): Owner {
   const holds = new Map<number, number>();
   const life = { isAlive: true, position: 0, isReading: false };
   const isAlive = (): boolean => life.isAlive;
-  const me: Carrier = { isAlive, chains: new Map() };
+  const me: Carrier = { isAlive, chains: new Map(), stateOf: (runId) => states.get(runId) };
 
   const turn = (index: number): readonly Command[] => {
     const entry = log.records[index];

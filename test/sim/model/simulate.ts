@@ -1,5 +1,5 @@
 import { makeFailure, makeStarted, outcomeAt } from "../../../orchestrator/src/engine/testing/records.ts";
-import { toRunId } from "../../../proto/wire/runId.ts";
+import { fromHex, toHex, toRunId } from "../../../proto/wire/runId.ts";
 import type { Ground } from "./ground.ts";
 import { openClock } from "./clock.ts";
 import { engine as realEngine } from "../engine.ts";
@@ -12,9 +12,10 @@ import { openLog } from "./log.ts";
 import { openOwnership } from "./owner.ts";
 import type { Lease } from "./owner.ts";
 import { openQueue } from "./queue.ts";
-import { bother, helpWith } from "../people.ts";
+import { afterEnd, bother, helpWith, toAfterlife } from "../people.ts";
 import type { Request } from "../people.ts";
 import { toRandom } from "../random.ts";
+import type { Random } from "../random.ts";
 import { tellStory } from "../story.ts";
 import { openService } from "./service.ts";
 import { openSidecars } from "./sidecar.ts";
@@ -36,6 +37,8 @@ export interface Simulated {
 }
 
 const startMs = 1_000_000;
+/** What is done to ended runs is chance of its own, so that the rest of a seed stays as it is. */
+const laterSeeds = 1_000_000_007;
 /** Without faults a cancellation does not take longer. */
 const cancelledWithinMs = 2_000;
 const endMs = startMs + 4 * 3_600_000;
@@ -86,7 +89,7 @@ export function simulate(
   const lease: Lease = openOwnership(ground);
   // In one seed of four a turn begins two steps at most, so that most turns are too long.
   for (const runId of plans.keys()) begin(ground, runId, seed % 4 === 0 ? 2 : 0);
-  attend(ground, lease);
+  attend(ground, lease, toRandom(seed + laterSeeds));
   let isDone = false;
   const look = (): void => {
     if (world.isQuiet) checkArmed(ground, lease);
@@ -124,7 +127,10 @@ export function simulate(
 /** All has ended, and nothing is left in the queue, in the timers or at the locks. */
 function isQuiet({ world, plans, timers, queue }: Ground, { owner }: Lease): boolean {
   if (world.isFaulty() || owner === undefined) return false;
-  for (const runId of plans.keys()) if (owner.states.get(runId)?.ended === undefined) return false;
+  for (const runId of plans.keys()) {
+    const { ended, rerun } = owner.states.get(runId) ?? {};
+    if (ended === undefined || (rerun !== undefined && !plans.has(toHex(rerun.runId)))) return false;
+  }
   for (const lock of owner.locks.values()) if (lock.queue.size > 0) return false;
   return timers.armed.size === 0 && queue.tasks.every((task) => task.isAcked);
 }
@@ -165,10 +171,12 @@ function request(
 }
 
 /** People do what runs wait for, and what none waits for; somebody forges outcomes. */
-function attend({ world, log, plans }: Ground, lease: Lease): void {
+function attend({ world, log, plans }: Ground, lease: Lease, later: Random): void {
   const { clock, random, faults } = world;
   let count = 0;
   const id = (): string => `request ${++count}`;
+  const nextRunId = (): Uint8Array => fromHex(toRunId(clock.now, 1, ++count, new Uint8Array(8)));
+  const afterlife = toAfterlife(later, { requestId: id, runId: nextRunId });
   const send = (runId: string, asked: Request): void => {
     const name = `${asked.$case}/${runId}/${++count}`;
     log.appendEvent(runId, name, asked);
@@ -179,6 +187,9 @@ function attend({ world, log, plans }: Ground, lease: Lease): void {
     for (const runId of plans.keys()) {
       const state = lease.owner?.states.get(runId);
       if (state !== undefined && strikes(world, faults.bothers)) send(runId, bother(random, id));
+      const plan = plans.get(runId);
+      if (state !== undefined && plan !== undefined)
+        for (const asked of afterEnd(afterlife, plan, state)) send(runId, asked);
       if (state === undefined || state.ended !== undefined) continue;
       for (const asked of helpWith(random, state, id)) send(runId, asked);
       if (strikes(world, faults.forged)) forge(world, log, runId);

@@ -21,6 +21,7 @@ export function noteFit(
   const fits = found !== undefined && (step === undefined || step === "" || found.steps.includes(step));
   return (isIgnored) => {
     if (!isIgnored && !fits) return `an action of kind ${kind} was taken that does not fit (${step ?? "the run"})`;
+    if (isIgnored && fits && kind === Kind.RERUN) return `a rerun from ${step ?? ""} was not taken that fits`;
     // What is of a step may be of its other phase, a double, or one of several.
     if (isIgnored && fits && step === undefined) return `an action of kind ${kind} was not taken that fits the run`;
     return undefined;
@@ -45,6 +46,10 @@ function askedBy(event: Event["kind"]): { readonly kind: Kind; readonly step: st
       return { kind: Kind.COMPENSATE, step: event.value.step };
     case "decisionMade":
       return { kind: Kind.DECIDE, step: event.value.step };
+    case "deleteRequested":
+      return { kind: Kind.DELETE, step: undefined };
+    case "rerunRequested":
+      return { kind: Kind.RERUN, step: event.value.step };
     // A double of these, or a signal too many, is refused although it fits.
     case "signalReceived":
       return { kind: Kind.SIGNAL, step: "" };

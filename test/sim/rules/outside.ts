@@ -7,6 +7,7 @@ import type { StoredMessage } from "../performed.ts";
 import { givenResult } from "../people.ts";
 import type { StoredRecord } from "../story.ts";
 import type { Judge } from "./judge.ts";
+import { checkRerun } from "./reruns.ts";
 import type { Refolded } from "./run.ts";
 import type { SeenSignal, Tenure } from "./watch.ts";
 
@@ -30,6 +31,7 @@ export function checkTogether(judge: Judge, all: Together): void {
     checkMessages(judge, all, run, tell);
     checkParent(all, run, tell);
     checkStops(all, run, tell);
+    checkRerun(all.runs, run, tell);
   }
   checkLocks(judge, all);
 }

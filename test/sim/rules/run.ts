@@ -20,15 +20,17 @@ import type { Watched } from "./watch.ts";
 /** What the end of a run may ask for. */
 const partings: ReadonlySet<string> = new Set(["cancelTimer", "tellParent", "releaseLock"]);
 
+/** What an ended run may ask for: a lock that comes too late goes back; people have it gone on for, or deleted. */
+const afterwards: ReadonlySet<string> = new Set(["releaseLock", "startRerun", "deleteRun"]);
+
 /** After each turn: an ignored record asks for nothing new, and an ended run for nothing but to give back what it has. */
 export function checkTurn(judge: Judge, state: RunState, turn: Turn, wasEnded: boolean): void {
   if (turn.ignored && turn.commands.some(({ kind }) => kind !== "endRun"))
     judge.violations.push("an ignored record asked for something");
   if (turn.ignored && turn.transitions.length > 0) judge.violations.push("an ignored record moved something");
-  // A lock that comes too late goes back.
-  if (wasEnded && turn.commands.some(({ kind }) => kind !== "releaseLock"))
+  if (wasEnded && turn.commands.some(({ kind }) => !afterwards.has(kind)))
     judge.violations.push("an ended run asked for something");
-  if (state.ended !== undefined && turn.commands.some(({ kind }) => !partings.has(kind)))
+  if (state.ended !== undefined && !wasEnded && turn.commands.some(({ kind }) => !partings.has(kind)))
     judge.violations.push("the end asked for more than to leave all in order");
   if (state.worklist.length > 0) judge.violations.push("a turn left work behind");
 }
@@ -108,7 +110,8 @@ export function checkRun(judge: Judge, run: Refolded, executions: readonly Execu
   for (const step of state.steps.values()) {
     if (step.call === undefined || step.state.kind !== "completed") continue;
     const answer = new TextDecoder().decode(step.result?.bytes);
-    if (answer === givenResult) continue;
+    // What was taken over another run's calls have given.
+    if (answer === givenResult || takenOver(run).includes(step.path)) continue;
     if (!forward.some((it) => it.answer === answer && it.effectAt !== undefined))
       tell(`7: ${step.path} has a result that no call gave`);
   }
@@ -173,7 +176,7 @@ function checkUndone(
   if (state.ended?.state === Run_State.COMPLETED && undone.length > 0 && !isScoped) tell("a completed run was undone");
   const isUndone = state.verdict?.kind === "failed" || state.verdict?.kind === "cancelled";
   if (!isUndone) return;
-  const wanted: string[] = [];
+  const wanted = [...takenOver({ state }, true)];
   for (const it of transitions) {
     if (it.kind !== "stepEnded" || it.address.phase !== Phase.FORWARD || it.plan.compensate === undefined) continue;
     if (it.result === "completed" || it.maybeExecuted) wanted.push(it.address.step);
@@ -190,6 +193,14 @@ function checkUndone(
     if (it.effectAt !== undefined && hasUndo && !undone.includes(it.step))
       tell(`7: ${it.step} happened and was not undone`);
   }
+}
+
+/** Paths of the steps that stand there as another run left them; only those that are to be undone still. */
+function takenOver({ state }: Pick<Refolded, "state">, isOwed = false): readonly string[] {
+  const taken = (state.started?.rerun?.taken ?? []).filter(({ owed }) => owed || !isOwed);
+  if (taken.length === 0) return [];
+  const steps = [...state.steps.values()];
+  return taken.flatMap(({ index }) => steps.find(({ plan }) => plan.index === index)?.path ?? []);
 }
 
 /** No more attempts than allowed since the last fresh start; one after the other. */

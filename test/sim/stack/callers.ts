@@ -28,6 +28,8 @@ export interface Callers {
   request(runId: RunId, request: RunRequest): void;
   /** Signals of which somebody was told that the run has them. */
   readonly acceptedSignals: readonly { readonly runId: RunId; readonly payload: string }[];
+  /** Runs of which somebody was told that they are deleted. */
+  readonly deleted: ReadonlySet<string>;
   /** Requests that nobody has answered yet. */
   readonly pending: ReadonlySet<string>;
 }
@@ -36,6 +38,8 @@ export interface Callers {
 export function openCallers(stage: Stage, pick: () => SimOrchestrator | undefined): Callers {
   const all: Caller[] = [];
   const pending = new Set<string>();
+  const deleted = new Set<string>();
+  const toBeDeleted = new Set<string>();
   const acceptedSignals: { readonly runId: RunId; readonly payload: string }[] = [];
   const { scheduler, random, faults } = stage.world;
 
@@ -75,7 +79,8 @@ export function openCallers(stage: Stage, pick: () => SimOrchestrator | undefine
     call(
       (front, signal) => front.wait(runId, signal),
       (result) => {
-        if (result?.kind === "unknown") stage.world.violations.push(`1: an acknowledged run is unknown: ${runId}`);
+        if (result?.kind === "unknown" && toBeDeleted.has(runId)) caller.isLost = true;
+        else if (result?.kind === "unknown") stage.world.violations.push(`1: an acknowledged run is unknown: ${runId}`);
         else if (result?.kind === "ended") caller.ended = result.ended;
         else scheduler.after(undefined, random.int(10, 500), () => wait(caller, runId));
       },
@@ -110,6 +115,7 @@ export function openCallers(stage: Stage, pick: () => SimOrchestrator | undefine
 
   const request = (runId: RunId, wanted: RunRequest): void => {
     pending.add(wanted.event.requestId);
+    if (wanted.kind === "delete") toBeDeleted.add(runId);
     call(
       (front, signal) => front.request(runId, wanted, signal),
       (result) => {
@@ -117,7 +123,9 @@ export function openCallers(stage: Stage, pick: () => SimOrchestrator | undefine
           pending.delete(wanted.event.requestId);
           if (wanted.kind === "signal" && !result.ignored)
             acceptedSignals.push({ runId, payload: new TextDecoder().decode(wanted.event.payload) });
-        } else if (result?.kind === "unknown") stage.world.violations.push(`a run is unknown to a request: ${runId}`);
+          if (wanted.kind === "delete" && !result.ignored) deleted.add(runId);
+        } else if (result?.kind === "unknown" && toBeDeleted.has(runId)) pending.delete(wanted.event.requestId);
+        else if (result?.kind === "unknown") stage.world.violations.push(`a run is unknown to a request: ${runId}`);
         else scheduler.after(undefined, random.int(50, 3_000), () => request(runId, wanted));
       },
     );
@@ -132,6 +140,7 @@ export function openCallers(stage: Stage, pick: () => SimOrchestrator | undefine
     },
     request,
     acceptedSignals,
+    deleted,
     pending,
   };
 }

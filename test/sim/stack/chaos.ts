@@ -2,8 +2,9 @@ import { Outcome } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import { parseRunId } from "../../../proto/wire/runId.ts";
 import { makeFailure, outcomeAt } from "../../../orchestrator/src/engine/testing/records.ts";
 import type { RunRequest } from "../../../orchestrator/src/processor/front.ts";
-import { bother, helpWith } from "../people.ts";
+import { afterEnd, bother, helpWith, toAfterlife } from "../people.ts";
 import type { Request } from "../people.ts";
+import type { Random } from "../random.ts";
 import type { Callers } from "./callers.ts";
 import type { Crew } from "./crew.ts";
 import { names } from "./log.ts";
@@ -102,11 +103,12 @@ function partitionOfRun(stage: Stage, runId: string): number | undefined {
 }
 
 /** People do what runs wait for until all has ended, and what none waits for; some runs are cancelled. */
-export function openPeople(stage: Stage, callers: Callers): void {
-  const { world, states } = stage;
+export function openPeople(stage: Stage, callers: Callers, later: Random): void {
+  const { world, states, planOf } = stage;
   const { scheduler, random, faults } = world;
   let count = 0;
   const id = (): string => `request ${++count}`;
+  const afterlife = toAfterlife(later, { requestId: id, runId: () => new Uint8Array() });
   const send = (runId: string, request: RunRequest): void => {
     const parsed = parseRunId(runId);
     if (parsed === undefined) return;
@@ -116,6 +118,8 @@ export function openPeople(stage: Stage, callers: Callers): void {
   const look = (): void => {
     for (const [runId, state] of states) {
       if (strikes(world, faults.bothers)) send(runId, toRunRequest(bother(random, id)));
+      const plan = planOf(state);
+      if (plan !== undefined) for (const asked of afterEnd(afterlife, plan, state)) send(runId, toRunRequest(asked));
       if (state.ended !== undefined) continue;
       for (const asked of helpWith(random, state, id)) send(runId, toRunRequest(asked));
       // Not after the healing: it would hide a run that hangs.
@@ -147,6 +151,12 @@ function toRunRequest(asked: Request): RunRequest {
       return { kind: "resume", event: asked.value };
     case "decisionMade":
       return { kind: "decide", event: asked.value };
+    case "deleteRequested":
+      return { kind: "delete", event: asked.value };
+    case "rerunRequested": {
+      const { runId: _, ...event } = asked.value;
+      return { kind: "rerun", event };
+    }
     case "signalReceived": {
       const { id: requestId, ...event } = asked.value;
       return { kind: "signal", event: { ...event, requestId } };

@@ -5,6 +5,7 @@ import type { StoredRecord } from "../story.ts";
 import { checkTogether } from "../rules/outside.ts";
 import { checkClosed, checkRun, checkSame, refold } from "../rules/run.ts";
 import type { Refolded } from "../rules/run.ts";
+import { checkAfterlife } from "./afterlife.ts";
 import type { Crew } from "./crew.ts";
 import type { Callers } from "./callers.ts";
 import { openProgress } from "./progress.ts";
@@ -25,16 +26,20 @@ export function judge(stage: Stage, crew: Crew, callers: Callers, records: reado
     const run = refold(engine, plan, records, runId);
     if (run.state.phase === "void") continue;
     const live = stage.states.get(runId);
-    if (live !== undefined && live.lastSequence === run.state.lastSequence) checkSame(world, live, run);
+    // What came for one that was deleted is of no run.
+    const isDeleted = run.state.deleting !== undefined;
+    if (!isDeleted && live !== undefined && live.lastSequence === run.state.lastSequence) checkSame(world, live, run);
     runs.set(runId, run);
     checkRun(world, run, service.executions);
     ends.push(run.state.ended?.state ?? 0);
-    if (key === "") continue;
+    // A run that goes on has the key of the one that it goes on for; the key of one that was deleted is free.
+    if (key === "" || isDeleted || run.state.started?.rerun !== undefined) continue;
     const name = `${workflow} ${key}`;
     if (keys.has(name)) world.violations.push(`8: two runs of the key ${key}`);
     keys.set(name, runId);
   }
   checkTogether(world, { runs, records, messages: stage.messages, isOneClock: world.faults.skewMsMax === 0 });
+  checkAfterlife(stage, callers.deleted, runs);
   checkLocks(stage, records);
   checkAccepted(stage, callers, runs);
   checkTimers(stage, records);

@@ -16,6 +16,7 @@ import type { Random } from "../random.ts";
 import { tellStory } from "../story.ts";
 import type { StoredRecord } from "../story.ts";
 import { toWorkflows } from "../workflow.ts";
+import { leftOf } from "./afterlife.ts";
 import { openBucket } from "./buckets.ts";
 import { openCallers } from "./callers.ts";
 import type { Callers } from "./callers.ts";
@@ -61,6 +62,8 @@ export interface Simulated {
 }
 
 const startMs = 1_000_000;
+/** What is done to ended runs is chance of its own, so that the rest of a seed stays as it is. */
+const laterSeeds = 1_000_000_007;
 const endMs = startMs + 2 * 3_600_000;
 
 /** How a simulation goes. */
@@ -118,7 +121,7 @@ export async function play(scenario: Scenario): Promise<Simulated> {
   const crew = openCrew(stage, scenario.dies);
   const callers = openCallers(stage, () => crew.pick());
   openChaos(stage, crew);
-  openPeople(stage, callers);
+  openPeople(stage, callers, toRandom(seed + laterSeeds));
   scenario.begin(stage, callers);
   await runUntilQuiet(stage, crew, callers);
 
@@ -152,6 +155,10 @@ function toStage(world: World, { plans, children, partitions, script }: Scenario
   const credentials = toCredentials([Uint8Array.from({ length: 32 }, (_, n) => n)]);
   const attempts = new Map<string, string>();
   const service = openService(world, (request) => attempts.get(callName(request.headers)) ?? "", script);
+  const all = [
+    ...plans.map((sketch) => toPlan(sketch, workflowName)),
+    ...[...(children ?? [])].map(([name, sketch]) => toPlan(sketch, name)),
+  ];
   return {
     world,
     network,
@@ -166,10 +173,8 @@ function toStage(world: World, { plans, children, partitions, script }: Scenario
     service,
     layouts: { layout: [{ generation: 0, partitions: logs.length }] },
     credentials,
-    plans: [
-      ...plans.map((sketch) => toPlan(sketch, workflowName)),
-      ...[...(children ?? [])].map(([name, sketch]) => toPlan(sketch, name)),
-    ],
+    plans: all,
+    planOf: ({ started }) => (started === undefined ? undefined : all[started.planHash[0] ?? 0]),
     startable: plans.length,
     ...openUserStream(world),
     states: new Map(),
@@ -240,6 +245,7 @@ function isQuiet(stage: Stage, crew: Crew, callers: Callers, progress: Progress)
   if (callers.all.length < stage.counts.callers) return false;
   if (callers.all.some(({ ended, isLost }) => ended === undefined && !isLost)) return false;
   if (queue.tasks.length > 0 || crew.held() > 0 || progress.open() > 0 || !progress.isCheckpointed()) return false;
+  if (leftOf(stage, callers.deleted).length > 0) return false;
   checkArmed(stage);
   return timers.armed.size === 0;
 }

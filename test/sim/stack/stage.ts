@@ -29,6 +29,8 @@ export interface Stage {
   readonly credentials: Credentials;
   /** By the first byte of their hash. */
   readonly plans: readonly LoadedPlan[];
+  /** What a run that has started is made of. */
+  readonly planOf: (run: RunState) => LoadedPlan | undefined;
   /** So many of them are started by callers, the others by runs. */
   readonly startable: number;
   /** What the user's stream has taken. */
