@@ -1,14 +1,15 @@
+import path from "node:path";
 import { InvalidArgumentError } from "commander";
 import type { Command } from "commander";
 import type { DevOptions } from "./dev/dev.ts";
 import { isServiceName, parseServiceFlag } from "./dev/projectFile.ts";
-import type { ProjectService } from "./dev/projectFile.ts";
+import type { ProjectService, ProjectStub } from "./dev/projectFile.ts";
 import { example } from "./flags.ts";
 import type { ExitCode } from "./failure.ts";
 
 interface DevForm {
   readonly service: readonly ProjectService[];
-  readonly stub: readonly string[];
+  readonly stub: readonly ProjectStub[];
   readonly dataDir?: string;
   readonly reset: boolean;
   readonly listen?: string;
@@ -31,7 +32,12 @@ export function addDev(
       collect(service),
       [],
     )
-    .option("--stub <package.Service>", "answer for a service that is absent; may be given again", collect(stub), [])
+    .option(
+      "--stub <package.Service[=file]>",
+      "answer for a service that is absent, by values that are made up, or from a file of fixtures; may be given again",
+      collect(stub),
+      [],
+    )
     .option("--data-dir <folder>", "where runs and logs are kept (default: .sidestep/dev in the folder)")
     .option("--reset", "begin with an empty one", false)
     .option("--listen <host:port>", "the orchestrator's address (default: 127.0.0.1:7420, or a free port)", loopback)
@@ -56,9 +62,12 @@ function service(text: string): ProjectService {
   return parsed;
 }
 
-function stub(text: string): string {
-  if (!isServiceName(text)) throw new InvalidArgumentError("Give the full name, such as payment.v1.PaymentService.");
-  return text;
+function stub(text: string): ProjectStub {
+  const [name = "", ...file] = text.split("=");
+  if (!isServiceName(name) || text.endsWith("="))
+    throw new InvalidArgumentError("Give the full name, such as payment.v1.PaymentService, with =FILE or without.");
+  const fixtures = file.length === 0 ? undefined : path.resolve(file.join("="));
+  return { service: name, fixtures, seed: 1, at: { line: 0, column: 0 } };
 }
 
 function loopback(text: string): string {

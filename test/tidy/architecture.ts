@@ -183,6 +183,11 @@ export const architecture: readonly Part[] = [
       "sidecar/src",
       "bin/nodeFlags.mjs",
       "bin/natsServer.mjs",
+      // A stub is a server as ours is.
+      "orchestrator/src/grpc/closing.ts",
+      "orchestrator/src/grpc/describedServices.ts",
+      "orchestrator/src/grpc/health.ts",
+      "orchestrator/src/grpc/reflection.ts",
     ],
     packages: [...protobuf, "@grpc/grpc-js", "commander", "yaml"],
   },

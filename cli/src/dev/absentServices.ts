@@ -3,8 +3,8 @@ import { CliFailure } from "../failure.ts";
 import { passed } from "./kept.ts";
 
 const lookEveryMs = 400;
-/** Services take their time to start. */
-const patienceMs = 8_000;
+/** Services take their time to start, and sidecars say every ten seconds what they offer. */
+const patienceMs = 12_000;
 
 /** Waits until all of these are served, or patience ends; gives those that are not. */
 export async function absentOf(

@@ -2,6 +2,7 @@ import type { CompiledImage } from "../../../orchestrator/src/compile/compileIma
 import type { DeployedWorkflow } from "../../../proto/gen/sidestep/v1/definitions.ts";
 import type { FrontClient } from "../frontClient.ts";
 import { buildAndCheck, deployChecked, isActive, isChange } from "./redeploy.ts";
+import type { Built } from "./redeploy.ts";
 import type { Screen } from "./screen.ts";
 
 /** What is deployed now. */
@@ -15,6 +16,8 @@ export interface DeployState {
 
 /** The contracts of a folder on their way into the orchestrator. */
 export interface Deploys {
+  /** Builds what there is, for the first deploy; gives the image when nothing is wrong with it. */
+  prepare(): Promise<Uint8Array | undefined>;
   /** Builds and deploys what there is now, one at a time; what is asked for meanwhile is done once, after it. Resolves when all is done. */
   now(): Promise<void>;
   state(): DeployState;
@@ -34,10 +37,12 @@ export function openDeploys({ folder, client, screen, color, signal }: DeploysOp
   let isAskedAgain = false;
   let running: Promise<void> | undefined;
   let wasWrong = false;
+  let prepared: Promise<Built> | undefined;
   const once = async (): Promise<void> => {
     const startedAt = performance.now();
     const isFirst = state.image === undefined;
-    const built = await buildAndCheck(folder, color);
+    const built = await (prepared ?? buildAndCheck(folder, color));
+    prepared = undefined;
     if (signal.aborted) return;
     const goesOn = isFirst ? "nothing is deployed yet" : "what was deployed goes on";
     if (built.kind === "wrong") {
@@ -64,6 +69,11 @@ export function openDeploys({ folder, client, screen, color, signal }: DeploysOp
     running = undefined;
   };
   return {
+    prepare: async () => {
+      prepared = buildAndCheck(folder, color);
+      const built = await prepared;
+      return built.kind === "checked" ? built.image : undefined;
+    },
     now: () => {
       if (running !== undefined) isAskedAgain = true;
       running ??= all();

@@ -6,6 +6,7 @@ import { openFrontClient } from "../frontClient.ts";
 import type { Terminal } from "../terminal.ts";
 import { version } from "../../../runtime/src/version.ts";
 import { openStoreFolder } from "./storeFolder.ts";
+import type { StoreFolder } from "./storeFolder.ts";
 import { openDeploys } from "./deploys.ts";
 import { watchFolder } from "./folderWatch.ts";
 import { openKeeper } from "./keeper.ts";
@@ -13,9 +14,9 @@ import { greeting } from "./greeting.ts";
 import { openNatsServer, openOrchestrator } from "./platform.ts";
 import { findPort, isFree } from "./ports.ts";
 import type { OwnPrograms } from "./programOf.ts";
-import { projectFile } from "./projectFile.ts";
-import type { ProjectService } from "./projectFile.ts";
+import type { ProjectService, ProjectStub } from "./projectFile.ts";
 import { openProject } from "./project.ts";
+import type { OpenedProject } from "./project.ts";
 import { openScreen } from "./screen.ts";
 import type { Screen } from "./screen.ts";
 import type { Surroundings } from "./servedService.ts";
@@ -26,8 +27,8 @@ export interface DevOptions {
   readonly folder: string;
   /** Services of --service. */
   readonly services: readonly ProjectService[];
-  /** Full names of services of --stub. */
-  readonly stubs: readonly string[];
+  /** Services of --stub. */
+  readonly stubs: readonly ProjectStub[];
   readonly dataDir: string | undefined;
   readonly reset: boolean;
   /** host:port of the front door; undefined: the usual one, or a free port. */
@@ -47,37 +48,57 @@ export interface DevHost {
 const doorPort = 7420;
 const natsPort = 4222;
 
+/** Somebody may take a port after it was found free. */
+const triesMax = 3;
+
 /** Runs a project on this machine until the signal aborts; then all that it started is gone. Throws CliFailure. */
 export async function dev(options: DevOptions, { terminal, programs, signal }: DevHost): Promise<ExitCode> {
   const startedAt = performance.now();
   const screen = openScreen(terminal);
   const folder = path.resolve(options.folder);
+  const color = terminal.colors.out;
   await using stack = new AsyncDisposableStack();
-  const project = openProject(folder, options, terminal.colors.out);
-  const data = stack.use(await openStoreFolder(folder, options.dataDir, options.reset));
-  const keeper = stack.use(openKeeper(data.folder));
+  const project = openProject(folder, options, color);
+  const store = stack.use(await openStoreFolder(folder, options.dataDir, options.reset));
+  const keeper = stack.use(openKeeper(store.folder));
+  const keep = openLogs(store.folder, stack);
+  const base = { project: folder, environment: terminal.environment, programs, keeper, screen, keep };
+  for (let tries = 1; ; tries++) {
+    const ports = await choosePorts(options, screen);
+    const around = { ...base, natsUrl: `nats://127.0.0.1:${ports.nats}`, address: ports.listen };
+    try {
+      return await perform({ options, project, store, ports, around, startedAt, color }, signal);
+    } catch (error) {
+      if (tries === triesMax || !isPortTaken(error)) throw error;
+    }
+  }
+}
+
+interface Stage {
+  readonly options: DevOptions;
+  readonly project: OpenedProject;
+  readonly store: StoreFolder;
+  readonly ports: Ports;
+  readonly around: Surroundings;
+  readonly startedAt: number;
+  readonly color: boolean;
+}
+
+async function perform(stage: Stage, signal: AbortSignal): Promise<ExitCode> {
+  const { options, project, store, ports, around, startedAt, color } = stage;
+  const { screen, project: folder, natsUrl } = around;
+  await using stack = new AsyncDisposableStack();
   const late = stack.use(progress(screen));
-  const ports = await choosePorts(options, screen);
-  const keep = openLogs(data.folder, stack);
-  const natsUrl = `nats://127.0.0.1:${ports.nats}`;
-  const { environment } = terminal;
-  const around: Surroundings = {
-    project: folder,
-    natsUrl,
-    address: ports.listen,
-    environment,
-    programs,
-    keeper,
-    screen,
-    keep,
-  };
-  late.at("nats-server");
-  stack.use(await openNatsServer({ port: ports.nats, folder: data.folder, signal }, around));
-  data.claim(ports.nats);
   const client = stack.use(openFrontClient(ports.listen));
+  const deploys = openDeploys({ folder, client, screen, color, signal });
+  late.at("nats-server and the first build");
+  const building = deploys.prepare();
+  stack.use(await openNatsServer({ port: ports.nats, folder: store.folder, signal }, around));
+  store.claim(ports.nats);
   const orchestrator = stack.use(openOrchestrator([], around));
-  const deploys = openDeploys({ folder, client, screen, color: terminal.colors.out, signal });
-  const running = stack.use(project.run(around));
+  const image = await building;
+  if (image !== undefined) project.check(image);
+  const running = stack.use(project.run(image, around));
   late.at("the orchestrator");
   await whileAsked(orchestrator.ready, signal);
   late.at("the first deploy");
@@ -86,16 +107,14 @@ export async function dev(options: DevOptions, { terminal, programs, signal }: D
   await whileAsked(running.ready(), signal);
   late[Symbol.dispose]();
   if (signal.aborted) return exit.ok;
-  const addresses = { door: ports.listen, natsUrl, otlp: options.otlp, data: data.folder };
+  const addresses = { door: ports.listen, natsUrl, otlp: options.otlp, store: store.folder };
   const readyMs = performance.now() - startedAt;
-  screen.say(greeting({ version, readyMs, addresses, deployed: deploys.state(), served: running.served(), screen }));
+  screen.say(greeting({ version, readyMs, addresses, deployed: deploys.state(), running, screen }));
   void running.tellAbsent(deploys.state(), client, signal);
   stack.use(
     watchFolder(folder, {
-      isWanted: (file) => file.endsWith(".proto") || isConfiguration(file),
-      changed: () => {
-        void deploys.now().then(() => running.refresh(deploys.state(), client, signal));
-      },
+      isWanted: (file) => isContract(file) || running.reads(path.join(folder, file)),
+      changed: () => void deploys.now().then(() => running.refresh(deploys.state(), client, signal)),
       failed: (reason) => screen.say(`${folder} can't be followed: ${reason}; start again after changes`),
     }),
   );
@@ -104,11 +123,12 @@ export async function dev(options: DevOptions, { terminal, programs, signal }: D
   return exit.ok;
 }
 
-function isConfiguration(file: string): boolean {
-  return (
-    [projectFile, "buf.yaml", "buf.lock", "buf.work.yaml"].includes(path.basename(file)) ||
-    /fixtures?.*\.(ya?ml|json)$/.test(file)
-  );
+function isPortTaken(error: unknown): boolean {
+  return error instanceof Error && /address already in use|EADDRINUSE/.test(error.message);
+}
+
+function isContract(file: string): boolean {
+  return file.endsWith(".proto") || ["buf.yaml", "buf.lock", "buf.work.yaml"].includes(path.basename(file));
 }
 
 interface Ports {

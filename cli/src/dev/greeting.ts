@@ -1,8 +1,8 @@
 import path from "node:path";
 import type { DeployState } from "./deploys.ts";
 import { exampleRequest } from "./exampleRequest.ts";
+import type { RunningProject } from "./project.ts";
 import type { Screen } from "./screen.ts";
-import type { ServedService } from "./servedService.ts";
 
 interface Greeting {
   readonly version: string;
@@ -11,18 +11,18 @@ interface Greeting {
     readonly door: string;
     readonly natsUrl: string;
     readonly otlp: string | undefined;
-    readonly data: string;
+    readonly store: string;
   };
   readonly deployed: DeployState;
-  readonly served: readonly ServedService[];
+  readonly running: Pick<RunningProject, "served" | "stubbed">;
   readonly screen: Screen;
 }
 
 const defaultDoor = "127.0.0.1:7420";
 
 /** What is there, where it is, and a call to begin with. */
-export function greeting({ version, readyMs, addresses, deployed, served, screen }: Greeting): string {
-  const { door, natsUrl, otlp, data } = addresses;
+export function greeting({ version, readyMs, addresses, deployed, running, screen }: Greeting): string {
+  const { door, natsUrl, otlp, store } = addresses;
   const row = (name: string, text: string): string => `  ${name.padEnd(12)} ${text}`;
   const lines = [
     screen.tone(`sidestep ${version} is ready (${(readyMs / 1_000).toFixed(1)} s); Ctrl-C ends all of it`, "good"),
@@ -30,10 +30,13 @@ export function greeting({ version, readyMs, addresses, deployed, served, screen
     row("console", `http://${door}/console/`),
     row("traces", `http://${door}/console/traces${otlp === undefined ? "" : `, passed on to ${otlp}`}`),
     row("NATS", natsUrl),
-    row("data", `${shortest(data)}  (--reset empties it)`),
-    ...served.map(({ service, address }) =>
-      row("service", `${service.name}  ${address}${service.command === undefined ? "" : `  ${service.command}`}`),
-    ),
+    row("data", `${shortest(store)}  (--reset empties it)`),
+    ...running
+      .served()
+      .map(({ service, address }) =>
+        row("service", `${service.name}  ${address}${service.command === undefined ? "" : `  ${service.command}`}`),
+      ),
+    ...running.stubbed().map((service) => row("stub", service)),
     ...deployed.workflows.map(({ workflow, version: number }) => row("deployed", `${workflow}  version ${number}`)),
   ];
   const [first] = deployed.workflows;

@@ -13,7 +13,11 @@ type Stream = ServerDuplexStream<ServerReflectionRequest, ServerReflectionRespon
 type Answer = NonNullable<ServerReflectionResponse["messageResponse"]>;
 
 /** Serves reflection v1, and v1alpha, whose messages are the same, from what `read` gives at the time of each request. It never rejects. */
-export function serveReflection(rpcs: Rpcs, read: () => Promise<DescribedServices>, closing: Closing): void {
+export function serveReflection(
+  rpcs: Pick<Rpcs, "addBidi">,
+  read: () => Promise<DescribedServices>,
+  closing: Closing,
+): void {
   const { responseSerialize, requestDeserialize } = ServerReflectionService.serverReflectionInfo;
   for (const version of ["v1", "v1alpha"]) {
     const path = `/grpc.reflection.${version}.ServerReflection/ServerReflectionInfo`;
