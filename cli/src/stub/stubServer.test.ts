@@ -1,4 +1,5 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
+import { mkdtemp, mkdtempDisposable, rm, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { create, fromBinary, toBinary, toJson } from "@bufbuild/protobuf";
@@ -7,6 +8,7 @@ import type { ServiceError } from "@grpc/grpc-js";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { HealthClient, HealthCheckResponse_ServingStatus as Status } from "../../../proto/gen/grpc/health/v1/health.ts";
 import { toRegistry } from "../../../proto/json/registry.ts";
+import { repositoryRoot } from "../../../test/support/program.ts";
 import { reflect } from "../../../sidecar/src/grpc/reflection.ts";
 import { buildImage } from "../buildImage.ts";
 import { loadStubs } from "./loadStubs.ts";
@@ -26,7 +28,7 @@ message SendRequest { string to = 1; }
 message SendResponse { string mail_id = 1; int32 position = 2; }
 `;
 let folder = "";
-let image = new Uint8Array();
+let image: Uint8Array = new Uint8Array();
 
 beforeAll(async () => {
   folder = await mkdtemp(path.join(os.tmpdir(), "sidestep-stub-"));
@@ -75,7 +77,6 @@ async function open(stubs: readonly LoadedStub[]): Promise<Stage> {
         const as = (it: Buffer): Buffer => it;
         const rpc = `/mail.v1.MailService/${name}`;
         const deadline = { deadline: Date.now() + 10_000 };
-        const answers: unknown[] = [];
         const once = (error: ServiceError | null, answer?: Buffer): void =>
           error === null && answer !== undefined ? resolve([read(answer)]) : reject(error);
         if (method.methodKind === "unary") return client.makeUnaryRequest(rpc, as, as, bytes, deadline, once);
@@ -84,24 +85,25 @@ async function open(stubs: readonly LoadedStub[]): Promise<Stage> {
           call.write(bytes);
           return call.end();
         }
-        const stream =
-          method.methodKind === "server_streaming"
-            ? client.makeServerStreamRequest(rpc, as, as, bytes, deadline)
-            : client.makeBidiStreamRequest(rpc, as, as, deadline);
-        if ("end" in stream) {
-          stream.write(bytes);
-          stream.write(bytes);
-          stream.end();
+        if (method.methodKind === "bidi_streaming") {
+          const chat = client.makeBidiStreamRequest(rpc, as, as, deadline);
+          chat.write(bytes);
+          chat.write(bytes);
+          chat.end();
+          return collect(chat, read).then(resolve, reject);
         }
-        stream.on("data", (answer: Buffer) => answers.push(read(answer)));
-        stream.on("error", reject);
-        return stream.on("end", () => resolve(answers));
+        const stream = client.makeServerStreamRequest(rpc, as, as, bytes, deadline);
+        return collect(stream, read).then(resolve, reject);
       }),
     [Symbol.asyncDispose]: async () => {
       client.close();
       await server[Symbol.asyncDispose]();
     },
   };
+}
+
+async function collect(stream: AsyncIterable<Buffer>, read: (answer: Buffer) => unknown): Promise<readonly unknown[]> {
+  return (await Array.fromAsync(stream)).map(read);
 }
 
 test("it is found by reflection and healthy, and shows what is stubbed alone", async () => {
@@ -172,4 +174,25 @@ test("a service that no contract has, and fixtures that do not fit, are told wit
   ]);
   expect(loaded.said[0]).toMatch(/wrong\.yaml:2:13: error: mail\.v1\.SendResponse has no field 'mail'/);
   expect(loaded.said[1]).toMatch(/^the fixtures of mail\.v1\.OtherService can't be read: .*none\.yaml/);
+});
+
+test("the fixtures in docs/dev.md are taken", async () => {
+  const page = readFileSync(path.join(repositoryRoot, "docs/dev.md"), "utf8");
+  const shown = [...page.matchAll(/^```yaml\n([\s\S]*?)^```$/gm)].flatMap(([, text = ""]) =>
+    text.includes("/Quote:") ? [text] : [],
+  );
+  expect(shown).toHaveLength(1);
+  await using contracts = await mkdtempDisposable(path.join(os.tmpdir(), "sidestep-stub-"));
+  const contract = `syntax = "proto3";
+package tax.v1;
+service TaxService { rpc Quote(QuoteRequest) returns (QuoteResponse); }
+message QuoteRequest { string country = 1; }
+message QuoteResponse { double rate = 1; }
+`;
+  await writeFile(path.join(contracts.path, "tax.proto"), contract);
+  await writeFile(path.join(contracts.path, "tax.yaml"), shown[0] ?? "");
+  const built = await buildImage(contracts.path);
+  if (built.kind !== "built") throw new Error("the contract does not compile");
+  const wanted = { service: "tax.v1.TaxService", fixtures: path.join(contracts.path, "tax.yaml"), seed: 7 };
+  expect(loadStubs(built.image, [wanted], false).kind).toBe("stubs");
 });
