@@ -79,21 +79,21 @@ async function open(stubs: readonly LoadedStub[]): Promise<Stage> {
         const deadline = { deadline: Date.now() + 10_000 };
         const once = (error: ServiceError | null, answer?: Buffer): void =>
           error === null && answer !== undefined ? resolve([read(answer)]) : reject(error);
-        if (method.methodKind === "unary") return client.makeUnaryRequest(rpc, as, as, bytes, deadline, once);
+        if (method.methodKind === "unary") return void client.makeUnaryRequest(rpc, as, as, bytes, deadline, once);
         if (method.methodKind === "client_streaming") {
           const call = client.makeClientStreamRequest(rpc, as, as, deadline, once);
           call.write(bytes);
-          return call.end();
+          return void call.end();
         }
         if (method.methodKind === "bidi_streaming") {
           const chat = client.makeBidiStreamRequest(rpc, as, as, deadline);
           chat.write(bytes);
           chat.write(bytes);
           chat.end();
-          return collect(chat, read).then(resolve, reject);
+          return void collect(chat, read).then(resolve, reject);
         }
         const stream = client.makeServerStreamRequest(rpc, as, as, bytes, deadline);
-        return collect(stream, read).then(resolve, reject);
+        return void collect(stream, read).then(resolve, reject);
       }),
     [Symbol.asyncDispose]: async () => {
       client.close();
