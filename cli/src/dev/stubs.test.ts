@@ -35,7 +35,7 @@ test("a stubbed service answers through a sidecar, from its fixtures and with wh
   expect(await exec("2", "Grace")).toEqual({ greeting: expect.stringMatching(/^greeting-\w+!$/) });
   // Sidecars say every ten seconds what they are.
   const listed = async (): Promise<string> => (await runHere(["sidecar", "list", "--address", dev.address])).stdout;
-  await expect.poll(listed, { timeout: 25_000 }).toContain("stubs-sidecar");
+  await expect.poll(listed, { timeout: 25_000 }).toContain("greeting.v1.GreetingService");
 });
 
 test("fixtures that are saved answer from then on; what does not fit is shown, and the old ones go on", async () => {
