@@ -45,7 +45,7 @@ import { partitionCount } from "../../proto/wire/layout.ts";
 import type { Bounds } from "./processor/ownership.ts";
 import { openProcessor } from "./processor/processor.ts";
 import type { TurnObserver } from "./processor/ports.ts";
-import type { Ports, Processor } from "./processor/processor.ts";
+import type { Ports, Processor, ProcessorOptions } from "./processor/processor.ts";
 import { detailsOfStep } from "./projection/stepDetails.ts";
 import { toTraceStart } from "./projection/traceContext.ts";
 import { allObservers } from "./observers.ts";
@@ -53,6 +53,7 @@ import { toRunLog } from "./runLog.ts";
 import { openRunMeasures } from "./runMeasures.ts";
 import { openRows } from "./rows.ts";
 import type { Rows } from "./rows.ts";
+import { openSchedules } from "./schedules.ts";
 import { openTokens } from "./tokens.ts";
 import { openTracing } from "./tracing.ts";
 import { openWebhook } from "./webhook.ts";
@@ -96,35 +97,24 @@ export async function serve(settings: OrchestratorSettings, log: Log, signal: Ab
   const tracing = openTracing(settings, ground, log);
   const { showTrace } = tracing;
   const rows = await openRows(settings, { ...ground, layouts, showTrace }, log);
-  const processor = openProcessor({
-    orchestrator: id,
-    member: { version, address: settings.listen },
-    layouts,
-    ports,
-    plans: definitions,
-    workflows: definitions,
-    credentials,
-    observer: allObservers([tracing.observer, rows?.observer, webhook?.observer, ...toWatchers(metrics, log)]),
-    limits: settings,
-    ...settings,
-    archive: rows?.archive,
-    bounds: toBounds(settings),
-    now: Date.now,
-    randomBytes,
-    logger: log,
-  });
+  const observer = allObservers([tracing.observer, rows?.observer, webhook?.observer, ...toWatchers(metrics, log)]);
+  const owns = { id, attached, definitions, credentials, observer, archive: rows?.archive };
+  const processor = openOwnProcessor(settings, owns, log);
   const isSweeping = (): boolean => processor.owned().includes(sweepingPartition);
   using _ = openTaskSweep({ nats, names, log, isOurs: isSweeping });
   const { limits, audit, bulkRecord } = attached;
   const bulks = toBulkStore(bulkRecord);
   using _bulks = openBulks({ rows, store: bulks, processor, settings, log });
   const { front } = processor;
+  const keeping = { store: attached.schedules, processor, definitions, partitions, instruments: metrics, log };
+  using scheduled = openSchedules(settings, keeping);
+  const { schedules } = scheduled;
   const shows = { showTrace, showStep: detailsOfStep, lists: rows?.lists };
   const sidecars = toSidecarDoors(nats, names, ports.payloads, log, signal);
   using live = openLiveContracts(sidecars.catalog, ports.payloads, Date.now);
   openMeasures(metrics.meter, { processor, nats, rows, ...sidecars, tellsQueues: isSweeping });
   const checkDeploy = toDeployCheck({ definitions, live, inspect: { ...ground, layouts } }, rows);
-  const door = { front, definitions, checkDeploy, limits, bulks, audit, ...sidecars, ...shows };
+  const door = { front, definitions, checkDeploy, limits, bulks, audit, schedules, ...sidecars, ...shows };
   const work = (server: FrontServer): Promise<void> => {
     log.info("ready", { id, listen: settings.listen, port: server.port, adminPort: admin.port, partitions, version });
     return tellReadiness(server, nats, state, signal);
@@ -139,6 +129,40 @@ export async function serve(settings: OrchestratorSettings, log: Log, signal: Ab
   }
   log.info("stopped", { isReleased });
   return isDone && isReleased ? 0 : 1;
+}
+
+/** Works on partitions, as this process is set. */
+function openOwnProcessor(
+  settings: OrchestratorSettings,
+  {
+    id,
+    attached: { layouts, ports },
+    definitions,
+    archive,
+    ...given
+  }: Pick<ProcessorOptions, "credentials" | "observer" | "archive"> & {
+    readonly id: string;
+    readonly attached: Attached;
+    readonly definitions: Definitions;
+  },
+  log: Log,
+): Processor {
+  return openProcessor({
+    orchestrator: id,
+    member: { version, address: settings.listen },
+    layouts,
+    ports,
+    plans: definitions,
+    workflows: definitions,
+    limits: settings,
+    ...settings,
+    ...given,
+    archive,
+    bounds: toBounds(settings),
+    now: Date.now,
+    randomBytes,
+    logger: log,
+  });
 }
 
 /** Who counts what becomes of runs, and who logs it. */
@@ -288,6 +312,7 @@ async function serveFront(
     | "limits"
     | "bulks"
     | "audit"
+    | "schedules"
     | "showTrace"
     | "showStep"
     | "lists"

@@ -13,6 +13,7 @@ export interface Names {
   readonly catalogBucket: string;
   readonly definitionsBucket: string;
   readonly limitsBucket: string;
+  readonly schedulesBucket: string;
   readonly payloadsStream: string;
   readonly auditStream: string;
   /** Is the subject one of ours, that nobody else may publish to? */
@@ -127,6 +128,7 @@ export function toNames(prefix = "sidestep"): Names {
     catalogBucket: `${upper}_CATALOG`,
     definitionsBucket: `${upper}_DEFINITIONS`,
     limitsBucket: `${upper}_LIMITS`,
+    schedulesBucket: `${upper}_SCHEDULES`,
     payloadsStream: `${upper}_PAYLOADS`,
     auditStream: `${upper}_AUDIT`,
     auditSubject: (id) => `${prefix}.audit.${id}`,

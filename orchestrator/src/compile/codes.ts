@@ -87,7 +87,7 @@ export const codes: Readonly<Record<Mistake, DiagnosticCode>> = {
   SUBJECT: { code: "SIDESTEP1308", title: "Not a subject" },
   SECRET: { code: "SIDESTEP1309", title: "Not the name of a secret" },
   REDACTED: { code: "SIDESTEP1310", title: "Would show what is redacted" },
-  TRIGGER: { code: "SIDESTEP1311", title: "A name that a trigger can't have" },
+  TRIGGER: { code: "SIDESTEP1311", title: "A trigger that can't be" },
   CRON: { code: "SIDESTEP1312", title: "Not a time that comes again" },
   CEL_SYNTAX: { code: "SIDESTEP1401", title: "An expression that can't be parsed" },
   CEL_UNKNOWN_NAME: { code: "SIDESTEP1402", title: "Unknown name in an expression" },

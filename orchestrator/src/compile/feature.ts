@@ -53,7 +53,7 @@ export const allFeatures: ReadonlySet<Feature> = new Set<Feature>([
 ]);
 
 /** What is checked, but nothing carries out yet. */
-const later: ReadonlySet<Feature> = new Set<Feature>(["cron trigger", "subject trigger"]);
+const later: ReadonlySet<Feature> = new Set<Feature>(["subject trigger"]);
 
 /** What this version runs. */
 export const engineFeatures: ReadonlySet<Feature> = allFeatures.difference(later);

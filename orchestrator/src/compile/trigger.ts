@@ -76,6 +76,11 @@ function compileTrigger(
   switch (kind.$case) {
     case "cron": {
       requireFeature(context, "cron trigger", at);
+      if (owner.signal !== "") {
+        const hint = "a run waits by itself: `wait`, or a loop with `pause`; a subject may signal it";
+        findings.add("TRIGGER", at, "a cron starts runs: no signal is sent by the clock", hint);
+        return undefined;
+      }
       const cron = compileCron(context, kind.value, fieldOf(at, "cron"));
       const built = compileInput(context, owner, trigger, at, atNominalTime, undefined);
       return cron && { name, kind: { $case: "cron", value: cron }, ...built, signal: owner.signal };

@@ -48,6 +48,8 @@ export function describeRun(plan: LoadedPlan, state: RunState): Run {
     yielded: BigInt(state.yields.first + state.yields.messages.length),
     signals: plan.signals.map(({ name, type }) => ({ name, type })),
     actions: fittingActions(plan, state),
+    scheduleId: started?.schedule?.id ?? "",
+    scheduledFor: started?.schedule === undefined ? undefined : toTimestamp(started.schedule.nominalMs),
     rerunOfRunId: started?.rerun === undefined ? "" : toHex(started.rerun.runId),
     rerunFromStep: started?.rerun?.step ?? "",
     rerunAsRunId: state.rerun === undefined ? "" : toHex(state.rerun.runId),

@@ -19,6 +19,7 @@ export function parseWrite(request: unknown): WriteTold {
     about["runId"],
     about["sidecarId"],
     about["bulkId"],
+    about["scheduleId"],
     about["filter"],
     about["method"],
     fields(about["limit"])["method"],

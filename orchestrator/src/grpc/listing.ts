@@ -204,6 +204,8 @@ export function toListedRun(row: RunRow): ListedRun {
     yielded: 0n,
     signals: [],
     actions: [],
+    scheduleId: "",
+    scheduledFor: undefined,
     rerunOfRunId: "",
     rerunFromStep: "",
     rerunAsRunId: "",

@@ -4,6 +4,9 @@ import { Plan } from "../../../proto/gen/sidestep/internal/v1/plan.ts";
 import type { RunEnded, TraceStart } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { AuditEntry } from "../../../proto/gen/sidestep/v1/audit.ts";
 import type { AuditStore } from "../processor/auditStore.ts";
+import { fakeScheduleStore } from "../processor/testing/schedules.ts";
+import { toSchedules } from "../processor/schedules.ts";
+import type { Schedules } from "../processor/schedules.ts";
 import type { Bulk, DefinitionEntry, Hold, MethodLimit } from "../../../proto/gen/sidestep/internal/v1/record.ts";
 import { Run } from "../../../proto/gen/sidestep/v1/run.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
@@ -169,6 +172,7 @@ export function fakeDefinitions(contract: Uint8Array): FakeDefinitions {
     draft: () => Promise.resolve({ kind: "wrong", diagnostics: [] }),
     list: () => entries,
     get: (workflow) => entries.find((one) => one.workflow === workflow),
+    revision: () => 1,
     active: (workflow) =>
       Promise.resolve(
         entries.some((one) => one.workflow === workflow && one.activeVersion > 0)
@@ -205,6 +209,7 @@ export function makeEntry(workflow: string, activeVersion = 1, more: Partial<Def
     deployedAtMs: 1,
     methods: [],
     attributes: [],
+    triggers: [],
   };
   return {
     workflow,
@@ -242,6 +247,12 @@ export function fakeBulks(): BulkStore {
       return Promise.resolve(true);
     },
   };
+}
+
+/** Schedules over records in memory; what is started comes to nothing. */
+function fakeSchedules(definitions: Definitions): Schedules {
+  const start = () => Promise.resolve({ kind: "waits" as const, reason: "nothing is started here" });
+  return toSchedules({ store: fakeScheduleStore(), workflows: definitions, start, now: Date.now });
 }
 
 /** An audit in memory; all entries are one page. `entries`: as they are now, oldest first. */
@@ -296,6 +307,7 @@ export function openTestServer(
     limits: fakeLimits(),
     bulks: fakeBulks(),
     audit: fakeAudit(),
+    schedules: fakeSchedules(definitions),
     readTaskQueues: () => Promise.resolve([]),
     tellSidecar: () => undefined,
     fetchRequest: () => Promise.resolve(undefined),

@@ -16,12 +16,14 @@ import { untilAnswered } from "./jetstream.ts";
 import { toBeats, toKeys, toLeases } from "./leases.ts";
 import { openLimits } from "./limits.ts";
 import type { Limits } from "./limits.ts";
+import type { ScheduleStore } from "../processor/scheduleStore.ts";
 import { openLoneStreams } from "./loneStreams.ts";
 import { toMembers } from "./members.ts";
 import { toMessages } from "./messages.ts";
 import { toPartitionLog } from "./partitionLog.ts";
 import { toRunPayloads } from "./payloads.ts";
 import { toControl, toQuestions } from "./questions.ts";
+import { openScheduleStore } from "./scheduleStore.ts";
 import { toTasks } from "./tasks.ts";
 import { toTimers } from "./timers.ts";
 import { ensurePartitionsBucket, ensureTopology } from "./topology.ts";
@@ -47,6 +49,7 @@ export interface Attached extends Disposable {
   readonly limits: Limits;
   readonly bulkRecord: BulkRecord;
   readonly audit: AuditStore;
+  readonly schedules: ScheduleStore;
 }
 
 /** Makes or verifies streams and buckets and opens the processor's ports on them. Throws for a server that can't carry us. */
@@ -70,6 +73,7 @@ export async function attach({ nats, names, partitions, log, signal, ...streams 
     limits,
     bulkRecord: toBulkRecord(nats, names, publisher),
     audit: toAuditStore(nats, names, publisher, log),
+    schedules: openScheduleStore(nats, names, publisher, log, signal),
     ports: {
       logOf: (partition) => toPartitionLog(access, partition),
       tasks: toTasks(names, writer, limits.isLimited),

@@ -1,5 +1,5 @@
 import type { Nats } from "../../../runtime/src/natsConnection.ts";
-import { expectLastLine } from "../../../runtime/src/publisher.ts";
+import { expectLastLine, headerLine } from "../../../runtime/src/publisher.ts";
 import type { Publisher } from "../../../runtime/src/publisher.ts";
 import type { Swapped } from "../processor/ports.ts";
 import { JetStreamFailure, readFromLeader } from "./jetstream.ts";
@@ -49,6 +49,35 @@ export async function swapRecord(
       if (stands === "unknown") return { kind: "unknown" };
       const isOurs = stands !== undefined && !stands.isGone && Buffer.compare(stands.value, value) === 0;
       return isOurs ? { kind: "held", revision: stands.revision } : { kind: "refused" };
+    }
+  }
+}
+
+/** One compare-and-set that leaves nothing but the sign that the record is gone; refused by that sign already counts as held. */
+export async function removeRecord(
+  nats: Nats,
+  publisher: Publisher,
+  { bucket, key, revision }: Omit<Swap, "value" | "ttlSeconds">,
+): Promise<Swapped> {
+  const headers = expectLastLine(revision) + headerLine("KV-Operation", "DEL");
+  const published = await publisher.publish(recordSubject(bucket, key), new Uint8Array(), headers, `KV_${bucket}`);
+  switch (published.kind) {
+    case "stored":
+      return { kind: "held", revision: published.sequence };
+    case "retryable":
+      return { kind: "unknown" };
+    case "permanent":
+      throw new JetStreamFailure(
+        `The bucket ${bucket} refuses to remove ${key}: ${published.message}`,
+        published.code,
+        false,
+      );
+    case "conflict": {
+      const stands = await readRecord(nats, bucket, key).catch(() => "unknown" as const);
+      if (stands === "unknown") return { kind: "unknown" };
+      return stands === undefined || stands.isGone
+        ? { kind: "held", revision: stands?.revision ?? 0 }
+        : { kind: "refused" };
     }
   }
 }

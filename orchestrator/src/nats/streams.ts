@@ -131,6 +131,7 @@ export function otherBuckets(names: Names, replicas: number): readonly StreamCon
     bucket(names.keysBucket, replicas),
     sharedBucket(names.catalogBucket, replicas, catalogTtlSeconds),
     sharedBucket(names.limitsBucket, replicas),
+    bucket(names.schedulesBucket, replicas),
     objectStore(names.definitionsBucket, replicas),
     payloadsStream(names, replicas),
   ];

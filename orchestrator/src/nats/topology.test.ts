@@ -28,6 +28,7 @@ test("streams, buckets and consumers are made once, and making them again change
     "KV_SIDESTEP_KEYS",
     "KV_SIDESTEP_LIMITS",
     "KV_SIDESTEP_PARTITIONS",
+    "KV_SIDESTEP_SCHEDULES",
     "OBJ_SIDESTEP_DEFINITIONS",
     "SIDESTEP_AUDIT",
     "SIDESTEP_LOG_0",

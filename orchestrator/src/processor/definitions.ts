@@ -52,6 +52,8 @@ export interface Definitions extends AsyncDisposable {
   /** All workflows ever deployed, by name. */
   list(): readonly DefinitionEntry[];
   get(workflow: string): DefinitionEntry | undefined;
+  /** Grows with each change of what is deployed. */
+  revision(): number;
   /** What a run that starts now is pinned to; undefined: unknown or retired. Throws DefinitionStoreError. */
   active(workflow: string): Promise<ActiveWorkflow | undefined>;
   /** A plan by the SHA-256 of its bytes; undefined: there is none. Throws DefinitionStoreError. */
@@ -129,6 +131,7 @@ export async function openDefinitions(given: {
     draft: (image) => draft(store, image, now()),
     list: () => stored.index.workflow,
     get: find,
+    revision: () => stored.revision,
     active: activeWorkflow,
     load: plans,
     keep: openPlanKeeper(store),
@@ -221,6 +224,7 @@ function toDrafts(image: Uint8Array, compiled: readonly CompiledWorkflow[]): rea
       signalMethods: plan.signals.flatMap(({ method }) => (method === "" ? [] : [method])).toSorted(),
       queryMethods: plan.queries.map(({ method }) => method).toSorted(),
       streaming: plan.streaming,
+      triggers: plan.triggers.map(({ name }) => name),
       contentHash: sha256(contentPreimage),
       planHash: sha256(planBytes),
       contractHash: sha256(contract),

@@ -17,6 +17,7 @@ function makeCandidate(workflow: string, content: number, contract = 1): Candida
     signalMethods: [],
     queryMethods: [],
     streaming: false,
+    triggers: [],
     contentHash: hash(content),
     planHash: hash(content + 100),
     contractHash: hash(contract),

@@ -17,6 +17,8 @@ export interface Candidate {
   readonly signalMethods: readonly string[];
   readonly queryMethods: readonly string[];
   readonly streaming: boolean;
+  /** Names. */
+  readonly triggers: readonly string[];
   readonly contentHash: Uint8Array;
   readonly planHash: Uint8Array;
   readonly contractHash: Uint8Array;
@@ -80,8 +82,16 @@ function withCandidate(entry: DefinitionEntry | undefined, candidate: Candidate,
   if (entry === undefined || known === undefined) {
     const number = Math.max(0, ...(entry?.version.map((one) => one.number) ?? [])) + 1;
     const { contentHash, planHash } = candidate;
-    const [methods, attributes] = [[...candidate.methods], [...candidate.attributes]];
-    const version: DefinitionVersion = { number, contentHash, planHash, methods, attributes, deployedAtMs: nowMs };
+      const [methods, triggers] = [[...candidate.methods], [...candidate.triggers]];
+      const version: DefinitionVersion = {
+        number,
+        contentHash,
+        planHash,
+        methods,
+        attributes: [...candidate.attributes],
+        triggers,
+        deployedAtMs: nowMs,
+      };
     return {
       next: { ...shown, activeVersion: number, version: [...(entry?.version ?? []), version] },
       version: number,

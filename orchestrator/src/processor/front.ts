@@ -10,6 +10,7 @@ import type {
   ResumeRequested,
   RetryRequested,
   RunEnded,
+  Scheduled,
   SignalReceived,
   SkipRequested,
   TerminateRequested,
@@ -57,6 +58,8 @@ export interface StartRequest {
   readonly trace: (runId: RunId) => TraceStart;
   /** Empty: not known. */
   readonly actor: string;
+  /** Which start of which schedule it is. */
+  readonly schedule?: Scheduled;
 }
 
 /** Why something was not done; nothing was written, except that an `unavailable` start may turn out void or stored. */

@@ -103,6 +103,7 @@ export function encodeStart(
     limits,
     actor: request.actor,
     rerun: undefined,
+    schedule: request.schedule,
     ...origin,
   };
   return toBytes(Event, { kind: { $case: "runStarted", value } });

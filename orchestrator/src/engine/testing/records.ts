@@ -73,6 +73,7 @@ export function makeStarted(
     requestPayload: undefined,
     actor: "",
     rerun: undefined,
+    schedule: undefined,
     ...rest,
   };
 }
