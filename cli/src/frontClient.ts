@@ -7,6 +7,7 @@ import type { ServerReflectionResponse } from "../../proto/gen/grpc/reflection/v
 import { AuditClient } from "../../proto/gen/sidestep/v1/audit.ts";
 import { DefinitionsClient } from "../../proto/gen/sidestep/v1/definitions.ts";
 import { RunsClient } from "../../proto/gen/sidestep/v1/runs.ts";
+import { SchedulesClient } from "../../proto/gen/sidestep/v1/schedules.ts";
 import { ServicesClient } from "../../proto/gen/sidestep/v1/services.ts";
 import { callMetadata, channelCredentials } from "./doorCredentials.ts";
 import { CliFailure, exit, toCliFailure } from "./failure.ts";
@@ -18,6 +19,7 @@ export interface FrontClient extends Disposable {
   readonly definitions: DefinitionsClient;
   readonly services: ServicesClient;
   readonly audit: AuditClient;
+  readonly schedules: SchedulesClient;
   /** One unary call; throws CliFailure. */
   call<Request, Response>(method: Unary<Request, Response>, request: Request, timeoutMs?: number): Promise<Response>;
   /** The file that defines a service, and all that it imports; undefined: the orchestrator does not know it. */
@@ -41,9 +43,11 @@ export function openFrontClient(address: string): FrontClient {
   const definitions = new DefinitionsClient(address, channelCredentials(), options);
   const services = new ServicesClient(address, channelCredentials(), options);
   const audit = new AuditClient(address, channelCredentials(), options);
+  const schedules = new SchedulesClient(address, channelCredentials(), options);
   return {
     address,
     audit,
+    schedules,
     runs,
     definitions,
     services,
@@ -60,6 +64,7 @@ export function openFrontClient(address: string): FrontClient {
       definitions.close();
       services.close();
       audit.close();
+      schedules.close();
     },
   };
 }

@@ -47,6 +47,7 @@ export function runText(
       ["deadline", timeText(run.deadline)],
       ["held", run.held ? `nothing new begins until \`sidestep run resume ${run.runId}\`` : ""],
       ["parent", run.parentRunId === "" ? "" : `${run.parentRunId} (step ${run.parentStep})`],
+      ["schedule", run.scheduleId === "" ? "" : `${run.scheduleId} (for ${timeText(run.scheduledFor)})`],
       ["rerun of", run.rerunOfRunId === "" ? "" : `${run.rerunOfRunId} (from ${run.rerunFromStep} on)`],
       ["rerun as", run.rerunAsRunId],
       ["signals", run.signalsWaiting === 0 ? "" : `${run.signalsWaiting} wait to be taken`],

@@ -2,6 +2,7 @@ import { parseArgs } from "node:util";
 import { startOrderStack } from "../support/orderStack.ts";
 import { sweep, victims } from "./boundaries.ts";
 import type { Sweep } from "./boundaries.ts";
+import { runFailOvers } from "./failOvers.ts";
 import { runLeaves } from "./leaves.ts";
 import { runStorm } from "./storm.ts";
 import { stories } from "./stories.ts";
@@ -27,6 +28,9 @@ ${storyList.join("\n")}
 Judged: the order ends as without a death, or is undone exactly; by the services' journals each effect is there once and in its order,
 nothing is done after something was undone, no idempotency key has two effects, and the caller was told of one run.
 
+  --schedule-kills N instead: whoever owns a schedule that fires each second, so many times, among three orchestrators
+Judged: each nominal time from the first to the last has one run.
+
 The exit code is 1 when anything else was seen, or nothing was killed. test/chaos/README.md says more.
   --help`;
 
@@ -36,6 +40,7 @@ const { values } = parseArgs({
     "in-flight": { type: "string", default: "24" },
     orchestrators: { type: "string", default: "1" },
     leaves: { type: "string" },
+    "schedule-kills": { type: "string" },
     boundaries: { type: "boolean", default: false },
     story: { type: "string" },
     victim: { type: "string" },
@@ -44,6 +49,7 @@ const { values } = parseArgs({
   },
 });
 if (values.help) console.log(help);
+else if (values["schedule-kills"] !== undefined) process.exitCode = await failOver(Number(values["schedule-kills"]));
 else if (values.boundaries) process.exitCode = await sweepAll();
 else process.exitCode = values.leaves === undefined ? await storm() : await leave(Number(values.leaves));
 
@@ -66,6 +72,16 @@ async function sweepAll(): Promise<number> {
     );
   for (const breach of rows.flatMap((row) => row.breaches)) console.log(`BREACH ${breach}`);
   return rows.every(({ writes, kills, breaches }) => kills > 0 && kills >= writes && breaches.length === 0) ? 0 : 1;
+}
+
+async function failOver(kills: number): Promise<number> {
+  const report = await runFailOvers(kills, (line) => console.log(line));
+  const { times, runs, missing, doubled, latestMs } = report;
+  console.log(
+    `${report.kills} kills, ${times} nominal times, ${runs} runs, the latest noted after ${latestMs / 1_000} s`,
+  );
+  console.log(`without a run: ${missing.length}, with several: ${doubled.length}`);
+  return report.kills > 0 && missing.length + doubled.length === 0 ? 0 : 1;
 }
 
 async function storm(): Promise<number> {

@@ -7,7 +7,16 @@ export interface Candidate {
 }
 
 /** What only an orchestrator, the configuration or the shell can list. */
-export type Listed = "runs" | "workflows" | "bulks" | "contexts" | "services" | "sidecars" | "files" | "folders";
+export type Listed =
+  | "runs"
+  | "workflows"
+  | "bulks"
+  | "contexts"
+  | "services"
+  | "sidecars"
+  | "schedules"
+  | "files"
+  | "folders";
 
 /** What the shell does not list itself. */
 export type LookedUp = Exclude<Listed, "files" | "folders">;
@@ -28,6 +37,7 @@ const listedNames: Readonly<Record<string, Listed>> = {
   context: "contexts",
   service: "services",
   "sidecar id": "sidecars",
+  "schedule id": "schedules",
   folder: "folders",
   file: "files",
 };

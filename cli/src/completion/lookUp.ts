@@ -58,6 +58,10 @@ async function found(
       const { services } = await client.call(client.services.listServices.bind(client.services), {}, lookUpMs);
       return services.map(({ service, waiting }) => ({ word: service, about: `${waiting} calls wait` }));
     }
+    case "schedules": {
+      const { schedules } = await client.call(client.schedules.list.bind(client.schedules), {}, lookUpMs);
+      return schedules.map(({ scheduleId, workflow }) => ({ word: scheduleId, about: workflow }));
+    }
     case "sidecars": {
       const { sidecars } = await client.call(client.services.listSidecars.bind(client.services), {}, lookUpMs);
       return sidecars.map(({ id, services }) => ({ word: id, about: services.join(", ") }));

@@ -1,6 +1,7 @@
 import { Schedule_Kind as Kind } from "../../../proto/gen/sidestep/internal/v1/schedule.ts";
 import type { Schedule, Schedule_Fired as Fired } from "../../../proto/gen/sidestep/internal/v1/schedule.ts";
 import type { TraceStart } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import { timeOf } from "../../../proto/wire/runId.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
 import { misfitOf } from "../engine/request.ts";
 import { toMs } from "../engine/time.ts";
@@ -73,7 +74,8 @@ export async function startScheduled(
       return come(Kind.STARTED, result.runId);
     case "joined":
     case "conflict":
-      if (!hasOwnKey) return come(Kind.STARTED, result.runId);
+      // Made before a crash; or long ago, when it is a backfill that comes to it again.
+      if (!hasOwnKey) return come(timeOf(result.runId) < starting.notedMs ? Kind.JOINED : Kind.STARTED, result.runId);
       return whoseIs(ground, result.runId, schedule.id, nominalMs, result.kind);
     case "invalid":
       return failed(result.message);

@@ -48,11 +48,18 @@ function nextOfLine(line: CronLine, zone: string, afterMs: number): number | und
   for (let ahead = 0; ahead < daysAhead; ahead++) {
     const date = first + ahead * dayMs;
     if (!isNamed(line, new Date(date))) continue;
-    const found = nextOfDay(line, zone, date, afterMs);
+    const change = changeAround(zone, date);
+    if (change.atMs === undefined) {
+      const found = ahead === 0 ? undefined : nextOfPlainDay(line, date, change.beforeMs, afterMs);
+      if (found !== undefined) return found;
+      continue;
+    }
+    const found = nextOfChangedDay(line, change, date, afterMs);
     if (found === undefined) continue;
     // Clocks put back over midnight show the next day for a while, and then this one again.
     const next = date + dayMs;
-    const later = isNamed(line, new Date(next)) ? nextOfDay(line, zone, next, afterMs) : undefined;
+    const isNext = isNamed(line, new Date(next));
+    const later = isNext ? nextOfChangedDay(line, changeAround(zone, next), next, afterMs) : undefined;
     return later === undefined ? found : Math.min(found, later);
   }
   return undefined;
@@ -65,9 +72,25 @@ function isNamed(line: CronLine, date: Date): boolean {
   return line.fitsEitherDay ? isDay || isWeekday : isDay && isWeekday;
 }
 
-/** The first of the day `date` (its midnight as if in UTC) after `afterMs`. */
-function nextOfDay(line: CronLine, zone: string, date: number, afterMs: number): number | undefined {
-  const change = changeAround(zone, date);
+/** The first of the day `date` (its midnight as if in UTC) after `afterMs`, where no clock changes. */
+function nextOfPlainDay(
+  { hours, minutes }: CronLine,
+  date: number,
+  offsetMs: number,
+  afterMs: number,
+): number | undefined {
+  const least = Math.floor((afterMs + offsetMs - date) / minuteMs) + 1;
+  for (const hour of hours) {
+    if (hour * 60 + 59 < least) continue;
+    for (const minute of minutes) {
+      if (hour * 60 + minute >= least) return date - offsetMs + (hour * 60 + minute) * minuteMs;
+    }
+  }
+  return undefined;
+}
+
+/** The same, where one may. */
+function nextOfChangedDay(line: CronLine, change: Change, date: number, afterMs: number): number | undefined {
   let best: number | undefined;
   for (const hour of line.hours) {
     for (const minute of line.minutes) {
@@ -76,8 +99,6 @@ function nextOfDay(line: CronLine, zone: string, date: number, afterMs: number):
         if (at > afterMs && (best === undefined || at < best)) best = at;
       }
     }
-    // Without a change the first found is the earliest.
-    if (best !== undefined && change.atMs === undefined) return best;
   }
   return best;
 }
@@ -89,7 +110,21 @@ interface Change {
   readonly afterMs: number;
 }
 
+const changes = new Map<string, Change>();
+const changesMax = 4_096;
+
+/** Remembered: all lines of a zone ask for the same days. */
 function changeAround(zone: string, date: number): Change {
+  const name = `${date} ${zone}`;
+  const known = changes.get(name);
+  if (known !== undefined) return known;
+  const change = findChange(zone, date);
+  if (changes.size >= changesMax) changes.clear();
+  changes.set(name, change);
+  return change;
+}
+
+function findChange(zone: string, date: number): Change {
   let low = date - offsetMaxMs;
   let high = date + dayMs + offsetMaxMs;
   const before = offsetAt(low, zone);

@@ -22,7 +22,7 @@ export type ScheduleStep =
   | { readonly kind: "wait"; readonly runId: string; readonly cancel: boolean; readonly untilMs: number | undefined };
 
 /** Nominal times counted as missed in one note; an outage may hold more, then it is noted again. */
-const missedAtOnceMax = 10_000;
+const missedAtOnceMax = 1_000;
 
 /**
  * The next thing that a schedule asks for. Pure: the record, the time and what is known of the current run (undefined: not asked yet) decide.
