@@ -1,5 +1,6 @@
 import { openMeasures as openOrchestratorMeasures } from "../../orchestrator/src/measures.ts";
 import { openWebhookMeasures } from "../../orchestrator/src/webhook.ts";
+import { openScheduleMeasures } from "../../orchestrator/src/schedules.ts";
 import { openRunMeasures } from "../../orchestrator/src/runMeasures.ts";
 import { newRun } from "../../orchestrator/src/engine/state.ts";
 import type { Transition } from "../../orchestrator/src/engine/transition.ts";
@@ -7,6 +8,7 @@ import { zeroCounts } from "../../orchestrator/src/processor/ownership.ts";
 import type { TurnObserver } from "../../orchestrator/src/processor/ports.ts";
 import { AttemptId, RunEnded, RunStarted } from "../../proto/gen/sidestep/internal/v1/event.ts";
 import { RpcStatus } from "../../proto/gen/sidestep/internal/v1/rpc.ts";
+import { Schedule, Schedule_Kind as Kind } from "../../proto/gen/sidestep/internal/v1/schedule.ts";
 import { AskReply_Verdict, Task } from "../../proto/gen/sidestep/internal/v1/task.ts";
 import { Incident_Reason, Run_State } from "../../proto/gen/sidestep/v1/run.ts";
 import { fromHex } from "../../proto/wire/runId.ts";
@@ -51,6 +53,10 @@ function measureOrchestrator(instruments: Instruments): void {
     tellsQueues: () => true,
   });
   openWebhookMeasures(instruments).count("taken", 1);
+  const schedules = openScheduleMeasures(instruments);
+  const schedule = Schedule.fromPartial({ workflow: "shop.v1.Orders/Place" });
+  schedules.started(schedule, 12);
+  schedules.passed(schedule, Kind.MISSED, 3);
   const observer = openRunMeasures(instruments);
   const trace = { traceId: fromHex(tracedRun), sampled: true };
   const state = {
