@@ -82,16 +82,16 @@ function withCandidate(entry: DefinitionEntry | undefined, candidate: Candidate,
   if (entry === undefined || known === undefined) {
     const number = Math.max(0, ...(entry?.version.map((one) => one.number) ?? [])) + 1;
     const { contentHash, planHash } = candidate;
-      const [methods, triggers] = [[...candidate.methods], [...candidate.triggers]];
-      const version: DefinitionVersion = {
-        number,
-        contentHash,
-        planHash,
-        methods,
-        attributes: [...candidate.attributes],
-        triggers,
-        deployedAtMs: nowMs,
-      };
+    const [methods, triggers] = [[...candidate.methods], [...candidate.triggers]];
+    const version: DefinitionVersion = {
+      number,
+      contentHash,
+      planHash,
+      methods,
+      attributes: [...candidate.attributes],
+      triggers,
+      deployedAtMs: nowMs,
+    };
     return {
       next: { ...shown, activeVersion: number, version: [...(entry?.version ?? []), version] },
       version: number,
