@@ -6,6 +6,7 @@ import {
   ScheduleFired_Kind as Kind,
 } from "../../proto/gen/sidestep/v1/schedules.ts";
 import type { Schedule } from "../../proto/gen/sidestep/v1/schedules.ts";
+import { exit } from "../../cli/src/failure.ts";
 import { runHere } from "../../cli/src/testing.ts";
 import { runFailOvers } from "../chaos/failOvers.ts";
 import { startScheduleStack } from "../support/scheduleStack.ts";
@@ -107,7 +108,7 @@ test("what can't be a schedule is told, with what can", async () => {
   expect(await wrong("--every", "100ms")).toContain("too short");
   expect(await wrong()).toContain("nothing says when");
   expect(await wrong("--every", "1m", "-d", '{"att": "x"}')).toContain("att");
-  expect((await sidestep("schedule", "describe", "wrong")).code).toBe(4);
+  expect((await sidestep("schedule", "describe", "wrong")).code).toBe(exit.notFound);
   expect(
     (await sidestep("schedule", "create", "UP", "--workflow", "flows.v1.Flows/Short", "--every", "1m")).stderr,
   ).toContain("can't be the id");
