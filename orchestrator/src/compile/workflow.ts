@@ -3,7 +3,7 @@ import { Plan_Order } from "../../../proto/gen/sidestep/internal/v1/plan.ts";
 import type { Attribute as PlannedAttribute, Plan } from "../../../proto/gen/sidestep/internal/v1/plan.ts";
 import { Saga_Order } from "../../../proto/gen/sidestep/v1/workflow.ts";
 import type { Workflow } from "../../../proto/gen/sidestep/v1/workflow.ts";
-import { engineRevision } from "../engine/revision.ts";
+import { planRevision } from "../engine/revision.ts";
 import { formatValueType } from "../engine/expression/value.ts";
 import type { CompiledSteps } from "./arms.ts";
 import type { Context, Surroundings } from "./context.ts";
@@ -79,7 +79,7 @@ export function compileWorkflow(surroundings: Surroundings, source: WorkflowSour
     workflow: `${method.parent.typeName}/${method.name}`,
     requestType: method.input.typeName,
     responseType: method.output.typeName,
-    engineRevision,
+    engineRevision: planRevision,
     descriptors: trimDescriptors(context.registry, context.types, context.synthesized),
     key,
     timeoutMs,

@@ -5,6 +5,7 @@ import { canHold } from "./hold.ts";
 import type { LiveStep } from "./live.ts";
 import type { LoadedPlan } from "./plan.ts";
 import { rerunSteps } from "./rerun.ts";
+import { retryNowRevision } from "./revision.ts";
 import type { RunState } from "./state.ts";
 import { canCancel, canTerminate } from "./verdict.ts";
 
@@ -74,7 +75,8 @@ function fitOf(kind: ActionKind, plan: LoadedPlan, state: RunState): boolean | r
   }
 }
 
-function backingOff({ timers }: RunState): readonly LiveStep[] {
+function backingOff({ timers, started }: RunState): readonly LiveStep[] {
+  if ((started?.engineRevision ?? 0) < retryNowRevision) return [];
   return [...timers.values()].flatMap(({ purpose }) =>
     purpose.kind === "backoff" && purpose.step.phase !== Phase.VERIFY ? [purpose.step] : [],
   );

@@ -237,6 +237,13 @@ test("a rerun whose start is too large for a message is refused by the fold, too
   });
 });
 
+test("a rerun of a run of an earlier revision is one of the first revision that knows what a rerun is", () => {
+  const old = new Log(plan, makeStarted({ engineRevision: 1 }));
+  old.done("a", "ra");
+  old.terminate();
+  expect(old.rerun("a").engineRevision).toBe(2);
+});
+
 test("many small steps count as much as large ones", () => {
   const many = makePlan({
     steps: [

@@ -8,6 +8,7 @@ import type { Draft } from "./draft.ts";
 import type { Frame, LiveStep, Scope, StepState } from "./live.ts";
 import { makeOutside } from "./outside.ts";
 import type { LoadedPlan } from "./plan.ts";
+import { rerunRevision } from "./revision.ts";
 import type { RunState } from "./state.ts";
 import { makeStep } from "./step.ts";
 import { makeCall } from "./steps/call.ts";
@@ -178,6 +179,8 @@ export function rerunStart(
   const taken = before.map((one) => toTaken(state, one, isOwed.has(one)));
   return {
     ...started,
+    // An engine that does not know what a rerun is would begin with its first step.
+    engineRevision: Math.max(started.engineRevision, rerunRevision),
     issuedAtMs: atMs,
     trace: { traceId: runId, parentSpanId: new Uint8Array(), sampled: started.trace?.sampled ?? false, tracestate: "" },
     actor,

@@ -7,7 +7,7 @@ import {
 } from "../../../proto/gen/sidestep/internal/v1/plan.ts";
 import type { Call } from "../../../proto/gen/sidestep/internal/v1/plan.ts";
 import type { CallRequest, CallResponse } from "../../../proto/gen/sidestep/v1/runs.ts";
-import { engineRevision } from "../processor/inbound.ts";
+import { planRevision } from "../processor/inbound.ts";
 import { endOfRun, runIdMetadata } from "./ingress.ts";
 import { parseMethod } from "./methodName.ts";
 import { invalidNumber, notAMethod } from "./runFailure.ts";
@@ -88,7 +88,7 @@ function toPlan(method: string, timeoutMs: number, attempts: number): Plan {
   return {
     ...Plan.decode(new Uint8Array()),
     workflow,
-    engineRevision,
+    engineRevision: planRevision,
     retentionMs: 0,
     body: { steps: [step], result: undefined },
     outputStep: 0,

@@ -1,7 +1,7 @@
 import { StepStatus_State } from "../../../proto/gen/sidestep/v1/run.ts";
 import type { Incident } from "../../../proto/gen/sidestep/v1/run.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
-import { callTypesAt, misfitOf } from "../processor/inbound.ts";
+import { callTypesAt, misfitOf, retryNowRevision } from "../processor/inbound.ts";
 import type { LoadedPlan } from "../engine/plan.ts";
 import { absenceFailure, tooLarge } from "./failure.ts";
 import { tooLong } from "./lengths.ts";
@@ -39,7 +39,8 @@ export async function leaveIncident(
   if (got.kind !== "run") return failed(absenceFailure(runId, got));
   const incidents = got.run.incidents.filter((one) => step === "" || one.step === step);
   const [incident, another] = incidents;
-  if (incident === undefined && leaving.kind === "retry") {
+  // An older engine that shares the work on such a run would not know what is asked for.
+  if (incident === undefined && leaving.kind === "retry" && got.revision >= retryNowRevision) {
     const [waiting, other] = got.run.steps.filter(
       (one) => one.state === StepStatus_State.BACKING_OFF && (step === "" || one.path === step),
     );

@@ -40,6 +40,8 @@ export interface FakeFront extends Front {
   explained: string;
   /** Of the run's last record. */
   sequence: number;
+  /** Of the engine that the run is pinned to. */
+  revision: number;
   /** Resolves when the run has changed. */
   changing: (after: number, signal: AbortSignal) => ReturnType<Front["changed"]>;
   /** How often somebody has looked at the run. */
@@ -65,6 +67,7 @@ export function fakeFront(): FakeFront {
     held: [],
     explained: "",
     sequence: 1,
+    revision: 2,
     changing: () => Promise.resolve({ kind: "unknown" }),
     waited: waited.promise,
     end: (given) =>
@@ -99,6 +102,7 @@ export function fakeFront(): FakeFront {
               plan: front.plan,
               response: run.response ?? new Uint8Array(),
               sequence: front.sequence,
+              revision: front.revision,
             },
       );
     },

@@ -32,6 +32,8 @@ export interface Inspected {
   readonly response: Uint8Array;
   /** Position of its last record in its partition. */
   readonly sequence: number;
+  /** Of the engine, which it is pinned to. */
+  readonly revision: number;
 }
 
 /** A version of a workflow that new runs are pinned to. */

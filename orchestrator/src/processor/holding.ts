@@ -4,6 +4,7 @@ import { pause } from "../../../runtime/src/pause.ts";
 import type { HeldBack } from "./heldBack.ts";
 import { takeLease } from "./leaseKeeper.ts";
 import type { LeaseKeeper } from "./leaseKeeper.ts";
+import { Outdated } from "./outdated.ts";
 import type { Ground } from "./ownership.ts";
 import { openPartition } from "./partition.ts";
 import type { Overtaken, Partition } from "./partition.ts";
@@ -63,6 +64,7 @@ class OwnedPartition {
   #lease: LeaseKeeper | undefined;
   #working: Partition | undefined;
   #streamCreated = "";
+  #isOutdated = false;
 
   constructor(options: HoldingOptions) {
     this.#options = options;
@@ -124,11 +126,16 @@ class OwnedPartition {
     const isDone = await Promise.race([this.#working?.finish() ?? false, pause(finishMaxMs, signal).then(() => false)]);
     // One that is not done is not free: the next owner has to know that commands may have been carried out.
     if (isDone && !signal.aborted) await this.#lease?.release();
+    // We go on to live, and never take it again: others must not wait for our death.
+    else if (why.kind === "outdated" && !signal.aborted) await this.#lease?.giveUp();
     this.#end(why);
   }
 
   #onOvertaken(why: Overtaken): void {
     const { logger, partition } = this.#options;
+    // What follows may be of that kind, too.
+    if (this.#isOutdated) return;
+    this.#isOutdated = why.kind === "outdated";
     logger[why.kind === "outdated" ? "error" : "warn"](overtakenText[why.kind], { partition, ...why });
     if (why.kind === "outdated") void this.#release(why);
     else this.#end({ kind: "lost" });
@@ -136,6 +143,11 @@ class OwnedPartition {
 
   #fail(error: unknown): void {
     if (this.#left.signal.aborted) return;
+    if (error instanceof Outdated) {
+      const { needs, sequence } = error;
+      this.#onOvertaken({ kind: "outdated", needs, sequence });
+      return;
+    }
     this.#options.logger.error("the work on a partition failed; it is left", {
       partition: this.#options.partition,
       error,

@@ -2,7 +2,7 @@
 export { callTypesAt } from "../engine/callSignature.ts";
 export { evaluateInboundKey, evaluateStart } from "../engine/key.ts";
 export { misfitOf } from "../engine/request.ts";
-export { engineRevision } from "../engine/revision.ts";
+export { planRevision, retryNowRevision } from "../engine/revision.ts";
 export { openLanes } from "./lanes.ts";
 export type { Lanes } from "./lanes.ts";
 export { keyBytesMax } from "./prepareStart.ts";

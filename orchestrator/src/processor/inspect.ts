@@ -53,7 +53,13 @@ export async function showState(ground: InspectGround, { plan, state, sequence }
     request: request === undefined ? run.request : shownBytes(plan.registry, requestType, request),
     response: response === undefined ? run.response : shownBytes(plan.registry, responseType, response),
   };
-  return { run: shown, plan, sequence, response: response ?? state.ended?.response ?? new Uint8Array() };
+  return {
+    run: shown,
+    plan,
+    sequence,
+    revision: state.started?.engineRevision ?? 0,
+    response: response ?? state.ended?.response ?? new Uint8Array(),
+  };
 }
 
 async function kept({ payloads }: InspectGround, ref: PayloadRef | undefined): Promise<Uint8Array | undefined> {

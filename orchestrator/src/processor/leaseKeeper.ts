@@ -20,6 +20,8 @@ const renewEveryMs = 1000;
 /** Counted from the sending of the last confirmed renewal. Elections take up to 9 s and may be repeated. */
 const leaseMs = 15_000;
 const olderAfterMs = 60_000;
+/** An owner of whom no sign of life comes. */
+const nobody = "-";
 const releaseTries = 5;
 
 /** Takes a free lease and renews it each second by compare-and-set; undefined when somebody else was faster. */
@@ -95,12 +97,21 @@ export class LeaseKeeper {
     clearInterval(this.#timer);
   }
 
-  /** Stops renewing and makes the partition free, if NATS lets it. */
-  async release(): Promise<void> {
+  /** Stops renewing and makes the partition free, if NATS lets it: all that was asked for is carried out. */
+  release(): Promise<void> {
+    return this.#end("");
+  }
+
+  /** The same, where not all of it is known to be: whoever takes the partition next has to see to that, as after a death. */
+  giveUp(): Promise<void> {
+    return this.#end(nobody);
+  }
+
+  async #end(owner: string): Promise<void> {
     clearInterval(this.#timer);
     await this.#renewing;
     for (let i = 0; i < releaseTries && !this.#isOver; i++) {
-      if (await this.#renew("").catch(() => false)) break;
+      if (await this.#renew(owner).catch(() => false)) break;
     }
     this.stop();
   }

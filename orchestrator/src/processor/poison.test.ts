@@ -1,7 +1,10 @@
+import assert from "node:assert/strict";
 import { expect, test } from "vitest";
-import { Event } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import { Event, RunStarted } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import { Outcome } from "../../../proto/gen/sidestep/internal/v1/task.ts";
+import { Lease } from "../../../proto/gen/sidestep/internal/v1/record.ts";
 import { toHex } from "../../../proto/wire/runId.ts";
+import type { RunId } from "../../../proto/wire/runId.ts";
 import { openPublisher } from "../../../runtime/src/publisher.ts";
 import { toLeases } from "../nats/leases.ts";
 import { startNats } from "../../../test/support/nats.ts";
@@ -13,10 +16,12 @@ import {
   openOrchestrator,
   service,
 } from "../../../test/support/orchestrators.ts";
+import type { Orchestrator } from "../../../test/support/orchestrators.ts";
+import { engineRevision } from "../engine/revision.ts";
 
 const twoCalls = makePlan([makeCall("a"), makeCall("b")]);
 const within = (): AbortSignal => AbortSignal.timeout(20_000);
-const stranger = "f".repeat(32);
+const stranger = "f".repeat(32) as RunId;
 
 test("garbage on every subject of a log is set aside and counted, and its partition goes on", async () => {
   await using server = await startNats();
@@ -96,6 +101,51 @@ test("an event of a kind that only a newer version knows parks the partition, an
   const lease = await toLeases(orchestrator.nats, names, publisher).read(0);
   expect(lease?.lease).toMatchObject({ owner: "", checkpoint: 1 });
 });
+
+/** A run that an orchestrator of a later version has begun. */
+async function beginNewer({ ports }: Orchestrator): Promise<number> {
+  const value = { ...RunStarted.decode(new Uint8Array()), engineRevision: engineRevision + 1 };
+  const start = Event.encode({ kind: { $case: "runStarted", value } }).finish();
+  const written = await ports.logOf(0).appendFirst(stranger, start, { signal: within() });
+  assert(written.kind === "stored");
+  return written.sequence;
+}
+
+const leaseOf = async ({ ports }: Orchestrator) => {
+  const found = await ports.leases.read(0);
+  assert(found !== undefined);
+  return found;
+};
+
+test("who meets an event of a newer version while taking over gives the partition up at once, for others to take", async () => {
+  await using server = await startNats();
+  await using door = await openOrchestrator(server.url, twoCalls, { over: { ownsPartitions: false } });
+  const at = await beginNewer(door);
+  await using orchestrator = await openOrchestrator(server.url, twoCalls);
+  // Others see it as that of one who died: what was asked for before may not have been carried out.
+  await expect.poll(async () => (await leaseOf(door)).lease.owner, { timeout: 10_000 }).toBe("-");
+  expect((await leaseOf(door)).lease.checkpoint).toBeLessThan(at);
+  await expect.poll(() => orchestrator.processor.owned()).toEqual([]);
+});
+
+test("who loads a run of a newer version leaves the partition, and the checkpoint does not pass what is to be done for it", async () => {
+  await using server = await startNats();
+  await using door = await openOrchestrator(server.url, twoCalls, { over: { ownsPartitions: false } });
+  const at = await beginNewer(door);
+  // A newer one had the partition and has carried out all up to there.
+  const lease = { ...Lease.decode(new Uint8Array()), epoch: 1, checkpoint: at, olderCheckpoint: at };
+  expect(await door.ports.leases.write(0, lease, 0)).toMatchObject({ kind: "held" });
+  await using orchestrator = await openOrchestrator(server.url, twoCalls);
+  await expect.poll(() => orchestrator.processor.owned(), { timeout: 10_000 }).toEqual([0]);
+  const value = { reason: "", actor: "", requestId: "r" };
+  const event = Event.encode({ kind: { $case: "cancelRequested", value } }).finish();
+  const written = await door.ports.logOf(0).append(stranger, "r", event, { signal: within() });
+  assert(written.kind === "stored");
+  await expect.poll(() => orchestrator.processor.owned(), { timeout: 20_000 }).toEqual([]);
+  const left = await leaseOf(door);
+  expect(left.lease.owner).toBe("-");
+  expect(left.lease.checkpoint).toBeLessThan(written.sequence);
+}, 60_000);
 
 test("a run whose own fold fails is left alone; others go on", async () => {
   await using server = await startNats();

@@ -8,6 +8,7 @@ import { resumeLock } from "../engine/lock.ts";
 import type { LogRecord } from "../engine/record.ts";
 import { isStart, resume, startIn } from "../engine/snapshot/resume.ts";
 import { toFact } from "./fact.ts";
+import { Outdated } from "./outdated.ts";
 import { loadPayload, LostPayload, withPayloads } from "./loading.ts";
 import { openGate } from "../../../runtime/src/gate.ts";
 import type { Gate } from "../../../runtime/src/gate.ts";
@@ -339,9 +340,11 @@ export async function payloadsOf(
   }
 }
 
-/** The record that a message of a run is, if it is one; garbage is remembered as seen. */
+/** The record that a message of a run is, if it is one; garbage is remembered as seen. Throws Outdated. */
 export function recordOf(owner: Ownership, run: ResidentRun, message: LogMessage): readonly LogRecord[] {
   const fact = toFact(message, owner.credentials);
+  // Left out, the run would be another one, or none, and the checkpoint would pass what is to be done for it.
+  if (fact.kind === "newer") throw new Outdated(fact.needs, message.sequence);
   see(run, message.sequence, message.subject.endsWith(".e"));
   return fact.kind === "record" ? [fact.record] : [];
 }

@@ -60,7 +60,7 @@ export function makeStarted(
     workflow: "test.v1.Workflow/Run",
     version: 1,
     planHash: new Uint8Array(),
-    engineRevision: 1,
+    engineRevision: 2,
     key: "",
     request: new TextEncoder().encode("order-1"),
     requestHash: new Uint8Array(),
