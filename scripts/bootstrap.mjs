@@ -28,6 +28,7 @@ const commands = {
   "format:check": { run: ["scripts/gate.ts", "format"] },
   generate: {},
   build: { run: ["scripts/build.ts"] },
+  "build:testing": { run: ["scripts/testingPackage.ts"] },
   baseline: { run: ["scripts/baseline.ts"] },
   demo: { run: ["examples/order/demo.ts"], needs: ["nats-server", "python", "bundles"] },
   bench: { run: ["test/bench/main.ts"], needs: ["nats-server"] },

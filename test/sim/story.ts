@@ -1,11 +1,6 @@
 import type { LogRecord } from "../../orchestrator/src/engine/record.ts";
+import type { StoredRecord } from "../../testing/src/partition/log.ts";
 import type { Execution } from "./performed.ts";
-
-/** A record of some run. */
-export interface StoredRecord {
-  readonly runId: string;
-  readonly record: LogRecord;
-}
 
 /** The log's records and the services' calls, in the order of their times, a line each. */
 export function tellStory(

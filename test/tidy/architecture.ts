@@ -39,6 +39,9 @@ const orchestratorAdapters = [
   "orchestrator/src/sql",
   "orchestrator/src/webhook",
 ];
+const partition = "testing/src/partition";
+const world = "testing/src/world";
+const kit = "testing/src/kit";
 const sidecarAdapters = ["sidecar/src/nats", "sidecar/src/grpc"];
 
 /**
@@ -169,6 +172,31 @@ export const architecture: readonly Part[] = [
     packages: [...protobuf, "@opentelemetry/*"],
   },
 
+  // The test kit: one partition's work without NATS (the simulation stands on it too), a world with services and people, and what its users see.
+  { folder: partition, imports: [...contracts, engine], packages: protobuf, pure: true },
+  {
+    folder: world,
+    imports: [...contracts, engine, partition, "sidecar/src/core/retryAfter.ts"],
+    packages: protobuf,
+  },
+  {
+    folder: kit,
+    imports: [
+      ...contracts,
+      json,
+      engine,
+      `type:${expression}`,
+      compile,
+      partition,
+      world,
+      "cli/src/buildImage.ts",
+      "type:cli/src",
+      "cli/src/time.ts",
+    ],
+    packages: protobuf,
+  },
+  { folder: "testing/src", imports: [kit], packages: [] },
+
   // The command line: the doors of the two processes, the checker, and the public services.
   {
     folder: "cli/src",
@@ -178,9 +206,13 @@ export const architecture: readonly Part[] = [
       runtime,
       compile,
       cel,
+      engine,
       projection,
       "orchestrator/src",
       "sidecar/src",
+      partition,
+      world,
+      kit,
       "bin/nodeFlags.mjs",
       "bin/natsServer.mjs",
       // A stub is a server as ours is.

@@ -1,57 +1,19 @@
-import type { Command, EmitMessage, StartRerun, StepName } from "../../../orchestrator/src/engine/command.ts";
-import { lockHolderName } from "../../../orchestrator/src/engine/lock.ts";
+import type { Command, EmitMessage, StartRerun } from "../../../orchestrator/src/engine/command.ts";
 import type { CommandRejected } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import { toHex } from "../../../proto/wire/runId.ts";
 import { attemptKey } from "../../../proto/wire/attempt.ts";
 import { checkTask } from "../rules/run.ts";
-import { inChain } from "./chains.ts";
-import { startChild, stopChild, tellParent } from "./children.ts";
-import type { Carrier, Ground } from "./ground.ts";
-import { grantLock, tellLock } from "./locks.ts";
+import { carryOutInLogs } from "../../../testing/src/partition/carryOut.ts";
+import { inChain } from "../../../testing/src/partition/chains.ts";
+import { stepOf } from "../../../testing/src/partition/commandName.ts";
+import type { Carrier } from "../../../testing/src/partition/ground.ts";
+import type { SimCarrier, SimGround } from "./ground.ts";
 import { publish, strikes } from "./world.ts";
-
-/** Equal for the same command, whenever it was asked for. */
-export function commandName(runId: string, command: Command): string {
-  switch (command.kind) {
-    case "publishTask":
-      return `task ${attemptKey(runId, command.attempt)}`;
-    case "closeAttempt":
-      return `close ${attemptKey(runId, command.attempt)}`;
-    case "armTimer":
-      return `timer ${runId}/${command.number}`;
-    case "cancelTimer":
-      return `cancel ${runId}/${command.number}`;
-    case "endRun":
-      return `end ${runId}`;
-    case "startChild":
-      return `start ${runId}/${stepOf(command)}`;
-    case "stopChild":
-      return `${command.how} ${runId}/${stepOf(command)}`;
-    case "tellParent":
-      return `tell the parent of ${runId}`;
-    case "emitMessage":
-      return `emit ${runId}/${stepOf(command)}`;
-    case "requestLock":
-      return `request lock ${runId}/${stepOf(command)}`;
-    case "releaseLock":
-      return `release lock ${runId}/${stepOf(command)}`;
-    case "grantLock":
-      return `grant ${command.lock} ${lockHolderName(command.holder)}`;
-    case "deleteRun":
-      return `delete ${runId}`;
-    case "startRerun":
-      return `rerun ${runId}`;
-  }
-}
-
-function stepOf({ at }: { readonly at: StepName }): string {
-  return `${at.step}/${at.generation}`;
-}
 
 /** Makes a command durable; `done` when it is. */
 export function carryOut(
-  ground: Ground,
-  by: Carrier,
+  ground: SimGround,
+  by: SimCarrier,
   runId: string,
   command: Command,
   recheck: boolean,
@@ -121,23 +83,17 @@ export function carryOut(
       return;
     case "startChild":
       if (!fails(ground, by, runId, { $case: "child", value: { ...command.at } }, command, undefined, done))
-        startChild(ground, by, runId, command, done);
-      return;
-    case "stopChild":
-      stopChild(ground, by, runId, command, done);
-      return;
-    case "tellParent":
-      tellParent(ground, by, runId, command, done);
+        carryOutInLogs(ground, by, runId, command, done);
       return;
     case "requestLock":
       if (!fails(ground, by, runId, { $case: "lock", value: { ...command.at } }, command, undefined, done))
-        tellLock(ground, by, runId, command, done);
+        carryOutInLogs(ground, by, runId, command, done);
       return;
+    case "stopChild":
+    case "tellParent":
     case "releaseLock":
-      tellLock(ground, by, runId, command, done);
-      return;
     case "grantLock":
-      grantLock(ground, by, command, done);
+      carryOutInLogs(ground, by, runId, command, done);
       return;
     case "startRerun":
       startRerun(ground, by, runId, command, done);
@@ -157,8 +113,8 @@ function bothOf(first: () => void, second: () => void): () => void {
 
 /** The first start of the run that goes on in place of this one counts. */
 function startRerun(
-  { world, engine, log, plans }: Ground,
-  by: Carrier,
+  { world, engine, log, plans }: SimGround,
+  by: SimCarrier,
   runId: string,
   command: StartRerun,
   done: () => void,
@@ -180,7 +136,7 @@ function startRerun(
 
 /** The command is rejected or deferred, which its run is told; what became of it before that is chance, where there is a `store`. */
 function fails(
-  { world, log }: Ground,
+  { world, log }: SimGround,
   { isAlive }: Carrier,
   runId: string,
   command: NonNullable<CommandRejected["command"]>,
@@ -207,7 +163,7 @@ function fails(
 }
 
 /** Into the user's stream, then told. */
-function emit(ground: Ground, by: Carrier, runId: string, command: EmitMessage, done: () => void): void {
+function emit(ground: SimGround, by: Carrier, runId: string, command: EmitMessage, done: () => void): void {
   const { world, log, messages, isDoubleMessage } = ground;
   const id = `${runId}/${stepOf(command)}`;
   const store = (): void => {

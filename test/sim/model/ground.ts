@@ -1,25 +1,18 @@
-import type { LoadedPlan } from "../../../orchestrator/src/engine/plan.ts";
 import type { RunState } from "../../../orchestrator/src/engine/state.ts";
 import type { AttemptId } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import type { Carrier, Ground } from "../../../testing/src/partition/ground.ts";
 import type { Engine } from "../engine.ts";
 import type { StoredMessage } from "../performed.ts";
-import type { Chains } from "./chains.ts";
-import type { SimLog } from "./log.ts";
 import type { SimQueue } from "./queue.ts";
 import type { SimTimers } from "./timers.ts";
 import type { World } from "./world.ts";
 
 /** What owners stand on. */
-export interface Ground {
+export interface SimGround extends Ground {
   readonly world: World;
   readonly engine: Engine;
-  readonly log: SimLog;
   readonly queue: SimQueue;
   readonly timers: SimTimers;
-  /** What each run is made of, by run id. */
-  readonly plans: Map<string, LoadedPlan>;
-  /** Workflows that runs may start, by the full name of their rpc. */
-  readonly deployed: ReadonlyMap<string, LoadedPlan>;
   readonly reset: (runId: string, attempt: AttemptId) => void;
   /** Bytes of every task published so far, by id. */
   readonly published: Map<string, string>;
@@ -31,8 +24,6 @@ export interface Ground {
 }
 
 /** Who carries something out. */
-export interface Carrier {
-  readonly isAlive: () => boolean;
-  readonly chains: Chains;
+export interface SimCarrier extends Carrier {
   readonly stateOf: (runId: string) => RunState | undefined;
 }

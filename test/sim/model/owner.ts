@@ -3,11 +3,12 @@ import { isOneShot } from "../../../orchestrator/src/engine/command.ts";
 import type { LockState } from "../../../orchestrator/src/engine/lock.ts";
 import type { RunState } from "../../../orchestrator/src/engine/state.ts";
 import { attemptKey } from "../../../proto/wire/attempt.ts";
-import { carryOut, commandName } from "./carryOut.ts";
-import type { Carrier, Ground } from "./ground.ts";
-import { isLockRecord } from "./locks.ts";
+import { commandName } from "../../../testing/src/partition/commandName.ts";
+import { isLockRecord } from "../../../testing/src/partition/locks.ts";
+import { carryOut } from "./carryOut.ts";
+import type { SimCarrier, SimGround } from "./ground.ts";
 import { checkTurn } from "../rules/run.ts";
-import type { StoredRecord } from "../story.ts";
+import type { StoredRecord } from "../../../testing/src/partition/log.ts";
 import type { Question, Verdict } from "./sidecar.ts";
 import { ackWaitMs } from "./queue.ts";
 import { strikes } from "./world.ts";
@@ -31,7 +32,7 @@ export interface Owner {
 }
 
 /** Takes the partition over: folds everything silently, carries out what was asked for after the checkpoint, then reads on. */
-export function openOwner(ground: Ground, lease: Lease): Owner {
+export function openOwner(ground: SimGround, lease: Lease): Owner {
   const { world, log, engine, plans } = ground;
   const { clock, random } = world;
   const states = new Map<string, RunState>();
@@ -40,7 +41,7 @@ export function openOwner(ground: Ground, lease: Lease): Owner {
   const holds = new Map<number, number>();
   const life = { isAlive: true, position: 0, isReading: false };
   const isAlive = (): boolean => life.isAlive;
-  const me: Carrier = { isAlive, chains: new Map(), stateOf: (runId) => states.get(runId) };
+  const me: SimCarrier = { isAlive, chains: new Map(), stateOf: (runId) => states.get(runId) };
 
   const turn = (index: number): readonly Command[] => {
     const entry = log.records[index];
@@ -151,7 +152,7 @@ export function openOwner(ground: Ground, lease: Lease): Owner {
 }
 
 /** Owners die, are followed by others, and in bad seeds go on for a while beside them. */
-export function openOwnership(ground: Ground): Lease {
+export function openOwnership(ground: SimGround): Lease {
   const { world } = ground;
   const { clock, random, faults } = world;
   const lease: Lease = { owner: undefined, checkpoint: 0 };

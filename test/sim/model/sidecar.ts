@@ -1,8 +1,8 @@
 import type { AttemptId } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { Outcome } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import { attemptKey } from "../../../proto/wire/attempt.ts";
-import { goodToken } from "./log.ts";
-import type { SimLog } from "./log.ts";
+import { goodToken } from "../../../testing/src/partition/log.ts";
+import type { PartitionLog } from "../../../testing/src/partition/log.ts";
 import { ackWaitMs } from "./queue.ts";
 import type { QueuedTask, SimQueue } from "./queue.ts";
 import type { CallAnswer, SimService } from "./service.ts";
@@ -28,7 +28,7 @@ export interface SimSidecars {
 /** All sidecars of a service, one living at a time in each place; those that die lose all that was in their memory. */
 export function openSidecars(
   world: World,
-  parts: { readonly log: SimLog; readonly queue: SimQueue; readonly service: SimService },
+  parts: { readonly log: PartitionLog; readonly queue: SimQueue; readonly service: SimService },
   ask: (question: Question, answer: (verdict: Verdict) => void) => void,
 ): SimSidecars {
   const places: Place[] = [
@@ -61,7 +61,7 @@ interface Place {
 /** One delivery of a task in the hands of one sidecar. */
 interface Delivery {
   readonly world: World;
-  readonly log: SimLog;
+  readonly log: PartitionLog;
   readonly queue: SimQueue;
   readonly service: SimService;
   readonly ask: (question: Question, answer: (verdict: Verdict) => void) => void;

@@ -1,14 +1,14 @@
 import { makeFailure, makeStarted, outcomeAt } from "../../../orchestrator/src/engine/testing/records.ts";
 import { fromHex, toHex, toRunId } from "../../../proto/wire/runId.ts";
-import type { Ground } from "./ground.ts";
-import { openClock } from "./clock.ts";
+import { openClock } from "../../../testing/src/partition/clock.ts";
+import { goodToken, openLog } from "../../../testing/src/partition/log.ts";
+import type { SimGround } from "./ground.ts";
 import { engine as realEngine } from "../engine.ts";
 import type { Engine } from "../engine.ts";
 import { toFaults } from "./faults.ts";
 import { checkClosed, checkRun, checkSame, refold } from "../rules/run.ts";
 import { checkTogether } from "../rules/outside.ts";
 import type { Refolded } from "../rules/run.ts";
-import { openLog } from "./log.ts";
 import { openOwnership } from "./owner.ts";
 import type { Lease } from "./owner.ts";
 import { openQueue } from "./queue.ts";
@@ -21,7 +21,7 @@ import { openService } from "./service.ts";
 import { openSidecars } from "./sidecar.ts";
 import { openTimers } from "./timers.ts";
 import { toWorkflows } from "../workflow.ts";
-import { openDedupe, strikes, wireMs } from "./world.ts";
+import { openDedupe, publish, strikes, wireMs } from "./world.ts";
 import type { BrokenRule, World } from "./world.ts";
 
 /** What one seed came to. */
@@ -55,7 +55,11 @@ export function simulate(
   const violations: string[] = [];
   const isFaulty = (): boolean => clock.now < startMs + faults.healsMs;
   const world: World = { clock, random, faults, broken, violations, isQuiet: faults.isQuiet, isFaulty };
-  const log = openLog(world);
+  const log = openLog({
+    now: () => clock.now,
+    isDouble: openDedupe(world),
+    isAuthentic: ({ token }) => broken.has("token not checked") || token === goodToken,
+  });
   const queue = openQueue(world);
   const timers = openTimers(world);
   const service = openService(world);
@@ -72,7 +76,7 @@ export function simulate(
       engine.makePlan(sketch),
     ]),
   );
-  const ground: Ground = {
+  const ground: SimGround = {
     world,
     engine,
     log,
@@ -80,6 +84,12 @@ export function simulate(
     timers,
     plans,
     deployed: new Map([...workflows.children].map(([name, sketch]) => [name, engine.makePlan(sketch)])),
+    publish: (isAlive, store, done) => publish(world, isAlive, store, done),
+    toChild: (parentId, _, __, command) => {
+      const { workflow, at, detach } = command;
+      const parent = { runId: fromHex(parentId), ...at };
+      return makeStarted({ workflow, request: command.request, ...(detach ? { detachedFrom: parent } : { parent }) });
+    },
     reset: (runId, attempt) => sidecars.reset(runId, attempt),
     published: new Map(),
     closedAt: new Map(),
@@ -125,7 +135,7 @@ export function simulate(
 }
 
 /** All has ended, and nothing is left in the queue, in the timers or at the locks. */
-function isQuiet({ world, plans, timers, queue }: Ground, { owner }: Lease): boolean {
+function isQuiet({ world, plans, timers, queue }: SimGround, { owner }: Lease): boolean {
   if (world.isFaulty() || owner === undefined) return false;
   for (const runId of plans.keys()) {
     const { ended, rerun } = owner.states.get(runId) ?? {};
@@ -136,7 +146,7 @@ function isQuiet({ world, plans, timers, queue }: Ground, { owner }: Lease): boo
 }
 
 /** PROTOCOL §12.10: a run that ended a while ago has no timer of its own any more. */
-function checkArmed({ world, timers }: Ground, { owner }: Lease): void {
+function checkArmed({ world, timers }: SimGround, { owner }: Lease): void {
   for (const name of timers.armed) {
     const [runId = "", number] = name.split("/");
     const state = owner?.states.get(runId);
@@ -145,7 +155,7 @@ function checkArmed({ world, timers }: Ground, { owner }: Lease): void {
   }
 }
 
-function begin({ world, log }: Ground, runId: string, turnStepsMax: number): void {
+function begin({ world, log }: SimGround, runId: string, turnStepsMax: number): void {
   const { clock, random, faults } = world;
   clock.after(random.int(0, 500), () => {
     const value = makeStarted({ issuedAtMs: clock.now, bounds: { turnStepsMax } });
@@ -161,7 +171,7 @@ function begin({ world, log }: Ground, runId: string, turnStepsMax: number): voi
 
 function request(
   world: World,
-  log: Ground["log"],
+  log: SimGround["log"],
   runId: string,
   kind: "cancelRequested" | "terminateRequested",
   value: { readonly reason: string; readonly actor: string; readonly requestId: string },
@@ -171,7 +181,7 @@ function request(
 }
 
 /** People do what runs wait for, and what none waits for; somebody forges outcomes. */
-function attend({ world, log, plans }: Ground, lease: Lease, later: Random): void {
+function attend({ world, log, plans }: SimGround, lease: Lease, later: Random): void {
   const { clock, random, faults } = world;
   let count = 0;
   const id = (): string => `request ${++count}`;
@@ -199,7 +209,7 @@ function attend({ world, log, plans }: Ground, lease: Lease, later: Random): voi
   look();
 }
 
-function forge(world: World, log: Ground["log"], runId: string): void {
+function forge(world: World, log: SimGround["log"], runId: string): void {
   const { clock, random } = world;
   const attempt = { step: `s${random.int(0, 3)}`, generation: 0, phase: 0, attempt: random.int(1, 2) } as const;
   const kind = random.chance(0.7)

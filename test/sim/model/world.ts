@@ -1,4 +1,4 @@
-import type { Clock } from "./clock.ts";
+import type { Clock } from "../../../testing/src/partition/clock.ts";
 import type { Faults } from "./faults.ts";
 import type { Random } from "../random.ts";
 import type { Judge } from "../rules/judge.ts";

@@ -5,7 +5,7 @@ import { toHex } from "../../../proto/wire/runId.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
 import type { StoredMessage } from "../performed.ts";
 import { givenResult } from "../people.ts";
-import type { StoredRecord } from "../story.ts";
+import type { StoredRecord } from "../../../testing/src/partition/log.ts";
 import type { Judge } from "./judge.ts";
 import { checkRerun } from "./reruns.ts";
 import type { Refolded } from "./run.ts";

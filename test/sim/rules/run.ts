@@ -10,7 +10,7 @@ import { Run_State } from "../../../proto/gen/sidestep/v1/run.ts";
 import type { Engine } from "../engine.ts";
 import { givenResult } from "../people.ts";
 import type { Execution } from "../performed.ts";
-import type { StoredRecord } from "../story.ts";
+import type { StoredRecord } from "../../../testing/src/partition/log.ts";
 import type { Judge } from "./judge.ts";
 import { isSameState } from "./same.ts";
 import { noteFit } from "./fits.ts";

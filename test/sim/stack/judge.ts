@@ -1,7 +1,7 @@
 import { isLockId } from "../../../proto/wire/lockId.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
 import { engine } from "../engine.ts";
-import type { StoredRecord } from "../story.ts";
+import type { StoredRecord } from "../../../testing/src/partition/log.ts";
 import { checkTogether } from "../rules/outside.ts";
 import { checkClosed, checkRun, checkSame, refold } from "../rules/run.ts";
 import type { Refolded } from "../rules/run.ts";

@@ -1,5 +1,5 @@
-import { pop, push } from "../heap.ts";
-import type { Due } from "../heap.ts";
+import { pop, push } from "../../../testing/src/partition/heap.ts";
+import type { Due } from "../../../testing/src/partition/heap.ts";
 
 /** A program of ours in a simulation: what is due for it happens while it lives, and not while it is stopped. */
 export interface Process {

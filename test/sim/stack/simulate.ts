@@ -14,7 +14,7 @@ import type { Execution, StoredMessage } from "../performed.ts";
 import { toRandom } from "../random.ts";
 import type { Random } from "../random.ts";
 import { tellStory } from "../story.ts";
-import type { StoredRecord } from "../story.ts";
+import type { StoredRecord } from "../../../testing/src/partition/log.ts";
 import { toWorkflows } from "../workflow.ts";
 import { leftOf } from "./afterlife.ts";
 import { openBucket } from "./buckets.ts";

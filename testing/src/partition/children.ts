@@ -1,6 +1,5 @@
 import type { StartChild, StepName, StopChild, TellParent } from "../../../orchestrator/src/engine/command.ts";
 import { toStatus } from "../../../orchestrator/src/engine/failure.ts";
-import { makeStarted } from "../../../orchestrator/src/engine/testing/records.ts";
 import type { RpcStatus } from "../../../proto/gen/sidestep/internal/v1/rpc.ts";
 import { childRunId } from "../../../proto/wire/childRunId.ts";
 import { fromHex, toHex } from "../../../proto/wire/runId.ts";
@@ -8,7 +7,6 @@ import type { RunId } from "../../../proto/wire/runId.ts";
 import { code } from "../../../proto/wire/status.ts";
 import type { Carrier, Ground } from "./ground.ts";
 import { inChain } from "./chains.ts";
-import { publish } from "./world.ts";
 
 /** The id of the run that a step starts. */
 export function childOf(runId: string, { step, generation }: StepName): RunId {
@@ -17,7 +15,7 @@ export function childOf(runId: string, { step, generation }: StepName): RunId {
 
 /** PROTOCOL §9: the first message of the child's log decides for good whether there is one. */
 export function startChild(ground: Ground, by: Carrier, runId: string, command: StartChild, over: () => void): void {
-  const { world, log, plans, deployed } = ground;
+  const { log, plans, deployed, publish } = ground;
   const childId = childOf(runId, command.at);
   inChain(by.chains, childId, (next) => {
     const done = (): void => {
@@ -29,14 +27,12 @@ export function startChild(ground: Ground, by: Carrier, runId: string, command: 
       refuse(ground, by, runId, command, toStatus(code.NOT_FOUND, "no such workflow"), done);
       return;
     }
-    const parent = { runId: fromHex(runId), ...command.at };
-    const started = makeStarted({
-      workflow: command.workflow,
-      request: command.request,
-      ...(command.detach ? { detachedFrom: parent } : { parent }),
-    });
+    const started = ground.toChild(runId, childId, plan, command);
+    if (!("workflow" in started)) {
+      refuse(ground, by, runId, command, started, done);
+      return;
+    }
     publish(
-      world,
       by.isAlive,
       () => {
         if (log.first(childId) === undefined) plans.set(childId, plan);
@@ -67,7 +63,7 @@ export function tellParent(ground: Ground, by: Carrier, runId: string, command: 
   const value = { step, runId: fromHex(runId), ended };
   const store = (): unknown =>
     ground.log.appendEvent(toHex(parent.runId), `ended/${runId}`, { $case: "childEnded", value });
-  publish(ground.world, by.isAlive, store, done);
+  ground.publish(by.isAlive, store, done);
 }
 
 /** The place of the start is taken, so that no other try of it can come after. */
@@ -81,8 +77,7 @@ function refuse(
 ): void {
   const childId = childOf(runId, command.at);
   const value = { step: { ...command.at }, status };
-  publish(
-    ground.world,
+  ground.publish(
     by.isAlive,
     () => ground.log.appendEvent(childId, `refused/${childId}`, { $case: "childRefused", value }, 0),
     () => answerFirst(ground, by, runId, command, done),
@@ -91,7 +86,7 @@ function refuse(
 
 /** Does what the first message of the child's log asks for; false: there is none. */
 function answerFirst(
-  { world, log }: Ground,
+  { log, publish }: Ground,
   by: Carrier,
   runId: string,
   command: StartChild | StopChild,
@@ -102,7 +97,7 @@ function answerFirst(
   if (first?.fact.kind !== "event") return false;
   const { kind } = first.fact.event;
   const append = (id: string, at: string, event: Parameters<typeof log.appendEvent>[2]): void =>
-    publish(world, by.isAlive, () => log.appendEvent(at, id, event), done);
+    publish(by.isAlive, () => log.appendEvent(at, id, event), done);
   if (kind?.$case === "childRefused") {
     append(`refused/${childId}/told`, runId, kind);
     return true;

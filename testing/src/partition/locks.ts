@@ -3,7 +3,6 @@ import { lockHolderName } from "../../../orchestrator/src/engine/lock.ts";
 import { fromHex, toHex } from "../../../proto/wire/runId.ts";
 import type { Carrier, Ground } from "./ground.ts";
 import { inChain } from "./chains.ts";
-import { publish } from "./world.ts";
 
 /** The id under which a lock has its records. */
 export function lockIdOf(lock: string): string {
@@ -17,7 +16,7 @@ export function isLockRecord(runId: string): boolean {
 
 /** Asks for a lock, or gives it back behind that, in the lock's own records. */
 export function tellLock(
-  { world, log }: Ground,
+  { log, publish }: Ground,
   by: Carrier,
   runId: string,
   { kind, at, lock, issuedAt }: RequestLock | ReleaseLock,
@@ -28,7 +27,6 @@ export function tellLock(
     const value = { lock, holder: { runId: fromHex(runId), step: { ...at } } };
     const id = `${lock}/${runId}/${at.step}/${at.generation}/${$case}/${issuedAt}`;
     publish(
-      world,
       by.isAlive,
       () => log.appendEvent(lockIdOf(lock), id, $case === "lockRequested" ? { $case, value } : { $case, value }),
       () => {
@@ -41,7 +39,7 @@ export function tellLock(
 
 /** Tells the holder that it has the lock. */
 export function grantLock(
-  { world, log }: Ground,
+  { log, publish }: Ground,
   by: Carrier,
   { lock, holder, issuedAt }: GrantLock,
   done: () => void,
@@ -49,5 +47,5 @@ export function grantLock(
   const id = `${lock}/${lockHolderName(holder)}/granted/${issuedAt}`;
   const store = (): unknown =>
     log.appendEvent(toHex(holder.runId), id, { $case: "lockGranted", value: { step: holder.step, lock } });
-  publish(world, by.isAlive, store, done);
+  publish(by.isAlive, store, done);
 }

@@ -1,12 +1,15 @@
+import type { LogRecord } from "../../../orchestrator/src/engine/record.ts";
 import type { Event } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { Outcome } from "../../../proto/gen/sidestep/internal/v1/task.ts";
-import type { LogRecord } from "../../../orchestrator/src/engine/record.ts";
-import type { StoredRecord } from "../story.ts";
-import { openDedupe } from "./world.ts";
-import type { World } from "./world.ts";
 
-/** The log of one partition: what is in it stays. */
-export interface SimLog {
+/** A record of some run. */
+export interface StoredRecord {
+  readonly runId: string;
+  readonly record: LogRecord;
+}
+
+/** The log of one partition, in memory: what is in it stays. */
+export interface PartitionLog {
   readonly records: readonly StoredRecord[];
   /** The first record of a run. */
   first(runId: string): LogRecord | undefined;
@@ -23,15 +26,23 @@ export interface SimLog {
 /** The token of every attempt; who forges has another. */
 export const goodToken: Uint8Array = Uint8Array.of(1);
 
-export function openLog(world: World): SimLog {
+/** What a log needs. */
+export interface LogGround {
+  readonly now: () => number;
+  /** Drops what has the id of something that is remembered. */
+  readonly isDouble: (id: string) => boolean;
+  readonly isAuthentic: (outcome: Outcome) => boolean;
+}
+
+/** An empty log. */
+export function openLog({ now, isDouble, isAuthentic }: LogGround): PartitionLog {
   const records: StoredRecord[] = [];
   const lastEvent = new Map<string, number>();
   const firsts = new Map<string, LogRecord>();
   const listeners: (() => void)[] = [];
-  const isDouble = openDedupe(world);
   const append = (runId: string, fact: LogRecord["fact"]): void => {
     const sequence = records.length + 1;
-    const record: LogRecord = { sequence, storedMs: world.clock.now, fact };
+    const record: LogRecord = { sequence, storedMs: now(), fact };
     records.push({ runId, record });
     if (!firsts.has(runId)) firsts.set(runId, record);
     if (fact.kind === "event") lastEvent.set(runId, sequence);
@@ -48,8 +59,7 @@ export function openLog(world: World): SimLog {
     },
     appendOutcome(runId, id, outcome) {
       if (isDouble(id)) return;
-      const authentic = world.broken.has("token not checked") || outcome.token === goodToken;
-      append(runId, { kind: "outcome", outcome, authentic });
+      append(runId, { kind: "outcome", outcome, authentic: isAuthentic(outcome) });
     },
     onAppend(listener) {
       listeners.push(listener);
