@@ -138,7 +138,7 @@ test("a run is paused, resumed, cancelled; what no longer fits its state is told
   await page.getByRole("button", { name: "Cancel" }).click();
   // Somebody else is quicker.
   await stage.call("sidestep.v1.Runs/Terminate", { runId, reason: "another operator" });
-  await confirm(page, "Cancel");
+  await confirm(page, "Cancel the run");
   await page.getByRole("dialog").getByText("RUN_ENDED").waitFor();
   await page.keyboard.press("Escape");
   await chip(page, "terminated").waitFor();

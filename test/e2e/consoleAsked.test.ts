@@ -23,7 +23,7 @@ afterAll(async () => {
 test("attributes that are declared are offered before there is a run", async () => {
   const { page } = one;
   await one.open("runs");
-  await page.getByText("No run is like that").waitFor();
+  await page.getByText("No run yet").waitFor();
   await page.getByRole("button", { name: "Columns" }).click();
   for (const name of ["mood", "guests"]) await page.getByLabel(`${name} (attribute)`).waitFor();
   await page.keyboard.press("Escape");
@@ -40,6 +40,32 @@ test("of a loop one sees what it carries and what its tests gave after its last 
   await page.getByLabel("value of carry minutes init").filter({ hasText: "0" }).waitFor();
   await page.getByLabel("value of carry minutes next").filter({ hasText: "40" }).waitFor();
   expect(one.troubles).toEqual([]);
+});
+
+test("on a phone no page is wider than the window", async () => {
+  const { page } = one;
+  const runId = await stage.start("tour.v1.TourWorkflow/Visit", { name: "x".repeat(90), waits: true }, "x".repeat(90));
+  await page.setViewportSize({ width: 390, height: 844 });
+  const pages = [
+    "",
+    "runs",
+    ...["", "?view=timeline", "?view=history", "?view=payloads", "?step=rounds"].map((view) => `runs/${runId}${view}`),
+    `runs/${"0".repeat(32)}`,
+    "workflows",
+    ...["graph", "source", "versions", "steps"].map((view) => `workflows/tour.v1.TourWorkflow/Visit?view=${view}`),
+    "services",
+    "incidents",
+    "approvals",
+    "audit",
+  ];
+  const wide: string[] = [];
+  for (const at of pages) {
+    await one.go(at);
+    const more = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth");
+    if (more !== 0) wide.push(`${at} by ${String(more)}`);
+  }
+  await page.setViewportSize({ width: 1440, height: 900 });
+  expect(wide).toEqual([]);
 });
 
 test("who did what, why and with which outcome is in the audit, of a run from its page, and goes back page by page", async () => {

@@ -78,7 +78,7 @@ function Row({ entry }: { readonly entry: AuditEntry }) {
       </td>
       <td>
         {actor === "" ? (
-          <span className="muted">nobody named</span>
+          <span className="muted">not said</span>
         ) : (
           <Link href={withQuery(address, { actor })} title={`Only what ${actor} did`}>
             {actor}
@@ -89,7 +89,7 @@ function Row({ entry }: { readonly entry: AuditEntry }) {
       <td>
         <code title={method}>{shortName(method)}</code>
       </td>
-      <td>
+      <td className="name">
         <Target entry={entry} />
       </td>
       <td>{reason === "" ? <span className="muted">no reason given</span> : reason}</td>

@@ -84,12 +84,15 @@ export function Graph({ steps, overlay, chosen, onChoose, title }: GraphProps) {
   );
 }
 
+/** Pixels around what is chosen. */
+const brim = 24;
+
 /** Scrolls the view, and nothing around it, when the element is not wholly in it. */
 function bringIntoView(view: Element, element: Element): void {
   const [outer, inner] = [view.getBoundingClientRect(), element.getBoundingClientRect()];
-  if (inner.left < outer.left || inner.right > outer.right)
+  if (inner.left < outer.left + brim || inner.right > outer.right - brim)
     view.scrollLeft += (inner.left + inner.right - outer.left - outer.right) / 2;
-  if (inner.top < outer.top || inner.bottom > outer.bottom)
+  if (inner.top < outer.top + brim || inner.bottom > outer.bottom - brim)
     view.scrollTop += (inner.top + inner.bottom - outer.top - outer.bottom) / 2;
 }
 
@@ -207,7 +210,8 @@ function Node({
   const { step, width, height } = shape;
   const names = textOf(shape);
   const head = shape.kind === "box" ? 40 : height;
-  const room = Math.floor((width - 44 - (mark?.state === undefined ? 8 : 36)) / 7.4);
+  const badge = mark?.state === undefined ? 8 : 36 + 7 * manyOf(mark).length;
+  const room = (width - 44 - badge) / 8;
   return (
     <>
       {step.kind === "for_each" ? (
@@ -226,11 +230,11 @@ function Node({
         d={kindPaths[shape.kind === "undo" ? "undo" : step.kind] ?? kindPaths["call"] ?? ""}
       />
       <text className="name" x={42} y={names.below === "" ? head / 2 + 5 : head / 2 - 3}>
-        {cut(names.name, room)}
+        {cut(names.name, Math.floor(room))}
       </text>
       {names.below === "" ? undefined : (
         <text className="below" x={42} y={head / 2 + 14}>
-          {cut(names.below, room + 2)}
+          {cut(names.below, Math.floor(room * 1.15))}
         </text>
       )}
       {mark?.state === undefined ? undefined : <Badge mark={mark} x={width - 28} y={head / 2 - 9} />}
@@ -303,8 +307,7 @@ function leafDetail(step: DefinedStep, setting: (name: string) => string): strin
 function Badge({ mark, x, y }: { readonly mark: Mark; readonly x: number; readonly y: number }) {
   const state = mark.state;
   if (state === undefined) return undefined;
-  const done = (mark.counts.get("COMPLETED") ?? 0) + (mark.counts.get("SKIPPED") ?? 0);
-  const many = mark.passes > 1 ? `${done}/${mark.passes}` : mark.attempts > 1 ? `×${mark.attempts}` : "";
+  const many = manyOf(mark);
   return (
     <g className="badge">
       <circle cx={x + 9} cy={y + 9} r={10} />
@@ -316,6 +319,12 @@ function Badge({ mark, x, y }: { readonly mark: Mark; readonly x: number; readon
       )}
     </g>
   );
+}
+
+/** "3/5" of passes, "×3" of attempts. */
+function manyOf({ counts, passes, attempts }: Mark): string {
+  const done = (counts.get("COMPLETED") ?? 0) + (counts.get("SKIPPED") ?? 0);
+  return passes > 1 ? `${done}/${passes}` : attempts > 1 ? `×${attempts}` : "";
 }
 
 function toneOf(mark: Mark | undefined, isOverlaid: boolean): string {

@@ -74,14 +74,14 @@ function Card({ run, approval }: { readonly run: Run; readonly approval: Approva
         <div className="row muted facts">
           <WorkflowLink workflow={run.workflow} /> <RunLink runId={run.runId} />
           <span>
-            since <When at={approval.since} />
+            asked <When at={approval.since} />
           </span>
           {approval.due === undefined ? undefined : (
             <span>
               due <When at={approval.due} />
             </span>
           )}
-          {approval.approvers.length === 0 ? undefined : <span>by {approval.approvers.join(", ")}</span>}
+          {approval.approvers.length === 0 ? undefined : <span>for {approval.approvers.join(" or ")} to decide</span>}
         </div>
       </div>
       {open === undefined || (wantsForm && descriptors === undefined) ? undefined : (

@@ -9,7 +9,7 @@ import { durationText } from "../parts/clock.ts";
 import { failedOf, liveOf, totalOf, useCounts } from "../parts/counts.ts";
 import type { Count } from "../parts/counts.ts";
 import { Empty, Failure, Icon, RunChip, RunLink, When, WorkflowLink } from "../parts/pieces.tsx";
-import { runLooks } from "../parts/states.ts";
+import { countedWord, runLooks } from "../parts/states.ts";
 import { toHref } from "../route.ts";
 import type { Service } from "../services/services.ts";
 import { toServices } from "../services/services.ts";
@@ -62,7 +62,7 @@ export function OverviewPage() {
           name="Live"
           value={liveOf(all.counts).toLocaleString("en")}
           tone="running"
-          href={toHref({ page: "runs" }, { q: "state == RUNNING" })}
+          href={toHref({ page: "runs" }, { q: "state in [RUNNING, PAUSED, COMPENSATING, CORRUPT]" })}
         />
         <Tile
           name="Started in the last hour"
@@ -122,7 +122,7 @@ export function OverviewPage() {
           {runs.length === 0 ? (
             <Empty title={newest.isLoading ? "…" : "No run yet"} />
           ) : (
-            <ul className="lines">
+            <ul className="lines newest">
               {runs.map((run) => (
                 <li key={run.runId}>
                   <RunChip state={run.state} held={run.held} />
@@ -190,12 +190,12 @@ function ByWorkflow({ counts }: { readonly counts: readonly Count[] }) {
                     key={state}
                     className={`tone-${runLooks[state].tone}`}
                     style={{ flexGrow: runs }}
-                    title={`${runs} ${runLooks[state].word}`}
+                    title={`${runs} ${countedWord(state, runs)}`}
                   />
                 ))}
               </span>
               <span className="muted small-text">
-                {states.map(([state, runs]) => `${runs.toLocaleString("en")} ${runLooks[state].word}`).join(", ")}
+                {states.map(([state, runs]) => `${runs.toLocaleString("en")} ${countedWord(state, runs)}`).join(", ")}
               </span>
               <span className="number">{total.toLocaleString("en")}</span>
             </li>

@@ -44,7 +44,7 @@ export function RunsPage() {
       <div className="pagehead">
         <h1>Runs</h1>
         <span className="muted grow pad" role="status">
-          {summary(runs)}
+          {runs.error === undefined ? summary(runs) : ""}
         </span>
         <ColumnChoice
           all={all}
@@ -74,7 +74,7 @@ export function RunsPage() {
           navigate(withQuery(address, { bulk }), "replace");
         }}
       />
-      <RunTable runs={runs} columns={columns} marked={marked} onMark={setMarked} />
+      <RunTable filter={filter} runs={runs} columns={columns} marked={marked} onMark={setMarked} />
     </>
   );
 }
@@ -100,11 +100,13 @@ const rowHeight = 40;
 const stillMs = 200;
 
 function RunTable({
+  filter,
   runs,
   columns,
   marked,
   onMark,
 }: {
+  readonly filter: string;
   readonly runs: Runs;
   readonly columns: readonly Column[];
   readonly marked: ReadonlySet<string>;
@@ -137,9 +139,7 @@ function RunTable({
   if (runs.rows.length === 0 && !runs.isLoading && runs.error === undefined) {
     return (
       <div className="card">
-        <Empty title="No run is like that">
-          <Link href={toHref({ page: "runs" })}>Show all runs</Link>
-        </Empty>
+        <NoRuns isFiltered={filter !== ""} />
       </div>
     );
   }
@@ -209,6 +209,18 @@ function RunTable({
         focused={focused}
       />
     </div>
+  );
+}
+
+function NoRuns({ isFiltered }: { readonly isFiltered: boolean }) {
+  return isFiltered ? (
+    <Empty title="No run is like that">
+      <Link href={toHref({ page: "runs" })}>Show all runs</Link>
+    </Empty>
+  ) : (
+    <Empty title="No run yet">
+      <Link href={toHref({ page: "workflows" })}>A workflow’s page starts one</Link>
+    </Empty>
   );
 }
 

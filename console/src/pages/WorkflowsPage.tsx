@@ -45,7 +45,7 @@ export function WorkflowsPage() {
                 const active = one.versions.find(({ version }) => version === one.activeVersion);
                 return (
                   <tr key={one.workflow}>
-                    <td>
+                    <td className="name">
                       <WorkflowLink workflow={one.workflow} />
                       <div className="muted mono small-text">{one.workflow}</div>
                     </td>

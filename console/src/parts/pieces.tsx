@@ -5,7 +5,7 @@ import type { RunState, Status } from "../api/run.ts";
 import type { StepState } from "../graph/overlay.ts";
 import { Link } from "../navigation.tsx";
 import { toHref } from "../route.ts";
-import { instantText, relativeText, useNow } from "./clock.ts";
+import { durationText, instantText, relativeText, useNow } from "./clock.ts";
 import { iconPaths, runLooks, stepLooks } from "./states.ts";
 import type { IconName, Look } from "./states.ts";
 
@@ -57,6 +57,17 @@ export function When({ at }: { readonly at: number | undefined }) {
   return (
     <time dateTime={new Date(at).toISOString()} title={instantText(at)}>
       {relativeText(at, now)}
+    </time>
+  );
+}
+
+/** How long it has lasted by now: "for 4 min", the instant of its beginning on hover. */
+export function Lasting({ from }: { readonly from: number | undefined }) {
+  const now = useNow(from !== undefined);
+  if (from === undefined) return undefined;
+  return (
+    <time dateTime={new Date(from).toISOString()} title={`since ${instantText(from)}`}>
+      for {durationText(Math.max(0, now - from))}
     </time>
   );
 }

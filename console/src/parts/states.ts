@@ -34,6 +34,12 @@ export const runLooks: Readonly<Record<RunState, Look>> = {
   CORRUPT: { word: "corrupt", tone: "failed", icon: "warning" },
 };
 
+/** The word for so many runs in a state: "2 completed", "2 incidents". */
+export function countedWord(state: RunState, runs: number): string {
+  const { word } = runLooks[state];
+  return state === "PAUSED" && runs !== 1 ? `${word}s` : word;
+}
+
 export const stepLooks: Readonly<Record<StepState, Look>> = {
   RUNNING: { word: "running", tone: "running", icon: "play" },
   BACKING_OFF: { word: "backing off", tone: "warned", icon: "retry" },

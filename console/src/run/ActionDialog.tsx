@@ -14,6 +14,8 @@ const TypedForm = lazy(() => import("../form/TypedForm.tsx").then((it) => ({ def
 /** Something that a person can have done. */
 export interface Action {
   readonly name: string;
+  /** What the button says that has it done, where the name could be taken for the way back. */
+  readonly yes?: string;
   /** What it does, for who is about to do it. */
   readonly tells: string;
   readonly isDangerous: boolean;
@@ -58,7 +60,7 @@ export function ActionDialog({
   };
   const { form } = action;
   return (
-    <Dialog title={action.name} onClose={onClose}>
+    <Dialog title={action.yes ?? action.name} onClose={onClose}>
       <form className="stack" onSubmit={submit}>
         <p>{action.tells}</p>
         {children}
@@ -99,7 +101,7 @@ export function ActionDialog({
             className={action.isDangerous ? "danger primary" : "primary"}
             disabled={isUnderWay || encoded.kind === "wrong"}
           >
-            {action.name}
+            {action.yes ?? action.name}
           </button>
         </div>
       </form>

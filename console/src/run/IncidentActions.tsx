@@ -4,7 +4,7 @@ import { isFitting } from "../api/run.ts";
 import type { Incident, Run, Step } from "../api/run.ts";
 import { allSteps } from "../graph/definition.ts";
 import { nameOf } from "../graph/overlay.ts";
-import { Notice, When } from "../parts/pieces.tsx";
+import { Lasting, Notice } from "../parts/pieces.tsx";
 import { ActionDialog } from "./ActionDialog.tsx";
 import type { Action } from "./ActionDialog.tsx";
 import { ActButton } from "../session/ActButton.tsx";
@@ -31,7 +31,8 @@ export function IncidentActions({ run, incident, step, definition }: IncidentAct
   return (
     <div className="stack tight">
       <Notice tone="failed" icon="warning">
-        <strong>It needs a person.</strong> {reasons[incident.reason] ?? ""} Since <When at={incident.since} />.
+        <strong>It needs a person.</strong> {reasons[incident.reason] ?? ""} It has stood still{" "}
+        <Lasting from={incident.since} />.
       </Notice>
       <div className="row" role="group" aria-label="Ways out of the incident">
         {fitting.map((action) => (

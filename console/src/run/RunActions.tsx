@@ -62,6 +62,7 @@ function actionsOf(run: Run, definition: Definition | undefined): readonly Actio
     },
     {
       name: "Cancel",
+      yes: "Cancel the run",
       tells: "No new steps; calls in flight are reset and awaited; then what was done is undone.",
       isDangerous: true,
       method: "sidestep.v1.Runs/Cancel",

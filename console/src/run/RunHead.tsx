@@ -53,10 +53,7 @@ export function RunHead({
               started <When at={run.startedAt} />
             </span>
             {took === undefined ? undefined : (
-              <span
-                className="duration"
-                title={run.endedAt === undefined ? undefined : `ended ${instantText(run.endedAt)}`}
-              >
+              <span title={run.endedAt === undefined ? undefined : `ended ${instantText(run.endedAt)}`}>
                 {isLive ? "for" : "took"} {durationText(took)}
               </span>
             )}

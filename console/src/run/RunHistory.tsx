@@ -22,8 +22,8 @@ export function RunHistory({ run }: { readonly run: Run }) {
     <div className="card history">
       <header>
         <h2>
-          {events.length}
-          {isWhole ? "" : "+"} events
+          {events.length.toLocaleString("en")}
+          {isWhole ? "" : "+"} {events.length === 1 ? "event" : "events"}
         </h2>
         <input
           type="search"
@@ -39,10 +39,10 @@ export function RunHistory({ run }: { readonly run: Run }) {
           className="small"
           onClick={() => navigate(withQuery(address, { order: newestFirst ? undefined : "newest" }), "replace")}
         >
-          {newestFirst ? "Newest first" : "Oldest first"}
+          {newestFirst ? "Show the oldest first" : "Show the newest first"}
         </button>
         <button type="button" className="small" onClick={() => download(`${run.runId}.json`, events)}>
-          JSON
+          Save as JSON
         </button>
       </header>
       {error === undefined ? undefined : <Failure error={error} />}

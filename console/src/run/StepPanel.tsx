@@ -202,7 +202,7 @@ function Standing({
           <StatusText status={step.lastError} />
         </Section>
       )}
-      {step.result === undefined ? undefined : (
+      {step.result === undefined || isCarried(step) ? undefined : (
         <Section title={step.kind === "call" ? "Response" : "Result"}>
           <JsonView value={step.result} label={step.resultType || "result"} />
         </Section>
@@ -212,6 +212,11 @@ function Standing({
       ) : undefined}
     </>
   );
+}
+
+/** A loop's result is what it carries, and has a type of its own that nobody else knows: its values stand with their expressions. */
+function isCarried({ kind, resultType }: Step): boolean {
+  return kind === "loop" && resultType.startsWith("sidestep.plan.");
 }
 
 /** Each of them says how it ended. */

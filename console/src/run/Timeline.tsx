@@ -86,6 +86,7 @@ const percent = (part: number): string => `${(part * 100).toFixed(3)}%`;
 
 function Axis({ scale }: { readonly scale: Timescale }) {
   const from = scale.stretches[0]?.from ?? 0;
+  const last = scale.stretches.at(-1);
   return (
     <div className="axis" aria-hidden="true">
       <span />
@@ -110,6 +111,11 @@ function Axis({ scale }: { readonly scale: Timescale }) {
               +{durationText(stretch.from - from)}
             </span>
           ) : undefined,
+        )}
+        {last === undefined || last.isFolded || last.end - last.start < 0.2 ? undefined : (
+          <span className="tick last" title={instantText(last.to)}>
+            +{durationText(last.to - from)}
+          </span>
         )}
       </div>
       <span />
@@ -149,6 +155,7 @@ function Bar({
         <span className="bar-icon">
           <Icon name={step.compensation ? "undo" : look.icon} />
         </span>
+        {step.compensation ? "undo " : ""}
         {lastOf(step.path)}
         {step.attempt > 1 ? <span className="muted"> ×{step.attempt}</span> : undefined}
       </span>

@@ -57,7 +57,7 @@ function Progress({ bulk, closed }: { readonly bulk: Bulk; readonly closed: stri
           {name} {words[state]}
         </strong>
         <span className="muted grow cut" title={reason}>
-          {reason === "" ? "" : `“${reason}”, `}since <When at={startedAt} />, {rate} a second
+          {reason === "" ? "" : `“${reason}”, `}begun <When at={startedAt} />, {rate} a second
         </span>
         {state === "RUNNING" ? (
           <ActButton method={stop.method} className="small danger" onClick={() => setOpen(true)}>

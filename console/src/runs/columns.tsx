@@ -21,16 +21,25 @@ export interface Column {
 }
 
 const own: readonly Column[] = [
-  { id: "state", name: "State", width: "152px", cell: ({ run }) => <RunChip state={run.state} held={run.held} /> },
-  { id: "run", name: "Run", width: "168px", cell: ({ run }) => <RunLink runId={run.runId} /> },
+  { id: "state", name: "State", width: "150px", cell: ({ run }) => <RunChip state={run.state} held={run.held} /> },
+  { id: "run", name: "Run", width: "136px", cell: ({ run }) => <RunLink runId={run.runId} /> },
   {
     id: "workflow",
     name: "Workflow",
-    width: "minmax(150px, 1fr)",
+    width: "minmax(150px, 1.2fr)",
     cell: ({ run }) => <WorkflowLink workflow={run.workflow} />,
   },
   { id: "version", name: "Version", width: "72px", cell: ({ run }) => run.version },
-  { id: "key", name: "Key", width: "minmax(84px, 0.7fr)", cell: ({ run }) => <span className="mono">{run.key}</span> },
+  {
+    id: "key",
+    name: "Key",
+    width: "minmax(96px, 1fr)",
+    cell: ({ run }) => (
+      <span className="mono" title={run.key}>
+        {run.key}
+      </span>
+    ),
+  },
   { id: "started", name: "Started", width: "88px", cell: ({ run }) => <When at={run.startedAt} /> },
   {
     id: "duration",
@@ -41,7 +50,7 @@ const own: readonly Column[] = [
   {
     id: "error",
     name: "Where it stands",
-    width: "minmax(220px, 3.4fr)",
+    width: "minmax(260px, 4.4fr)",
     cell: (row) => {
       const said = row.waiting?.sentence ?? failureText(row);
       return <span title={said}>{said}</span>;

@@ -1,6 +1,6 @@
 import { useState } from "react";
 import { refresh } from "../api/ask.ts";
-import { Chip, When } from "../parts/pieces.tsx";
+import { Chip, Lasting } from "../parts/pieces.tsx";
 import { ActionDialog } from "../run/ActionDialog.tsx";
 import type { Action } from "../run/ActionDialog.tsx";
 import type { Hold } from "./services.ts";
@@ -66,7 +66,9 @@ export function Holding({
       <Chip look={{ word: "held", tone: "waiting", icon: "pause" }} />
       <span className="muted small-text">
         {hold.reason}
-        {hold.actor === "" ? "" : ` (${hold.actor})`}, since <When at={hold.since} />
+        {hold.actor === "" ? "" : ` (${hold.actor})`}
+        {hold.reason === "" && hold.actor === "" ? "" : ", "}
+        <Lasting from={hold.since} />
       </span>
       <ActButton
         method={releasing.method}

@@ -30,7 +30,7 @@ export function ServiceCard({ service }: { readonly service: Service }) {
         </span>
       </p>
       <div className="scroll">
-        <table>
+        <table className="methods">
           <thead>
             <tr>
               <th>Method</th>
@@ -77,7 +77,11 @@ function Offer({ method: { offer, isBroken } }: { readonly method: Method }) {
     case "MISSING":
       return <Chip look={{ word: "no", tone: "failed", icon: "cross" }} />;
     case "UNKNOWN":
-      return <span className="muted">not known</span>;
+      return (
+        <span className="muted" title="Its service tells its sidecars no methods: it has no reflection.">
+          not told
+        </span>
+      );
   }
 }
 

@@ -1,6 +1,6 @@
 import { useState } from "react";
 import { refresh } from "../api/ask.ts";
-import { Chip, Empty, When } from "../parts/pieces.tsx";
+import { Chip, Empty, Lasting, When } from "../parts/pieces.tsx";
 import type { Look } from "../parts/states.ts";
 import { ActionDialog } from "../run/ActionDialog.tsx";
 import type { Action } from "../run/ActionDialog.tsx";
@@ -45,8 +45,8 @@ export function SidecarTable({ sidecars }: { readonly sidecars: readonly Sidecar
                     {one.draining === undefined ? undefined : (
                       <div className="muted small-text">
                         {one.draining.reason === "" ? "" : `${one.draining.reason}, `}
-                        {one.draining.actor === "" ? "" : `by ${one.draining.actor}, `}since{" "}
-                        <When at={one.draining.since} />
+                        {one.draining.actor === "" ? "" : `by ${one.draining.actor}, `}
+                        <Lasting from={one.draining.since} />
                       </div>
                     )}
                   </td>

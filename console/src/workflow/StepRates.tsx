@@ -19,6 +19,7 @@ export function StepRates({ definition }: { readonly definition: Definition }) {
   const rows = useMemo(() => bySteps(answer.value), [answer.value]);
   const runs = totalOf(counts);
   const failed = rows.reduce((sum, [, count]) => sum + count, 0);
+  const needPerson = totalOf(counts.filter(({ state }) => state === "PAUSED"));
   if (answer.isLoading) return <div className="skeleton" style={{ height: 160 }} aria-busy="true" />;
   if (rows.length === 0)
     return (
@@ -27,10 +28,11 @@ export function StepRates({ definition }: { readonly definition: Definition }) {
       </div>
     );
   return (
-    <div className="card">
+    <div className="card scroll">
       <header>
         <h2 className="grow">
-          {failedOf(counts)} of {runs} runs failed
+          {failedOf(counts)} of {runs} {runs === 1 ? "run" : "runs"} failed, {needPerson}{" "}
+          {needPerson === 1 ? "needs" : "need"} a person
         </h2>
         <span className="muted">{failed} newest looked at</span>
       </header>
