@@ -222,6 +222,22 @@ const cases: Readonly<Record<string, Case | readonly Case[] | Elsewhere>> = {
   })),
   "A duration": definition(3_650, (count) => ({ timeout: `${count}d`, step: [pause] })),
 
+  "Id of a schedule": [
+    "orchestrator/src/processor/schedules.test.ts",
+    "an id of 100 characters is taken, one over is not",
+  ],
+  "Nominal times of a backfill": [
+    "orchestrator/src/processor/schedules.test.ts",
+    "a backfill of 1,000 nominal times is taken, one over is not",
+  ],
+  "Spans of a schedule that are made up for at one time": [
+    "orchestrator/src/processor/schedules.test.ts",
+    "ten spans are made up for at a time, one more is refused",
+  ],
+  "Triggers of a workflow, those of its signals among them": [
+    "orchestrator/src/compile/trigger.test.ts",
+    "comes up to fifty times in a workflow, and no more",
+  ],
   Text: expression(4_096, (count) => `"${"x".repeat(count - 2)}"`),
   Parts: expression(1_000, (count) => `[${"1,".repeat(count - 2)}1]`),
   "Brackets in each other": expression(64, (count) => `${"(".repeat(count - 1)}1${")".repeat(count - 1)}`),

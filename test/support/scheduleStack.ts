@@ -16,16 +16,16 @@ import { orchestratorReady } from "./orderStack.ts";
 import { repositoryRoot, runProgram, startNode } from "./program.ts";
 import type { Program } from "./program.ts";
 
-/** Orchestrators over one partition, and a contract whose workflows call nobody. */
+/** Orchestrators, over one partition unless told, and a contract whose workflows call nobody. */
 export interface ScheduleStack extends AsyncDisposable {
   readonly nats: Nats;
   readonly addresses: readonly string[];
-  /** Kills the orchestrator that owns the partition, and starts another in its place; which it was. */
+  /** Kills the orchestrator that owns the (first) partition, and starts another in its place; which it was. */
   readonly crashOwner: () => Promise<number>;
   /** Deploys the contract with this text of flows/v1/flows.proto. */
   readonly deploy: (flows: string) => Promise<void>;
   readonly stopAll: () => Promise<void>;
-  /** Runs that the log says a schedule started, by their nominal time. */
+  /** Runs that the log (of the first partition) says a schedule started, by their nominal time. */
   readonly startsOf: (scheduleId: string) => Promise<ReadonlyMap<number, readonly string[]>>;
 }
 
@@ -34,7 +34,7 @@ const names = toNames();
 /** Starts it, with `flows` deployed. */
 export async function startScheduleStack(
   flows: string,
-  options: { readonly orchestrators?: number; readonly args?: readonly string[] } = {},
+  options: { readonly orchestrators?: number; readonly partitions?: number } = {},
 ): Promise<ScheduleStack> {
   await using started = new AsyncDisposableStack();
   const folder = await mkdtemp(path.join(os.tmpdir(), "sidestep-schedules-"));
@@ -53,7 +53,7 @@ export async function startScheduleStack(
   const start = (address: string): Promise<Program> =>
     startNode("orchestrator/src/main.ts", {
       name: "orchestrator",
-      args: ["--listen", address, "--admin-port", "0", "--partitions", "1", ...(options.args ?? [])],
+      args: ["--listen", address, "--admin-port", "0", "--partitions", String(options.partitions ?? 1)],
       env: { NATS_URL: nats.url, NODE_OPTIONS: undefined },
       readyLine: orchestratorReady,
     });

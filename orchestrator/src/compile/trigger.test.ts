@@ -98,6 +98,20 @@ describe("a trigger", () => {
     expect(new Set(made).size).toBe(made.length);
   });
 
+  it("comes up to fifty times in a workflow, and no more", () => {
+    const contract = buildContract();
+    const said = [50, 51].map((count) => {
+      const trigger = Array.from({ length: count }, (_, index) => {
+        const cron = { $case: "cron" as const, value: { every: "1h" } };
+        return { name: `t${index}`, kind: cron, input: "{}" };
+      });
+      const step = [{ kind: { $case: "let" as const, value: { value: "1" } } }];
+      const set = toBinary(FileDescriptorSetSchema, makeSet(contract, [{ workflow: { trigger, step, output: "{}" } }]));
+      return errorsOf(compileImage(set, { features: allFeatures }).diagnostics).map(({ code }) => code);
+    });
+    expect(said).toEqual([[], ["SIDESTEP1307"]]);
+  });
+
   it("is not deployed before something carries it out", () => {
     const said = errorsOf(compileImage(image, { features: engineFeatures }).diagnostics);
     expect(said.map(({ message }) => message)).toContain("`subject trigger` is not supported yet");
