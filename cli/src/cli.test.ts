@@ -153,7 +153,13 @@ test.each([
 
 test("exec says when a step waits for a sidecar that isn't there, and gives up with 6 when its time is over", async () => {
   await using stage = await openStage({
-    catalog: { sidecars: () => [], isServed: () => false, isBroken: () => false, offersOf: () => undefined },
+    catalog: {
+      sidecars: () => [],
+      isServed: () => false,
+      isBroken: () => false,
+      driftOf: () => undefined,
+      offersOf: () => undefined,
+    },
   });
   const method = "inventory.v1.InventoryService/Reserve";
   stage.front.run = makeRun({

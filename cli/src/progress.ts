@@ -87,7 +87,7 @@ export function stepTone(step: StepStatus): Tone {
     case StepStatus_State.QUEUED:
       return "waiting";
     case StepStatus_State.RUNNING:
-      return step.noSidecar || step.broken ? "waiting" : "quiet";
+      return step.noSidecar || step.broken || step.drifted ? "waiting" : "quiet";
     case StepStatus_State.SKIPPED:
     case StepStatus_State.CANCELLED:
     case StepStatus_State.STATE_UNSPECIFIED:

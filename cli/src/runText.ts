@@ -92,6 +92,7 @@ export function remarkText(step: StepStatus): string {
   if (step.lock !== "") remarks.push(`lock ${step.lock}`);
   if (step.noSidecar) remarks.push(noSidecarText(step.method));
   if (step.broken) remarks.push("waits: too many calls of it have failed, the sidecars try one now and then");
+  if (step.drifted) remarks.push("waits: drift, the service that runs does not fit the call (sidestep run explain)");
   if (step.nextAt !== undefined) remarks.push(`goes on at ${timeText(step.nextAt)}`);
   if (step.maybeExecuted) remarks.push("may have been carried out");
   if (step.lastError !== undefined) remarks.push(`${codeName(step.lastError.code)}: ${step.lastError.message}`);

@@ -23,6 +23,7 @@ beforeAll(async () => {
         sidecars: () => sidecars,
         isServed: () => true,
         isBroken: (method) => sidecars.some(({ broken }) => broken.includes(method)),
+        driftOf: () => undefined,
         offersOf: () => undefined,
       },
       readTaskQueues: () => (queues === undefined ? Promise.reject(new Error("no answer")) : Promise.resolve(queues)),

@@ -45,6 +45,7 @@ export function openMeasures(meter: Meter, { processor, nats, rows, readTaskQueu
     () => counts.leftovers,
   );
   counter("asks", "Questions of sidecars.", () => counts.asks);
+  counter("drifts", "Calls that were held back because no service that runs fits them.", () => counts.drifts);
   counter("nats_reconnects", "How often the connection to NATS came back.", () => nats.reconnects());
   gauge("connected", "1 while there is a connection to NATS.", () => (nats.isConnected() ? 1 : 0));
   gauge("partitions", "Partitions owned.", () => processor.owned().length);

@@ -35,6 +35,8 @@ import type { BulkStore } from "./processor/bulks.ts";
 import { openBulkWork } from "./processor/bulkWork.ts";
 import { checkDeploy as checkedDeploy } from "./processor/deployCheck.ts";
 import type { DeployCheckGround } from "./processor/deployCheck.ts";
+import { openDrift } from "./processor/drift.ts";
+import type { Drift } from "./processor/drift.ts";
 import { openLiveContracts } from "./processor/liveContracts.ts";
 import { toCredentials } from "./processor/credentials.ts";
 import { DefinitionStoreError } from "./processor/definitionStore.ts";
@@ -97,8 +99,11 @@ export async function serve(settings: OrchestratorSettings, log: Log, signal: Ab
   const tracing = openTracing(settings, ground, log);
   const { showTrace } = tracing;
   const rows = await openRows(settings, { ...ground, layouts, showTrace }, log);
+  const sidecars = toSidecarDoors(nats, names, ports.payloads, log, signal);
+  using live = openLiveContracts(sidecars.catalog, ports.payloads, Date.now);
+  using drift = openDrift(live);
   const observer = allObservers([tracing.observer, rows?.observer, webhook?.observer, ...toWatchers(metrics, log)]);
-  const owns = { id, attached, definitions, credentials, observer, archive: rows?.archive };
+  const owns = { id, attached, definitions, credentials, observer, drift, archive: rows?.archive };
   const processor = openOwnProcessor(settings, owns, log);
   const isSweeping = (): boolean => processor.owned().includes(sweepingPartition);
   using _ = openTaskSweep({ nats, names, log, isOurs: isSweeping });
@@ -110,11 +115,10 @@ export async function serve(settings: OrchestratorSettings, log: Log, signal: Ab
   using scheduled = openSchedules(settings, keeping);
   const { schedules } = scheduled;
   const shows = { showTrace, showStep: detailsOfStep, lists: rows?.lists };
-  const sidecars = toSidecarDoors(nats, names, ports.payloads, log, signal);
-  using live = openLiveContracts(sidecars.catalog, ports.payloads, Date.now);
   openMeasures(metrics.meter, { processor, nats, rows, ...sidecars, tellsQueues: isSweeping });
   const checkDeploy = toDeployCheck({ definitions, live, inspect: { ...ground, layouts } }, rows);
-  const door = { front, definitions, checkDeploy, limits, bulks, audit, schedules, ...sidecars, ...shows };
+  const doors = { ...withDrift(sidecars, drift), ...shows };
+  const door = { front, definitions, checkDeploy, limits, bulks, audit, schedules, ...doors };
   const work = (server: FrontServer): Promise<void> => {
     log.info("ready", { id, listen: settings.listen, port: server.port, adminPort: admin.port, partitions, version });
     return tellReadiness(server, nats, state, signal);
@@ -140,7 +144,7 @@ function openOwnProcessor(
     definitions,
     archive,
     ...given
-  }: Pick<ProcessorOptions, "credentials" | "observer" | "archive"> & {
+  }: Pick<ProcessorOptions, "credentials" | "observer" | "archive" | "drift"> & {
     readonly id: string;
     readonly attached: Attached;
     readonly definitions: Definitions;
@@ -186,6 +190,17 @@ function toSidecarDoors(
     catalog: openCatalogView(nats.connection, names, Date.now, signal),
     readTaskQueues: () => readTaskQueues(nats, names),
     tellSidecar: (services, order) => tellSidecar(nats, names, services, order),
+  };
+}
+
+/** The same, where what is offered is compared with what is called. */
+function withDrift<Doors extends { readonly catalog: CatalogView }>(
+  doors: Doors,
+  drift: Drift,
+): Doors & Pick<FrontServerOptions, "catalog"> {
+  return {
+    ...doors,
+    catalog: { ...doors.catalog, driftOf: (plan, method, path) => drift.reasonFor(plan, method, path) },
   };
 }
 

@@ -59,6 +59,15 @@ export type Reported =
 export interface WorkerPorts {
   /** Asks the owner of the run's partition; undefined: no answer. */
   ask(task: ParsedTask, ask: Ask): Promise<AskReply_Verdict | undefined>;
+  /** Whether the service as it describes itself is known to fit a task. */
+  readonly contracts: {
+    /** Id of its description; empty: there is none. */
+    contractOf(task: ParsedTask): string;
+    /** The owner has to say. */
+    isUnsure(task: ParsedTask): boolean;
+    /** What it said before the call. */
+    learn(task: ParsedTask, verdict: AskReply_Verdict | undefined): void;
+  };
   /** Tries until the outcome is stored. */
   report(task: ParsedTask, outcome: Outcome): Promise<Reported>;
   readonly now: () => number;

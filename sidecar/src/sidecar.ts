@@ -65,6 +65,8 @@ const catalogEveryMs = 10_000;
 const clockMarginMs = 250;
 const lastWordsMs = 1_000;
 const awayDelayMs = 1_000;
+/** So long a service's description may take to be kept before its tasks are pulled without. */
+const describeMaxMs = 3_000;
 
 /** Pulls for each service that its watches find and that is healthy, and works off what comes. */
 export class Sidecar {
@@ -92,6 +94,15 @@ export class Sidecar {
     this.#options = options;
     this.#publisher = openPublisher(options.nats.connection);
     this.#catalog = openCatalog(this.#publisher, options.names, options.facts.id);
+    const payloads = toPayloads(options.nats.connection, this.#publisher, options.names);
+    this.#descriptions = new Descriptions({
+      keep: (service, bytes) => {
+        const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(describeMaxMs)]);
+        return keepDescription(payloads, service, bytes, signal);
+      },
+      onTried: () => this.update(),
+      now: () => performance.now(),
+    });
     this.worker = new Worker(this.#ports(), { concurrency: options.concurrency, sidecar: options.facts });
     this.#breakers = new Breakers({
       ...options.breaker,
@@ -106,11 +117,6 @@ export class Sidecar {
     });
     this.#limits = openLimitView(options.nats, options.names, options.log, () => this.update());
     this.#lanes = this.#openLanes();
-    const payloads = toPayloads(options.nats.connection, this.#publisher, options.names);
-    this.#descriptions = new Descriptions(
-      (service, bytes) => keepDescription(payloads, service, bytes, this.#stop.signal),
-      () => this.#sayAll(),
-    );
     this.worker.onRoom(() => {
       this.#pullSoon();
       // Who asked for it waits for the last of them.
@@ -156,7 +162,11 @@ export class Sidecar {
   update(): void {
     if (this.#isDraining) return;
     const before = this.#providers;
-    this.#providers = providersOf([...this.#watches], this.#breakers, this.#order !== undefined);
+    this.#providers = providersOf(
+      [...this.#watches],
+      this.#breakers,
+      (service, descriptors) => this.#order === undefined && this.#descriptions.isSettled(service, descriptors),
+    );
     for (const [service, { target }] of before)
       if (this.#providers.get(service)?.target !== target) this.#breakers.forget(service);
     for (const [service, { isServing }] of this.#providers) {
@@ -249,7 +259,7 @@ export class Sidecar {
   #room(room: number): Room {
     const { concurrency } = this.#options;
     // A limit that is not known yet must not be passed.
-    const inHands = concurrency - this.worker.free();
+    const inHands = Math.max(concurrency - this.worker.free(), this.#descriptions.handsMin());
     if (!this.#limits.isKnown()) return { slots: concurrency, inHands, free: 0, unasked: 0 };
     let unasked = this.worker.free() - this.#lanes.outstanding();
     for (const { puller } of this.#pulling.values()) unasked -= puller.outstanding();
@@ -359,6 +369,7 @@ export class Sidecar {
       keep: (task, bytes) => keepAnswer(payloads, task, bytes, this.#stop.signal),
       fetch: (ref) => fetchRequest(payloads, ref),
       ask: (task, ask) => askOwner(nats, names, task, ask),
+      contracts: this.#descriptions,
       report: (task, outcome) =>
         reportOutcome(this.#publisher, names, task, outcome, {
           signal: this.#stop.signal,
@@ -373,11 +384,11 @@ export class Sidecar {
   }
 }
 
-/** Of several processes that offer a service the first that is healthy; none serves while the sidecar takes nothing new. */
+/** Of several processes that offer a service the first that is healthy; none serves that may not. */
 function providersOf(
   watches: readonly ServiceWatch[],
   breakers: Breakers,
-  isDraining: boolean,
+  mayServe: (service: string, descriptors: Uint8Array | undefined) => boolean,
 ): ReadonlyMap<string, Provider> {
   const providers = new Map<string, Provider>();
   for (const watch of watches) {
@@ -386,7 +397,7 @@ function providersOf(
       const { text: target } = watch.channel.target;
       const service = { offered: exposed, invoke: (request: CallRequest) => watch.client.call(request) };
       const descriptors = watch.descriptors();
-      const state = { isServing: isServing && !isDraining, target, descriptors };
+      const state = { isServing: isServing && mayServe(exposed.service, descriptors), target, descriptors };
       providers.set(exposed.service, { ...breakers.watched(service), ...state });
     }
   }

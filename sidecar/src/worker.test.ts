@@ -1,110 +1,9 @@
 import { expect, test } from "vitest";
 import { AskReply_Verdict, Failure_Origin, Task } from "../../proto/gen/sidestep/internal/v1/task.ts";
-import type { Ask, Outcome } from "../../proto/gen/sidestep/internal/v1/task.ts";
 import type { Ending } from "./core/ending.ts";
-import type { Call, CallRequest, Delivery, Reported, Service } from "./ports.ts";
+import type { Delivery } from "./ports.ts";
 import { taskOf } from "./testing/tasks.ts";
-import { Worker } from "./worker.ts";
-
-/** A worker among fakes: time stands still unless moved, calls end when told. */
-function makeGround({ concurrency = 4 } = {}) {
-  const ground = {
-    now: 1_000_000,
-    connectedAtMs: 0,
-    verdicts: [] as (AskReply_Verdict | undefined)[],
-    asks: [] as Ask[],
-    outcomes: [] as Outcome[],
-    reported: [] as Reported[],
-    calls: [] as { request: CallRequest; end: (ending: Partial<Ending>) => void; isReset: boolean }[],
-    ended: [] as string[],
-    waited: [] as number[],
-    setAside: [] as string[],
-    pauses: [] as number[],
-    secrets: new Map<string, Uint8Array>(),
-    payloads: new Map<string, Uint8Array>(),
-    said: [] as string[],
-  };
-  const invoke = (request: CallRequest): Call => {
-    const { promise, resolve } = Promise.withResolvers<Ending>();
-    const call = {
-      request,
-      isReset: false,
-      end: (ending: Partial<Ending>) => resolve({ peer: "p:1", startedAtMs: 1, endedAtMs: 2, ...ending } as Ending),
-    };
-    ground.calls.push(call);
-    const reset = (): void => {
-      call.isReset = true;
-      call.end({
-        kind: "failed",
-        code: 1,
-        message: "Cancelled on client",
-        details: new Uint8Array(),
-        pushback: undefined,
-        origin: "transport",
-        sent: true,
-      });
-    };
-    return { ending: promise, reset };
-  };
-  const service: Service = { offered: { service: "shop.v1.Stock", methods: undefined }, invoke };
-  const worker = new Worker(
-    {
-      ask: async (_, ask) => {
-        ground.asks.push(ask);
-        return ground.verdicts.shift();
-      },
-      report: async (_, outcome) => {
-        ground.outcomes.push(outcome);
-        return ground.reported.shift() ?? { kind: "stored" };
-      },
-      now: () => ground.now,
-      logNow: () => ground.now,
-      keep: async (_, bytes) => ({
-        runId: "",
-        service: "",
-        id: "kept",
-        chunks: 1,
-        sizeBytes: bytes.length,
-        key: new Uint8Array(),
-      }),
-      fetch: async ({ id }) => ground.payloads.get(id) ?? "gone",
-      secret: async (name) => ground.secrets.get(name),
-      pause: async (ms) => void ground.pauses.push(ms),
-      connectedAtMs: () => ground.connectedAtMs,
-      observer: {
-        taken: (_, waitedMs) => ground.waited.push(waitedMs),
-        ended: (_, outcome) => ground.ended.push(outcome),
-        asked: () => undefined,
-        setAside: (reason) => ground.setAside.push(reason),
-        unreported: () => undefined,
-      },
-    },
-    { concurrency, sidecar: { id: "s1", name: "s", host: "h", version: "0" } },
-  );
-  const deliver = (about: Partial<Task> & { number?: number }, facts: Partial<Delivery> = {}): void => {
-    const { number = 1, ...rest } = about;
-    const say = (what: string) => void ground.said.push(`${number} ${what}`);
-    worker.accept(
-      {
-        body: Task.encode(taskOf(number, rest)).finish(),
-        delivery: 1,
-        streamSequence: number,
-        storedAtMs: 1_000_000,
-        receivedAtMs: ground.now,
-        age: "unknown",
-        ack: () => say("ack"),
-        nak: (ms) => say(`nak ${ms}`),
-        extend: () => say("extend"),
-        discard: (reason) => say(`discard: ${reason}`),
-        ...facts,
-      },
-      service,
-    );
-  };
-  /** Everything that can happen has happened. */
-  const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-  return Object.assign(ground, { worker, deliver, settle });
-}
+import { makeGround } from "./testing/workerGround.ts";
 
 const answered: Partial<Ending> = { kind: "answered", response: new Uint8Array([7]) };
 
@@ -178,6 +77,23 @@ test.each<[string, AskReply_Verdict | undefined, string, string | undefined]>([
   expect(ground.calls).toEqual([]);
   expect(ground.said).toEqual([said]);
   expect(ground.outcomes.map((one) => one.kind?.$case)).toEqual(outcome === undefined ? [] : [outcome]);
+});
+
+test("the first task of a plan is asked about by what the service says of itself; one that does not fit goes back", async () => {
+  const { MISFIT, OPEN } = AskReply_Verdict;
+  const ground = Object.assign(makeGround(), { verdicts: [MISFIT, OPEN], isUnsure: true });
+  ground.deliver({});
+  await ground.settle();
+  expect(ground.asks).toMatchObject([{ contract: "d1", delivery: 1 }]);
+  expect(ground.said).toEqual(["1 nak 500"]);
+  expect(ground.calls).toEqual([]);
+  ground.deliver({});
+  await ground.settle();
+  expect(ground.learned).toEqual([MISFIT, OPEN]);
+  ground.calls[0]?.end(answered);
+  await ground.settle();
+  // Nobody has begun it before: its age is no reason.
+  expect(ground.outcomes).toMatchObject([{ recheck: false }]);
 });
 
 test("a task that has waited in the queue is asked about, for it may have been given up since", async () => {

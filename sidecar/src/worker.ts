@@ -281,6 +281,7 @@ export class Worker {
       heldMs: this.#ports.now() - delivery.receivedAtMs,
       age: delivery.age,
       connectedAtMs: this.#ports.connectedAtMs(),
+      isUnsure: this.#ports.contracts.isUnsure(task),
     });
   }
 
@@ -310,6 +311,7 @@ export class Worker {
   async #ask(held: Held, why: AskReason | "claimed", also: Partial<Ask>): Promise<AskReply_Verdict | undefined> {
     const verdict = await this.#ports.ask(held.task, this.#question(held, also));
     this.#ports.observer.asked(why, verdict);
+    this.#ports.contracts.learn(held.task, verdict);
     return verdict;
   }
 
@@ -330,6 +332,7 @@ export class Worker {
       running: false,
       claimed: false,
       delivery: held.deliveries[0]?.delivery ?? 1,
+      contract: this.#ports.contracts.contractOf(held.task),
       ...also,
     };
   }

@@ -161,7 +161,7 @@ function against(command: Command): readonly Said[] | undefined {
       return [
         {
           $case: "commandDeferred",
-          value: { command: { $case: "timer", value: command.number }, reason: "slow", held: false },
+          value: { command: { $case: "timer", value: command.number }, reason: "slow", held: false, drift: false },
         },
       ];
     case "emitMessage":

@@ -356,14 +356,14 @@ export async function ask(
   also: Partial<Ask> = {},
 ): Promise<AskReply_Verdict> {
   const { runId, attempt, token, partition } = task;
+  const about = { runId, attempt, token };
   const question = Ask.encode({
-    runId,
-    attempt,
-    token,
+    ...about,
     sidecarId,
     running: false,
     claimed: false,
     delivery,
+    contract: "",
     ...also,
   }).finish();
   const subject = names.askSubject(service, partition);

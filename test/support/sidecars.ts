@@ -44,6 +44,7 @@ export async function openSidecar(url: string, service: string, script: SidecarS
         if (ask.claimed) await script.onClaimed?.(task.attempt.step);
         return stop.signal.aborted ? never : askOwner(nats, names, task, ask);
       },
+      contracts: { contractOf: () => "", isUnsure: () => false, learn: () => undefined },
       report: async (task, outcome) => {
         if (outcome.kind?.$case !== "started") await script.onEnded?.(task, outcome);
         return reportOutcome(publisher, names, task, outcome, ends);

@@ -88,6 +88,8 @@ export interface Step {
   readonly resultBytes: number;
   readonly noSidecar: boolean;
   readonly broken: boolean;
+  /** No service that runs fits the call. */
+  readonly drifted: boolean;
   readonly childRunId: string;
   /** It ran in the run in whose place this one goes on. */
   readonly takenOver: boolean;
@@ -199,6 +201,7 @@ function toStep(json: JsonObject): Step {
     resultBytes: number(json, "resultBytes"),
     noSidecar: truth(json, "noSidecar"),
     broken: truth(json, "broken"),
+    drifted: truth(json, "drifted"),
     childRunId: text(json, "childRunId"),
     takenOver: truth(json, "takenOver"),
     lock: text(json, "lock"),

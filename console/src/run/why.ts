@@ -35,6 +35,8 @@ function sentence(step: Step, now: number): string {
       return `${name} waits${step.kind === "signal" ? " for a signal" : ""}${since}${until}`;
     case "RUNNING":
       if (step.noSidecar) return `${name} waits${since}: no sidecar offers ${step.method} now`;
+      if (step.drifted)
+        return `${name} waits${since}: drift, ${step.method} as it runs does not fit the call; it goes on once a service does`;
       if (step.broken)
         return `${name} waits${since}: too many calls of ${step.method} have failed, and sidecars hold them back`;
       return `${name} calls ${step.method === "" ? "out" : step.method}${since}`;

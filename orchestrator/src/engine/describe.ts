@@ -110,6 +110,7 @@ function describeStep(plan: LoadedPlan, { ended, runId }: RunState, step: LiveSt
     result: shownResult(plan, step),
     resultType: step.result?.type ?? "",
     broken: false,
+    drifted: false,
     noSidecar: ended === undefined && (attempt?.isOverdue ?? false),
     childRunId: childOf(runId, step),
     lock: step.outside?.lock?.name ?? "",

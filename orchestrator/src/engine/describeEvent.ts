@@ -85,7 +85,11 @@ function showEvent(loaded: LoadedPlan, { kind }: Event, turn: Turn | undefined):
     case "commandRejected":
       return { kind: Kind.COMMAND_REJECTED, ...showCommand(kind.value.command), text: kind.value.reason };
     case "commandDeferred":
-      return { kind: Kind.COMMAND_DEFERRED, ...showCommand(kind.value.command), text: kind.value.reason };
+      return {
+        kind: kind.value.drift ? Kind.DRIFTED : Kind.COMMAND_DEFERRED,
+        ...showCommand(kind.value.command),
+        text: kind.value.reason,
+      };
     case "runEnded": {
       const { status, response, step } = kind.value;
       return {

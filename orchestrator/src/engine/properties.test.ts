@@ -177,7 +177,7 @@ function toEvent(kind: string, attempt: AttemptId, number: number): Event["kind"
     case "rejected":
       return { $case: "commandRejected", value: { command, reason: "" } };
     default:
-      return { $case: "commandDeferred", value: { command, reason: "", held: false } };
+      return { $case: "commandDeferred", value: { command, reason: "", held: false, drift: false } };
   }
 }
 

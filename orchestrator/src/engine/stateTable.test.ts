@@ -209,7 +209,7 @@ function factOf(kind: FactKind, sequence: number, scene: Scene): LogRecord {
     case "commandRejected":
       return event({ $case: "commandRejected", value: { command, reason: "" } });
     case "commandDeferred":
-      return event({ $case: "commandDeferred", value: { command, reason: "", held: false } });
+      return event({ $case: "commandDeferred", value: { command, reason: "", held: false, drift: false } });
     case "signalReceived":
       return event({ $case: "signalReceived", value: { name: "go", payload: new Uint8Array(), id: "", actor: "" } });
     case "decisionMade":

@@ -67,6 +67,7 @@ async function elsewhere({ catalog, limits }: Surroundings, nowMs: number): Prom
   return {
     nowMs,
     offersOf: (method) => catalog.offersOf(method),
+    driftOf: (plan, method, path) => catalog.driftOf(plan, method, path),
     isLimited: (method) => limited.has(method),
   };
 }

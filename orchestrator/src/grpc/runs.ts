@@ -50,6 +50,7 @@ import type { Steered } from "./steering.ts";
 import { describeStep } from "./stepDetails.ts";
 import type { ShowStep } from "./stepDetails.ts";
 import { follow, invalidOffset } from "./streaming.ts";
+import type { Inspected } from "../processor/front.ts";
 import { done, failed, unary } from "./unary.ts";
 import type { Answered } from "./unary.ts";
 import { watch } from "./watching.ts";
@@ -86,7 +87,7 @@ export function runsService(options: RunsOptions): RunsServer {
 }
 
 function watches(options: RunsOptions): Pick<RunsServer, "watch"> {
-  const shown = (run: Run): Run => withSidecars(run, options.catalog);
+  const shown = (inspected: Pick<Inspected, "run" | "plan">): Run => withSidecars(inspected, options.catalog);
   const archived = async (runId: RunId): Promise<Run | undefined> => (await archivedRun(runId, options))?.run;
   return {
     watch: (call) => {
@@ -132,7 +133,7 @@ function shows(
     get: unary((call) =>
       ofRun(call.request.runId, async (runId) => {
         const got = await front.get(runId);
-        if (got.kind === "run") return told(withSidecars(got.run, catalog));
+        if (got.kind === "run") return told(withSidecars(got, catalog));
         const kept = got.kind === "unknown" ? await archived(runId) : undefined;
         return kept?.run === undefined ? failed(absenceFailure(runId, got)) : told(kept.run);
       }),
@@ -361,8 +362,8 @@ function traceUrl(jaegerUrl: string | undefined, traceId: string): string {
   return jaegerUrl === undefined || traceId === "" ? "" : `${jaegerUrl.replace(/\/+$/, "")}/trace/${traceId}`;
 }
 
-function withSidecars(run: Run, catalog: Catalog): Run {
-  return { ...run, steps: run.steps.map((step) => withCatalog(step, catalog)) };
+function withSidecars({ run, plan }: Pick<Inspected, "run" | "plan">, catalog: Catalog): Run {
+  return { ...run, steps: run.steps.map((step) => withCatalog(step, catalog, plan)) };
 }
 
 /** The same request again, told by the caller's idempotency-key header, is folded once. */

@@ -322,6 +322,7 @@ test("Runs.Get says when a step waits for a sidecar that isn't there, or for one
       sidecars: () => [],
       isServed: (service) => service !== "a.B",
       isBroken: (method) => method === "a.D/E",
+      driftOf: () => undefined,
       offersOf: () => undefined,
     },
   });

@@ -40,6 +40,7 @@ async function open(sidecars: KnownSidecar[], obey: (order: SidecarOrder) => boo
     sidecars: () => sidecars,
     isServed: () => true,
     isBroken: (method) => method === "shop.v1.Stock/Reserve",
+    driftOf: () => undefined,
     offersOf: () => undefined,
   };
   const tellSidecar = (services: readonly string[], order: SidecarOrder): void => {

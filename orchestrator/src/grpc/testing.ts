@@ -297,7 +297,13 @@ export function openTestServer(
     definitions,
     showTrace: () => ({ traceId: "", tree: [], otlpJson: "" }),
     showStep: () => undefined,
-    catalog: { sidecars: () => [], isServed: () => true, isBroken: () => false, offersOf: () => undefined },
+    catalog: {
+      sidecars: () => [],
+      isServed: () => true,
+      isBroken: () => false,
+      driftOf: () => undefined,
+      offersOf: () => undefined,
+    },
     checkDeploy: () =>
       Promise.resolve({
         kind: "planned",

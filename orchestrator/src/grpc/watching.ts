@@ -1,3 +1,4 @@
+import type { Inspected } from "../processor/front.ts";
 import type { ServerWritableStream } from "@grpc/grpc-js";
 import { Run, StepStatus } from "../../../proto/gen/sidestep/v1/run.ts";
 import { WatchRunResponse } from "../../../proto/gen/sidestep/v1/runs.ts";
@@ -20,7 +21,7 @@ const lookAgainMs = 5_000;
 /** What watching needs of the rest. */
 export interface WatchOptions extends Pick<IngressOptions, "front" | "closing"> {
   /** The run as it is shown, with what the sidecars offer. */
-  readonly shown: (run: Run) => Run;
+  readonly shown: (inspected: Pick<Inspected, "run" | "plan">) => Run;
   /** A run that the log has no more. */
   readonly archived: (runId: RunId) => Promise<Run | undefined>;
 }
@@ -68,7 +69,7 @@ async function tell(
       return undefined;
     }
     const beganMs = performance.now();
-    const run = shown(got.run);
+    const run = shown(got);
     const changes = changesIn(run);
     const sequence = BigInt(got.sequence);
     const told: WatchRunResponse =

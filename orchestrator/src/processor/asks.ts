@@ -1,9 +1,12 @@
 import { attemptKey } from "../../../proto/wire/attempt.ts";
 import { AskReply_Verdict } from "../../../proto/gen/sidestep/internal/v1/task.ts";
+import type { AttemptId } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { Ask } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import { parseRunId, timeOf } from "../../../proto/wire/runId.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
 import { attemptStanding, claimOf } from "../engine/standing.ts";
+import { attemptName } from "../engine/state.ts";
+import { tellDrift } from "./execute.ts";
 import type { Ownership } from "./ownership.ts";
 import type { Residents } from "./residents.ts";
 import type { ResidentRun } from "./residentRun.ts";
@@ -52,7 +55,37 @@ export async function verdictOn(
     case "open":
       // Its claim should have been folded by now: it did not count.
       if (ask.claimed) return AskReply_Verdict.NOT_NOW;
+      if (!ask.running && ask.contract !== "") {
+        const misfit = misfitOf(owner, run, ask.attempt, ask.contract);
+        if (misfit !== undefined) return misfit;
+      }
       return grant(run, key, ask.sidecarId, owner.now());
+  }
+}
+
+/**
+ * Why the service that a sidecar stands beside must not be called; undefined: it fits, or nobody can tell. Where no other one fits either, the step
+ * says by an event why it waits: its task stays where it is.
+ */
+function misfitOf(
+  owner: Ownership,
+  run: ResidentRun,
+  attempt: AttemptId,
+  contract: string,
+): AskReply_Verdict | undefined {
+  const live = run.state?.attempts.get(attemptName(attempt));
+  if (live === undefined || run.plan === undefined) return undefined;
+  const { method } = live.publish;
+  switch (owner.drift.standing(run.plan, method, attempt.step, contract)) {
+    case "fits":
+      return undefined;
+    case "unread":
+      return AskReply_Verdict.NOT_NOW;
+    case "misfits": {
+      const reason = live.deferred === undefined ? owner.drift.reasonFor(run.plan, method, attempt.step) : undefined;
+      if (reason !== undefined) tellDrift(owner, run, attempt, reason);
+      return AskReply_Verdict.MISFIT;
+    }
   }
 }
 

@@ -14,6 +14,7 @@ import { defaultBounds, zeroCounts } from "./ownership.ts";
 import type { Ownership } from "./ownership.ts";
 import type { PartitionLog, Tasks, Timers, Written } from "./ports.ts";
 import { toResidentRun } from "./residentRun.ts";
+import { noDrift } from "./drift.ts";
 import { openUnfinished } from "./unfinished.ts";
 
 const dueMs = 1_000_000;
@@ -68,6 +69,7 @@ function makeOwner() {
       throw error;
     },
     roomAgain: () => undefined,
+    drift: noDrift,
     heldBack: {
       reasonFor: (_workflow, method) => (held.has(method) ? "ann" : undefined),
       onRelease: () => () => undefined,
@@ -151,7 +153,7 @@ test("a hold that ends while its deferral is on its way makes nobody wait: the p
   run.state = newRun(run.runId);
   const attempt = { step: "a", generation: 0, phase: AttemptId_Phase.FORWARD, attempt: 1 };
   advance(plan, run.state, eventAt(1, 0, { $case: "runStarted", value: makeStarted() }));
-  const deferred = { command: { $case: "task", value: attempt }, reason: "ann", held: true } as const;
+  const deferred = { command: { $case: "task", value: attempt }, reason: "ann", held: true, drift: false } as const;
   const { commands } = advance(plan, run.state, eventAt(2, 10, { $case: "commandDeferred", value: deferred }));
   expect(commands.map(({ kind }) => kind)).toEqual(["armTimer"]);
 

@@ -45,6 +45,8 @@ const startSlackMs = 2000;
 const outcomeSlackMs = 5000;
 /** Held runs that are remembered, to be told of a release although they are not in memory then. */
 const heldRunsMax = 10_000;
+/** So much of a plan's hash tells it from others of the same method. */
+const planBytes = 8;
 
 /** Carries out what the engine asks for. Returns at once; the turn of `carry.hold` is done when all of it is durable. */
 export function execute(owner: Ownership, run: ResidentRun, command: Command, carry: Carry): void {
@@ -108,10 +110,25 @@ function fireEarly(owner: Ownership, run: ResidentRun, number: number, hold: num
 }
 
 /** Is the timer the pause of a task that nobody holds back any more? */
-function isReleased(owner: Ownership, { state }: ResidentRun, number: number): boolean {
+function isReleased(owner: Ownership, run: ResidentRun, number: number): boolean {
+  const { state } = run;
   const purpose = state?.timers.get(number)?.purpose;
   if (purpose?.kind !== "held" || state?.started === undefined) return false;
-  return owner.heldBack.reasonFor(state.started.workflow, purpose.attempt.publish.method) === undefined;
+  const { id, publish } = purpose.attempt;
+  return heldFor(owner, run, id, publish.method) === undefined;
+}
+
+/** Why a task is not written now: an operator holds it back, or no service that runs fits it. */
+function heldFor(
+  { heldBack, drift }: Ownership,
+  { state, plan }: ResidentRun,
+  { step }: AttemptId,
+  method: string,
+): { readonly reason: string; readonly held: true; readonly drift: boolean } | undefined {
+  const asked = heldBack.reasonFor(state?.started?.workflow ?? "", method);
+  if (asked !== undefined) return { reason: asked, held: true, drift: false };
+  const drifted = plan === undefined ? undefined : drift.reasonFor(plan, method, step);
+  return drifted === undefined ? undefined : { reason: drifted, held: true, drift: true };
 }
 
 /** Makes every timer in memory durable, so that the partition can be left. */
@@ -126,10 +143,11 @@ export function scheduleShortTimers(owner: Ownership, run: ResidentRun): void {
 
 function publishTask(owner: Ownership, run: ResidentRun, command: PublishTask, { hold, recheck }: Carry): void {
   const { attempt, method } = command;
-  const held = owner.heldBack.reasonFor(run.state?.started?.workflow ?? "", method);
+  const held = heldFor(owner, run, attempt, method);
   if (held !== undefined) {
+    if (held.drift) owner.counts.drifts++;
     if (owner.heldRuns.size < heldRunsMax) owner.heldRuns.add(run.runId);
-    appendFailure(owner, run, hold, { kind: "deferred", reason: held }, { $case: "task", value: attempt }, true);
+    appendFailure(owner, run, hold, { kind: "deferred", ...held }, { $case: "task", value: attempt });
     return;
   }
   const key = attemptKey(run.runId, attempt);
@@ -151,10 +169,25 @@ function publishTask(owner: Ownership, run: ResidentRun, command: PublishTask, {
     bytesMax: command.stream?.bytesMax ?? 0,
     requestPayload: command.payload,
     inlineBytesMax: run.state?.started?.limits?.payloadBytesMax ?? 0,
+    plan: run.state?.started?.planHash.subarray(0, planBytes) ?? new Uint8Array(),
   });
   owner.counts.tasks++;
   const written = owner.tasks.publish(method, key, task, { signal: owner.signal, deferAfterMs });
   settle(owner, run, hold, written, { $case: "task", value: attempt });
+}
+
+/** Says that a task which stands in the queue waits for a service that fits. */
+export function tellDrift(owner: Ownership, run: ResidentRun, attempt: AttemptId, reason: string): void {
+  owner.counts.drifts++;
+  if (owner.heldRuns.size < heldRunsMax) owner.heldRuns.add(run.runId);
+  const hold = run.state?.lastSequence ?? 0;
+  appendFailure(
+    owner,
+    run,
+    hold,
+    { kind: "deferred", reason, held: true, drift: true },
+    { $case: "task", value: attempt },
+  );
 }
 
 function toHeaders(run: ResidentRun, { headers, attempt, compensates }: PublishTask): Task["headers"] {

@@ -37,6 +37,7 @@ export async function explainRun(
   const workflow = state.started?.workflow ?? plan.plan.workflow;
   const { sentence, waiting, more } = explain(waits, {
     ...elsewhere,
+    driftOf: (method, path) => elsewhere.driftOf(plan, method, path),
     holdOf: (method) => holdOf(hold, workflow, method),
     queueOf: (lock, step) => placeIn(queues.get(lock) ?? [], state.runId, step),
   });

@@ -142,6 +142,8 @@ export interface Elsewhere {
   /** Sidecars that take the tasks of a method's service, and whether they hold its calls back; undefined: not known. */
   readonly offersOf: (method: string) => readonly Offer[] | undefined;
   readonly isLimited: (method: string) => boolean;
+  /** Why no service that runs fits the call of a step; undefined: one does, or it is not known. */
+  readonly driftOf: (plan: LoadedPlan, method: string, path: string) => string | undefined;
 }
 
 export type Unknown = { readonly kind: "unknown" };

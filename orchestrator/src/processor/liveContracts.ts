@@ -19,6 +19,8 @@ export interface LiveContracts extends Disposable {
   of(service: string): readonly LiveContract[] | undefined;
   /** The same once all of it has been read, without those that say nothing. */
   read(service: string): Promise<readonly LiveContract[]>;
+  /** A description by the id of its payload. Unread: it is not known, or not read, and was asked for just now; none: it can't be read. */
+  byId(service: string, id: string): Contract | "unread" | "none";
   /** Another number whenever `of` may answer otherwise. */
   revision(): number;
   /** Called when that changes. Returns how to stop that. */
@@ -29,6 +31,9 @@ export interface LiveContracts extends Disposable {
 const contractsKept = 64;
 /** A description that could not be read is asked for again after this time. */
 const againMs = 5_000;
+/** A description that nobody can find is none after this time: what it says will not hold anybody up. */
+const findMs = 10_000;
+const soughtMax = 1_000;
 
 /** What became of reading a description. */
 type Reading =
@@ -45,6 +50,7 @@ export function openLiveContracts(
 ): LiveContracts {
   const readings = new Map<string, Reading>();
   const listeners = new Set<() => void>();
+  const sought = new Map<string, number>();
   let own = 0;
   const tell = (): void => {
     own += 1;
@@ -70,18 +76,7 @@ export function openLiveContracts(
     return reading;
   };
   const stop = catalog.onChange(tell);
-  const serving = (service: string) =>
-    catalog.sidecars().filter((one) => one.serving && one.services.includes(service));
-  const read = async (service: string): Promise<readonly LiveContract[]> => {
-    const refs = serving(service).flatMap(({ descriptors }) => (descriptors === undefined ? [] : [descriptors]));
-    await Promise.all(refs.map((ref) => doneOf(readingOf(ref))));
-    return together(
-      serving(service).flatMap(({ knownAs, descriptors }) => {
-        const reading = descriptors === undefined ? undefined : readingOf(descriptors);
-        return reading?.kind === "read" ? [{ knownAs, contract: reading.contract }] : [];
-      }),
-    );
-  };
+  const serving = (service: string) => servingIn(catalog, service);
   return {
     of: (service) => {
       const found: { knownAs: string; contract: Contract }[] = [];
@@ -93,7 +88,17 @@ export function openLiveContracts(
       }
       return isWhole ? together(found) : undefined;
     },
-    read,
+    read: (service) => readAll(service, serving, readingOf),
+    byId: (service, id) => {
+      const { descriptors } =
+        catalog.sidecars().find((one) => one.descriptors?.id === id && one.services.includes(service)) ?? {};
+      const reading = descriptors === undefined ? readings.get(`${service} ${id}`) : readingOf(descriptors);
+      if (reading?.kind === "read") return reading.contract;
+      const sinceMs = sought.get(id) ?? now();
+      if (sought.size >= soughtMax) sought.clear();
+      sought.set(id, sinceMs);
+      return now() - sinceMs < findMs ? "unread" : "none";
+    },
     revision: () => catalog.revision() + own,
     onChange: (listener) => {
       listeners.add(listener);
@@ -101,6 +106,25 @@ export function openLiveContracts(
     },
     [Symbol.dispose]: stop,
   };
+}
+
+async function readAll(
+  service: string,
+  serving: (service: string) => ReturnType<typeof servingIn>,
+  readingOf: (ref: PayloadRef) => Reading,
+): Promise<readonly LiveContract[]> {
+  const refs = serving(service).flatMap(({ descriptors }) => (descriptors === undefined ? [] : [descriptors]));
+  await Promise.all(refs.map((ref) => doneOf(readingOf(ref))));
+  return together(
+    serving(service).flatMap(({ knownAs, descriptors }) => {
+      const reading = descriptors === undefined ? undefined : readingOf(descriptors);
+      return reading?.kind === "read" ? [{ knownAs, contract: reading.contract }] : [];
+    }),
+  );
+}
+
+function servingIn(catalog: SidecarCatalog, service: string) {
+  return catalog.sidecars().filter((one) => one.serving && one.services.includes(service));
 }
 
 async function doneOf(reading: Reading): Promise<void> {

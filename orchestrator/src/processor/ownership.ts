@@ -6,6 +6,7 @@ import type { Archive } from "./archive.ts";
 import type { Cuts } from "./cut.ts";
 import type { Credentials } from "./credentials.ts";
 import type { Deletions } from "./askedDeletion.ts";
+import type { Drift } from "./drift.ts";
 import type { HeldBack } from "./heldBack.ts";
 import type { LogClock } from "./logClock.ts";
 import type {
@@ -46,6 +47,8 @@ export interface Counts {
   /** Runs without a start of which something was left, and locks that nobody wants, deleted after the same time. */
   leftovers: number;
   asks: number;
+  /** Tasks that were held back because no service that runs fits them. */
+  drifts: number;
 }
 
 /** Nothing has happened yet. */
@@ -64,6 +67,7 @@ export function zeroCounts(): Counts {
     deletions: 0,
     leftovers: 0,
     asks: 0,
+    drifts: 0,
   };
 }
 
@@ -129,6 +133,8 @@ export interface Ground {
   readonly limits: Limits;
   readonly messages: Messages;
   readonly heldBack: Pick<HeldBack, "reasonFor" | "onRelease">;
+  /** Whether services that run fit what runs call. */
+  readonly drift: Pick<Drift, "reasonFor" | "standing" | "onRelease">;
   readonly tasks: Tasks;
   readonly timers: Timers;
   readonly control: Control;

@@ -136,7 +136,8 @@ class Loop implements Partition {
       this.#owner.deletions.sweep();
       this.#waiters.sweep(ground.now());
     }, ground.bounds.sweepEveryMs);
-    this.#stopListening = ground.heldBack.onRelease(() => this.#askForReleased());
+    const stops = [ground.heldBack, ground.drift].map((one) => one.onRelease(() => this.#askForReleased()));
+    this.#stopListening = () => stops.forEach((stop) => stop());
   }
 
   checkpoint(): number {

@@ -8,6 +8,8 @@ import type { Assignment } from "./assignment.ts";
 import type { Credentials } from "./credentials.ts";
 import { toFront } from "./callers.ts";
 import type { Front } from "./front.ts";
+import { noDrift } from "./drift.ts";
+import type { Drift } from "./drift.ts";
 import { openHeldBack } from "./heldBack.ts";
 import type { HeldBack } from "./heldBack.ts";
 import type { HoldingOptions } from "./holding.ts";
@@ -67,6 +69,8 @@ export interface ProcessorOptions {
   readonly observer: TurnObserver;
   /** Keeps ended runs before they are deleted; undefined: they just go. */
   readonly archive?: Archive | undefined;
+  /** Whether services that run fit what is called; undefined: they do. */
+  readonly drift?: Drift | undefined;
   /** Pinned into every run that starts here. */
   readonly limits: Limits;
   /** Bytes of a request that starts a run. */
@@ -163,10 +167,24 @@ function assign(
     logNow: () => clock.now(),
     durableOf: (partition) => assignment.durableOf(partition),
   });
+  const drift = options.drift ?? noDrift;
   const toHolding = (partition: number): HoldingOptions => {
     const log = logOf(partition);
     const { passedMs } = passed;
-    const shared = { ...options, ...ports, logOf, partition, log, heldBack, clock, counts, bounds, portions, passedMs };
+    const shared = {
+      ...options,
+      ...ports,
+      logOf,
+      partition,
+      log,
+      heldBack,
+      clock,
+      counts,
+      bounds,
+      portions,
+      passedMs,
+      drift,
+    };
     return { ...shared, toGround: (own) => ({ ...shared, ...own, logger: logger.with({ partition }) }) };
   };
   const assignment = openAssignment({

@@ -117,15 +117,19 @@ export function appendFailure(
   owner: Ownership,
   run: ResidentRun,
   hold: number,
-  { kind, reason }: Extract<Written, { readonly reason: string }>,
+  {
+    kind,
+    reason,
+    held = false,
+    drift = false,
+  }: Extract<Written, { readonly reason: string }> & { readonly held?: boolean; readonly drift?: boolean },
   command: FailedCommand,
-  held = false,
 ): void {
   const value = { command, reason };
   const event = Event.encode(
     kind === "rejected"
       ? { kind: { $case: "commandRejected", value } }
-      : { kind: { $case: "commandDeferred", value: { ...value, held } } },
+      : { kind: { $case: "commandDeferred", value: { ...value, held, drift } } },
   ).finish();
   const id = `${nameOf(run, command)}/${kind}/${hold}`;
   settle(owner, run, hold, owner.log.append(run.runId, id, event, { signal: owner.signal }), undefined);

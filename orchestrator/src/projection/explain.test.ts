@@ -26,7 +26,7 @@ const deferred =
   (n: number): LogRecord =>
     eventAt(n, 2_000, {
       $case: "commandDeferred",
-      value: { command: { $case: "task", value: attempt }, reason: "", held },
+      value: { command: { $case: "task", value: attempt }, reason: "", held, drift: false },
     });
 
 const here: Surroundings = {
@@ -34,6 +34,7 @@ const here: Surroundings = {
   offersOf: () => [{ sidecar: "pay on a", broken: false }],
   holdOf: () => undefined,
   isLimited: () => false,
+  driftOf: () => undefined,
   queueOf: () => undefined,
 };
 
@@ -175,6 +176,22 @@ describe("what others know is told as well", () => {
       { action: call, before: [deferred(true)], around: { holdOf: () => ({ reason: "bank is down", actor: "" }) } },
       Kind.HOLD,
       "s: calls of pay.Pay/Charge are held back (bank is down), for 1 min 30 s now; release lets them go on.",
+    ],
+    [
+      "no service that runs fits it, and it is held",
+      {
+        action: call,
+        before: [deferred(true)],
+        around: { driftOf: () => "drift: pay.Pay/Charge as it runs does not fit" },
+      },
+      Kind.DRIFT,
+      "s: drift: pay.Pay/Charge as it runs does not fit, for 1 min 30 s now; a service that fits lets it go on.",
+    ],
+    [
+      "no service that runs fits it, and its task is in the queue",
+      { action: call, around: { driftOf: () => "drift: pay.Pay/Charge as it runs does not fit" } },
+      Kind.DRIFT,
+      "s: drift: pay.Pay/Charge as it runs does not fit, for 1 min 30 s now; a service that fits lets it go on.",
     ],
     [
       "NATS takes no tasks",

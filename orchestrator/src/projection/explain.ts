@@ -10,6 +10,8 @@ export interface Surroundings {
   /** Who holds back calls of a method in the run's workflow, and why; undefined: nobody. */
   readonly holdOf: (method: string) => { readonly reason: string; readonly actor: string } | undefined;
   readonly isLimited: (method: string) => boolean;
+  /** Why no service that runs fits the call of a step; undefined: one does, or it is not known. */
+  readonly driftOf: (method: string, path: string) => string | undefined;
   /** Who has a lock, and how many get it before a step does; undefined: not known. */
   readonly queueOf: (
     lock: string,
@@ -54,9 +56,11 @@ function withSurroundings(wait: Waiting, around: Surroundings): Waiting {
     }
     case Kind.HOLD: {
       const hold = around.holdOf(wait.method);
-      return hold === undefined ? wait : { ...wait, reason: hold.reason, actor: hold.actor };
+      return hold === undefined ? withDrift(wait, around) : { ...wait, reason: hold.reason, actor: hold.actor };
     }
     case Kind.OUTCOME: {
+      const drifted = withDrift(wait, around);
+      if (drifted !== wait) return drifted;
       const offers = around.offersOf(wait.method);
       return offers === undefined ? wait : { ...wait, offers: [...offers], kind: kindBy(wait, offers, around) };
     }
@@ -78,9 +82,15 @@ function withSurroundings(wait: Waiting, around: Surroundings): Waiting {
     case Kind.WRITE:
     case Kind.TURN:
     case Kind.END:
+    case Kind.DRIFT:
     case Kind.UNRECOGNIZED:
       return wait;
   }
+}
+
+function withDrift(wait: Waiting, around: Surroundings): Waiting {
+  const reason = around.driftOf(wait.method, wait.step);
+  return reason === undefined ? wait : { ...wait, kind: Kind.DRIFT, reason };
 }
 
 function kindBy({ method }: Waiting, offers: readonly Offer[], around: Surroundings): Kind {

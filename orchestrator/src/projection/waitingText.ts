@@ -26,6 +26,8 @@ function reasonText(wait: Waiting, nowMs: number): string {
       return `waits for signal ${wait.signal}${since}${until}.`;
     case Kind.HOLD:
       return `calls of ${wait.method} are held back${byText(wait)}${since}; release lets them go on.`;
+    case Kind.DRIFT:
+      return `${wait.reason}${since}; a service that fits lets it go on.`;
     case Kind.LOCK:
       return `waits for lock ${wait.lock}${lockText(wait)}${since}.`;
     case Kind.TIMER:

@@ -11,6 +11,7 @@ const young: AdmissionFacts = {
   nowMs: 10_600,
   heldMs: 0,
   age: "unknown",
+  isUnsure: false,
   connectedAtMs: 5_000,
 };
 

@@ -25,10 +25,12 @@ export type AdmissionFacts = {
   readonly age: DeliveryAge;
   /** When this connection to this server began, estimated in log time. */
   readonly connectedAtMs: number;
+  /** Nobody has said yet that the service fits it. */
+  readonly isUnsure: boolean;
 };
 
 /** Why the owner has to be asked before the task runs (PROTOCOL §6.2). */
-export type AskReason = "recheck" | "redelivered" | "stale" | "held" | "beforeConnection";
+export type AskReason = "recheck" | "redelivered" | "stale" | "held" | "beforeConnection" | "contract";
 
 /** Does the reason say that somebody may have begun the call before? Age alone does not. */
 export function mayHaveBegun(reason: AskReason | undefined): boolean {
@@ -48,7 +50,8 @@ export function reasonToAsk(facts: AdmissionFacts): AskReason | undefined {
   if (facts.age === "unknown" && facts.storedAtMs < facts.connectedAtMs) return "beforeConnection";
   // One that has waited in the queue may have been given up since.
   if (Math.max(facts.storedAtMs, facts.nowMs) - facts.issuedAtMs > youngMs) return "stale";
-  return facts.heldMs > youngMs ? "held" : undefined;
+  if (facts.heldMs > youngMs) return "held";
+  return facts.isUnsure ? "contract" : undefined;
 }
 
 /** What to do with a task after the owner was asked. */
@@ -73,6 +76,7 @@ export function admit(verdict: AskReply_Verdict | undefined, delivery: number): 
     case AskReply_Verdict.BUSY:
       return { kind: "later", delayMs: busyDelayMs };
     case AskReply_Verdict.NOT_NOW:
+    case AskReply_Verdict.MISFIT:
     case AskReply_Verdict.UNRECOGNIZED:
     case undefined:
       return {

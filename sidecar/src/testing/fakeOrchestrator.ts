@@ -260,6 +260,7 @@ function toTask({ number, headers = {}, ...rest }: TaskText): Task {
     recheck: false,
     claim: false,
     serverStreaming: false,
+    plan: new Uint8Array(),
     messagesMax: 0,
     bytesMax: 0,
     requestPayload: undefined,

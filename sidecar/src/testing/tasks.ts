@@ -17,6 +17,7 @@ export function taskOf(number: number, rest: Partial<Task> = {}): Task {
     recheck: false,
     claim: false,
     serverStreaming: false,
+    plan: new Uint8Array(),
     messagesMax: 0,
     bytesMax: 0,
     requestPayload: undefined,

@@ -117,9 +117,9 @@ export const processorBugs: readonly PlantedBug[] = [
     kind: "source",
     name: "§6 a silent owner counts as a yes",
     file: `${sidecar}/core/admission.ts`,
-    find: "    case AskReply_Verdict.NOT_NOW:\n    case AskReply_Verdict.UNRECOGNIZED:\n    case undefined:\n",
+    find: "    case AskReply_Verdict.NOT_NOW:\n    case AskReply_Verdict.MISFIT:\n    case AskReply_Verdict.UNRECOGNIZED:\n    case undefined:\n",
     replace:
-      '    case undefined:\n      return { kind: "run" };\n    case AskReply_Verdict.NOT_NOW:\n    case AskReply_Verdict.UNRECOGNIZED:\n',
+      '    case undefined:\n      return { kind: "run" };\n    case AskReply_Verdict.NOT_NOW:\n    case AskReply_Verdict.MISFIT:\n    case AskReply_Verdict.UNRECOGNIZED:\n',
   },
   {
     kind: "source",

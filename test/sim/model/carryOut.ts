@@ -156,7 +156,7 @@ function fails(
   const event =
     fate === "commandRejected"
       ? ({ $case: fate, value } as const)
-      : ({ $case: fate, value: { ...value, held: false } } as const);
+      : ({ $case: fate, value: { ...value, held: false, drift: false } } as const);
   const id = `${fate}/${runId}/${command.$case}/${issuedAt}/${random.next()}`;
   publish(world, isAlive, () => log.appendEvent(runId, id, event), done);
   return true;

@@ -63,6 +63,8 @@ class Pulling {
     this.#worker = new Worker(
       {
         ask: (task, ask) => askOwner(world, network, link, core, task.message.partition, ask),
+        // The simulation has one contract.
+        contracts: { contractOf: () => "", isUnsure: () => false, learn: () => undefined },
         report: (task, outcome) => this.#report(task, outcome),
         now: () => this.#now(),
         logNow: () => this.#now() + this.#offset.aheadMs,

@@ -113,7 +113,7 @@ function parseEvent(state: RunState, verb: string, words: readonly string[]): Ev
     case "held":
       return {
         $case: "commandDeferred",
-        value: { command: parseCommand(first, second), reason: rest(2), held: verb === "held" },
+        value: { command: parseCommand(first, second), reason: rest(2), held: verb === "held", drift: false },
       };
     case "signal":
       return {
