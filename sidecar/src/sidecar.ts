@@ -34,7 +34,9 @@ import { fetchRequest, keepAnswer, keepDescription } from "./nats/payloads.ts";
 import { TaskPuller } from "./nats/tasks.ts";
 import type { Room } from "./nats/tasks.ts";
 import { openTurns } from "./nats/turns.ts";
-import type { CallRequest, Delivery, Service, WorkerPorts } from "./ports.ts";
+import type { Delivery, Service, WorkerPorts } from "./ports.ts";
+import { providersOf } from "./providers.ts";
+import type { Provider } from "./providers.ts";
 import type { Secrets } from "./secrets.ts";
 import { Worker } from "./worker.ts";
 
@@ -47,14 +49,6 @@ export type SidecarOptions = {
   readonly secrets: Secrets;
   readonly measures: ReturnType<typeof openMeasures>;
   readonly log: Log;
-};
-
-/** Who takes the tasks of a service. */
-type Provider = Service & {
-  readonly isServing: boolean;
-  readonly target: string;
-  /** How the process describes itself. */
-  readonly descriptors: Uint8Array | undefined;
 };
 
 type Pulling = { readonly puller: TaskPuller; readonly control: Disposable };
@@ -382,24 +376,4 @@ export class Sidecar {
       observer: measures,
     };
   }
-}
-
-/** Of several processes that offer a service the first that is healthy; none serves that may not. */
-function providersOf(
-  watches: readonly ServiceWatch[],
-  breakers: Breakers,
-  mayServe: (service: string, descriptors: Uint8Array | undefined) => boolean,
-): ReadonlyMap<string, Provider> {
-  const providers = new Map<string, Provider>();
-  for (const watch of watches) {
-    for (const { exposed, isServing } of watch.offers()) {
-      if (providers.get(exposed.service)?.isServing === true) continue;
-      const { text: target } = watch.channel.target;
-      const service = { offered: exposed, invoke: (request: CallRequest) => watch.client.call(request) };
-      const descriptors = watch.descriptors();
-      const state = { isServing: isServing && mayServe(exposed.service, descriptors), target, descriptors };
-      providers.set(exposed.service, { ...breakers.watched(service), ...state });
-    }
-  }
-  return providers;
 }
