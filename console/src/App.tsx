@@ -19,6 +19,7 @@ const OverviewPage = lazy(() => import("./pages/OverviewPage.tsx").then((it) => 
 const RunPage = lazy(() => import("./pages/RunPage.tsx").then((it) => ({ default: it.RunPage })));
 const WorkflowsPage = lazy(() => import("./pages/WorkflowsPage.tsx").then((it) => ({ default: it.WorkflowsPage })));
 const WorkflowPage = lazy(() => import("./pages/WorkflowPage.tsx").then((it) => ({ default: it.WorkflowPage })));
+const SchedulesPage = lazy(() => import("./pages/SchedulesPage.tsx").then((it) => ({ default: it.SchedulesPage })));
 const ServicesPage = lazy(() => import("./pages/ServicesPage.tsx").then((it) => ({ default: it.ServicesPage })));
 const IncidentsPage = lazy(() => import("./pages/IncidentsPage.tsx").then((it) => ({ default: it.IncidentsPage })));
 const AuditPage = lazy(() => import("./pages/AuditPage.tsx").then((it) => ({ default: it.AuditPage })));
@@ -28,6 +29,7 @@ const places: readonly { readonly page: Place; readonly name: string }[] = [
   { page: "overview", name: "Overview" },
   { page: "runs", name: "Runs" },
   { page: "workflows", name: "Workflows" },
+  { page: "schedules", name: "Schedules" },
   { page: "services", name: "Services" },
   { page: "incidents", name: "Incidents" },
   { page: "approvals", name: "Approvals" },
@@ -97,6 +99,8 @@ function Page({ route }: { readonly route: Route }) {
       return <WorkflowsPage />;
     case "workflow":
       return <WorkflowPage workflow={route.workflow} />;
+    case "schedules":
+      return <SchedulesPage />;
     case "services":
       return <ServicesPage />;
     case "incidents":

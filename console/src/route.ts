@@ -5,6 +5,7 @@ export type Route =
   | { readonly page: "run"; readonly runId: string }
   | { readonly page: "workflows" }
   | { readonly page: "workflow"; readonly workflow: string }
+  | { readonly page: "schedules" }
   | { readonly page: "services" }
   | { readonly page: "incidents" }
   | { readonly page: "approvals" }
@@ -27,6 +28,7 @@ export function parseRoute(path: string): Route {
   const [first] = rest;
   switch (page) {
     case "overview":
+    case "schedules":
     case "services":
     case "incidents":
     case "approvals":
@@ -56,6 +58,7 @@ function pathOf(route: Route): string {
       return "";
     case "runs":
     case "workflows":
+    case "schedules":
     case "services":
     case "incidents":
     case "approvals":
