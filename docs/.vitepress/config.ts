@@ -72,16 +72,17 @@ export default defineConfig({
   markdown: {
     languageAlias: { console: "shellsession" },
     config: (markdown) => {
-      const { link_open: open, link_close: close } = markdown.renderer.rules;
+      const { rules } = markdown.renderer;
+      const { link_open: open, link_close: close } = rules;
       const dropped: boolean[] = [];
-      markdown.renderer.rules.link_open = (tokens, index, options, env, self) => {
+      rules["link_open"] = (tokens, index, options, env, self) => {
         const href = pageOf(tokens[index]?.attrGet("href") ?? "", String(env.path));
         dropped.push(href === undefined);
         if (href === undefined) return "<span>";
         tokens[index]?.attrSet("href", href);
         return open?.(tokens, index, options, env, self) ?? self.renderToken(tokens, index, options);
       };
-      markdown.renderer.rules.link_close = (tokens, index, options, env, self) => {
+      rules["link_close"] = (tokens, index, options, env, self) => {
         if (dropped.pop() === true) return "</span>";
         return close?.(tokens, index, options, env, self) ?? self.renderToken(tokens, index, options);
       };
