@@ -24,7 +24,6 @@ const write = [
 const start = [
   { text: "Clients", link: "/docs/clients" },
   { text: "Schedules", link: "/docs/schedules" },
-  { text: "Events and webhooks", link: "/docs/triggers" },
   { text: "Through the sidecar", link: "/docs/mesh" },
 ];
 
