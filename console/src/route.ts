@@ -8,6 +8,8 @@ export type Route =
   | { readonly page: "schedules" }
   | { readonly page: "services" }
   | { readonly page: "incidents" }
+  | { readonly page: "traces" }
+  | { readonly page: "trace"; readonly traceId: string }
   | { readonly page: "approvals" }
   | { readonly page: "audit" }
   | { readonly page: "unknown"; readonly path: string };
@@ -36,6 +38,8 @@ export function parseRoute(path: string): Route {
       return first === undefined ? { page } : { page: "unknown", path };
     case "runs":
       return first === undefined ? { page } : { page: "run", runId: first };
+    case "traces":
+      return first === undefined ? { page } : { page: "trace", traceId: first };
     case "workflows":
       return first === undefined ? { page } : { page: "workflow", workflow: rest.join("/") };
     default:
@@ -66,6 +70,10 @@ function pathOf(route: Route): string {
       return route.page;
     case "run":
       return `runs/${encodeURIComponent(route.runId)}`;
+    case "traces":
+      return route.page;
+    case "trace":
+      return `traces/${encodeURIComponent(route.traceId)}`;
     case "workflow":
       return `workflows/${route.workflow.split("/").map(encodeURIComponent).join("/")}`;
     case "unknown":

@@ -97,7 +97,7 @@ export async function serve(settings: OrchestratorSettings, log: Log, signal: Ab
   const ground = { ...ports, plans: definitions, credentials };
   const webhook = openWebhook(settings, ground, metrics, log);
   const tracing = openTracing(settings, ground, log);
-  const { showTrace } = tracing;
+  const { showTrace, traces } = tracing;
   const rows = await openRows(settings, { ...ground, layouts, showTrace }, log);
   const sidecars = toSidecarDoors(nats, names, ports.payloads, log, signal);
   using live = openLiveContracts(sidecars.catalog, ports.payloads, Date.now);
@@ -114,7 +114,7 @@ export async function serve(settings: OrchestratorSettings, log: Log, signal: Ab
   const keeping = { store: attached.schedules, processor, definitions, partitions, instruments: metrics, log };
   using scheduled = openSchedules(settings, keeping);
   const { schedules } = scheduled;
-  const shows = { showTrace, showStep: detailsOfStep, lists: rows?.lists };
+  const shows = { showTrace, traces, showStep: detailsOfStep, lists: rows?.lists };
   openMeasures(metrics.meter, { processor, nats, rows, ...sidecars, tellsQueues: isSweeping });
   const checkDeploy = toDeployCheck({ definitions, live, inspect: { ...ground, layouts } }, rows);
   const doors = { ...withDrift(sidecars, drift), ...shows };
@@ -329,6 +329,7 @@ async function serveFront(
     | "audit"
     | "schedules"
     | "showTrace"
+    | "traces"
     | "showStep"
     | "lists"
     | SidecarDoors
