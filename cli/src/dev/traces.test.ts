@@ -25,16 +25,30 @@ afterAll(async () => {
   await collector[Symbol.asyncDispose]();
 });
 
-async function ask(method: string, request: object): Promise<{ readonly status: number; readonly body: any }> {
+/** What the JSON answers have in them, as far as the tests look. */
+interface Answer {
+  readonly run: { readonly traceId: string };
+  readonly traceUrl: string;
+  readonly spans?: readonly JsonSpan[];
+  readonly traces: readonly object[];
+}
+
+interface JsonSpan {
+  readonly name: string;
+  readonly service: string;
+  readonly parentSpanId?: string;
+}
+
+async function ask(method: string, request: object): Promise<{ readonly status: number; readonly body: Answer }> {
   const response = await fetch(`http://${dev.address}/sidestep.v1.${method}`, {
     method: "POST",
     headers: { "content-type": "application/json" },
     body: JSON.stringify(request),
   });
-  return { status: response.status, body: await response.json() };
+  return { status: response.status, body: (await response.json()) as Answer };
 }
 
-async function traceOf(traceId: string): Promise<readonly any[]> {
+async function traceOf(traceId: string): Promise<readonly JsonSpan[]> {
   const { body } = await ask("Traces/Get", { traceId });
   return body.spans ?? [];
 }
