@@ -113,12 +113,11 @@ export async function serve(settings: OrchestratorSettings, log: Log, signal: Ab
   const { front } = processor;
   const keeping = { store: attached.schedules, processor, definitions, partitions, instruments: metrics, log };
   using scheduled = openSchedules(settings, keeping);
-  const { schedules } = scheduled;
-  const shows = { showTrace, traces, showStep: detailsOfStep, lists: rows?.lists };
+  const shows = { showTrace, traces, showStep: detailsOfStep, lists: rows?.lists, schedules: scheduled.schedules };
   openMeasures(metrics.meter, { processor, nats, rows, ...sidecars, tellsQueues: isSweeping });
   const checkDeploy = toDeployCheck({ definitions, live, inspect: { ...ground, layouts } }, rows);
   const doors = { ...withDrift(sidecars, drift), ...shows };
-  const door = { front, definitions, checkDeploy, limits, bulks, audit, schedules, ...doors };
+  const door = { front, definitions, checkDeploy, limits, bulks, audit, ...doors };
   const work = (server: FrontServer): Promise<void> => {
     log.info("ready", { id, listen: settings.listen, port: server.port, adminPort: admin.port, partitions, version });
     return tellReadiness(server, nats, state, signal);
