@@ -125,7 +125,12 @@ export function toCliFailure(error: ServiceError, address: string): CliFailure {
 }
 
 function nextForMissing(reason: string): string {
-  return reason === "WORKFLOW_NOT_FOUND"
-    ? "`sidestep workflow list` shows what is deployed; `sidestep deploy` deploys"
-    : "check the id: `sidestep run start` and the header sidestep-run-id tell it";
+  switch (reason) {
+    case "WORKFLOW_NOT_FOUND":
+      return "`sidestep workflow list` shows what is deployed; `sidestep deploy` deploys";
+    case "TRIGGER_NOT_FOUND":
+      return "check the id: `sidestep trigger list` shows them";
+    default:
+      return "check the id: `sidestep run start` and the header sidestep-run-id tell it";
+  }
 }

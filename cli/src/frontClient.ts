@@ -9,6 +9,7 @@ import { DefinitionsClient } from "../../proto/gen/sidestep/v1/definitions.ts";
 import { RunsClient } from "../../proto/gen/sidestep/v1/runs.ts";
 import { SchedulesClient } from "../../proto/gen/sidestep/v1/schedules.ts";
 import { ServicesClient } from "../../proto/gen/sidestep/v1/services.ts";
+import { TriggersClient } from "../../proto/gen/sidestep/v1/triggers.ts";
 import { callMetadata, channelCredentials } from "./doorCredentials.ts";
 import { CliFailure, exit, toCliFailure } from "./failure.ts";
 
@@ -20,6 +21,7 @@ export interface FrontClient extends Disposable {
   readonly services: ServicesClient;
   readonly audit: AuditClient;
   readonly schedules: SchedulesClient;
+  readonly triggers: TriggersClient;
   /** One unary call; throws CliFailure. */
   call<Request, Response>(method: Unary<Request, Response>, request: Request, timeoutMs?: number): Promise<Response>;
   /** The file that defines a service, and all that it imports; undefined: the orchestrator does not know it. */
@@ -44,10 +46,12 @@ export function openFrontClient(address: string): FrontClient {
   const services = new ServicesClient(address, channelCredentials(), options);
   const audit = new AuditClient(address, channelCredentials(), options);
   const schedules = new SchedulesClient(address, channelCredentials(), options);
+  const triggers = new TriggersClient(address, channelCredentials(), options);
   return {
     address,
     audit,
     schedules,
+    triggers,
     runs,
     definitions,
     services,
@@ -65,6 +69,7 @@ export function openFrontClient(address: string): FrontClient {
       services.close();
       audit.close();
       schedules.close();
+      triggers.close();
     },
   };
 }

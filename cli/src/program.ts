@@ -16,6 +16,7 @@ import { addIndex, addLists, addWorkflows } from "./programLists.ts";
 import { addCompletion, addContexts, addDoctor, addNats, applyContext, contextOption } from "./programSelf.ts";
 import { addDev } from "./programDev.ts";
 import { addSchedules } from "./programSchedules.ts";
+import { addTriggers } from "./programTriggers.ts";
 import { addServices } from "./programServices.ts";
 import { addApprovals, addCall, addHolds, addLimits, addTalk } from "./programTalk.ts";
 import type { Steering } from "./runSteer.ts";
@@ -64,6 +65,7 @@ export function toProgram(terminal: Terminal, programs: Programs, end: (code: nu
   addLimits(program, terminal, withAddress);
   addBulks(program, terminal, withAddress);
   addSchedules(program, terminal, withAddress);
+  addTriggers(program, terminal, withAddress);
   addServices(program, sidecar, terminal, withAddress);
   addIndex(program, terminal, withAddress);
   addAudit(program, terminal, withAddress);

@@ -101,8 +101,7 @@ function remark(event: HistoryEvent): string {
     event.status === undefined || event.status.code === 0
       ? ""
       : `${codeName(event.status.code)}: ${event.status.message}`;
-  const by = event.actor === "" ? "" : `by ${event.actor}`;
-  return [status, event.text, by, event.ignored ? "ignored" : ""].filter((part) => part !== "").join("; ");
+  return [status, event.text, event.ignored ? "ignored" : ""].filter((part) => part !== "").join("; ");
 }
 
 export interface TraceOptions {

@@ -48,6 +48,7 @@ export function runText(
       ["held", run.held ? `nothing new begins until \`sidestep run resume ${run.runId}\`` : ""],
       ["parent", run.parentRunId === "" ? "" : `${run.parentRunId} (step ${run.parentStep})`],
       ["schedule", run.scheduleId === "" ? "" : `${run.scheduleId} (for ${timeText(run.scheduledFor)})`],
+      ["trigger", run.triggerId === "" ? "" : `${run.triggerId} (by ${run.eventId})`],
       ["rerun of", run.rerunOfRunId === "" ? "" : `${run.rerunOfRunId} (from ${run.rerunFromStep} on)`],
       ["rerun as", run.rerunAsRunId],
       ["signals", run.signalsWaiting === 0 ? "" : `${run.signalsWaiting} wait to be taken`],

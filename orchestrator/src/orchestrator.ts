@@ -1,5 +1,4 @@
 import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
 import os from "node:os";
 import { toNames } from "../../proto/wire/subjects.ts";
 import type { Names } from "../../proto/wire/subjects.ts";
@@ -56,6 +55,8 @@ import { openRunMeasures } from "./runMeasures.ts";
 import { openRows } from "./rows.ts";
 import type { Rows } from "./rows.ts";
 import { openSchedules } from "./schedules.ts";
+import { secretsOf } from "./secretFile.ts";
+import { openTriggers } from "./triggers.ts";
 import { openTokens } from "./tokens.ts";
 import { openTracing } from "./tracing.ts";
 import { openWebhook } from "./webhook.ts";
@@ -66,7 +67,6 @@ const adminPortsTried = 200;
 const closingMs = 2_000;
 /** Spans that do not go out by then are told again from the log. */
 const settlingMs = 1_000;
-const secretBytesMin = 16;
 /** Whoever works on this one removes acknowledged tasks, and carries out actions on many runs. */
 const sweepingPartition = 0;
 /** Runs in flight that a plan or a deploy looks into. */
@@ -97,7 +97,7 @@ export async function serve(settings: OrchestratorSettings, log: Log, signal: Ab
   const ground = { ...ports, plans: definitions, credentials };
   const webhook = openWebhook(settings, ground, metrics, log);
   const tracing = openTracing(settings, ground, log);
-  const { showTrace, traces } = tracing;
+  const { showTrace } = tracing;
   const rows = await openRows(settings, { ...ground, layouts, showTrace }, log);
   const sidecars = toSidecarDoors(nats, names, ports.payloads, log, signal);
   using live = openLiveContracts(sidecars.catalog, ports.payloads, Date.now);
@@ -113,11 +113,15 @@ export async function serve(settings: OrchestratorSettings, log: Log, signal: Ab
   const { front } = processor;
   const keeping = { store: attached.schedules, processor, definitions, partitions, instruments: metrics, log };
   using scheduled = openSchedules(settings, keeping);
-  const shows = { showTrace, traces, showStep: detailsOfStep, lists: rows?.lists, schedules: scheduled.schedules };
+  const { schedules } = scheduled;
+  const fed = { ...attached.events, names, isOurs: isSweeping };
+  using triggered = openTriggers(settings, { ...fed, processor, definitions, instruments: metrics, log });
+  const { triggers } = triggered;
+  const shows = { showTrace, showStep: detailsOfStep, lists: rows?.lists };
   openMeasures(metrics.meter, { processor, nats, rows, ...sidecars, tellsQueues: isSweeping });
   const checkDeploy = toDeployCheck({ definitions, live, inspect: { ...ground, layouts } }, rows);
   const doors = { ...withDrift(sidecars, drift), ...shows };
-  const door = { front, definitions, checkDeploy, limits, bulks, audit, ...doors };
+  const door = { front, definitions, checkDeploy, limits, bulks, audit, schedules, triggers, ...doors };
   const work = (server: FrontServer): Promise<void> => {
     log.info("ready", { id, listen: settings.listen, port: server.port, adminPort: admin.port, partitions, version });
     return tellReadiness(server, nats, state, signal);
@@ -327,8 +331,8 @@ async function serveFront(
     | "bulks"
     | "audit"
     | "schedules"
+    | "triggers"
     | "showTrace"
-    | "traces"
     | "showStep"
     | "lists"
     | SidecarDoors
@@ -363,29 +367,8 @@ function toTlsFiles({ tlsCert, tlsKey, tlsClientCa }: OrchestratorSettings): Fro
     : { cert: tlsCert, key: tlsKey, clientCa: tlsClientCa };
 }
 
-/** Those of the file, else the one that all orchestrators share by themselves. */
-function secretsOf({ secretFile }: OrchestratorSettings, shared: Uint8Array): readonly [Uint8Array, ...Uint8Array[]] {
-  return secretFile === undefined ? [shared] : readSecrets(secretFile);
-}
-
 function toBounds({ snapshotEvents, retention, retentionFailed }: OrchestratorSettings): Partial<Bounds> {
   return { snapshotEvery: snapshotEvents, retentionMs: retention, retentionFailedMs: retentionFailed };
-}
-
-/** One secret a line: the first signs, all verify. */
-function readSecrets(file: string): readonly [Uint8Array, ...Uint8Array[]] {
-  let text: string;
-  try {
-    text = readFileSync(file, "utf8");
-  } catch (error) {
-    throw new Error(`--secret-file names a file that can't be read: ${errorText(error)}`, { cause: error });
-  }
-  const secrets = text.split("\n").flatMap((line) => (line.trim() === "" ? [] : [Buffer.from(line.trim())]));
-  const [first, ...older] = secrets;
-  if (first !== undefined && secrets.every((secret) => secret.length >= secretBytesMin)) return [first, ...older];
-  throw new Error(
-    `--secret-file names ${file}: each of its lines must be a secret of at least ${secretBytesMin} characters`,
-  );
 }
 
 async function disposed(resource: AsyncDisposable): Promise<void> {

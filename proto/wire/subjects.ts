@@ -1,3 +1,9 @@
+import { methodToken, serviceToken, splitMethod } from "./tokens.ts";
+import { triggerNames } from "./triggerSubjects.ts";
+import type { TriggerNames } from "./triggerSubjects.ts";
+
+export { methodToken, serviceToken, splitMethod } from "./tokens.ts";
+
 /** Priority group of every task consumer: the sidecar with the fewest tasks in hands is served first, by the priority of its requests. */
 export const byLoadGroup = "load";
 
@@ -5,7 +11,7 @@ export const byLoadGroup = "load";
  * The NATS grammar shared by orchestrators and sidecars: every subject, stream and bucket name is built here. Pure: strings in,
  * strings out. `prefix` is "sidestep" unless configured; upper case in stream and bucket names.
  */
-export interface Names {
+export interface Names extends TriggerNames {
   readonly tasksStream: string;
   readonly timersStream: string;
   readonly keysBucket: string;
@@ -77,26 +83,9 @@ export interface Names {
   beats(): string;
 }
 
-/** A protobuf service's name as one NATS token: "shop.v1.Orders" is "shop-v1-Orders". */
-export function serviceToken(service: string): string {
-  return service.replaceAll(".", "-");
-}
-
 /** The service whose tasks a durable consumer gives out, those of a method with a limit included. */
 export function serviceOfConsumer(consumer: string): string {
   return (consumer.split("--")[0] ?? "").replaceAll("-", ".");
-}
-
-/** A method's name as one token that no service has: "shop.v1.Orders/Place" is "shop-v1-Orders--Place". */
-export function methodToken(method: string): string {
-  const { service, name } = splitMethod(method);
-  return `${serviceToken(service)}--${name}`;
-}
-
-/** "shop.v1.Orders/Place" as its service and method. */
-export function splitMethod(method: string): { readonly service: string; readonly name: string } {
-  const slash = method.indexOf("/");
-  return { service: method.slice(0, slash), name: method.slice(slash + 1) };
 }
 
 /** The name of the method in a subject of tasks, limited or not. */
@@ -129,6 +118,7 @@ export function toNames(prefix = "sidestep"): Names {
     definitionsBucket: `${upper}_DEFINITIONS`,
     limitsBucket: `${upper}_LIMITS`,
     schedulesBucket: `${upper}_SCHEDULES`,
+    ...triggerNames(prefix, upper),
     payloadsStream: `${upper}_PAYLOADS`,
     auditStream: `${upper}_AUDIT`,
     auditSubject: (id) => `${prefix}.audit.${id}`,

@@ -1,6 +1,7 @@
 import { openMeasures as openOrchestratorMeasures } from "../../orchestrator/src/measures.ts";
 import { openWebhookMeasures } from "../../orchestrator/src/webhook.ts";
 import { openScheduleMeasures } from "../../orchestrator/src/schedules.ts";
+import { openTriggerMeasures, watchTriggers } from "../../orchestrator/src/triggers.ts";
 import { openRunMeasures } from "../../orchestrator/src/runMeasures.ts";
 import { newRun } from "../../orchestrator/src/engine/state.ts";
 import type { Transition } from "../../orchestrator/src/engine/transition.ts";
@@ -9,6 +10,7 @@ import type { TurnObserver } from "../../orchestrator/src/processor/ports.ts";
 import { AttemptId, RunEnded, RunStarted } from "../../proto/gen/sidestep/internal/v1/event.ts";
 import { RpcStatus } from "../../proto/gen/sidestep/internal/v1/rpc.ts";
 import { Schedule, Schedule_Kind as Kind } from "../../proto/gen/sidestep/internal/v1/schedule.ts";
+import { TriggerRecord } from "../../proto/gen/sidestep/internal/v1/trigger.ts";
 import { AskReply_Verdict, Task } from "../../proto/gen/sidestep/internal/v1/task.ts";
 import { Incident_Reason, Run_State } from "../../proto/gen/sidestep/v1/run.ts";
 import { fromHex } from "../../proto/wire/runId.ts";
@@ -42,6 +44,13 @@ async function scraped(measure: (instruments: Instruments) => void, accept: stri
   return (await fetch(`http://127.0.0.1:${admin.port}/metrics`, { headers: { accept } })).text();
 }
 
+function measureTriggers(instruments: Instruments): void {
+  const record = TriggerRecord.fromPartial({ id: "shop.v1.Orders/Place/placed", workflow: "shop.v1.Orders/Place" });
+  openTriggerMeasures(instruments).took(record, "started", 12);
+  const triggers = [{ record, lag: { waiting: 1, inHands: 1 }, parked: 1 }];
+  watchTriggers(instruments, { list: () => Promise.resolve({ kind: "list", triggers }) }, () => true);
+}
+
 function measureOrchestrator(instruments: Instruments): void {
   openOrchestratorMeasures(instruments.meter, {
     processor: { counts: zeroCounts(), owned: () => [0], backlog: () => 3 },
@@ -57,6 +66,7 @@ function measureOrchestrator(instruments: Instruments): void {
   const schedule = Schedule.fromPartial({ workflow: "shop.v1.Orders/Place" });
   schedules.started(schedule, 12);
   schedules.passed(schedule, Kind.MISSED, 3);
+  measureTriggers(instruments);
   const observer = openRunMeasures(instruments);
   const trace = { traceId: fromHex(tracedRun), sampled: true };
   const state = {

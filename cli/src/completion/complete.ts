@@ -15,6 +15,7 @@ export type Listed =
   | "services"
   | "sidecars"
   | "schedules"
+  | "triggers"
   | "files"
   | "folders";
 
@@ -38,6 +39,7 @@ const listedNames: Readonly<Record<string, Listed>> = {
   service: "services",
   "sidecar id": "sidecars",
   "schedule id": "schedules",
+  "trigger id": "triggers",
   folder: "folders",
   file: "files",
 };

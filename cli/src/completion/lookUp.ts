@@ -62,6 +62,10 @@ async function found(
       const { schedules } = await client.call(client.schedules.list.bind(client.schedules), {}, lookUpMs);
       return schedules.map(({ scheduleId, workflow }) => ({ word: scheduleId, about: workflow }));
     }
+    case "triggers": {
+      const { triggers } = await client.call(client.triggers.list.bind(client.triggers), {}, lookUpMs);
+      return triggers.map(({ triggerId, pattern }) => ({ word: triggerId, about: pattern }));
+    }
     case "sidecars": {
       const { sidecars } = await client.call(client.services.listSidecars.bind(client.services), {}, lookUpMs);
       return sidecars.map(({ id, services }) => ({ word: id, about: services.join(", ") }));

@@ -52,11 +52,8 @@ export const allFeatures: ReadonlySet<Feature> = new Set<Feature>([
   "subject trigger",
 ]);
 
-/** What is checked, but nothing carries out yet. */
-const later: ReadonlySet<Feature> = new Set<Feature>(["subject trigger"]);
-
 /** What this version runs. */
-export const engineFeatures: ReadonlySet<Feature> = allFeatures.difference(later);
+export const engineFeatures: ReadonlySet<Feature> = allFeatures;
 
 /** Refuses what is compiled but can't be run yet; says whether it can. */
 export function requireFeature(

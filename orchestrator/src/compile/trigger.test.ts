@@ -8,7 +8,7 @@ import { loadPlan } from "../engine/loadPlan.ts";
 import { evaluateTrigger } from "../engine/trigger.ts";
 import type { Occasion } from "../engine/trigger.ts";
 import { compileImage } from "./compileImage.ts";
-import { allFeatures, engineFeatures } from "./feature.ts";
+import { allFeatures } from "./feature.ts";
 import { buildContract, buildModules, errorsOf, makeSet } from "./testing.ts";
 
 const image = buildModules(["orchestrator/src/compile/testdata/contract", "orchestrator/src/compile/testdata/kinds"]);
@@ -110,10 +110,5 @@ describe("a trigger", () => {
       return errorsOf(compileImage(set, { features: allFeatures }).diagnostics).map(({ code }) => code);
     });
     expect(said).toEqual([[], ["SIDESTEP1307"]]);
-  });
-
-  it("is not deployed before something carries it out", () => {
-    const said = errorsOf(compileImage(image, { features: engineFeatures }).diagnostics);
-    expect(said.map(({ message }) => message)).toContain("`subject trigger` is not supported yet");
   });
 });

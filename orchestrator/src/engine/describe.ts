@@ -50,6 +50,8 @@ export function describeRun(plan: LoadedPlan, state: RunState): Run {
     actions: fittingActions(plan, state),
     scheduleId: started?.schedule?.id ?? "",
     scheduledFor: started?.schedule === undefined ? undefined : toTimestamp(started.schedule.nominalMs),
+    triggerId: started?.event?.trigger ?? "",
+    eventId: started?.event?.event ?? "",
     rerunOfRunId: started?.rerun === undefined ? "" : toHex(started.rerun.runId),
     rerunFromStep: started?.rerun?.step ?? "",
     rerunAsRunId: state.rerun === undefined ? "" : toHex(state.rerun.runId),

@@ -20,6 +20,7 @@ export function parseWrite(request: unknown): WriteTold {
     about["sidecarId"],
     about["bulkId"],
     about["scheduleId"],
+    about["triggerId"],
     about["filter"],
     about["method"],
     fields(about["limit"])["method"],

@@ -206,6 +206,8 @@ export function toListedRun(row: RunRow): ListedRun {
     actions: [],
     scheduleId: "",
     scheduledFor: undefined,
+    triggerId: "",
+    eventId: "",
     rerunOfRunId: "",
     rerunFromStep: "",
     rerunAsRunId: "",

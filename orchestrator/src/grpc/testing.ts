@@ -7,6 +7,7 @@ import type { AuditStore } from "../processor/auditStore.ts";
 import { fakeScheduleStore } from "../processor/testing/schedules.ts";
 import { toSchedules } from "../processor/schedules.ts";
 import type { Schedules } from "../processor/schedules.ts";
+import type { Triggers } from "../processor/triggers.ts";
 import type { Bulk, DefinitionEntry, Hold, MethodLimit } from "../../../proto/gen/sidestep/internal/v1/record.ts";
 import { Run } from "../../../proto/gen/sidestep/v1/run.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
@@ -253,6 +254,22 @@ export function fakeBulks(): BulkStore {
   };
 }
 
+/** Nobody knows any. */
+const noTriggers: Triggers = {
+  list: () => Promise.resolve({ kind: "list", triggers: [] }),
+  describe: unknownTrigger,
+  pause: unknownTrigger,
+  resume: unknownTrigger,
+  parked: unknownTrigger,
+  retry: unknownTrigger,
+  drop: unknownTrigger,
+  remove: unknownTrigger,
+};
+
+function unknownTrigger() {
+  return Promise.resolve({ kind: "unknown" as const });
+}
+
 /** Schedules over records in memory; what is started comes to nothing. */
 function fakeSchedules(definitions: Definitions): Schedules {
   const start = () => Promise.resolve({ kind: "waits" as const, reason: "nothing is started here" });
@@ -318,6 +335,7 @@ export function openTestServer(
     bulks: fakeBulks(),
     audit: fakeAudit(),
     schedules: fakeSchedules(definitions),
+    triggers: noTriggers,
     readTaskQueues: () => Promise.resolve([]),
     tellSidecar: () => undefined,
     fetchRequest: () => Promise.resolve(undefined),

@@ -10,7 +10,10 @@ import type { Ports } from "../processor/processor.ts";
 import { toAuditStore } from "./auditStore.ts";
 import { agreeOnLayouts, agreeOnSecret } from "./cluster.ts";
 import { toBulkRecord } from "./bulkRecord.ts";
+import type { EventStreams, ParkedStore } from "../processor/eventStreams.ts";
+import type { TriggerStore } from "../processor/triggerStore.ts";
 import { openDirectGets } from "./directGet.ts";
+import { toEventStreams } from "./eventStreams.ts";
 import { toHoldRecord } from "./holdRecord.ts";
 import { untilAnswered } from "./jetstream.ts";
 import { toBeats, toKeys, toLeases } from "./leases.ts";
@@ -21,12 +24,14 @@ import { openLoneStreams } from "./loneStreams.ts";
 import { toMembers } from "./members.ts";
 import { toMessages } from "./messages.ts";
 import { toPartitionLog } from "./partitionLog.ts";
+import { toParkedStore } from "./parkedStore.ts";
 import { toRunPayloads } from "./payloads.ts";
 import { toControl, toQuestions } from "./questions.ts";
 import { openScheduleStore } from "./scheduleStore.ts";
 import { toTasks } from "./tasks.ts";
 import { toTimers } from "./timers.ts";
 import { ensurePartitionsBucket, ensureTopology } from "./topology.ts";
+import { openTriggerStore } from "./triggerStore.ts";
 import { openWriter } from "./write.ts";
 
 export interface AttachOptions {
@@ -50,6 +55,11 @@ export interface Attached extends Disposable {
   readonly bulkRecord: BulkRecord;
   readonly audit: AuditStore;
   readonly schedules: ScheduleStore;
+  readonly events: {
+    readonly store: TriggerStore;
+    readonly streams: EventStreams;
+    readonly parked: ParkedStore;
+  };
 }
 
 /** Makes or verifies streams and buckets and opens the processor's ports on them. Throws for a server that can't carry us. */
@@ -74,6 +84,11 @@ export async function attach({ nats, names, partitions, log, signal, ...streams 
     bulkRecord: toBulkRecord(nats, names, publisher),
     audit: toAuditStore(nats, names, publisher, log),
     schedules: openScheduleStore(nats, names, publisher, log, signal),
+    events: {
+      store: openTriggerStore({ nats, bucket: names.triggersBucket, publisher, log, signal }),
+      streams: toEventStreams({ ...cluster, replicas: streams.replicas, log }),
+      parked: toParkedStore(nats, names, publisher),
+    },
     ports: {
       logOf: (partition) => toPartitionLog(access, partition),
       tasks: toTasks(names, writer, limits.isLimited),

@@ -22,6 +22,14 @@ export const taskAckWaitMs = 7_000;
 export const tasksInHandsMax = 10_000;
 /** The oldest are removed beyond it. */
 const auditEntriesMax = 100_000;
+/** What waits for a trigger that is paused, or gone, waits no longer. */
+const eventsKeptDays = 30;
+/** One more than that stays in its stream. */
+const parkedMax = 20_000;
+/** Longer than one is worked on; it is given out again then, as after a crash. */
+const eventAckWaitSeconds = 15;
+/** Of one trigger, given out and not acknowledged, over all orchestrators. */
+const eventsInHandsMax = 10_000;
 /** How long an entry of the catalog outlives its sidecar. */
 const catalogTtlSeconds = 30;
 
@@ -95,6 +103,46 @@ export function auditStream(names: Names, replicas: number, retentionMs: number)
   };
 }
 
+/**
+ * What triggers wait for: what comes over HTTP, and `captured`, subjects that no other stream takes in. A message is gone once all triggers that it is
+ * for have taken it; one that is for none is not kept.
+ */
+export function eventsStream(names: Names, replicas: number, captured: readonly string[]): StreamConfig {
+  return {
+    ...fileStream(names.eventsStream, replicas),
+    subjects: [names.hookSubjects(), ...captured],
+    retention: "interest",
+    max_age: eventsKeptDays * 86_400 * second,
+    duplicate_window: duplicateWindow,
+  };
+}
+
+/** What triggers can't take, until somebody tries it again or drops it. Full, it takes no more: what it would have taken stays where it is. */
+export function parkedStream(names: Names, replicas: number): StreamConfig {
+  return {
+    ...fileStream(names.parkedStream, replicas),
+    subjects: [names.parkedSubjects()],
+    max_msgs_per_subject: 1,
+    max_msgs: parkedMax,
+    discard: "new",
+    duplicate_window: duplicateWindow,
+  };
+}
+
+/** The consumer of a trigger, in whatever stream; it begins with what comes after it was made. */
+export function triggerConsumerConfig(name: string, subjects: readonly string[]): ConsumerConfig {
+  const [first = ""] = subjects;
+  return {
+    durable_name: name,
+    ...(subjects.length === 1 ? { filter_subject: first } : { filter_subjects: subjects }),
+    ack_policy: "explicit",
+    ack_wait: eventAckWaitSeconds * second,
+    max_deliver: -1,
+    max_ack_pending: eventsInHandsMax,
+    deliver_policy: "new",
+  };
+}
+
 /** A bucket that sidecars write to: none of them can empty it for the others by a mere header. */
 function sharedBucket(name: string, replicas: number, ttlSeconds = 0): StreamConfig {
   return { ...bucket(name, replicas, ttlSeconds), allow_rollup_hdrs: false };
@@ -132,6 +180,7 @@ export function otherBuckets(names: Names, replicas: number): readonly StreamCon
     sharedBucket(names.catalogBucket, replicas, catalogTtlSeconds),
     sharedBucket(names.limitsBucket, replicas),
     bucket(names.schedulesBucket, replicas),
+    bucket(names.triggersBucket, replicas),
     objectStore(names.definitionsBucket, replicas),
     payloadsStream(names, replicas),
   ];

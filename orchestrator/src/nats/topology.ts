@@ -8,6 +8,7 @@ import {
   limitedConsumer,
   logStream,
   otherBuckets,
+  parkedStream,
   taskConsumer,
   tasksStream,
   timersSourceConsumer,
@@ -58,6 +59,7 @@ export async function ensureTopology(
   await ensureStream(connection, timersStream(names, replicas));
   await ensureStream(connection, tasksStream(names, replicas));
   await ensureStream(connection, auditStream(names, replicas, auditRetentionMs));
+  await ensureStream(connection, parkedStream(names, replicas));
   for (const config of otherBuckets(names, replicas)) await ensureStream(connection, config);
   for (let partition = 0; partition < partitions; partition++) {
     if (durableSource) {
@@ -157,7 +159,7 @@ function assertAsWanted(what: string, wanted: object, found: object | undefined)
 }
 
 /** Where `found` lacks what `wanted` says; a false, 0 or "" that is left out counts as said. */
-function differences(wanted: unknown, found: unknown, path = ""): readonly string[] {
+export function differences(wanted: unknown, found: unknown, path = ""): readonly string[] {
   if (Array.isArray(wanted)) {
     const items: readonly unknown[] = Array.isArray(found) ? found : [];
     if (items.length !== wanted.length) return [`${path} should have ${wanted.length} entries and has ${items.length}`];

@@ -15,6 +15,7 @@ import type {
   SkipRequested,
   TerminateRequested,
   TraceStart,
+  Triggered,
 } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { Hold } from "../../../proto/gen/sidestep/internal/v1/record.ts";
 import type { HistoryEvent, Run } from "../../../proto/gen/sidestep/v1/run.ts";
@@ -62,6 +63,8 @@ export interface StartRequest {
   readonly actor: string;
   /** Which start of which schedule it is. */
   readonly schedule?: Scheduled;
+  /** Which event of which trigger it is of. */
+  readonly event?: Triggered;
 }
 
 /** Why something was not done; nothing was written, except that an `unavailable` start may turn out void or stored. */

@@ -104,6 +104,7 @@ export function encodeStart(
     actor: request.actor,
     rerun: undefined,
     schedule: request.schedule,
+    event: request.event,
     ...origin,
   };
   return toBytes(Event, { kind: { $case: "runStarted", value } });

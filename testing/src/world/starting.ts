@@ -55,6 +55,7 @@ export function toStarted(start: Start, nowMs: number, limits: Limits): RunStart
     requestPayload: undefined,
     rerun: undefined,
     schedule: undefined,
+    event: undefined,
     ...start.origin,
   };
 }

@@ -74,6 +74,7 @@ export function makeStarted(
     actor: "",
     rerun: undefined,
     schedule: undefined,
+    event: undefined,
     ...rest,
   };
 }

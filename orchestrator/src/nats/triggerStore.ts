@@ -1,0 +1,39 @@
+import { TriggerRecord } from "../../../proto/gen/sidestep/internal/v1/trigger.ts";
+import type { KeptTrigger, TriggerStore } from "../processor/triggerStore.ts";
+import type { KeptValue } from "./watchedBucket.ts";
+import { openWatchedBucket } from "./watchedBucket.ts";
+import type { WatchedBucketOptions } from "./watchedBucket.ts";
+
+/** Records of triggers in their bucket; follows what others change until the signal aborts. */
+export function openTriggerStore(given: Omit<WatchedBucketOptions<TriggerRecord>, "encode" | "decode">): TriggerStore {
+  const encode = (record: TriggerRecord): Uint8Array => TriggerRecord.encode(record).finish();
+  const bucket = openWatchedBucket<TriggerRecord>({ ...given, encode, decode });
+  return {
+    all: () => bucket.all().map(toKept),
+    heard: (id) => {
+      const kept = bucket.heard(id);
+      return kept && toKept(kept);
+    },
+    isComplete: () => bucket.isComplete(),
+    read: async (id) => {
+      const { value, revision } = await bucket.read(id);
+      return { record: value, revision };
+    },
+    write: (record, revision) => bucket.write(record.id, record, revision),
+    remove: (id, revision) => bucket.remove(id, revision),
+    onChange: (listener) => bucket.onChange(listener),
+  };
+}
+
+function toKept({ value, revision }: KeptValue<TriggerRecord>): KeptTrigger {
+  return { record: value, revision };
+}
+
+function decode(bytes: Uint8Array): TriggerRecord | undefined {
+  try {
+    const record = TriggerRecord.decode(bytes);
+    return record.id === "" ? undefined : record;
+  } catch {
+    return undefined;
+  }
+}
