@@ -29,7 +29,7 @@ service Flows {
     option (sidestep.v1.workflow) = { key: 'input.at' step { id: "at" let { value: 'input.at' } } output: '{at: at}' };
   }
 }
-message Moment { string at = 1; }
+message Moment { string at = 1; string pin = 2 [debug_redact = true]; }
 `;
 const each = (every: string): string =>
   `trigger { name: "each" cron { every: "${every}" } when: 'now.getSeconds() % 2 == 0' input: '{at: string(now)}' }`;
@@ -107,7 +107,7 @@ test("what can't be a schedule is told, with what can", async () => {
   expect(await wrong("--cron", "0 2 * * *", "--time-zone", "Europe/Berln")).toContain("is no time zone");
   expect(await wrong("--every", "100ms")).toContain("too short");
   expect(await wrong()).toContain("nothing says when");
-  expect(await wrong("--every", "1m", "-d", '{"att": "x"}')).toContain("att");
+  expect(await wrong("--every", "1m", "-d", '{"att": "x"}')).toContain("is no flows.v1.Moment");
   expect((await sidestep("schedule", "describe", "wrong")).code).toBe(exit.notFound);
   expect(
     (await sidestep("schedule", "create", "UP", "--workflow", "flows.v1.Flows/Short", "--every", "1m")).stderr,
@@ -117,8 +117,21 @@ test("what can't be a schedule is told, with what can", async () => {
 test("one that is made again as it is stays as it is; another one of its id is refused", async () => {
   await create("same", "Short", "--every", "1h", "-d", '{"at": "x"}');
   await create("same", "Short", "--every", "1h", "-d", '{"at": "x"}');
+  expect(await ok("schedule", "describe", "same")).toContain('"at": "x"');
   const other = await sidestep("schedule", "create", "same", "--workflow", "flows.v1.Flows/Short", "--every", "2h");
   expect(other.stderr).toContain("SCHEDULE_EXISTS");
+});
+
+test("what is declared debug_redact in a request is not shown with the schedule", async () => {
+  const secret = "4711-0815";
+  await create("secretive", "Short", "--every", "1h", "--paused", "-d", `{"at": "x", "pin": "${secret}"}`);
+  for (const output of ["table", "json", "yaml"]) {
+    const told = await ok("schedule", "describe", "secretive", "-o", output);
+    expect(told).not.toContain(secret);
+    expect(told).not.toContain(Buffer.from(secret).toString("base64").slice(1, 9));
+  }
+  const [{ input } = { input: Buffer.of() }] = await schedulesOf("secretive");
+  expect(Buffer.from(input).toString()).toBe("\n\u0001x");
 });
 
 test("while a run goes on, SKIP leaves starts out", async () => {
@@ -207,6 +220,9 @@ test("a backfill starts one run for each nominal time of its span, however often
   const hours = [22, 23, 24, 25, 26].map((hour) => Date.parse("2026-10-24T00:00:00Z") + hour * 3_600_000);
   expect([...starts.keys()].toSorted((a, b) => a - b)).toEqual(hours);
   expect([...starts.values()].every(({ length }) => length === 1)).toBe(true);
+  // Their keys begin alike, so a filter finds them.
+  const listed = ["run", "list", "--filter", 'key.startsWith("schedule/fills/")', "-o", "name"];
+  await expect.poll(async () => (await ok(...listed)).trim().split("\n").length, patience).toBe(5);
   const ahead = await sidestep("schedule", "backfill", "fills", "--from", "2030-01-01", "--to", "2030-02-01");
   expect(ahead.stderr).toContain("no span of the past");
   const long = await sidestep("schedule", "backfill", "fills", "--from", "2020-01-01", "--to", "2025-01-01");

@@ -66,7 +66,8 @@ async function lookAlways(work: Work): Promise<void> {
   // When a record asks for something, as long as it stands.
   const due: Due = new Map();
   let woken = new AbortController();
-  const wake = (): void => woken.abort();
+  // With a reason: making the default one costs more than all the rest of it.
+  const wake = (): void => woken.abort("woken");
   const stop = store.onChange(wake);
   signal.addEventListener("abort", wake, { once: true });
   while (!signal.aborted) {

@@ -8,6 +8,7 @@ import { nominalTimes } from "../engine/schedule/calendar.ts";
 import { comingTimes, cronOf } from "../engine/schedule/nextStep.ts";
 import { noteFired } from "../engine/schedule/noteFired.ts";
 import { toTimetable } from "../engine/schedule/timetable.ts";
+import { shownBytes } from "../engine/redact.ts";
 import { misfitOf } from "../engine/request.ts";
 import { blank, sameCron } from "./contractSchedules.ts";
 import type { Workflows } from "./ports.ts";
@@ -96,7 +97,7 @@ export function toSchedules(ground: SchedulesGround): Schedules {
     describe: (id) =>
       orUnavailable(async () => {
         const { schedule } = await store.read(id);
-        return schedule === undefined ? { kind: "unknown" } : shown(schedule);
+        return schedule === undefined ? { kind: "unknown" } : shown(ground, schedule);
       }),
     pause: (id, { actor, reason }) => {
       const paused = { actor, reason, sinceMs: now() };
@@ -124,9 +125,10 @@ function resumed(schedule: Schedule, nowMs: number): Schedule {
 }
 
 async function create(
-  { store, workflows, now }: SchedulesGround,
+  ground: SchedulesGround,
   { id, workflow, cron, input, isPaused, actor, reason }: Parameters<Schedules["create"]>[0],
 ): Promise<Shown | ScheduleRefusal> {
+  const { store, workflows, now } = ground;
   if (!/^[a-z0-9][a-z0-9_-]{0,99}$/.test(id)) {
     const hint = "small letters, digits, '-' and '_', beginning with a letter or digit, at most 100 characters";
     return { kind: "invalid", message: `'${id.slice(0, 100)}' can't be the id of a schedule`, hint };
@@ -155,9 +157,9 @@ async function create(
     paused: isPaused ? { actor, reason, sinceMs: nowMs } : undefined,
   };
   const { schedule, revision } = await store.read(id);
-  if (schedule !== undefined) return isSame(schedule, made) ? shown(schedule) : { kind: "exists" };
+  if (schedule !== undefined) return isSame(schedule, made) ? shown(ground, schedule) : { kind: "exists" };
   const swapped = await store.write(made, revision);
-  if (swapped.kind === "held") return shown(made);
+  if (swapped.kind === "held") return shown(ground, made);
   if (swapped.kind === "refused") return { kind: "exists" };
   return { kind: "unavailable", message: "the record did not become durable in time" };
 }
@@ -167,28 +169,34 @@ function isSame(a: Schedule, b: Schedule): boolean {
   return isCron && a.workflow === b.workflow && Buffer.compare(a.input, b.input) === 0;
 }
 
-async function listAll({ store }: SchedulesGround): ReturnType<Schedules["list"]> {
+async function listAll(ground: SchedulesGround): ReturnType<Schedules["list"]> {
+  const { store } = ground;
   const giveUp = AbortSignal.timeout(untilCompleteMs);
   while (!store.isComplete() && !giveUp.aborted) await pause(50, giveUp);
   if (!store.isComplete()) return { kind: "unavailable", message: "not all schedules have been heard of yet" };
-  const schedules = store.all().map(({ schedule }) => ({ schedule, nextMs: comingTimes(schedule, 1) }));
+  const all = store.all().map(async ({ schedule }) => ({
+    schedule: await withoutRedacted(ground, schedule),
+    nextMs: comingTimes(schedule, 1),
+  }));
+  const schedules = await Promise.all(all);
   return { kind: "list", schedules: schedules.toSorted((a, b) => (a.schedule.id < b.schedule.id ? -1 : 1)) };
 }
 
 /** `how` may refuse, and gives the very same record where nothing is to be changed. */
 async function change(
-  { store }: SchedulesGround,
+  ground: SchedulesGround,
   id: string,
   how: (schedule: Schedule) => Schedule | ScheduleRefusal,
 ): Promise<Shown | ScheduleRefusal> {
+  const { store } = ground;
   const nextPauseMs = growingPause(20, 500);
   for (let round = 0; round < rounds; round++) {
     const { schedule, revision } = await store.read(id);
     if (schedule === undefined) return { kind: "unknown" };
     const next = how(schedule);
     if ("kind" in next) return next;
-    if (next === schedule) return shown(schedule);
-    if ((await store.write(next, revision)).kind === "held") return shown(next);
+    if (next === schedule) return shown(ground, schedule);
+    if ((await store.write(next, revision)).kind === "held") return shown(ground, next);
     await pause(nextPauseMs());
   }
   return { kind: "unavailable", message: "others change the schedule all the time" };
@@ -254,6 +262,14 @@ async function remove({ store }: SchedulesGround, id: string): ReturnType<Schedu
   return { kind: "unavailable", message: "others change the schedule all the time" };
 }
 
-function shown(schedule: Schedule): Shown {
-  return { kind: "shown", schedule, nextMs: comingTimes(schedule, shownMax) };
+async function shown(ground: SchedulesGround, schedule: Schedule): Promise<Shown> {
+  return { kind: "shown", schedule: await withoutRedacted(ground, schedule), nextMs: comingTimes(schedule, shownMax) };
+}
+
+/** Its request without what is declared `debug_redact`; of a workflow that nobody knows now, nothing of it. */
+async function withoutRedacted({ workflows }: SchedulesGround, schedule: Schedule): Promise<Schedule> {
+  if (schedule.input.length === 0) return schedule;
+  const { plan } = (await workflows.active(schedule.workflow)) ?? {};
+  if (plan === undefined) return { ...schedule, input: new Uint8Array() };
+  return { ...schedule, input: shownBytes(plan.registry, plan.plan.requestType, schedule.input) };
 }
