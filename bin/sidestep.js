@@ -23,14 +23,17 @@ if (node === undefined || entry === undefined) {
 runUnder(node, [...flagsFor(process.argv[2] ?? ""), entry, ...process.argv.slice(2)]);
 
 function findNode() {
-  try {
-    const found = createRequire(import.meta.url).resolve("node/package.json");
-    const pinned = path.join(path.dirname(found), "bin", "node");
-    // In another project's tree the package of that name may be an older one.
-    if (existsSync(pinned) && majorOf(JSON.parse(readFileSync(found, "utf8")).version) >= nodeMajorNeeded)
-      return pinned;
-  } catch {
-    // Not installed: the Node that runs this may do.
+  // The package for this machine alone, which needs no script to install itself; or, in a clone, the one that chooses among them.
+  for (const name of [`node-${process.platform}-${process.arch}`, "node"]) {
+    try {
+      const found = createRequire(import.meta.url).resolve(`${name}/package.json`);
+      const pinned = path.join(path.dirname(found), "bin", "node");
+      // In another project's tree the package of that name may be an older one.
+      if (existsSync(pinned) && majorOf(JSON.parse(readFileSync(found, "utf8")).version) >= nodeMajorNeeded)
+        return pinned;
+    } catch {
+      // Not installed: another one, or the Node that runs this, may do.
+    }
   }
   return majorOf(process.versions.node) >= nodeMajorNeeded ? process.execPath : undefined;
 }

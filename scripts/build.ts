@@ -1,5 +1,6 @@
 // Bundles each program of ours into one file of dist/, or of the folder given, and sees that each starts. What a command of `sidestep` loads
-// only when it is given lies beside it in dist/parts/; the console in dist/console/.
+// only when it is given lies beside it in dist/parts/; the console in dist/console/; what is
+// published in dist/package/.
 import { execFileSync } from "node:child_process";
 import { chmodSync, cpSync, existsSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { build } from "esbuild";
@@ -8,6 +9,7 @@ import { nodeFlags } from "../bin/nodeFlags.mjs";
 import { builtinsWithoutImport } from "./bundle/builtins.ts";
 import { buildConsole, placeConsole } from "./bundle/console.ts";
 import { leftOut } from "./bundle/leftOut.ts";
+import { makePackage } from "./bundle/package.ts";
 import { noticesOf } from "./bundle/notices.ts";
 
 const servers = { orchestrator: "orchestrator/src/main.ts", sidecar: "sidecar/src/main.ts" } as const;
@@ -61,6 +63,8 @@ if (process.argv[2] === undefined) placeConsole(outdir);
 writeFileSync(`${outdir}/LICENSES.txt`, noticesOf([...made.flatMap((one) => Object.keys(one.inputs)), ...ofConsole]));
 // Run by name they are modules wherever they lie.
 writeFileSync(`${outdir}/package.json`, '{ "type": "module" }\n');
+
+makePackage(outdir);
 
 for (const name of Object.keys(programs)) {
   const file = `${outdir}/${name}.js`;

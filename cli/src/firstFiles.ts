@@ -1,8 +1,3 @@
-const bufConfiguration = `version: v2
-modules:
-  - path: proto
-`;
-
 const service = `syntax = "proto3";
 
 // A service of yours: any gRPC server, in any language. It knows nothing of workflows.
@@ -73,17 +68,32 @@ const readme = `# A first workflow
 - sidestep/v1/workflow.proto: the options; their comments are the manual
 
 \`\`\`sh
-sidestep check                                                   # what is wrong, with file:line:column
-sidestep orchestrator                                            # needs a nats-server; see NATS_URL
-sidestep sidecar --service localhost:50051                       # beside your greeting service
-sidestep deploy                                                  # checks again, then makes the workflow active
+sidestep check                  # what is wrong, with file:line:column
+sidestep dev                    # all it needs on this machine; deploys at each save, and sidestep.yaml has the service answered for
 sidestep run exec hello.v1.HelloWorkflow/Hello -d '{"request_id": "1", "name": "world"}'
 \`\`\`
 `;
 
+const stubbed = `# What \`sidestep dev\` runs besides; docs/dev.md has all of it.
+stubs:
+  # Answered for until there is one. Then: services: [{ name: greeting, address: 127.0.0.1:50051 }]
+  - greeting.v1.GreetingService
+`;
+
+/** What git is to leave alone in a project. */
+export const ignored = "node_modules/\n.sidestep/\n";
+
+/** Where the .proto files of a project are. */
+export const bufConfiguration = `version: v2
+modules:
+  - path: proto
+`;
+
 /** What `sidestep init` writes besides the schema, by path. */
 export const firstFiles: ReadonlyMap<string, string> = new Map([
+  [".gitignore", ignored],
   ["buf.yaml", bufConfiguration],
+  ["sidestep.yaml", stubbed],
   ["proto/greeting/v1/greeting.proto", service],
   ["proto/hello/v1/hello.proto", workflow],
   ["proto/README.md", readme],

@@ -4,6 +4,8 @@ import { roles } from "../../runtime/src/tokenFile.ts";
 import type { Role } from "../../runtime/src/tokenFile.ts";
 import type { DevOptions } from "./dev/dev.ts";
 import { withDoorKeys } from "./doorKeys.ts";
+import { exampleNames } from "./exampleNames.ts";
+import type { ExampleName } from "./exampleNames.ts";
 import { exit } from "./failure.ts";
 import type { ExitCode } from "./failure.ts";
 import { addressOption, example, listOption, outputOption, shownOption, timeout, workflowName } from "./flags.ts";
@@ -111,10 +113,13 @@ function addDefinitions(program: Command, terminal: Terminal, end: (code: ExitCo
   const line = (text: string): void => terminal.out(`${text}\n`);
   program
     .command("init")
-    .description("write workflow.proto, buf.yaml and a first workflow")
+    .description("write workflow.proto, buf.yaml and a first workflow, or a whole project with services and tests")
     .argument("[folder]", "where to", ".")
-    .addHelpText("after", example("sidestep init my-workflows"))
-    .action(async (folder: string) => end(await (await import("./init.ts")).init(folder, { out: line })));
+    .addOption(new Option("--example <name>", "a project to begin with").choices(exampleNames))
+    .addHelpText("after", example("sidestep init --example order my-orders"))
+    .action(async (folder: string, given: { readonly example?: ExampleName }) =>
+      end(await (await import("./init.ts")).init(folder, { example: given.example, out: line })),
+    );
   program
     .command("check")
     .description("check the workflows of a folder; exit code 10 when something is wrong")
