@@ -9,7 +9,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 # The contract is read as it is, without generated code.
 described = subprocess.run(
-    ["buf", "build", "proto/payment", "--as-file-descriptor-set", "-o", "-"], check=True, capture_output=True
+    ["buf", "build", ".", "--path", "proto/payment", "--as-file-descriptor-set", "-o", "-"], check=True, stdout=subprocess.PIPE
 ).stdout
 pool = descriptor_pool.DescriptorPool()
 for file in descriptor_pb2.FileDescriptorSet.FromString(described).file:
