@@ -60,6 +60,21 @@ test("a sidecar's Node has the flags it was measured with, unless NODE_OPTIONS s
   expect(await flagsOf("check")).toBe("");
 });
 
+test("the Node that is packed for this machine alone comes first, and an older one is passed over", async () => {
+  const name = `node_modules/node-${process.platform}-${process.arch}`;
+  const installed = async (version: string) => {
+    await using folder = await openPackage({
+      "cli/src/main.ts": source,
+      [`${name}/package.json`]: JSON.stringify({ version }),
+      [`${name}/bin/node`]: `#!/bin/sh\nPINNED=own exec '${process.execPath}' "$@"\n`,
+    });
+    await chmod(path.join(folder.folder, name, "bin/node"), 0o755);
+    return (await run(folder.launcher)).stdout;
+  };
+  expect(await installed("24.1.0")).toBe("source own ");
+  expect(await installed("22.1.0")).toBe("source yes ");
+});
+
 test("it works through a link, as npm link and a global install make it", async () => {
   await using installed = await openPackage({ "cli/src/main.ts": source });
   const link = path.join(installed.folder, "linked");

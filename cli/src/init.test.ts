@@ -3,6 +3,8 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { check } from "./check.ts";
+import { parseProject } from "./dev/projectFile.ts";
+import { exampleNames } from "./exampleNames.ts";
 import { init } from "./init.ts";
 import { ownProtoFolder, schemaFile } from "./ownProto.ts";
 
@@ -41,6 +43,21 @@ describe("init", () => {
     expect(lines[0]).toBe("nothing written: buf.yaml exists already");
     expect(readFileSync(path.join(folder, "buf.yaml"), "utf8")).toBe("version: v1\n");
     expect(readdirSync(path.join(folder, "proto"))).toEqual([]);
+  });
+
+  it("leaves what git is told to ignore as it is", async () => {
+    writeFileSync(path.join(folder, ".gitignore"), "mine\n");
+    expect(await init(folder, { out })).toBe(0);
+    expect(readFileSync(path.join(folder, ".gitignore"), "utf8")).toBe("mine\n");
+  });
+
+  it.each(exampleNames)("writes the example %s, which check finds nothing wrong with", async (example) => {
+    expect(await init(folder, { example, out })).toBe(0);
+    const files = ["package.json", "README.md", "sidestep.yaml", "buf.yaml", ".gitignore"];
+    expect(readdirSync(folder)).toEqual(expect.arrayContaining([...files, "proto", "services", "test"]));
+    expect(await check(folder, { color: false, out })).toBe(0);
+    expect(lines.at(-1)).toBe("1 workflow, nothing wrong");
+    expect(parseProject(readFileSync(path.join(folder, "sidestep.yaml"), "utf8")).kind).toBe("project");
   });
 
   it("says so when it can't write", async () => {

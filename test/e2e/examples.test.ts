@@ -105,7 +105,9 @@ const scenes: Readonly<Record<ExampleName, (address: string, program: Program) =
   stream: async (address) => {
     const request = JSON.stringify({ report_id: "r-1", chapters: ["one", "two"] });
     const given = ["report.v1.ReportWorkflow/Write", "--address", address, "-d", request];
-    const { stdout } = await runHere(["run", "exec", ...given]);
+    const started = await runHere(["run", "start", ...given]);
+    const runId = /[0-9a-f]{32}/.exec(started.stdout)?.[0] ?? "";
+    const { stdout } = await runHere(["run", "follow", runId, "--address", address]);
     for (const text of ["rendered one", "rendered two", "rendered 2 chapters"]) expect(stdout).toContain(text);
   },
 };
