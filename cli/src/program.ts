@@ -20,6 +20,7 @@ import { addDev } from "./programDev.ts";
 import { addSchedules } from "./programSchedules.ts";
 import { addTriggers } from "./programTriggers.ts";
 import { addServices } from "./programServices.ts";
+import { addSimulation } from "./programSimulation.ts";
 import { addApprovals, addCall, addHolds, addLimits, addTalk } from "./programTalk.ts";
 import type { Steering } from "./runSteer.ts";
 import type { Terminal } from "./terminal.ts";
@@ -50,6 +51,7 @@ export function toProgram(terminal: Terminal, programs: Programs, end: (code: nu
     ).hook("preAction", async (_, action) => (await import("./idPrefix.ts")).expandIds(action));
   addDefinitions(program, terminal, end);
   addDeploys(program, terminal, end, withAddress);
+  addSimulation(program, terminal, end);
   addDev(program, (options) => programs.dev(options), end);
   const sidecar = addPrograms(program, programs);
   addWorkflows(program, terminal, withAddress);

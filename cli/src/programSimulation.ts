@@ -1,0 +1,89 @@
+import { Option } from "commander";
+import type { Command } from "commander";
+import type { ExitCode } from "./failure.ts";
+import { example, outputOption, wholeNumber, workflowName } from "./flags.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** Flags that simulate and sweep have in common. */
+interface Simulated {
+  readonly request?: string;
+  readonly fixtures?: string;
+  readonly seed: number;
+  readonly descriptorSet?: string;
+  readonly output: "table" | "json";
+}
+
+/** simulate, sweep and replay: what needs no services. */
+export function addSimulation(program: Command, terminal: Terminal, end: (code: ExitCode) => void): void {
+  withSimulated(program.command("simulate"))
+    .description("run a workflow without services, in virtual time, and print what became of it")
+    .option("--signal <name=json>", "a signal, kept until a step takes it; may be given several times", several, [])
+    .addOption(new Option("--approve", "approve whatever waits to be").conflicts("reject"))
+    .addOption(new Option("--reject", "reject whatever waits to be approved"))
+    .addHelpText(
+      "after",
+      example(`sidestep simulate shop.v1.OrderWorkflow/Fulfil examples/order/proto -d '{"order_id": "o-1"}'`),
+    )
+    .action(
+      async (
+        workflow: string,
+        folder: string,
+        given: Simulated & { readonly signal: readonly string[]; readonly approve?: true; readonly reject?: true },
+      ) => {
+        const { simulate } = await import("./simulation/simulate.ts");
+        const decision = decisionOf(given);
+        const options = {
+          ...toOptions(workflow, folder, given),
+          signals: given.signal,
+          decision,
+          output: given.output,
+        };
+        end(await simulate(options, terminal));
+      },
+    );
+  withSimulated(program.command("sweep"))
+    .description(
+      "fail each call of a workflow in each way, and see that what was done is undone; exit code 10 if it is not",
+    )
+    .option("--runs <number>", "runs at most", wholeNumber, 2_000)
+    .option("--case <json>", "play one case alone, as a sweep has named it")
+    .addHelpText("after", example("sidestep sweep shop.v1.OrderWorkflow/Fulfil examples/order/proto"))
+    .action(
+      async (
+        workflow: string,
+        folder: string,
+        given: Simulated & { readonly runs: number; readonly case?: string },
+      ) => {
+        const { sweepWorkflow } = await import("./sweep/report.ts");
+        const { runs: runsMax, output } = given;
+        end(
+          await sweepWorkflow({ ...toOptions(workflow, folder, given), runsMax, case: given.case, output }, terminal),
+        );
+      },
+    );
+}
+
+function withSimulated(command: Command): Command {
+  return command
+    .argument("<workflow>", "package.Service/Method", workflowName)
+    .argument("[folder]", "folder of .proto files", ".")
+    .option("-d, --request <json>", "the request as JSON, @file, or - for stdin; made up unless given")
+    .option("--fixtures <file>", "how methods answer, in YAML or JSON; what it does not have is made up")
+    .option("--seed <number>", "what made-up values follow from", wholeNumber, 1)
+    .option("--descriptor-set <file>", "take a google.protobuf.FileDescriptorSet instead of the folder")
+    .addOption(outputOption());
+}
+
+function toOptions(workflow: string, folder: string, given: Simulated) {
+  const { request, fixtures, seed, descriptorSet } = given;
+  return { workflow, folder, descriptorSet, request, fixtures, seed };
+}
+
+function decisionOf(given: { readonly approve?: true; readonly reject?: true }): "approve" | "reject" | undefined {
+  if (given.approve === true) return "approve";
+  return given.reject === true ? "reject" : undefined;
+}
+
+function several(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value];
+}
