@@ -20,6 +20,7 @@ export function addSimulation(program: Command, terminal: Terminal, end: (code: 
     .option("--signal <name=json>", "a signal, kept until a step takes it; may be given several times", several, [])
     .addOption(new Option("--approve", "approve whatever waits to be").conflicts("reject"))
     .addOption(new Option("--reject", "reject whatever waits to be approved"))
+    .option("--record <file>", "write the run's log there, for sidestep replay")
     .addHelpText(
       "after",
       example(`sidestep simulate shop.v1.OrderWorkflow/Fulfil examples/order/proto -d '{"order_id": "o-1"}'`),
@@ -28,17 +29,17 @@ export function addSimulation(program: Command, terminal: Terminal, end: (code: 
       async (
         workflow: string,
         folder: string,
-        given: Simulated & { readonly signal: readonly string[]; readonly approve?: true; readonly reject?: true },
+        given: Simulated & {
+          readonly signal: readonly string[];
+          readonly approve?: true;
+          readonly reject?: true;
+          readonly record?: string;
+        },
       ) => {
         const { simulate } = await import("./simulation/simulate.ts");
         const decision = decisionOf(given);
-        const options = {
-          ...toOptions(workflow, folder, given),
-          signals: given.signal,
-          decision,
-          output: given.output,
-        };
-        end(await simulate(options, terminal));
+        const { signal: signals, record, output } = given;
+        end(await simulate({ ...toOptions(workflow, folder, given), signals, decision, record, output }, terminal));
       },
     );
   withSimulated(program.command("sweep"))
@@ -61,6 +62,19 @@ export function addSimulation(program: Command, terminal: Terminal, end: (code: 
         );
       },
     );
+  program
+    .command("replay")
+    .description(
+      "fold a recorded run anew, by another definition or by this version; exit code 10 at the first difference",
+    )
+    .argument("<file>", "an exported run: JSON lines")
+    .option("--with <place>", "folder of .proto files, or an image; the run's own definition unless given")
+    .addOption(outputOption())
+    .addHelpText("after", example("sidestep replay run.jsonl --with examples/order/proto"))
+    .action(async (file: string, given: { readonly with?: string; readonly output: "table" | "json" }) => {
+      const { replay } = await import("./replay/replay.ts");
+      end(await replay({ file, with: given.with, output: given.output }, terminal));
+    });
 }
 
 function withSimulated(command: Command): Command {

@@ -1,8 +1,11 @@
+import { writeFile } from "node:fs/promises";
 import type { JsonValue } from "@bufbuild/protobuf";
 import { fromBinary, toBinary, toJson } from "@bufbuild/protobuf";
+import { Plan } from "../../../proto/gen/sidestep/internal/v1/plan.ts";
 import { Run_State } from "../../../proto/gen/sidestep/v1/run.ts";
 import type { Run } from "../../../proto/gen/sidestep/v1/run.ts";
 import { GetRunResponse, RunHistoryResponse } from "../../../proto/gen/sidestep/v1/runs.ts";
+import { exportLines } from "../../../proto/json/exportedRun.ts";
 import { inventMessage } from "../../../proto/json/invent.ts";
 import { codeName } from "../../../proto/wire/status.ts";
 import { methodIn } from "../../../testing/src/kit/contracts.ts";
@@ -28,6 +31,8 @@ export interface SimulateOptions extends SimulationOptions {
   /** What is decided on every approval; undefined: nobody decides. */
   readonly decision: "approve" | "reject" | undefined;
   readonly output: "table" | "json";
+  /** Where the run's log is written, for `sidestep replay`; undefined: nowhere. */
+  readonly record: string | undefined;
 }
 
 /** When it is in simulations. */
@@ -51,6 +56,7 @@ export async function simulate(options: SimulateOptions, terminal: Terminal): Pr
   });
   const run = shownRun(world, runId);
   if (run === undefined) throw new CliFailure(exit.error, "the run has not begun", ground.workflow, "report this");
+  if (options.record !== undefined) await writeRecord(ground, world, run, options.record);
   if (options.output === "json") terminal.out(`${JSON.stringify(toJsonShown(ground, world, run), undefined, 2)}\n`);
   else print(ground, world, run, terminal);
   if (!isEnded()) throw stands(run);
@@ -68,6 +74,18 @@ function print({ registry, requestJson }: SimulationGround, world: World, run: R
   else if (run.status !== undefined && run.endedAt !== undefined)
     terminal.out(`status ${codeName(run.status.code)}: ${run.status.message}\n`);
   terminal.err(`${world.calls.length} calls, ${world.runIds.length} ${world.runIds.length === 1 ? "run" : "runs"}\n`);
+}
+
+async function writeRecord({ plan }: SimulationGround, world: World, run: Run, file: string): Promise<void> {
+  const { runId, workflow, version } = run;
+  const records = world.log.records.filter((stored) => stored.runId === runId).map(({ record }) => record);
+  const lines = exportLines({ runId, workflow, version, plan: Plan.encode(plan.plan).finish(), records });
+  try {
+    await writeFile(file, `${lines.join("\n")}\n`);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new CliFailure(exit.usage, `the run can't be written: ${reason}`, file, "name another file: --record", error);
+  }
 }
 
 function sendSignal({ registry, plan }: SimulationGround, world: World, runId: string, given: string): void {
