@@ -36,6 +36,7 @@ const commands = {
   cluster: { run: ["test/cluster/main.ts"], needs: ["nats-server", "python"] },
   pictures: { run: ["test/console/pictures.ts"], needs: ["nats-server", "python", "chromium"] },
   sim: { run: ["test/sim/main.ts"] },
+  site: { run: ["scripts/site.ts"] },
 };
 
 async function main(name, args) {

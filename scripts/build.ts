@@ -6,7 +6,7 @@ import { chmodSync, cpSync, existsSync, rmSync, statSync, writeFileSync } from "
 import { build } from "esbuild";
 import type { BuildOptions, Metafile } from "esbuild";
 import { nodeFlags } from "../bin/nodeFlags.mjs";
-import { builtinsWithoutImport } from "./bundle/builtins.ts";
+import { builtinsOfParts, builtinsWithoutImport } from "./bundle/builtins.ts";
 import { buildConsole, placeConsole } from "./bundle/console.ts";
 import { leftOut } from "./bundle/leftOut.ts";
 import { makePackage } from "./bundle/package.ts";
@@ -54,7 +54,7 @@ for (const name of ["orchestrator", "sidecar"] as const) {
 const threads = { "sqlite-worker": thread, "parts/sqlite-worker": thread };
 made.push((await build({ ...options, banner: { js: requireOfModule }, entryPoints: threads })).metafile);
 const banner = { js: `${interpreter([])}${requireOfModule}` };
-const parts = { splitting: true, chunkNames: "parts/[name]-[hash]" };
+const parts = { splitting: true, chunkNames: "parts/[name]-[hash]", plugins: [builtinsOfParts, leftOut] };
 made.push((await build({ ...options, ...parts, banner, entryPoints: command })).metafile);
 // The console, when it was built before: the orchestrator serves what lies beside it.
 if (existsSync("console/dist/index.html")) cpSync("console/dist", `${outdir}/console`, { recursive: true });

@@ -4,7 +4,15 @@ import path from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { DeployedWorkflow_Change } from "../../proto/gen/sidestep/v1/definitions.ts";
 import { Diagnostic_Severity } from "../../proto/gen/sidestep/v1/diagnostic.ts";
-import { Incident, Incident_Reason, Run_State, StepStatus, StepStatus_State } from "../../proto/gen/sidestep/v1/run.ts";
+import {
+  HistoryEvent,
+  HistoryEvent_Kind,
+  Incident,
+  Incident_Reason,
+  Run_State,
+  StepStatus,
+  StepStatus_State,
+} from "../../proto/gen/sidestep/v1/run.ts";
 import type { Run } from "../../proto/gen/sidestep/v1/run.ts";
 import { Status_Code } from "../../proto/gen/sidestep/v1/workflow.ts";
 import type { FrontServerOptions } from "../../orchestrator/src/frontDoor.ts";
@@ -287,6 +295,18 @@ test.each(["cancel", "terminate"] as const)("%s reaches the run with its reason"
   await using stage = await openStage();
   expect((await stage.sidestep(["run", kind, someRun, "--reason", "asked"])).code).toBe(0);
   expect(stage.front.requests).toMatchObject([{ kind, event: { reason: "asked" } }]);
+});
+
+test("the history tells who asked for what", async () => {
+  await using stage = await openStage();
+  const events = [
+    { kind: HistoryEvent_Kind.CANCEL_REQUESTED, actor: "ann", text: "the customer left" },
+    { kind: HistoryEvent_Kind.DECISION_MADE, step: "ask", actor: "root", text: "approved in the name of ann" },
+  ].map((event) => HistoryEvent.fromPartial(event));
+  stage.front.history = () => Promise.resolve({ kind: "history", events, next: undefined });
+  const { out } = await stage.sidestep(["run", "history", someRun]);
+  expect(out).toMatch(/cancel requested +the customer left; by ann$/m);
+  expect(out).toMatch(/decision made +ask +approved in the name of ann; by root$/m);
 });
 
 test("retry and fail name the step, and say when there is no incident", async () => {

@@ -101,7 +101,8 @@ function remark(event: HistoryEvent): string {
     event.status === undefined || event.status.code === 0
       ? ""
       : `${codeName(event.status.code)}: ${event.status.message}`;
-  return [status, event.text, event.ignored ? "ignored" : ""].filter((part) => part !== "").join("; ");
+  const by = event.actor === "" ? "" : `by ${event.actor}`;
+  return [status, event.text, by, event.ignored ? "ignored" : ""].filter((part) => part !== "").join("; ");
 }
 
 export interface TraceOptions {

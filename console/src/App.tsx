@@ -19,15 +19,19 @@ const OverviewPage = lazy(() => import("./pages/OverviewPage.tsx").then((it) => 
 const RunPage = lazy(() => import("./pages/RunPage.tsx").then((it) => ({ default: it.RunPage })));
 const WorkflowsPage = lazy(() => import("./pages/WorkflowsPage.tsx").then((it) => ({ default: it.WorkflowsPage })));
 const WorkflowPage = lazy(() => import("./pages/WorkflowPage.tsx").then((it) => ({ default: it.WorkflowPage })));
+const SchedulesPage = lazy(() => import("./pages/SchedulesPage.tsx").then((it) => ({ default: it.SchedulesPage })));
 const ServicesPage = lazy(() => import("./pages/ServicesPage.tsx").then((it) => ({ default: it.ServicesPage })));
 const IncidentsPage = lazy(() => import("./pages/IncidentsPage.tsx").then((it) => ({ default: it.IncidentsPage })));
 const AuditPage = lazy(() => import("./pages/AuditPage.tsx").then((it) => ({ default: it.AuditPage })));
+const TracesPage = lazy(() => import("./pages/TracesPage.tsx").then((it) => ({ default: it.TracesPage })));
+const TracePage = lazy(() => import("./pages/TracePage.tsx").then((it) => ({ default: it.TracePage })));
 const ApprovalsPage = lazy(() => import("./pages/ApprovalsPage.tsx").then((it) => ({ default: it.ApprovalsPage })));
 
 const places: readonly { readonly page: Place; readonly name: string }[] = [
   { page: "overview", name: "Overview" },
   { page: "runs", name: "Runs" },
   { page: "workflows", name: "Workflows" },
+  { page: "schedules", name: "Schedules" },
   { page: "services", name: "Services" },
   { page: "incidents", name: "Incidents" },
   { page: "approvals", name: "Approvals" },
@@ -97,12 +101,18 @@ function Page({ route }: { readonly route: Route }) {
       return <WorkflowsPage />;
     case "workflow":
       return <WorkflowPage workflow={route.workflow} />;
+    case "schedules":
+      return <SchedulesPage />;
     case "services":
       return <ServicesPage />;
     case "incidents":
       return <IncidentsPage />;
     case "approvals":
       return <ApprovalsPage />;
+    case "traces":
+      return <TracesPage />;
+    case "trace":
+      return <TracePage traceId={route.traceId} />;
     case "audit":
       return <AuditPage />;
     case "unknown":
@@ -119,14 +129,24 @@ function placeOf(route: Route): string {
   return route.page === "workflow" ? "workflows" : route.page;
 }
 
+function nameOf(route: Route): string | undefined {
+  switch (route.page) {
+    case "run":
+      return `Run ${route.runId.slice(0, 8)}…${route.runId.slice(-6)}`;
+    case "trace":
+      return `Trace ${route.traceId.slice(0, 8)}`;
+    case "traces":
+      return "Traces";
+    case "workflow":
+      return route.workflow;
+    default:
+      return places.find(({ page }) => page === route.page)?.name;
+  }
+}
+
 function useTitle(route: Route): void {
   useEffect(() => {
-    const named =
-      route.page === "run"
-        ? `Run ${route.runId.slice(0, 8)}…${route.runId.slice(-6)}`
-        : route.page === "workflow"
-          ? route.workflow
-          : places.find(({ page }) => page === route.page)?.name;
+    const named = nameOf(route);
     document.title = named === undefined ? "Sidestep" : `${named} · Sidestep`;
   });
 }

@@ -8,6 +8,7 @@ export const goTo: Readonly<Record<string, { readonly name: string; readonly rou
   o: { name: "Overview", route: { page: "overview" } },
   r: { name: "Runs", route: { page: "runs" } },
   w: { name: "Workflows", route: { page: "workflows" } },
+  c: { name: "Schedules", route: { page: "schedules" } },
   s: { name: "Services", route: { page: "services" } },
   i: { name: "Incidents", route: { page: "incidents" } },
   a: { name: "Approvals", route: { page: "approvals" } },

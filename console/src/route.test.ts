@@ -8,6 +8,7 @@ const routes: readonly Route[] = [
   { page: "run", runId: "0198c0ff" },
   { page: "workflows" },
   { page: "workflow", workflow: "shop.v1.OrderWorkflow/Fulfil" },
+  { page: "schedules" },
   { page: "services" },
   { page: "incidents" },
   { page: "approvals" },

@@ -5,8 +5,11 @@ export type Route =
   | { readonly page: "run"; readonly runId: string }
   | { readonly page: "workflows" }
   | { readonly page: "workflow"; readonly workflow: string }
+  | { readonly page: "schedules" }
   | { readonly page: "services" }
   | { readonly page: "incidents" }
+  | { readonly page: "traces" }
+  | { readonly page: "trace"; readonly traceId: string }
   | { readonly page: "approvals" }
   | { readonly page: "audit" }
   | { readonly page: "unknown"; readonly path: string };
@@ -27,6 +30,7 @@ export function parseRoute(path: string): Route {
   const [first] = rest;
   switch (page) {
     case "overview":
+    case "schedules":
     case "services":
     case "incidents":
     case "approvals":
@@ -34,6 +38,8 @@ export function parseRoute(path: string): Route {
       return first === undefined ? { page } : { page: "unknown", path };
     case "runs":
       return first === undefined ? { page } : { page: "run", runId: first };
+    case "traces":
+      return first === undefined ? { page } : { page: "trace", traceId: first };
     case "workflows":
       return first === undefined ? { page } : { page: "workflow", workflow: rest.join("/") };
     default:
@@ -56,6 +62,7 @@ function pathOf(route: Route): string {
       return "";
     case "runs":
     case "workflows":
+    case "schedules":
     case "services":
     case "incidents":
     case "approvals":
@@ -63,6 +70,10 @@ function pathOf(route: Route): string {
       return route.page;
     case "run":
       return `runs/${encodeURIComponent(route.runId)}`;
+    case "traces":
+      return route.page;
+    case "trace":
+      return `traces/${encodeURIComponent(route.traceId)}`;
     case "workflow":
       return `workflows/${route.workflow.split("/").map(encodeURIComponent).join("/")}`;
     case "unknown":

@@ -196,6 +196,14 @@ export const orchestratorSettings = {
     placeholder: "<url>",
     doc: "Base of the Jaeger pages that show the traces of runs, such as http://localhost:16686: the console and `Runs.Get` link to them. Not set: no links.",
   }),
+  tracesKept: integer(
+    {
+      flag: "traces-kept",
+      doc: "Traces that are kept in memory and shown in the console, with what services export to the front door by OTLP, gRPC or HTTP; that is passed on to --otlp-endpoint when it is set. 0: none. For one orchestrator on one machine.",
+    },
+    0,
+    { min: 0, max: 10_000 },
+  ),
   drainTimeout: duration({ flag: "drain-timeout", doc: "How long a shutdown may take." }, "15s", {
     min: 0,
     max: 3_600_000,

@@ -97,7 +97,7 @@ export async function serve(settings: OrchestratorSettings, log: Log, signal: Ab
   const ground = { ...ports, plans: definitions, credentials };
   const webhook = openWebhook(settings, ground, metrics, log);
   const tracing = openTracing(settings, ground, log);
-  const { showTrace } = tracing;
+  const { showTrace, traces } = tracing;
   const rows = await openRows(settings, { ...ground, layouts, showTrace }, log);
   const sidecars = toSidecarDoors(nats, names, ports.payloads, log, signal);
   using live = openLiveContracts(sidecars.catalog, ports.payloads, Date.now);
@@ -113,15 +113,14 @@ export async function serve(settings: OrchestratorSettings, log: Log, signal: Ab
   const { front } = processor;
   const keeping = { store: attached.schedules, processor, definitions, partitions, instruments: metrics, log };
   using scheduled = openSchedules(settings, keeping);
-  const { schedules } = scheduled;
   const fed = { ...attached.events, names, isOurs: isSweeping };
   using triggered = openTriggers(settings, { ...fed, processor, definitions, instruments: metrics, log });
   const { triggers } = triggered;
-  const shows = { showTrace, showStep: detailsOfStep, lists: rows?.lists };
+  const shows = { showTrace, traces, showStep: detailsOfStep, lists: rows?.lists, schedules: scheduled.schedules };
   openMeasures(metrics.meter, { processor, nats, rows, ...sidecars, tellsQueues: isSweeping });
   const checkDeploy = toDeployCheck({ definitions, live, inspect: { ...ground, layouts } }, rows);
   const doors = { ...withDrift(sidecars, drift), ...shows };
-  const door = { front, definitions, checkDeploy, limits, bulks, audit, schedules, triggers, ...doors };
+  const door = { front, definitions, checkDeploy, limits, bulks, audit, triggers, ...doors };
   const work = (server: FrontServer): Promise<void> => {
     log.info("ready", { id, listen: settings.listen, port: server.port, adminPort: admin.port, partitions, version });
     return tellReadiness(server, nats, state, signal);
@@ -333,6 +332,7 @@ async function serveFront(
     | "schedules"
     | "triggers"
     | "showTrace"
+    | "traces"
     | "showStep"
     | "lists"
     | SidecarDoors

@@ -1,6 +1,8 @@
 import type { Log } from "../../runtime/src/log.ts";
 import { pause } from "../../runtime/src/pause.ts";
 import type { ShowTrace } from "./grpc/runs.ts";
+import type { KeptTraces } from "./grpc/tracesService.ts";
+import { openKeptTraces } from "./otlp/keptTraces.ts";
 import { openOtlpSink, orchestratorResource } from "./otlp/otlpSink.ts";
 import { resourceAttributes } from "./otlp/readableSpan.ts";
 import type { TraceSettings } from "./otlp/traceSettings.ts";
@@ -14,25 +16,32 @@ import type { SpanNews } from "./processor/spanSender.ts";
 import type { SpanResource } from "./projection/span.ts";
 import { traceOfRun } from "./projection/runTrace.ts";
 
+/** What of the settings it goes by. */
+export type TracingSettings = TraceSettings & { readonly tracesKept: number };
+
 /** Spans of runs, projected from the log. */
 export interface Tracing extends AsyncDisposable {
+  /** Undefined: none are kept. */
+  readonly traces: KeptTraces | undefined;
   readonly observer: TurnObserver;
   readonly showTrace: ShowTrace;
   /** Resolves when all spans are out, or when the signal aborts. */
   settled(signal: AbortSignal): Promise<void>;
 }
 
-/** Exports where an OTLP endpoint is set; shows traces in any case. */
-export function openTracing(settings: TraceSettings, ground: ReprojectGround, log: Log): Tracing {
+/** Exports where an OTLP endpoint is set, and keeps the last traces where that is asked for; shows those of runs in any case. */
+export function openTracing(settings: TracingSettings, ground: ReprojectGround, log: Log): Tracing {
   const own = orchestratorResource(settings);
   const resourceOf = (resource: SpanResource) => resourceAttributes(resource, own);
   const showTrace: ShowTrace = (runId, plan, records) => ({
     ...traceOfRun(runId, plan, records, { sha256, resourceOf }),
   });
-  const sink = openOtlpSink(settings);
+  const kept = settings.tracesKept === 0 ? undefined : openKeptTraces(settings, settings.tracesKept, log);
+  const collector = openOtlpSink(settings);
+  const sink = kept?.alsoTo(collector) ?? collector;
   if (sink === undefined) {
     const settled = (): Promise<void> => Promise.resolve();
-    return { observer: unobserved, showTrace, settled, [Symbol.asyncDispose]: settled };
+    return { observer: unobserved, showTrace, traces: undefined, settled, [Symbol.asyncDispose]: settled };
   }
   const spanExport = openSpanExport({
     sink,
@@ -40,14 +49,18 @@ export function openTracing(settings: TraceSettings, ground: ReprojectGround, lo
     told: (news) => tell(news, log),
     pause,
   });
-  log.info("spans are exported", { endpoint: settings.otlpTracesEndpoint ?? settings.otlpEndpoint });
+  const endpoint = settings.otlpTracesEndpoint ?? settings.otlpEndpoint;
+  if (collector !== undefined) log.info("spans are exported", { endpoint });
+  if (kept !== undefined) log.info("the last traces are kept", { traces: settings.tracesKept });
   return {
     observer: toSpanObserver(spanExport),
     showTrace,
+    traces: kept?.traces,
     settled: (signal) => spanExport.settled(signal),
     [Symbol.asyncDispose]: async () => {
       await spanExport[Symbol.asyncDispose]();
-      await sink[Symbol.asyncDispose]();
+      kept?.[Symbol.dispose]();
+      await collector?.[Symbol.asyncDispose]();
     },
   };
 }

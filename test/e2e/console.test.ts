@@ -59,6 +59,7 @@ test("every page is accessible in both themes, and none breaks", async () => {
     "workflows/shop.v1.OrderWorkflow/Fulfil?view=source",
     "workflows/shop.v1.OrderWorkflow/Fulfil?view=versions",
     "workflows/tour.v1.TourWorkflow/Parcel?view=steps",
+    "schedules",
     "services",
     "incidents",
     "approvals",

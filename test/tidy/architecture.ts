@@ -254,5 +254,6 @@ export const architecture: readonly Part[] = [
     packages: ["@grpc/grpc-js", "@grpc/proto-loader"],
   },
   { folder: "test/support", imports: ["scripts", "bin/natsServer.mjs"], packages: [] },
+  { folder: "docs/.vitepress", imports: [], packages: ["vitepress"] },
   { folder: "vitest.config.ts", imports: ["scripts"], packages: ["vitest"] },
 ];

@@ -95,7 +95,7 @@ async function perform(stage: Stage, signal: AbortSignal): Promise<ExitCode> {
   const building = deploys.prepare();
   stack.use(await openNatsServer({ port: ports.nats, folder: store.folder, signal }, around));
   store.claim(ports.nats);
-  const orchestrator = stack.use(openOrchestrator([], around));
+  const orchestrator = stack.use(openOrchestrator(traceArgs(options.otlp), around));
   const image = await building;
   if (image !== undefined) project.check(image);
   const running = stack.use(project.run(image, around));
@@ -121,6 +121,13 @@ async function perform(stage: Stage, signal: AbortSignal): Promise<ExitCode> {
   await aborted(signal);
   screen.say("\nstopping …");
   return exit.ok;
+}
+
+/** Enough to look back at an afternoon's runs. */
+const tracesKept = 500;
+
+function traceArgs(otlp: string | undefined): readonly string[] {
+  return ["--traces-kept", String(tracesKept), ...(otlp === undefined ? [] : ["--otlp-endpoint", otlp])];
 }
 
 function isPortTaken(error: unknown): boolean {

@@ -46,6 +46,9 @@ export interface Run {
   readonly approvals: readonly Approval[];
   readonly held: boolean;
   readonly parentRunId: string;
+  /** The schedule that started it; empty: none. */
+  readonly scheduleId: string;
+  readonly scheduledFor: number | undefined;
   /** The run in whose place this one goes on, from which step on, and the one that goes on in place of this one; empty: none. */
   readonly rerunOfRunId: string;
   readonly rerunFromStep: string;
@@ -173,6 +176,8 @@ export function toRun(json: JsonObject): Run {
     approvals: list(json, "approvals", toApproval),
     held: truth(json, "held"),
     parentRunId: text(json, "parentRunId"),
+    scheduleId: text(json, "scheduleId"),
+    scheduledFor: time(json, "scheduledFor"),
     rerunOfRunId: text(json, "rerunOfRunId"),
     rerunFromStep: text(json, "rerunFromStep"),
     rerunAsRunId: text(json, "rerunAsRunId"),

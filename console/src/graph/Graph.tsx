@@ -85,7 +85,7 @@ export function Graph({ steps, overlay, chosen, onChoose, title }: GraphProps) {
 }
 
 /** Pixels around what is chosen. */
-const brim = 24;
+const brim = 40;
 
 /** Scrolls the view, and nothing around it, when the element is not wholly in it. */
 function bringIntoView(view: Element, element: Element): void {
@@ -234,7 +234,7 @@ function Node({
       </text>
       {names.below === "" ? undefined : (
         <text className="below" x={42} y={head / 2 + 14}>
-          {cut(names.below, Math.floor(room * 1.15))}
+          {cut(names.below, Math.floor(room * 1.25))}
         </text>
       )}
       {mark?.state === undefined ? undefined : <Badge mark={mark} x={width - 28} y={head / 2 - 9} />}

@@ -72,6 +72,12 @@ export function RunHead({
                 goes on as <RunLink runId={run.rerunAsRunId} />
               </span>
             )}
+            {run.scheduleId === "" ? undefined : (
+              <span>
+                started by <Link href={toHref({ page: "schedules" })}>{run.scheduleId}</Link> for{" "}
+                <When at={run.scheduledFor} />
+              </span>
+            )}
             {run.parentRunId === "" ? undefined : (
               <span>
                 child of <RunLink runId={run.parentRunId} />

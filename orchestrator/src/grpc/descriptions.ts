@@ -28,6 +28,7 @@ const ownServices = [
   "sidestep.v1.Definitions",
   "sidestep.v1.Runs",
   "sidestep.v1.Services",
+  "sidestep.v1.Traces",
 ];
 
 /** Follows the definitions; `onChange` is called after each change of them. */

@@ -50,6 +50,8 @@ const byMethod: Readonly<Record<string, Needs>> = {
   "sidestep.v1.Runs/PreviewBulk": look,
   "sidestep.v1.Runs/GetBulk": look,
   "sidestep.v1.Runs/ListBulks": look,
+  "sidestep.v1.Traces/Get": look,
+  "sidestep.v1.Traces/List": look,
   "sidestep.v1.Services/ListServices": look,
   "sidestep.v1.Services/ListSidecars": look,
   "sidestep.v1.Schedules/List": look,

@@ -51,6 +51,7 @@ import { describeStep } from "./stepDetails.ts";
 import type { ShowStep } from "./stepDetails.ts";
 import { follow, invalidOffset } from "./streaming.ts";
 import type { Inspected } from "../processor/front.ts";
+import type { KeptTraces } from "./tracesService.ts";
 import { done, failed, unary } from "./unary.ts";
 import type { Answered } from "./unary.ts";
 import { watch } from "./watching.ts";
@@ -69,6 +70,8 @@ export interface RunsOptions extends IngressOptions, ListsOptions, BulksOptions 
   readonly signals: Signals;
   /** Base of a Jaeger's pages; absent: traces have no address. */
   readonly jaegerUrl?: string | undefined;
+  /** Set: the console shows traces. */
+  readonly traces?: KeptTraces | undefined;
 }
 
 /** sidestep.v1.Runs over the front; Get tells besides whether a step waits for a sidecar that isn't there. */
@@ -128,7 +131,7 @@ function shows(
 ): Pick<RunsServer, "get" | "explain" | "explainRuns" | "history" | "describeStep" | "trace" | "listApprovals"> {
   const { front, catalog, showTrace, showStep } = options;
   const archived = (runId: RunId): Promise<ArchivedRun | undefined> => archivedRun(runId, options);
-  const told = (run: Run) => done({ run, traceUrl: traceUrl(options.jaegerUrl, run.traceId) });
+  const told = (run: Run) => done({ run, traceUrl: traceUrl(options, run.traceId) });
   return {
     get: unary((call) =>
       ofRun(call.request.runId, async (runId) => {
@@ -358,8 +361,10 @@ async function archivedRun(runId: RunId, { lists: open }: ListsOptions): Promise
   return open?.archived(runId);
 }
 
-function traceUrl(jaegerUrl: string | undefined, traceId: string): string {
-  return jaegerUrl === undefined || traceId === "" ? "" : `${jaegerUrl.replace(/\/+$/, "")}/trace/${traceId}`;
+function traceUrl({ jaegerUrl, traces }: Pick<RunsOptions, "jaegerUrl" | "traces">, traceId: string): string {
+  if (traceId === "") return "";
+  if (jaegerUrl !== undefined) return `${jaegerUrl.replace(/\/+$/, "")}/trace/${traceId}`;
+  return traces === undefined ? "" : `/console/traces/${traceId}`;
 }
 
 function withSidecars({ run, plan }: Pick<Inspected, "run" | "plan">, catalog: Catalog): Run {

@@ -275,6 +275,7 @@ test("buf curl lists the services, calls a workflow over reflection, and sees no
     "sidestep.v1.Definitions",
     "sidestep.v1.Runs",
     "sidestep.v1.Services",
+    "sidestep.v1.Traces",
   ]);
   const answer = await curl("-d", '{"orderId":"o-1"}', `http://${address}/${workflow}`);
   expect(JSON.parse(answer)).toEqual({ tracking: "t-1" });

@@ -7,6 +7,7 @@ import { RunsService } from "../../../proto/gen/sidestep/v1/runs.ts";
 import { SchedulesService } from "../../../proto/gen/sidestep/v1/schedules.ts";
 import { TriggersService } from "../../../proto/gen/sidestep/v1/triggers.ts";
 import { ServicesService } from "../../../proto/gen/sidestep/v1/services.ts";
+import { TracesService } from "../../../proto/gen/sidestep/v1/traces.ts";
 import type { AuditStore } from "../processor/auditStore.ts";
 import { errorText } from "../../../runtime/src/log.ts";
 import type { Admit } from "./access.ts";
@@ -36,6 +37,8 @@ import { servicesService } from "./servicesService.ts";
 import type { ReadTaskQueues } from "./servicesService.ts";
 import type { TellSidecar } from "./sidecarDrain.ts";
 import { openSignals } from "./signals.ts";
+import { serveOtlp, tracesService } from "./tracesService.ts";
+import type { KeptTraces } from "./tracesService.ts";
 import type { Triggers } from "../processor/triggers.ts";
 import type { IngressOptions } from "./starting.ts";
 import type { ShowStep } from "./stepDetails.ts";
@@ -54,6 +57,8 @@ export interface GrpcServerOptions
   readonly tellSidecar: TellSidecar;
   readonly showTrace: ShowTrace;
   readonly showStep: ShowStep;
+  /** Absent: none are kept. */
+  readonly traces?: KeptTraces | undefined;
   /** Base of a Jaeger's pages; absent: traces have no address. */
   readonly jaegerUrl?: string | undefined;
   /** Undefined: everybody may call everything. */
@@ -96,6 +101,8 @@ export function openGrpcServer(options: GrpcServerOptions): GrpcServer {
   rpcs.addService(DefinitionsService, definitionsService(definitions, options.checkDeploy));
   rpcs.addService(ServicesService, servicesService(options));
   rpcs.addService(SchedulesService, schedulesService(options));
+  rpcs.addService(TracesService, tracesService(options.traces));
+  if (options.traces !== undefined) serveOtlp(rpcs, options.traces);
   rpcs.addService(TriggersService, triggersService(options.triggers));
   rpcs.addService(AuditService, auditService(options.audit));
   rpcs.addService(HealthService, health.service);

@@ -9,6 +9,7 @@ import { openContracts } from "./contracts.ts";
 import { httpError } from "./httpError.ts";
 import { answerRpc, methodOfPath } from "./jsonRpc.ts";
 import type { JsonRpcOptions } from "./jsonRpc.ts";
+import { answerOtlp, otlpPath } from "./otlpDoor.ts";
 import { foreignRequest } from "./origin.ts";
 import type { RpcDoor } from "./rpcDoor.ts";
 import { answerSession, sessionPath } from "./session.ts";
@@ -90,6 +91,7 @@ export function openHttpDoor(options: HttpDoorOptions): HttpDoor {
       return answerJson(response, status, body);
     }
     if (url.pathname === sessionPath) return answerSession(request, response, session);
+    if (url.pathname === otlpPath) return answerOtlp(request, response, rpc);
     const method = methodOfPath(url.pathname);
     if (method !== undefined && !url.pathname.startsWith(consolePath))
       return answerRpc(method, url, request, response, rpc);

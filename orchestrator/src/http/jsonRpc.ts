@@ -154,7 +154,8 @@ function call({ method, rpc, types, bytes, about, form, isDecoded }: Asked, resp
 const notOfCalls =
   /^(host|connection|keep-alive|upgrade|te|trailer|transfer-encoding|expect|content-.*|accept.*|cookie|origin|referer|sec-.*|connect-.*|last-event-id|grpc-.*|:.*|.*-bin)$/;
 
-function callHeaders(request: IncomingMessage): ReadonlyMap<string, string> {
+/** Headers of a request that are for the rpc. */
+export function callHeaders(request: IncomingMessage): ReadonlyMap<string, string> {
   const headers = new Map<string, string>();
   for (const [name, value] of Object.entries(request.headers)) {
     const text = one(value);

@@ -63,7 +63,7 @@ interface Work extends ScheduleWorkOptions {
 
 async function lookAlways(work: Work): Promise<void> {
   const { store, signal, now } = work;
-  // When a record asks for something, as long as it stands.
+  // Where a record belongs, and when it asks for something, as long as it stands.
   const due: Due = new Map();
   let woken = new AbortController();
   // With a reason: making the default one costs more than all the rest of it.
@@ -80,7 +80,7 @@ async function lookAlways(work: Work): Promise<void> {
   stop();
 }
 
-type Due = Map<string, { readonly revision: number; readonly atMs: number }>;
+type Due = Map<string, { readonly partition: number; readonly revision: number; readonly atMs: number }>;
 
 /** Begins what is due; when something may be due next. */
 function look(work: Work, due: Due, ended: () => void): number {
@@ -92,11 +92,13 @@ function look(work: Work, due: Due, ended: () => void): number {
   for (const kept of all) {
     const { schedule, revision } = kept;
     const { id } = schedule;
-    if (working.has(id) || !owned.has(partitionOfSchedule(id, partitions))) continue;
+    if (working.has(id)) continue;
     const known = due.get(id);
+    const partition = known?.partition ?? partitionOfSchedule(id, partitions);
+    if (!owned.has(partition)) continue;
     const isKnown = known?.revision === revision;
     const atMs = isKnown ? known.atMs : (dueMs(schedule, now()) ?? Number.MAX_VALUE);
-    if (!isKnown) due.set(id, { revision, atMs });
+    if (!isKnown) due.set(id, { partition, revision, atMs });
     if (atMs <= now()) beginWork(work, kept, ended);
     else nextMs = Math.min(nextMs, atMs);
   }
@@ -116,10 +118,12 @@ function beginWork(work: Work, kept: KeptSchedule, ended: () => void): void {
 async function workOn(work: Work, kept: KeptSchedule): Promise<void> {
   const { store, signal, logger } = work;
   const { id } = kept.schedule;
+  const partition = partitionOfSchedule(id, work.partitions);
+  const isOurs = (): boolean => work.owned().includes(partition);
   let current: KeptSchedule | undefined = kept;
   let isGoingOn: boolean | undefined;
   let nextPauseMs = growingPause(50, 5_000);
-  for (let told = ""; current !== undefined && !signal.aborted && isOurs(work, id);) {
+  for (let told = ""; current !== undefined && !signal.aborted && isOurs();) {
     try {
       const went: Went = await takeStep(work, current, isGoingOn);
       if (went.kind === "over") return;
@@ -231,10 +235,6 @@ async function waitFor(
 async function readAgain(store: ScheduleStore, id: string): Promise<KeptSchedule | undefined> {
   const { schedule, revision } = await store.read(id);
   return schedule === undefined ? undefined : { schedule, revision };
-}
-
-function isOurs({ owned, partitions }: Work, id: string): boolean {
-  return owned().includes(partitionOfSchedule(id, partitions));
 }
 
 /** What a note has left out or counted as missed. */
