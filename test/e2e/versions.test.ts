@@ -26,7 +26,12 @@ afterAll(async () => {
 });
 
 /** A workflow that waits for a signal before it ships. */
-async function writeWorkflow(title: string, request: string, fields = "string order_id = 1;"): Promise<void> {
+async function writeWorkflow(
+  title: string,
+  request: string,
+  fields = "string order_id = 1;",
+  before = "",
+): Promise<void> {
   const text = `syntax = "proto3";
 package parcels.v1;
 import "google/protobuf/empty.proto";
@@ -35,6 +40,7 @@ import "sidestep/v1/workflow.proto";
 service ParcelWorkflow {
   rpc Send(SendRequest) returns (SendResponse) {
     option (sidestep.v1.workflow) = {
+      ${before}
       step { id: "paid" signal { name: "paid" type: "google.protobuf.Empty" } }
       step { id: "ship" title: "${title}" call { method: "shipping.v1.ShippingService/Ship" request: '${request}' } }
       output: '{tracking: ship.tracking}'
@@ -158,8 +164,44 @@ test("who calls a workflow by its old contract is told of", async () => {
   );
 });
 
+test("runs in flight go on by a version that would have come to the same, and others are told where not; over a killed orchestrator", async () => {
+  await changeShipping("bool express = 4;", "bool express = 4;");
+  await writeWorkflow("sixth", all);
+  expect(await sidestep("deploy", folder, "--allow-breaking")).toMatchObject({ code: 0 });
+  const ids = await Promise.all(
+    [1, 2, 3].map(async (n) => {
+      const started = await sidestep("run", "start", workflow, "-d", `{"order_id": "m${n}"}`, "-o", "json");
+      return String(JSON.parse(started.stdout).runId);
+    }),
+  );
+  await writeWorkflow("seventh", '{order_id: input.order_id, address: "2 Side Street"}');
+  expect((await sidestep("deploy", folder)).stdout).toMatch(/Send +\d+ +updated/);
+  const preview = await sidestep("run", "migrate", "--workflow", workflow, "--preview");
+  expect(preview).toMatchObject({ code: 0, stdout: expect.stringMatching(/3 +\d+ +can/) });
+  const [first = "", second = "", third = ""] = ids;
+  expect(await sidestep("run", "migrate", first, "--reason", "express is gone")).toMatchObject({ code: 0 });
+  expect((await sidestep("run", "history", first)).text).toMatch(/migrated .*to version \d+: express is gone/);
+  expect(await sidestep("run", "migrate", "--workflow", workflow, "--filter", `id == "${second}"`)).toMatchObject({
+    code: 0,
+    text: expect.stringContaining("1 of 1 runs go on by the active version"),
+  });
+  await stack.orchestrators[0]?.crash();
+  for (const id of ids) expect(await sidestep("run", "signal", id, "paid")).toMatchObject({ code: 0 });
+  for (const id of ids) expect(await sidestep("run", "watch", id)).toMatchObject({ code: 0 });
+  const sent = async (id: string): Promise<unknown> =>
+    JSON.parse((await sidestep("run", "describe", id, "-o", "json")).stdout).run;
+  const [one, two, three] = await Promise.all([first, second, third].map(sent));
+  const { version: newer } = one as { version: number };
+  expect(two).toMatchObject({ version: newer });
+  expect(three).toMatchObject({ version: newer - 1 });
+  // A version whose past is another one.
+  await writeWorkflow("eighth", all, "string order_id = 1;", 'step { wait { for: "1s" } }');
+  expect(await sidestep("deploy", folder)).toMatchObject({ code: 0 });
+  expect(await sidestep("run", "migrate", third, "--preview")).toMatchObject({ code: 10 });
+});
+
 test("wrong definitions are shown, and nothing is planned", async () => {
-  await writeWorkflow("sixth", "{order_id: input.order}");
+  await writeWorkflow("ninth", "{order_id: input.order}");
   const planned = await sidestep("plan", folder);
   expect(planned).toMatchObject({ code: 10, text: expect.stringContaining("nothing is planned: 1 finding") });
 });

@@ -1,4 +1,11 @@
-import type { AttemptId, CommandRejected, Event, Rerun } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import type {
+  AttemptId,
+  CommandDeferred,
+  CommandRejected,
+  Event,
+  Migrated,
+  Rerun,
+} from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import { AttemptId_Phase as Phase } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { Outcome } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import { HistoryEvent_Kind as Kind } from "../../../proto/gen/sidestep/v1/run.ts";
@@ -85,11 +92,7 @@ function showEvent(loaded: LoadedPlan, { kind }: Event, turn: Turn | undefined):
     case "commandRejected":
       return { kind: Kind.COMMAND_REJECTED, ...showCommand(kind.value.command), text: kind.value.reason };
     case "commandDeferred":
-      return {
-        kind: kind.value.drift ? Kind.DRIFTED : Kind.COMMAND_DEFERRED,
-        ...showCommand(kind.value.command),
-        text: kind.value.reason,
-      };
+      return showDeferral(kind.value);
     case "runEnded": {
       const { status, response, step } = kind.value;
       return {
@@ -115,12 +118,22 @@ function showEvent(loaded: LoadedPlan, { kind }: Event, turn: Turn | undefined):
     case "lockGranted":
     case "emitted":
       return showMessage(loaded, kind);
+    case "migrated":
+      return showMigration(kind.value);
     case "snapshot":
       return { kind: Kind.SNAPSHOT, text: `events up to ${kind.value.sequence} are summed up here and may be gone` };
     case "lockRequested":
     case "lockReleased":
       return {};
   }
+}
+
+function showDeferral({ command, reason, drift }: CommandDeferred): Shown {
+  return { kind: drift ? Kind.DRIFTED : Kind.COMMAND_DEFERRED, ...showCommand(command), text: reason };
+}
+
+function showMigration({ version, reason, actor }: Migrated): Shown {
+  return { kind: Kind.MIGRATED, text: `to version ${version}${reason === "" ? "" : `: ${reason}`}`, actor };
 }
 
 function rerunText({ steps }: LoadedPlan, rerun: Rerun | undefined): string {

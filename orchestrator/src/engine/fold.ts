@@ -1,5 +1,11 @@
 import { AttemptId_Phase as Phase } from "../../../proto/gen/sidestep/internal/v1/event.ts";
-import type { AttemptId, Event, RunEnded, RunStarted } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import type {
+  AttemptId,
+  Event,
+  Migrated,
+  RunEnded,
+  RunStarted,
+} from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { Outcome } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import type { Draft } from "./draft.ts";
 import { deferCommand, rejectCommand } from "./commandFate.ts";
@@ -15,6 +21,7 @@ import { noteEmitted } from "./steps/emit.ts";
 import { endChild, noteChild, refuseChild } from "./steps/run.ts";
 import { yieldMessage } from "./steps/yield.ts";
 import { receiveSignal } from "./steps/signal.ts";
+import { planOf } from "./snapshot/resume.ts";
 import { unloaded } from "./payload.ts";
 import { attemptName } from "./state.ts";
 import type { LiveAttempt, LiveStep } from "./live.ts";
@@ -99,6 +106,8 @@ function foldEvent(draft: Draft, event: Event, storedMs: number): boolean {
       return grantLock(draft, kind.value);
     case "emitted":
       return noteEmitted(draft, kind.value);
+    case "migrated":
+      return noteMigration(draft, kind.value);
     case "snapshot":
     case "lockRequested":
     case "lockReleased":
@@ -149,6 +158,13 @@ function foldStart(draft: Draft, started: RunStarted, storedMs: number): boolean
   };
   if (started.rerun !== undefined) takeOver(draft, state.body, started.rerun);
   state.worklist.push(state.body);
+  return true;
+}
+
+/** Whoever folds it does so by that plan from the start on; from here on it says so. */
+function noteMigration({ state }: Draft, migrated: Migrated): boolean {
+  if (state.started === undefined) return false;
+  state.started = { ...state.started, ...planOf(migrated) };
   return true;
 }
 

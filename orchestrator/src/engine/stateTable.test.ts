@@ -164,6 +164,7 @@ function row(changes: Partial<Row>): Row {
     // Whoever does not want it gives it back.
     lockGranted: "kept",
     emitted: "same",
+    migrated: "kept",
     runEnded: "same",
     completed: "same",
     claimed: "same",
@@ -192,6 +193,8 @@ function factOf(kind: FactKind, sequence: number, scene: Scene): LogRecord {
       : { $case: "timer", value: scene.timer });
   const target = { step: "s", compensation: false, ...request };
   switch (kind) {
+    case "migrated":
+      return event({ $case: "migrated", value: { version: 2, planHash: new Uint8Array(32), ...request } });
     case "runStarted":
       return event({ $case: "runStarted", value: makeStarted() });
     case "timerFired":

@@ -23,7 +23,7 @@ const may = {
     "shop.v1.OrderWorkflow/Fulfil",
   ],
   viewer:
-    /Reflection|Traces\/(Get|List)$|Definitions\/(Get|List|Describe|Plan)|Services\/List|Schedules\/(List|Describe)|Triggers\/(List$|Describe)|Runs\/(Wait|Follow|Watch|Explain|ExplainRuns|WatchIndex|DescribeStep|PreviewBulk|GetBulk|ListBulks|ListApprovals|Get|List|Count|ListIncidents|GetIndex|History|Trace|ListHolds|ListLimits)$/,
+    /Reflection|Traces\/(Get|List)$|Definitions\/(Get|List|Describe|Plan)|Services\/List|Schedules\/(List|Describe)|Triggers\/(List$|Describe)|Runs\/(Wait|Follow|Watch|Explain|ExplainRuns|WatchIndex|DescribeStep|PreviewBulk|PreviewMigration|GetBulk|ListBulks|ListApprovals|Get|List|Count|ListIncidents|GetIndex|History|Trace|ListHolds|ListLimits)$/,
   operator: /^(?!.*(Deploy|RebuildIndex|Runs\/Delete))/,
   deployer: /^(?!.*(RebuildIndex|Runs\/Delete))/,
   admin: /./,

@@ -40,6 +40,7 @@ import { countRuns, getIndex, listIncidents, listRuns } from "./listing.ts";
 import type { ListsOptions } from "./listing.ts";
 import { clearLimit, listLimits, setLimit } from "./methodLimits.ts";
 import type { LimitStore } from "./methodLimits.ts";
+import { migrate, previewMigration } from "./migrating.ts";
 import { rerun } from "./rerunning.ts";
 import { rebuildIndex } from "./rebuild.ts";
 import type { Signals } from "./signals.ts";
@@ -182,7 +183,7 @@ function lists(
 
 function steering(
   options: RunsOptions,
-): Pick<RunsServer, "cancel" | "terminate" | "pause" | "resume" | "delete" | "rerun"> {
+): Pick<RunsServer, "cancel" | "terminate" | "pause" | "resume" | "delete" | "rerun" | "migrate" | "previewMigration"> {
   const asked = (
     kind: "cancel" | "terminate" | "pause" | "resume",
     { runId, reason }: { readonly runId: string; readonly reason: string },
@@ -201,6 +202,14 @@ function steering(
       ofRun(request.runId, (id) =>
         rerun(id, request, { requestId: requestId(metadata), actor: actorOf(metadata) }, options),
       ),
+    ),
+    previewMigration: unary(({ request }) => previewMigration(request, options)),
+    migrate: unary(({ request, metadata }) =>
+      ofRun(request.runId, (id) => {
+        const by = { actor: actorOf(metadata), requestId: requestId(metadata) };
+        const long = tooLong({ reason: request.reason, key: by.requestId });
+        return long === undefined ? migrate(id, request, by, options) : Promise.resolve(failed(long));
+      }),
     ),
     delete: unary(({ request: { runId, reason }, metadata }) =>
       ofRun(runId, (id) => {

@@ -130,6 +130,8 @@ export function fakeFront(): FakeFront {
     query: () => Promise.resolve(front.queryAnswer),
     follow: (_runId, from, signal) => front.yielding(from, signal),
     rerunPlace: () => Promise.resolve({ kind: "place", index: 0 }),
+    migration: () => Promise.resolve({ kind: "unknown" }),
+    migrate: () => Promise.resolve({ kind: "unknown" }),
     fateOf: () => Promise.resolve({ kind: "fate", taken: [] }),
     holds: () => Promise.resolve({ kind: "holds", holds: front.held }),
     changeHolds: (change) => {

@@ -7,6 +7,7 @@ import { evaluateQuery } from "../engine/query.ts";
 import { unlessAborted } from "./abort.ts";
 import { explainRun } from "./explaining.ts";
 import { findRun, planOfRun } from "./find.ts";
+import { lookAtMigration, migrateRun } from "./migrating.ts";
 import type { Front, Question, QueryAnswer, Unavailable, Unknown } from "./front.ts";
 import { changeHolds } from "./holds.ts";
 import type { HoldsGround } from "./holds.ts";
@@ -49,7 +50,8 @@ export function toFront(ground: CallersGround): Front {
       }),
     planOf: (runId) =>
       orUnavailable(async () => {
-        const plan = await planOfRun(ground, runId);
+        const here = readHere(ground, runId);
+        const plan = here?.plan ?? (await planOfRun(ground, runId));
         return plan === undefined ? { kind: "unknown" } : { kind: "plan", plan };
       }),
     query: (runId, question) => orUnavailable(() => query(ground, runId, question)),
@@ -67,6 +69,9 @@ export function toFront(ground: CallersGround): Front {
       }),
     fateOf: (runId, requestId) =>
       orUnavailable(async () => ({ kind: "fate", taken: await takenBy(ground, runId, requestId) })),
+    migration: (runId, planHash) =>
+      orUnavailable(async () => (await lookAtMigration(ground, runId, planHash)) ?? { kind: "unknown" }),
+    migrate: (runId, asked, signal) => orUnavailable(() => migrateRun(ground, runId, asked, signal)),
     holds: () => orUnavailable(async () => ({ kind: "holds", holds: (await ground.holds.read()).holds.hold })),
     changeHolds: (change) => orUnavailable(() => changeHolds(ground, change)),
   };
@@ -143,11 +148,14 @@ async function follow(
   }
 }
 
+function readHere(ground: CallersGround, runId: RunId): Pick<Folded, "plan" | "state"> | undefined {
+  const partition = partitionOf(ground.layouts, runId);
+  return partition === undefined ? undefined : ground.held(partition)?.resident(runId);
+}
+
 /** The run in memory where this orchestrator owns it, else from its log; undefined: there is none. */
 async function readHereOrLog(ground: CallersGround, runId: RunId): Promise<Pick<Folded, "plan" | "state"> | undefined> {
-  const partition = partitionOf(ground.layouts, runId);
-  const here = partition === undefined ? undefined : ground.held(partition)?.resident(runId);
-  const found = here ?? (await readState(ground, runId));
+  const found = readHere(ground, runId) ?? (await readState(ground, runId));
   return found === undefined || isHidden(found.state) ? undefined : found;
 }
 

@@ -69,7 +69,7 @@ function garbage(reason: string): Fact {
 }
 
 /** Number of the last kind in message Event that this version knows. */
-const lastKnownKind = 27;
+const lastKnownKind = 28;
 
 /** An event begins with its kind, a message; text that happens to decode hardly ever does. */
 function beginsWithMessage(data: Uint8Array): boolean {

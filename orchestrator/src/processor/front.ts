@@ -1,3 +1,4 @@
+import type { Migrated, MigrationFound, MigrationRequest } from "./migrating.ts";
 import type {
   CancelRequested,
   CompensateRequested,
@@ -223,6 +224,10 @@ export interface Front {
     runId: RunId,
     requestId: string,
   ): Promise<{ readonly kind: "fate"; readonly taken: readonly string[] } | Unavailable>;
+  /** Whether a run can go on by another plan. */
+  migration(runId: RunId, planHash: Uint8Array): Promise<MigrationFound | Unknown | Unavailable>;
+  /** Has it go on by another version, if it can. */
+  migrate(runId: RunId, request: MigrationRequest, signal: AbortSignal): Promise<Migrated | Unknown | Unavailable>;
   /** Whose calls are held back. */
   holds(): Promise<{ readonly kind: "holds"; readonly holds: readonly Hold[] } | Unavailable>;
   /** Changes the holds by compare-and-set; undefined from `change`: nothing is to be written. */

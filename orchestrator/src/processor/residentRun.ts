@@ -38,6 +38,8 @@ export interface ResidentRun {
   requests: Map<number, { readonly ignored: boolean; readonly refusal: string }> | undefined;
   /** Records folded since its start or its last Snapshot. */
   folded: number;
+  /** Its plan is that of the last migration up to here. */
+  plannedThrough: number;
   /** A Snapshot of it is on its way. */
   isSummingUp: boolean;
   /** The log has nothing of it up to here. */
@@ -85,6 +87,7 @@ export function toResidentRun(runId: RunId, nowMs: number): ResidentRun {
     grants: undefined,
     requests: undefined,
     folded: 0,
+    plannedThrough: 0,
     isSummingUp: false,
     cutThrough: 0,
     watchers: undefined,

@@ -6,7 +6,7 @@ import { payloadToLoad } from "../engine/payload.ts";
 import type { LoadedPlan } from "../engine/plan.ts";
 import { resumeLock } from "../engine/lock.ts";
 import type { LogRecord } from "../engine/record.ts";
-import { isStart, resume, startIn } from "../engine/snapshot/resume.ts";
+import { isMigration, isStart, resume, startIn } from "../engine/snapshot/resume.ts";
 import { toFact } from "./fact.ts";
 import { Outdated } from "./outdated.ts";
 import { loadPayload, LostPayload, withPayloads } from "./loading.ts";
@@ -184,6 +184,13 @@ export class Residents {
 
   #take(run: ResidentRun, record: LogRecord, sizeBytes: number): void {
     see(run, record.sequence, record.fact.kind === "event");
+    if (run.phase === "ready" && isMigration(record) && record.sequence > run.plannedThrough) {
+      // All of it is folded by the other plan; what is on its way in its name goes on.
+      this.#keepWaiting(run, record, sizeBytes);
+      Object.assign(run, { phase: "loading", state: undefined, plan: undefined, folded: 0 });
+      this.#load(run).catch(this.#owner.fail);
+      return;
+    }
     if (run.phase === "ready" && run.plan !== undefined && payloadToLoad(run.plan, record) !== undefined) {
       this.#keepWaiting(run, record, sizeBytes);
       run.phase = "loading";
@@ -256,7 +263,9 @@ export class Residents {
     const records = messages
       .filter(({ sequence }) => sequence < bound)
       .flatMap((message) => recordOf(owner, run, message));
-    const started = startIn(records) ?? startIn(run.mailbox.map(({ record }) => record));
+    const all = [...records, ...run.mailbox.map(({ record }) => record)];
+    const started = startIn(all);
+    run.plannedThrough = all.findLast(isMigration)?.sequence ?? 0;
     const plan = started === undefined ? undefined : await this.planOf(started);
     if (isLockId(run.runId)) {
       for (const record of beginLock(owner, run, records)) takeTurn(owner, run, record, replay);

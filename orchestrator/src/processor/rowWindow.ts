@@ -2,7 +2,7 @@ import type { RunId } from "../../../proto/wire/runId.ts";
 import { advance } from "../engine/advance.ts";
 import type { LoadedPlan } from "../engine/plan.ts";
 import type { LogRecord } from "../engine/record.ts";
-import { isStart, resume, startIn } from "../engine/snapshot/resume.ts";
+import { isMigration, isStart, resume, startIn } from "../engine/snapshot/resume.ts";
 import type { RunState } from "../engine/state.ts";
 import { deletedRow, rowOf } from "../projection/runRow.ts";
 import type { RunRow } from "../projection/runRow.ts";
@@ -73,7 +73,7 @@ async function rowAtEnd(
   upTo: number,
   states: WindowStates,
 ): Promise<RunRow | undefined> {
-  const known = states.get(runId);
+  const known = inWindow.some(isMigration) ? undefined : states.get(runId);
   // Taken out and put back: what was used last goes last.
   states.delete(runId);
   // From its start on the window has all of a run.

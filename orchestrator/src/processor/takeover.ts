@@ -3,7 +3,7 @@ import type { RunId } from "../../../proto/wire/runId.ts";
 import { isOneShot } from "../engine/command.ts";
 import type { Command } from "../engine/command.ts";
 import type { LogRecord } from "../engine/record.ts";
-import { isStart, startIn } from "../engine/snapshot/resume.ts";
+import { isMigration, isStart, startIn } from "../engine/snapshot/resume.ts";
 import { openCommands } from "../engine/standing.ts";
 import { execute } from "./execute.ts";
 import { openGate } from "../../../runtime/src/gate.ts";
@@ -59,7 +59,10 @@ export async function takeOver(
     gate(async () => {
       const known = residents.get(runId);
       const run = known ?? toResidentRun(runId, owner.now());
-      const isWhole = part.isLast && (known !== undefined || records.slice(0, 1).some(isStart));
+      // What was folded by another plan is folded anew.
+      if (known !== undefined && records.some(isMigration)) Object.assign(run, { phase: "loading", state: undefined });
+      const isLoaded = known !== undefined && run.phase !== "loading";
+      const isWhole = part.isLast && (isLoaded || records.slice(0, 1).some(isStart));
       const all = isWhole ? records : await loadUpTo(owner, run, window.head);
       const issued = await fold(owner, residents, window, run, all);
       if (run.phase === "orphan") returnLocks(owner, window, run, all, part.hold);
@@ -117,6 +120,7 @@ async function prepare(
     owner.counts.orphans += records.length;
     return [];
   }
+  run.plannedThrough = records.findLast(isMigration)?.sequence ?? 0;
   const plan = await residents.planOf(started);
   if (plan !== undefined) return begin(owner, run, plan, records, checkpoint);
   park(owner, run, records[0]?.sequence ?? 0, missingPlan(started));

@@ -130,7 +130,8 @@ function noteRequest(run: ResidentRun, { sequence, fact }: LogRecord, turn: Turn
     case "pauseRequested":
     case "resumeRequested":
     case "deleteRequested":
-    case "rerunRequested": {
+    case "rerunRequested":
+    case "migrated": {
       const requests = (run.requests ??= new Map());
       requests.set(sequence, { ignored: turn.ignored, refusal: turn.refusal });
       for (const oldest of requests.keys()) {

@@ -1,4 +1,4 @@
-import type { RunStarted, Snapshot } from "../../../../proto/gen/sidestep/internal/v1/event.ts";
+import type { RunStarted, Snapshot, Migrated } from "../../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { LoadedPlan } from "../plan.ts";
 import type { LogRecord } from "../record.ts";
 import { newRun } from "../state.ts";
@@ -49,12 +49,28 @@ export function isStart({ fact }: LogRecord): boolean {
   return fact.kind === "event" && fact.event.kind?.$case === "runStarted";
 }
 
-/** The RunStarted among a run's records, or in a Snapshot among them; its plan_hash names the plan to load. */
+/**
+ * The RunStarted among a run's records, or in a Snapshot among them; its plan_hash names the plan to load: that of the last version which the run
+ * was migrated to, which asks for the same as those before.
+ */
 export function startIn(records: readonly LogRecord[]): RunStarted | undefined {
+  let started: RunStarted | undefined;
   for (const { fact } of records) {
-    if (fact.kind !== "event") continue;
-    if (fact.event.kind?.$case === "runStarted") return fact.event.kind.value;
-    if (fact.event.kind?.$case === "snapshot") return fact.event.kind.value.started;
+    const kind = fact.kind === "event" ? fact.event.kind : undefined;
+    if (kind?.$case === "migrated") started = started && { ...started, ...planOf(kind.value) };
+    if (started !== undefined) continue;
+    if (kind?.$case === "runStarted") started = kind.value;
+    if (kind?.$case === "snapshot") started = kind.value.started;
   }
-  return undefined;
+  return started;
+}
+
+/** Does the run go on by another plan from here on? */
+export function isMigration({ fact }: LogRecord): boolean {
+  return fact.kind === "event" && fact.event.kind?.$case === "migrated";
+}
+
+/** What a migration changes of a RunStarted. */
+export function planOf({ version, planHash }: Migrated): Pick<RunStarted, "version" | "planHash"> {
+  return { version, planHash };
 }
