@@ -12,7 +12,7 @@ import { code } from "../../../proto/wire/status.ts";
 import type { RunFilter } from "../compile/filter/runFilter.ts";
 import type { Definitions } from "../processor/definitions.ts";
 import type { Front } from "../processor/front.ts";
-import type { MigrationFound, MigrationRequest } from "../processor/migrating.ts";
+import type { MigrationFound, MigrationRequest } from "../processor/migration.ts";
 import { absenceFailure, workflowNotFound } from "./failure.ts";
 import type { Failure } from "./failure.ts";
 import { asked } from "./listing.ts";

@@ -1,4 +1,4 @@
-import type { Migrated, MigrationFound, MigrationRequest } from "./migrating.ts";
+import type { Migrated, MigrationFound, MigrationRequest } from "./migration.ts";
 import type {
   CancelRequested,
   CompensateRequested,

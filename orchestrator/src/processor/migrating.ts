@@ -2,7 +2,6 @@ import { Event } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import { partitionOf } from "../../../proto/wire/layout.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
 import { migrationOf } from "../engine/migration.ts";
-import type { Migration } from "../engine/migration.ts";
 import type { LogRecord } from "../engine/record.ts";
 import { startIn } from "../engine/snapshot/resume.ts";
 import type { Unavailable, Unknown } from "./front.ts";
@@ -10,28 +9,11 @@ import { isHidden, readRecords, readState } from "./inspect.ts";
 import type { InspectGround } from "./inspect.ts";
 import { withPayloads } from "./loading.ts";
 import { late } from "./requests.ts";
+import type { Migrated, MigrationFound, MigrationRequest } from "./migration.ts";
 import { theFold, waitFor } from "./wait.ts";
 import type { WaitGround } from "./wait.ts";
 
 export type MigrateGround = InspectGround & WaitGround;
-
-/** The version to go on by, and who asks. */
-export interface MigrationRequest {
-  readonly version: number;
-  readonly planHash: Uint8Array;
-  readonly reason: string;
-  readonly actor: string;
-  readonly requestId: string;
-}
-
-/** Whether a run can go on by another plan; `same`: it does. */
-export type MigrationFound = (Migration | { readonly kind: "same" }) & {
-  /** The run's version. */
-  readonly version: number;
-};
-
-/** What became of a migration: it has gone on by the plan, or why not. */
-export type Migrated = Migration | { readonly kind: "same" | "done" };
 
 interface Looked {
   readonly found: MigrationFound;

@@ -1,0 +1,19 @@
+import type { Migration } from "../engine/migration.ts";
+
+/** The version to go on by, and who asks. */
+export interface MigrationRequest {
+  readonly version: number;
+  readonly planHash: Uint8Array;
+  readonly reason: string;
+  readonly actor: string;
+  readonly requestId: string;
+}
+
+/** Whether a run can go on by another plan; `same`: it does. */
+export type MigrationFound = (Migration | { readonly kind: "same" }) & {
+  /** The run's version. */
+  readonly version: number;
+};
+
+/** What became of a migration: it has gone on by the plan, or why not. */
+export type Migrated = Migration | { readonly kind: "same" | "done" };
