@@ -24,7 +24,7 @@ export interface FrontServerOptions extends Omit<GrpcServerOptions, "admit"> {
   /** Everybody may come, on purpose (--insecure-listen). */
   readonly isOpen?: boolean;
   /** Has calls of services come here until what it returns is disposed of; undefined: none do. */
-  readonly serveRelays?: (carry: Relay) => Disposable;
+  readonly serveRelays?: (carry: Relay["carry"]) => Disposable;
 }
 
 /** The orchestrator's front door: gRPC, JSON over HTTP and the console at one address. */
@@ -73,7 +73,7 @@ export async function openFrontServer(options: FrontServerOptions): Promise<Fron
       { address, firstBytesMs: timeouts.headersMs, tls, log },
     ),
   );
-  const relays = options.serveRelays?.(grpc.relay);
+  const relays = options.serveRelays?.((...call) => grpc.relay.carry(...call));
   opened.defer(() => relays?.[Symbol.dispose]());
   log.info("the front door is open", { address, port: listener.port });
   const closing = opened.move();

@@ -188,7 +188,7 @@ function toSidecarDoors(
     serveRelays: (carry) => serveRelays(nats, names, carry, log),
     fetchRequest: (ref) => payloads.get(ref),
     // What stays is nobody's harm: it is sealed, and small beside what runs keep.
-    dropRequest: (runId) => void payloads.remove(runId).catch(() => undefined),
+    dropRequest: (service, keptAs) => void payloads.remove(keptAs, service).catch(() => undefined),
     catalog: openCatalogView(nats.connection, names, Date.now, signal),
     readTaskQueues: () => readTaskQueues(nats, names),
     tellSidecar: (services, order) => tellSidecar(nats, names, services, order),

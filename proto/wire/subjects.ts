@@ -64,8 +64,8 @@ export interface Names extends TriggerNames {
   limitedConsumer(method: string): string;
   /** Chunk `n` of a payload of a run that `service` wrote; "_" is the front door. */
   payloadSubject(service: string, runId: string, id: string, n: number): string;
-  /** All payloads of a run, whoever wrote them. */
-  payloadsOfRun(runId: string): string;
+  /** All payloads of a run, whoever wrote them, or those of one service. */
+  payloadsOfRun(runId: string, service?: string): string;
   payloadSubjects(): string;
   /** An entry of the audit. */
   auditSubject(id: string): string;
@@ -153,7 +153,7 @@ export function toNames(prefix = "sidestep"): Names {
     limitedSubject: (method) => `${taskSubject(method)}.limited`,
     limitedConsumer: (method) => methodToken(method),
     payloadSubject: (service, runId, id, n) => `${prefix}.payload.${serviceToken(service)}.${runId}.${id}.${n}`,
-    payloadsOfRun: (runId) => `${prefix}.payload.*.${runId}.>`,
+    payloadsOfRun: (runId, service = "*") => `${prefix}.payload.${serviceToken(service)}.${runId}.>`,
     payloadSubjects: () => `${prefix}.payload.>`,
     askSubject: (service, partition) => `${prefix}.ask.${serviceToken(service)}.${partition}`,
     asksOfPartition: (partition) => `${prefix}.ask.*.${partition}`,

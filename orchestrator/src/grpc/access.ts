@@ -13,8 +13,6 @@ export type Authenticate = (token: string) => { readonly name: string; readonly 
 /** A call as far as it says who makes it. */
 interface Calling {
   readonly metadata: Metadata;
-  /** Only of calls from inside this process. */
-  readonly isLetIn?: boolean;
   getAuthContext(): { readonly sslPeerCertificate?: PeerCertificate };
 }
 
@@ -25,7 +23,6 @@ export type Admit = (path: string, call: Calling) => Failure | undefined;
 export function newAdmit(authenticate: Authenticate | undefined): Admit {
   return (path, call) => {
     const { metadata } = call;
-    if (call.isLetIn === true) return undefined;
     if (authenticate === undefined) {
       const certificate = call.getAuthContext().sslPeerCertificate;
       metadata.remove(roleHeader);
@@ -73,20 +70,12 @@ export function refusalOf(method: string, metadata: Metadata): Failure | undefin
 
 const actorLengthMax = 200;
 
-/**
- * The headers of a call that a service's sidecar brings: it may do what a caller may, in the service's name, which NATS's accounts vouch for.
- */
-export function letInService(
-  method: string,
-  service: string,
-  headers: ReadonlyMap<string, string>,
-): { readonly kind: "headers"; readonly headers: ReadonlyMap<string, string> } | Failure {
-  const needs = needsOf(method);
-  const caller = { name: service, role: "caller" } as const;
-  if (!mayCall(caller.role, needs)) return forbidden(method, caller, needs === "open" ? [] : needs);
-  const own = new Map(headers);
+/** The headers of a call that a service's sidecar brings: in the service's name, which NATS's accounts vouch for, and with the role of a caller. */
+export function headersOfService(service: string, headers: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+  // A sidecar may be anybody's: what is written otherwise is the same header to who reads it.
+  const own = new Map([...headers].map(([key, value]) => [key.toLowerCase(), value]));
   own.delete("authorization");
-  return { kind: "headers", headers: own.set(actorHeader, caller.name).set(roleHeader, caller.role) };
+  return own.set(actorHeader, service).set(roleHeader, "caller" satisfies Role);
 }
 
 function unauthenticated(isGiven: boolean): Failure {

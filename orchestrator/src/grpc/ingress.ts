@@ -72,7 +72,8 @@ function nameOf({ kind, workflow }: Served): string {
 function register(rpcs: Rpcs, rpc: Served, options: IngressOptions, signals: Signals): void {
   const method = { path: `/${rpc.method}`, serialize: same, deserialize: same };
   if (rpc.kind === "stream") {
-    rpcs.addStream({ ...method, handler: (call) => void streamRun(rpc.workflow, call, options) });
+    const handler = (call: Streaming): void => void streamRun(rpc.workflow, call, options);
+    rpcs.addStream({ ...method, handler, endsWithRun: true });
     return;
   }
   const work = (call: Call): Promise<Uint8Array | Failure | undefined> => {
@@ -86,7 +87,7 @@ function register(rpcs: Rpcs, rpc: Served, options: IngressOptions, signals: Sig
         return runToEnd(rpc.workflow, call, options);
     }
   };
-  rpcs.addUnary({ ...method, handler: toUnary(rpc, work, options) });
+  rpcs.addUnary({ ...method, handler: toUnary(rpc, work, options), endsWithRun: rpc.kind === "run" });
 }
 
 type Call = ServerUnaryCall<Buffer, Buffer>;

@@ -11,8 +11,8 @@ import { relayedForm, relayHoldMs, relayPartBytes } from "../../../proto/wire/re
 import { parseRunId } from "../../../proto/wire/runId.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
 import { code } from "../../../proto/wire/status.ts";
-import { letInService } from "./access.ts";
-import { runNotFound, thrownFailure, toServiceError } from "./failure.ts";
+import { headersOfService } from "./access.ts";
+import { runNotFound, thrownFailure, tooLarge, toServiceError } from "./failure.ts";
 import type { Failure } from "./failure.ts";
 import { endOf } from "./localCall.ts";
 import type { LocalEnd } from "./localCall.ts";
@@ -22,16 +22,21 @@ import type { IngressOptions } from "./starting.ts";
 import { yieldsGone } from "./streaming.ts";
 
 /** What carrying out calls of services needs. */
-export interface RelayOptions extends Pick<IngressOptions, "front" | "closing" | "log"> {
+export interface RelayOptions extends Pick<IngressOptions, "front" | "closing" | "requestBytesMax"> {
   readonly rpcs: Pick<Rpcs, "find">;
   /** A request that is kept apart; undefined: it is not there. Throws when NATS does not answer. */
   readonly fetchRequest: (ref: PayloadRef) => Promise<Uint8Array | undefined>;
-  /** What was kept apart under this id is needed no more. */
-  readonly dropRequest: (keptAs: RunId) => void;
+  /** What the service has kept apart under this id is needed no more. */
+  readonly dropRequest: (service: string, keptAs: RunId) => void;
 }
 
-/** Carries out a service's call; `reply` is called until an end or an again. Never throws. */
-export type Relay = (service: string, call: RelayCall, reply: (reply: RelayReply) => void) => void;
+/** Carries out calls of services. */
+export interface Relay {
+  /** Begins one; `reply` is called until an end or an again. Never throws. */
+  carry(service: string, call: RelayCall, reply: (reply: RelayReply) => void): void;
+  /** Resolves when none is under way. */
+  idle(): Promise<void>;
+}
 
 /** Calls at a time; each costs what a caller's connection does. */
 const callsMax = 10_000;
@@ -41,15 +46,31 @@ const batchBytes = 256 * 1024;
 /** The rpcs of this orchestrator, for services that have no address of it. */
 export function openRelay(options: RelayOptions): Relay {
   let calls = 0;
-  return (service, { kind }, reply) => {
-    const answer = newAnswer(reply, () => calls--);
-    calls++;
-    if (kind === undefined) return answer.fail(malformed("it asks for nothing"));
-    if (calls > callsMax) return answer.fail(tooMany);
-    const work =
-      kind.$case === "begin" ? begin(service, kind.value, answer, options) : resume(kind.value, answer, options);
-    work.catch((error: unknown) => answer.fail(thrownFailure(error)));
+  let isIdle = (): void => undefined;
+  const over = (): void => {
+    calls--;
+    if (calls === 0) isIdle();
   };
+  return {
+    carry: (service, { kind }, reply) => {
+      const answer = newAnswer(reply, over);
+      calls++;
+      if (kind === undefined) return answer.fail(malformed("it asks for nothing"));
+      const keptAs = kind.$case === "begin" ? keptBy(service, kind.value.requestPayload) : undefined;
+      // A call is begun once, so that what it came with is of no use after it, however it ends.
+      if (keptAs !== undefined) answer.onOver(() => options.dropRequest(service, keptAs));
+      if (calls > callsMax) return answer.fail(tooMany);
+      const work =
+        kind.$case === "begin" ? begin(service, kind.value, answer, options) : resume(kind.value, answer, options);
+      work.catch((error: unknown) => answer.fail(thrownFailure(error)));
+    },
+    idle: () => (calls === 0 ? Promise.resolve() : new Promise((resolve) => (isIdle = resolve))),
+  };
+}
+
+/** Under what the service has kept its request apart; undefined: what it names is not its own, or may be some run's. */
+function keptBy(service: string, ref: PayloadRef | undefined): RunId | undefined {
+  return ref?.service === service && relayedForm.test(ref.runId) ? parseRunId(ref.runId) : undefined;
 }
 
 /** What goes back, in frames; nothing goes after its end. */
@@ -105,26 +126,25 @@ function toEnd({ code: number, message, details, trailers }: LocalEnd) {
 
 /** Calls the rpc as it would be called from outside; once its run is known the call is held only so long. */
 async function begin(service: string, call: RelayCall_Begin, answer: Answer, options: RelayOptions): Promise<void> {
-  const { method, headers: given, requestPayload: ref } = call;
-  const headers = letInService(method, service, new Map(Object.entries(given)));
-  if (!("headers" in headers)) return answer.fail(headers);
+  const { method } = call;
+  const headers = headersOfService(service, new Map(Object.entries(call.headers)));
   const rpc = options.rpcs.find(`/${method}`);
   if (rpc === undefined || rpc.kind === "bidi") return answer.fail(notServed(method));
-  const request = ref === undefined ? call.request : await fetched(ref, options);
-  if (request === undefined) return answer.fail(requestGone);
+  const request = await requestOf(service, call, options);
+  if (!(request instanceof Uint8Array)) return answer.fail(request);
   const timeoutMs = call.timeoutMs === 0 ? undefined : call.timeoutMs;
-  let isResumable = false;
+  let runId: string | undefined;
   let sentBytes = 0;
-  const leave = (): void => (isResumable ? answer.again() : undefined);
+  const isResumable = (): boolean => rpc.endsWithRun && runId !== undefined;
+  const leave = (): void => (isResumable() ? answer.again() : undefined);
   const cancel = rpc.call(
     request,
-    { headers: headers.headers, timeoutMs, certificate: undefined, isLetIn: true },
+    { headers, timeoutMs, certificate: undefined, isLetIn: true },
     {
       headers: (sent) => {
         answer.headers(sent);
-        // Methods of ours answer with more than the run's end.
-        isResumable = sent.has(runIdHeader) && !method.startsWith("sidestep.");
-        if (isResumable) hold(answer, leave, options);
+        runId = sent.get(runIdHeader);
+        if (isResumable()) hold(answer, leave, options);
       },
       message: (bytes) => {
         answer.message(bytes);
@@ -139,8 +159,10 @@ async function begin(service: string, call: RelayCall_Begin, answer: Answer, opt
     },
   );
   answer.onOver(cancel);
-  if (!isResumable)
-    hold(answer, () => (isResumable ? undefined : answer.fail(tooLong(method))), options, startsWithinMs);
+  // Who shuts down waits for it: a caller that is sent away before it knows its run would begin another.
+  const late = (): void => (isResumable() ? undefined : answer.fail(tooLong(method, runId)));
+  const timer = setTimeout(late, answersWithinMs);
+  answer.onOver(() => clearTimeout(timer));
 }
 
 /** Goes on with a run: its next messages, or its end. */
@@ -197,12 +219,12 @@ async function followFrom(
 }
 
 const ok: LocalEnd = { code: code.OK, message: "", details: [], trailers: new Map() };
-/** A start is durable by then, or has said why not. */
-const startsWithinMs = 12_000;
+/** A start is durable by then, or has said why not; so long its asker listens. */
+const answersWithinMs = 12_000;
 
 /** Lets the asker ask again after a while, and when this orchestrator shuts down. */
-function hold(answer: Answer, leave: () => void, { closing }: RelayOptions, ms = relayHoldMs): void {
-  const timer = setTimeout(leave, ms);
+function hold(answer: Answer, leave: () => void, { closing }: RelayOptions): void {
+  const timer = setTimeout(leave, relayHoldMs);
   const forget = closing.onClose(leave);
   answer.onOver(() => {
     clearTimeout(timer);
@@ -210,13 +232,16 @@ function hold(answer: Answer, leave: () => void, { closing }: RelayOptions, ms =
   });
 }
 
-async function fetched(ref: PayloadRef, options: RelayOptions): Promise<Uint8Array | undefined> {
-  // What is dropped must be no run's.
-  const keptAs = relayedForm.test(ref.runId) ? parseRunId(ref.runId) : undefined;
-  if (keptAs === undefined) return undefined;
-  const bytes = await options.fetchRequest(ref);
-  options.dropRequest(keptAs);
-  return bytes;
+/** What the call came with, or why it can't be had. */
+async function requestOf(
+  service: string,
+  { request, requestPayload: ref }: RelayCall_Begin,
+  { requestBytesMax, fetchRequest }: RelayOptions,
+): Promise<Uint8Array | Failure> {
+  if (ref === undefined) return request;
+  if (ref.sizeBytes > requestBytesMax) return tooLarge(ref.sizeBytes, requestBytesMax, "request-bytes-max");
+  const kept = keptBy(service, ref) === undefined ? undefined : await fetchRequest(ref);
+  return kept ?? requestGone;
 }
 
 const tooMany: Failure = {
@@ -249,11 +274,12 @@ function malformed(why: string): Failure {
   };
 }
 
-function tooLong(method: string): Failure {
+function tooLong(method: string, runId: string | undefined): Failure {
+  const next = runId === undefined ? "call again" : `the run ${runId} goes on: wait with sidestep.v1.Runs/Wait`;
   return {
     code: code.UNAVAILABLE,
-    message: `${method} gave no answer in time to a call through a sidecar; call again`,
+    message: `${method} gave no answer in time to a call through a sidecar; ${next}`,
     reason: "RELAY_TOO_LONG",
-    metadata: { method },
+    metadata: runId === undefined ? { method } : { method, run_id: runId },
   };
 }

@@ -8,10 +8,12 @@ import type {
   ServiceDefinition,
   UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { refusalOf } from "./access.ts";
 import type { Admit } from "./access.ts";
 import type { Audit } from "./audit.ts";
 import { answerRecorded, streamRecorded } from "./recorded.ts";
 import { toServiceError } from "./failure.ts";
+import type { Failure } from "./failure.ts";
 import { callStream, callUnary } from "./localCall.ts";
 import type { LocalAbout, LocalSink } from "./localCall.ts";
 
@@ -22,6 +24,7 @@ export type LocalRpc =
       readonly kind: "unary" | "stream";
       /** Begins a call; the function that is returned gives it up. Throws when the request's bytes can't be read. */
       readonly call: (request: Uint8Array, about: LocalAbout, sink: LocalSink) => () => void;
+      readonly endsWithRun: boolean;
     };
 
 /** A method and the forms of its messages. */
@@ -31,6 +34,8 @@ export interface Method<Handler, Request, Response> {
   readonly handler: Handler;
   readonly serialize: Serialize<Response>;
   readonly deserialize: Deserialize<Request>;
+  /** It answers with what the run comes to that its headers name: who loses the call may go on with that. */
+  readonly endsWithRun?: boolean;
 }
 
 /** All rpcs of the front door: what is put in here is served over gRPC, and to callers inside this process. */
@@ -53,6 +58,8 @@ export interface Gates {
 /** The rpcs of a server. */
 export function openRpcs(server: Server, { admit, audit }: Gates): Rpcs {
   const local = new Map<string, LocalRpc>();
+  const refusing = (path: string, call: Parameters<Admit>[1] & { readonly isLetIn?: boolean }): Failure | undefined =>
+    call.isLetIn === true ? refusalOf(path.slice(1), call.metadata) : admit?.(path, call);
   const rpcs: Rpcs = {
     addService: (definition, implementation) => {
       for (const [name, { path, requestStream, responseStream, ...forms }] of Object.entries(definition)) {
@@ -66,9 +73,9 @@ export function openRpcs(server: Server, { admit, audit }: Gates): Rpcs {
         else rpcs.addUnary({ ...rpc, handler: call });
       }
     },
-    addUnary: ({ path, handler: open, serialize, deserialize }) => {
+    addUnary: ({ path, handler: open, serialize, deserialize, endsWithRun = false }) => {
       const handler: typeof open = (call, answer) => {
-        const refusal = admit?.(path, call);
+        const refusal = refusing(path, call);
         const begun = audit.begin(path, call, refusal);
         if (begun !== undefined) void answerRecorded(begun, open, call, answer);
         else if (refusal === undefined) open(call, answer);
@@ -77,11 +84,11 @@ export function openRpcs(server: Server, { admit, audit }: Gates): Rpcs {
       server.register(path, handler, serialize, deserialize, "unary");
       const call = (request: Uint8Array, about: LocalAbout, sink: LocalSink) =>
         callUnary(handler, serialize, deserialize(toBuffer(request)), about, sink);
-      local.set(path, { kind: "unary", call });
+      local.set(path, { kind: "unary", call, endsWithRun });
     },
-    addStream: ({ path, handler: open, serialize, deserialize }) => {
+    addStream: ({ path, handler: open, serialize, deserialize, endsWithRun = false }) => {
       const handler: typeof open = (call) => {
-        const refusal = admit?.(path, call);
+        const refusal = refusing(path, call);
         const begun = audit.begin(path, call, refusal);
         if (begun !== undefined) void streamRecorded(begun, open, call);
         else if (refusal === undefined) open(call);
@@ -90,11 +97,11 @@ export function openRpcs(server: Server, { admit, audit }: Gates): Rpcs {
       server.register(path, handler, serialize, deserialize, "serverStream");
       const call = (request: Uint8Array, about: LocalAbout, sink: LocalSink) =>
         callStream(handler, serialize, deserialize(toBuffer(request)), about, sink);
-      local.set(path, { kind: "stream", call });
+      local.set(path, { kind: "stream", call, endsWithRun });
     },
     addBidi: ({ path, handler: open, serialize, deserialize }) => {
       const handler: typeof open = (call) => {
-        const refusal = admit?.(path, call);
+        const refusal = refusing(path, call);
         if (refusal === undefined) open(call);
         else call.emit("error", toServiceError(refusal));
       };

@@ -113,6 +113,7 @@ export function openGrpcServer(options: GrpcServerOptions): GrpcServer {
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
   const connections = new Set<Duplex>();
   let isEmpty = (): void => undefined;
+  const relay = openRelay({ ...options, closing, rpcs });
   const drain = async (): Promise<void> => {
     isServing = false;
     tellHealth();
@@ -121,12 +122,13 @@ export function openGrpcServer(options: GrpcServerOptions): GrpcServer {
       if (error !== undefined) log.debug("the server was closed already", { error: errorText(error) });
     });
     // It does not count connections that it has not accepted itself.
-    if (connections.size > 0) await new Promise<void>((resolve) => (isEmpty = resolve));
+    const left = connections.size === 0 ? undefined : new Promise<void>((resolve) => (isEmpty = resolve));
+    await Promise.all([left, relay.idle()]);
   };
   return {
     rpcs,
     descriptions,
-    relay: openRelay({ ...options, closing, rpcs }),
+    relay,
     accept: (connection) => {
       connections.add(connection);
       connection.once("close", () => {

@@ -9,8 +9,8 @@ import { askJetStream } from "./jetstream.ts";
 export function toRunPayloads(nats: Nats, names: Names, publisher: Publisher): Payloads {
   return {
     ...toPayloads(nats.connection, publisher, names),
-    remove: async (runId) => {
-      const filter = names.payloadsOfRun(runId);
+    remove: async (runId, service) => {
+      const filter = names.payloadsOfRun(runId, service);
       await askJetStream(nats.connection, `STREAM.PURGE.${names.payloadsStream}`, { filter });
     },
   };

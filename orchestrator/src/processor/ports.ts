@@ -200,8 +200,8 @@ export interface Payloads {
   put(service: string, runId: RunId, bytes: Uint8Array, signal: AbortSignal): Promise<PayloadRef>;
   /** Undefined: it is there no more. */
   get(ref: PayloadRef): Promise<Uint8Array | undefined>;
-  /** Removes all that a run has, whoever wrote it. */
-  remove(runId: RunId): Promise<void>;
+  /** Removes all that a run has, whoever wrote it, or what one service wrote. */
+  remove(runId: RunId, service?: string): Promise<void>;
 }
 
 /** What the sidecars say they offer, as it was heard here. */

@@ -1,6 +1,6 @@
 import { connect } from "node:http2";
 import type { ClientHttp2Session, OutgoingHttpHeaders } from "node:http2";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { rename } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
@@ -32,6 +32,10 @@ beforeAll(async () => {
       carry: (call, answer) => {
         seen.push(call);
         if (call.method === "a.B/Never") return () => seen.push({ ...call, method: "given up" });
+        if (call.method === "a.B/Stuck") {
+          void answer.message(Buffer.alloc(1024 * 1024));
+          return () => seen.push({ ...call, method: "given up" });
+        }
         answer.headers(new Map([["x-own", "1"]]));
         void answer.message(call.request);
         answer.end({ ...failedEnd(0, ""), trailers: new Map([["x-last", "2"]]) });
@@ -132,6 +136,27 @@ test("a call whose time is over, or whose caller is gone, is given up", async ()
   await expect.poll(() => seen.at(-1)?.method).toBe("a.B/Never");
   stream.close();
   await expect.poll(() => seen.at(-1)?.method).toBe("given up");
+});
+
+test("a call whose time is over is given up although its caller reads nothing", async () => {
+  const before = seen.length;
+  const headers = { ":method": "POST", ":path": "/a.B/Stuck", "content-type": "application/grpc" };
+  const stream = session.request({ ...headers, "grpc-timeout": "50m" });
+  stream.end(callFrame(new Uint8Array()));
+  await expect.poll(() => seen.slice(before).map(({ method }) => method)).toEqual(["a.B/Stuck", "given up"]);
+  expect(stream.closed).toBe(false);
+  stream.close();
+});
+
+test("a file that is no socket is left alone", async () => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), "sidestep-way-in-"));
+  closing.defer(() => rmSync(folder, { recursive: true, force: true }));
+  const file = path.join(folder, "orders.db");
+  writeFileSync(file, "kept");
+  const at = { text: `unix:${file}`, address: `unix:${file}` };
+  const options = { at, requestBytesMax: 100, isServing: () => true, log: silentLog, carry: () => () => undefined };
+  await expect(openWayIn(options)).rejects.toThrow(/EADDRINUSE/);
+  expect(readFileSync(file, "utf8")).toBe("kept");
 });
 
 test("a socket's file that a killed sidecar left is taken over, one that is answered is not", async () => {

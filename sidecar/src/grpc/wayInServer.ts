@@ -1,4 +1,4 @@
-import { rmSync } from "node:fs";
+import { lstatSync, rmSync } from "node:fs";
 import { createServer } from "node:http2";
 import type { Http2Server, IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import { connect } from "node:net";
@@ -98,7 +98,11 @@ function take(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, options: 
     timeoutMs === undefined
       ? undefined
       : setTimeout(
-          () => answer.end(failedEnd(code.DEADLINE_EXCEEDED, "the call's own time is over")),
+          () => {
+            answer.end(failedEnd(code.DEADLINE_EXCEEDED, "the call's own time is over"));
+            // Who does not read keeps the stream from closing.
+            giveUp();
+          },
           Math.min(timeoutMs, 0x7fff_ffff),
         );
   stream.once("close", () => {
@@ -219,8 +223,8 @@ function trailersOf({ code: number, message, details, trailers }: CallEnd): Read
 async function listen(server: Http2Server, { address }: Target): Promise<void> {
   if (!address.startsWith("unix:")) return listenAt(server, hostAndPort(address));
   const path = address.slice("unix:".length);
-  // Left by one that was killed: nobody answers there.
-  if (!(await isAnswered(path))) rmSync(path, { force: true });
+  // Left by one that was killed: nobody answers there. What is no socket is somebody's file.
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true && !(await isAnswered(path))) rmSync(path);
   return listenAt(server, { path });
 }
 

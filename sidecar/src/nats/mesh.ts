@@ -27,6 +27,8 @@ const absenceMsMax = 5_000;
 const triesMax = 5;
 /** What the other sidecar takes to say that the call's time is over. */
 const answerMarginMs = 250;
+/** What timers and messages have room for; some 25 days. */
+const timeoutMsMax = 2 ** 31 - 1 - answerMarginMs;
 /** Room for method, headers and numbers in a message. */
 const aroundBytes = 32 * 1024;
 const payloadBytesDefault = 1024 * 1024;
@@ -60,7 +62,7 @@ interface Ground {
 async function callMethod(ground: Ground, caller: string, call: IncomingCall, signal: AbortSignal): Promise<MeshTry> {
   const { nats, names, idempotent } = ground;
   const beganMs = performance.now();
-  const timeoutMs = call.leftMs() ?? timeoutMsDefault;
+  const timeoutMs = Math.min(call.leftMs() ?? timeoutMsDefault, timeoutMsMax);
   const bytesMax = (nats.connection.info?.max_payload ?? payloadBytesDefault) - aroundBytes;
   if (call.request.length > bytesMax)
     return ours(code.RESOURCE_EXHAUSTED, `the request has ${call.request.length} bytes, the mesh carries ${bytesMax}`);

@@ -92,6 +92,7 @@ class Relayed {
   /** Number of the next message of a stream; undefined: it is none. */
   #next: number | undefined;
   #parts: Uint8Array[] = [];
+  #hasMessage = false;
   /** Messages that the caller has not taken. */
   #taken: Promise<void> = Promise.resolve();
   #forget = (): void => undefined;
@@ -120,8 +121,7 @@ class Relayed {
   giveUp(): void {
     this.#over.abort();
     this.#ground.onOver();
-    this.#forget();
-    clearTimeout(this.#timer);
+    this.#rest();
   }
 
   /** A request that is too large for a message is kept apart, under the id of no run. */
@@ -165,8 +165,7 @@ class Relayed {
 
   /** Nobody has taken it: it can be asked for again. */
   #askLater(data: Uint8Array, why: string): void {
-    this.#forget();
-    clearTimeout(this.#timer);
+    this.#rest();
     if (performance.now() > this.#absentUntilMs && this.#runId === undefined)
       return this.#fail(code.UNAVAILABLE, `nothing was begun: ${why}`);
     this.#timer = setTimeout(() => this.#ask(data), this.#nextPauseMs());
@@ -200,20 +199,29 @@ class Relayed {
         this.#parts.push(kind.value.bytes);
         return kind.value.isLast ? this.#message() : undefined;
       case "end":
+        this.#rest();
         return void this.#taken.then(() => this.#end(kind.value));
       case "again": {
         const runId = this.#runId;
-        clearTimeout(this.#timer);
-        this.#forget();
+        this.#rest();
         // More comes once what is there has been taken.
         if (runId !== undefined) void this.#taken.then(() => this.#ask(this.#toResume(runId)));
       }
     }
   }
 
+  /** Nothing comes until it is asked for again, however long the caller takes. */
+  #rest(): void {
+    clearTimeout(this.#timer);
+    this.#forget();
+  }
+
   #message(): void {
     const bytes = this.#parts.length === 1 ? this.#parts[0] : Buffer.concat(this.#parts);
     this.#parts = [];
+    // Whoever is asked after the end got lost brings the one answer again.
+    if (this.#next === undefined && this.#hasMessage) return;
+    this.#hasMessage = true;
     if (this.#next !== undefined) this.#next++;
     if (bytes !== undefined) this.#taken = this.#taken.then(() => this.#answer.message(bytes));
   }

@@ -11,7 +11,8 @@ export const approve = "test.v1.Flows/Approve";
 export const status1 = "test.v1.Flows/Status";
 
 export const key = makeExpression("string", "input", "key");
-const plan = makePlan({
+/** Takes signals and a query. */
+export const talkPlan = makePlan({
   signals: [
     { name: "approved", type: "google.protobuf.StringValue", method: approve, key, start: undefined },
     { name: "told", type: "google.protobuf.StringValue", method: "", key: undefined, start: undefined },
@@ -51,9 +52,9 @@ export interface Told {
 /** A front door with a signal, a query and what a test tells it; closed with the scope. */
 export async function openTalk(closing: AsyncDisposableStack, streaming = false): Promise<Open> {
   const front = fakeFront();
-  front.plan = plan;
+  front.plan = talkPlan;
   const definitions = fakeDefinitions(new Uint8Array());
-  definitions.plan = plan;
+  definitions.plan = talkPlan;
   definitions.set([makeEntry(flow, 1, { signalMethods: [approve], queryMethods: [status1], streaming })]);
   const server = closing.use(await openTestServer(front, definitions));
   const address = `127.0.0.1:${server.port}`;
