@@ -96,7 +96,14 @@ test("what a service may not do is refused, and in the audit under its name", as
 });
 
 const keptAs = `ffff${"0".repeat(28)}`;
-const ref: PayloadRef = { runId: keptAs, service, id: "0".repeat(32), chunks: 1, sizeBytes: 5, key: new Uint8Array(32) };
+const ref: PayloadRef = {
+  runId: keptAs,
+  service,
+  id: "0".repeat(32),
+  chunks: 1,
+  sizeBytes: 5,
+  key: new Uint8Array(32),
+};
 
 test("a request that is kept apart is read once and dropped, and so is one that nobody reads", async () => {
   const { dropped, fetched, front, begin } = await open();

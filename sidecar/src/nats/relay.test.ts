@@ -15,7 +15,7 @@ afterEach(() => void vi.useRealTimers());
 
 /** One call, and an orchestrator that says what a test has it say. */
 async function carried(message: CallAnswer["message"] = () => Promise.resolve()) {
-  let heard = (_: null, __: Msg): void => undefined;
+  let heard: (error: null, message: Msg) => void = () => undefined;
   const asked: { readonly kind: string | undefined; readonly reply: string }[] = [];
   const connection = {
     subscribe: (_: string, { callback }: { callback: typeof heard }) => void (heard = callback),
