@@ -97,7 +97,8 @@ test("an incident is found, understood and repaired with another request, and th
   );
   await page.getByRole("button", { name: "Patch" }).click();
   const dialog = page.getByRole("dialog");
-  await dialog.getByLabel("order_id").fill("parcel-7");
+  // It begins with what the last attempt sent.
+  expect(await dialog.getByLabel("order_id").inputValue()).toBe("parcel-7");
   await dialog.getByLabel("address").fill("12 Harbour Street");
   await confirm(page, "Patch", "the customer has moved back");
   await chip(page, "completed").waitFor();

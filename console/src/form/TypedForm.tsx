@@ -1,4 +1,4 @@
-import { useMemo, useState } from "react";
+import { useEffect, useMemo, useState } from "react";
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import { encode, readTypes } from "./descriptors.ts";
 import type { Encoded } from "./descriptors.ts";
@@ -19,6 +19,10 @@ export function TypedForm({ descriptors, type, first, onChange }: TypedFormProps
   const message = registry.getMessage(type);
   const [value, setValue] = useState<JsonObject>(first ?? {});
   const [text, setText] = useState<string>();
+  // What it begins with is given as it stands, also when nobody changes it.
+  useEffect(() => {
+    if (message !== undefined && first !== undefined) onChange(encode(message, first, registry));
+  }, [message]);
   if (message === undefined) return <p className="muted">The type {type} is not known here.</p>;
   const change = (next: JsonObject): void => {
     setValue(next);

@@ -22,7 +22,9 @@ export interface Action {
   readonly method: string;
   readonly request: (given: { readonly reason: string; readonly message: string }) => Json;
   /** What is asked beside the reason. */
-  readonly form?: { readonly descriptors: string; readonly type: string; readonly first?: Json } | undefined;
+  readonly form?:
+    | { readonly descriptors: string; readonly type: string; readonly first?: Json | undefined }
+    | undefined;
   /** Name of the field for the reason; undefined: none is asked. */
   readonly reason?: string | undefined;
   readonly done: string;

@@ -1,5 +1,6 @@
 import { useState } from "react";
 import type { Definition } from "../api/definition.ts";
+import type { Json } from "../api/json.ts";
 import { isFitting } from "../api/run.ts";
 import type { Incident, Run, Step } from "../api/run.ts";
 import { allSteps } from "../graph/definition.ts";
@@ -20,12 +21,14 @@ interface IncidentActionsProps {
   readonly incident: Incident;
   readonly step: Step;
   readonly definition: Definition | undefined;
+  /** What the last attempt sent, as far as it may be shown; undefined: not known, or kept apart. */
+  readonly request: Json | undefined;
 }
 
 /** What an incident is about, and the ways out of it. */
-export function IncidentActions({ run, incident, step, definition }: IncidentActionsProps) {
+export function IncidentActions({ run, incident, step, definition, request }: IncidentActionsProps) {
   const [open, setOpen] = useState<Action>();
-  const fitting = waysOut(run, incident, step, definition).filter(({ name }) =>
+  const fitting = waysOut(run, incident, step, definition, request).filter(({ name }) =>
     isFitting(run, name.toUpperCase(), incident.step),
   );
   return (
@@ -51,15 +54,21 @@ export function IncidentActions({ run, incident, step, definition }: IncidentAct
   );
 }
 
-function waysOut(run: Run, incident: Incident, step: Step, definition: Definition | undefined): readonly Action[] {
+function waysOut(
+  run: Run,
+  incident: Incident,
+  step: Step,
+  definition: Definition | undefined,
+  sent: Json | undefined,
+): readonly Action[] {
   const at = { runId: run.runId, step: incident.step };
   const written =
     definition === undefined ? undefined : allSteps(definition.steps).find(({ name }) => name === nameOf(step.path));
   const defined = step.compensation ? written?.compensation : written;
-  const form = (type: string | undefined) =>
+  const form = (type: string | undefined, first?: Json) =>
     definition === undefined || type === undefined || type === ""
       ? undefined
-      : { descriptors: definition.descriptors, type };
+      : { descriptors: definition.descriptors, type, first };
   return [
     {
       name: "Retry",
@@ -89,7 +98,7 @@ function waysOut(run: Run, incident: Incident, step: Step, definition: Definitio
       method: "sidestep.v1.Runs/Patch",
       request: ({ reason, message }) => ({ ...at, reason, request: message }),
       reason: "Reason",
-      form: form(defined?.requestType),
+      form: form(defined?.requestType, sent),
       done: `${incident.step} is tried again with another request.`,
     },
     {

@@ -186,7 +186,13 @@ function Standing({
         )}
       </dl>
       {incident === undefined ? undefined : (
-        <IncidentActions run={run} incident={incident} step={step} definition={definition} />
+        <IncidentActions
+          run={run}
+          incident={incident}
+          step={step}
+          definition={definition}
+          request={details === undefined || details === "gone" ? undefined : details.attempts.at(-1)?.request}
+        />
       )}
       {step.state === "BACKING_OFF" && isFitting(run, "RETRY", step.path) ? (
         <RetryNow run={run} step={step} />
