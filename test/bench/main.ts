@@ -17,6 +17,7 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<unk
   console: async (args) => (await import("./console.ts")).measureConsole(args),
   flat: async (args) => (await import("./flat.ts")).measureFlat(args),
   start: async (args) => (await import("./start.ts")).measureStart(args),
+  dev: async (args) => (await import("./dev.ts")).measureDev(args),
   sidecar: async (args) => (await import("./sidecar.ts")).measureSidecar(args),
   storm: async (args) => (await import("./storm.ts")).measureStorm(args),
   check: () => import("./check.ts"),
