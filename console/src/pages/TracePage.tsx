@@ -13,6 +13,8 @@ import { waterfall } from "../traces/waterfall.ts";
 import type { Waterfall, WaterfallRow } from "../traces/waterfall.ts";
 
 const rowHeight = 30;
+/** Many spans take less than the millisecond that runs are told in. */
+const spanText = (ms: number): string => (ms > 0 && ms < 1 ? `${Math.round(ms * 1_000)} µs` : durationText(ms));
 const percent = (part: number): string => `${(part * 100).toFixed(3)}%`;
 
 /** One trace: its spans as bars over time, each below the one that it is inside of. */
@@ -54,27 +56,29 @@ function Shown({ trace }: { readonly trace: Trace }) {
             <Copy text={trace.traceId} what="the trace's id" />
             {runId === undefined ? undefined : <Link href={toHref({ page: "run", runId })}>run</Link>}
             <span>{instantText(drawn.from)}</span>
-            <span>took {durationText(drawn.tookMs)}</span>
+            <span>took {spanText(drawn.tookMs)}</span>
             {trace.leftOut === 0 ? undefined : <span>{trace.leftOut} more spans are not kept</span>}
           </div>
         </div>
       </div>
-      <div className="card timeline">
-        <header>
-          <h2 className="grow">
-            {trace.spans.length} {trace.spans.length === 1 ? "span" : "spans"} of {drawn.services.length}{" "}
-            {drawn.services.length === 1 ? "program" : "programs"}
-          </h2>
-        </header>
-        <VirtualList
-          count={drawn.rows.length}
-          rowHeight={rowHeight}
-          row={row}
-          heightMax="62vh"
-          label="Spans of the trace"
-        />
+      <div className="stack">
+        <div className="card timeline">
+          <header>
+            <h2 className="grow">
+              {trace.spans.length} {trace.spans.length === 1 ? "span" : "spans"} of {drawn.services.length}{" "}
+              {drawn.services.length === 1 ? "program" : "programs"}
+            </h2>
+          </header>
+          <VirtualList
+            count={drawn.rows.length}
+            rowHeight={rowHeight}
+            row={row}
+            heightMax="62vh"
+            label="Spans of the trace"
+          />
+        </div>
+        {chosen === undefined ? undefined : <Details span={chosen} from={drawn.from} />}
       </div>
-      {chosen === undefined ? undefined : <Details span={chosen} from={drawn.from} />}
     </>
   );
 }
@@ -97,7 +101,7 @@ function Bar({
   readonly isChosen: boolean;
   readonly onChoose: () => void;
 }) {
-  const took = durationText(span.endedAt - span.startedAt);
+  const took = spanText(span.endedAt - span.startedAt);
   return (
     <button
       type="button"
@@ -132,10 +136,10 @@ function Details({ span, from }: { readonly span: TraceSpan; readonly from: numb
       <header>
         <h2 className="grow">{span.name}</h2>
         <span className="muted">
-          {span.service}, {span.kind.toLowerCase()}, begins at +{durationText(span.startedAt - from)}
+          {span.service}, {span.kind.toLowerCase()}, begins at +{spanText(span.startedAt - from)}
         </span>
       </header>
-      <div className="pad stack">
+      <div className="in stack">
         {span.failed ? (
           <strong className="tone-failed">{span.message === "" ? "failed" : span.message}</strong>
         ) : undefined}
@@ -144,7 +148,7 @@ function Details({ span, from }: { readonly span: TraceSpan; readonly from: numb
           <div key={at} className="stack tight">
             <strong>
               {event.name}
-              {event.time === undefined ? undefined : ` at +${durationText(event.time - from)}`}
+              {event.time === undefined ? undefined : ` at +${spanText(event.time - from)}`}
             </strong>
             <Attributes of={event.attributes} />
           </div>
