@@ -18,12 +18,14 @@ const write = [
   { text: "Values", link: "/docs/values" },
   { text: "Patterns", link: "/docs/patterns" },
   { text: "Testing", link: "/docs/testing" },
+  { text: "Simulate, sweep, replay", link: "/docs/simulation" },
   { text: "Versions", link: "/docs/versions" },
 ];
 
 const start = [
   { text: "Clients", link: "/docs/clients" },
   { text: "Schedules", link: "/docs/schedules" },
+  { text: "Triggers", link: "/docs/triggers" },
   { text: "Through the sidecar", link: "/docs/mesh" },
 ];
 

@@ -50,23 +50,25 @@ export type Special =
   | { readonly kind: "crashes"; readonly what: "sidecar" | "orchestrator"; readonly answer: Answer };
 
 /** Names of google.rpc.Code without OK. */
-export type StatusCode =
-  | "CANCELLED"
-  | "UNKNOWN"
-  | "INVALID_ARGUMENT"
-  | "DEADLINE_EXCEEDED"
-  | "NOT_FOUND"
-  | "ALREADY_EXISTS"
-  | "PERMISSION_DENIED"
-  | "RESOURCE_EXHAUSTED"
-  | "FAILED_PRECONDITION"
-  | "ABORTED"
-  | "OUT_OF_RANGE"
-  | "UNIMPLEMENTED"
-  | "INTERNAL"
-  | "UNAVAILABLE"
-  | "DATA_LOSS"
-  | "UNAUTHENTICATED";
+export const failureCodes = [
+  "CANCELLED",
+  "UNKNOWN",
+  "INVALID_ARGUMENT",
+  "DEADLINE_EXCEEDED",
+  "NOT_FOUND",
+  "ALREADY_EXISTS",
+  "PERMISSION_DENIED",
+  "RESOURCE_EXHAUSTED",
+  "FAILED_PRECONDITION",
+  "ABORTED",
+  "OUT_OF_RANGE",
+  "UNIMPLEMENTED",
+  "INTERNAL",
+  "UNAVAILABLE",
+  "DATA_LOSS",
+  "UNAUTHENTICATED",
+] as const;
+export type StatusCode = (typeof failureCodes)[number];
 
 /** A detail of a status: a message of protobuf-es, or a plain object with the full name of its type. */
 export type Detail = (PlainMessage & { readonly "@type": string }) | Extract<Given, { readonly $typeName: string }>;
@@ -127,11 +129,7 @@ export function inTurn(first: Fake, ...others: readonly Fake[]): Fake {
   };
 }
 
-/** Undefined: it is a message. */
-export function specialOf(answer: Answer): Special | undefined {
-  return isEnding(answer) ? answer[ending] : undefined;
-}
-
-function isEnding(answer: Answer): answer is Ending {
+/** It is what the functions above make, and no message. */
+export function isEnding(answer: object): answer is Ending {
   return ending in answer;
 }

@@ -14,7 +14,7 @@ import { inventMessage } from "../../../proto/json/invent.ts";
 import { code } from "../../../proto/wire/status.ts";
 import { failedEnd, lostEnd } from "../world/call.ts";
 import type { AnswerCall, CallEnd, ServiceCall } from "../world/call.ts";
-import { specialOf } from "./answers.ts";
+import { ending, isEnding } from "./answers.ts";
 import type { Answer, Delay, Detail, Ending, Fake, FakeCall } from "./answers.ts";
 import { methodIn } from "./contracts.ts";
 import { toBytes, toDetail, toPlain } from "./fit.ts";
@@ -33,10 +33,8 @@ export function fake<Input extends DescMessage, Output extends DescMessage>(
     call: FakeCall,
   ) => MessageInitShape<Output> | Ending | Promise<MessageInitShape<Output> | Ending>,
 ): Fakes {
-  const typed = (given: MessageInitShape<Output> | Ending): Answer => {
-    const isEnding = specialOf(given as Answer) !== undefined;
-    return isEnding ? (given as Ending) : create(method.output, given as MessageInitShape<Output>);
-  };
+  const typed = (given: MessageInitShape<Output> | Ending): Answer =>
+    isEnding(given) ? given : create(method.output, given);
   const name = `${method.parent.typeName}/${method.name}`;
   return {
     [name]: (_, call) => {
@@ -91,11 +89,11 @@ function toEnd(registry: Registry, method: DescMethod, call: ServiceCall, answer
   const what = `the answer of the fake of ${call.method}`;
   if (typeof answer !== "object" || answer === null)
     throw new SandboxError(`${what} is ${String(answer)}: give a ${method.output.typeName}, {} for an empty one`);
-  const special = specialOf(answer);
-  if (special === undefined) {
-    const bytes = toBytes(registry, method.output, answer as Exclude<Answer, Ending>, what);
+  if (!isEnding(answer)) {
+    const bytes = toBytes(registry, method.output, answer, what);
     return { kind: "answered", delayMs: 0, messages: [bytes] };
   }
+  const special = answer[ending];
   switch (special.kind) {
     case "fails": {
       const details = toDetails(registry, code[special.code], special.message, special.details);

@@ -94,7 +94,8 @@ export function openRun(ground: RunGround, id: string): Run {
       return run;
     },
     until: (isReached) => reach(ground, run, "what the test waits for", () => isReached(run)),
-    ...steering(ground, id),
+    ...talking(ground, id),
+    ...mending(ground, id),
   };
   return run;
 }
@@ -106,17 +107,46 @@ async function reach({ world }: RunGround, run: Run, what: string, isReached: ()
   throw new SandboxError(`the run does not come to ${what}: ${why}\n\n${run.text}`);
 }
 
-/** What people can do with it. */
-function steering(ground: RunGround, id: string) {
-  const { world, registry } = ground;
+/** Writes what somebody asks of the run. Throws SandboxError when it changes nothing. */
+function asking({ world }: RunGround, id: string) {
   let requests = 0;
-  const asked = () => ({ actor: "tester", requestId: `${id}/${world.log.records.length}/${++requests}` });
-  const write = (event: NonNullable<Event["kind"]>, what: string): void => {
-    const { ignored, refusal } = world.write(id, event);
-    if (!ignored) return;
-    const why = refusal === "" ? "it does not fit the run as it stands" : refusal;
-    throw new SandboxError(`${what} changed nothing: ${why}\n\n${runText(shownRun(world, id))}`);
+  return {
+    asked: () => ({ actor: "tester", requestId: `${id}/${world.log.records.length}/${++requests}` }),
+    write: (event: NonNullable<Event["kind"]>, what: string): void => {
+      const { ignored, refusal } = world.write(id, event);
+      if (!ignored) return;
+      const why = refusal === "" ? "it does not fit the run as it stands" : refusal;
+      throw new SandboxError(`${what} changed nothing: ${why}\n\n${runText(shownRun(world, id))}`);
+    },
   };
+}
+
+/** What people can tell it, and ask. */
+function talking(ground: RunGround, id: string) {
+  const { registry } = ground;
+  const { asked, write } = asking(ground, id);
+  return {
+    signal: (name: string, payload: Given = {}) => {
+      const { signals } = planOf(ground, id);
+      const signal = signals.find((one) => one.name === name);
+      if (signal === undefined) throw new SandboxError(unknownSignal(name, signals));
+      const bytes = toBytes(registry, typeOf(registry, signal.type), payload, `the signal ${name}`);
+      const { actor, requestId } = asked();
+      write({ $case: "signalReceived", value: { name, payload: bytes, id: requestId, actor } }, `the signal ${name}`);
+    },
+    decide: (decision: Decision) => write(toDecision(ground, id, decision, asked().requestId), "the decision"),
+    query: (method: string, request: Given = {}) => answerQuery(ground, id, method, request),
+    cancel: (reason = "") => write({ $case: "cancelRequested", value: { reason, ...asked() } }, "cancel"),
+    terminate: (reason = "") => write({ $case: "terminateRequested", value: { reason, ...asked() } }, "terminate"),
+    pause: (reason = "") => write({ $case: "pauseRequested", value: { reason, ...asked() } }, "pause"),
+    resume: (reason = "") => write({ $case: "resumeRequested", value: { reason, ...asked() } }, "resume"),
+  };
+}
+
+/** How people leave its incidents. */
+function mending(ground: RunGround, id: string) {
+  const { world, registry } = ground;
+  const { asked, write } = asking(ground, id);
   const incident = (path: string | undefined, what: string) => {
     const open = shownRun(world, id)?.incidents ?? [];
     const found = path === undefined ? open : open.filter(({ step }) => step === path);
@@ -134,20 +164,6 @@ function steering(ground: RunGround, id: string) {
     return types;
   };
   return {
-    signal: (name: string, payload: Given = {}) => {
-      const { signals } = planOf(ground, id);
-      const signal = signals.find((one) => one.name === name);
-      if (signal === undefined) throw new SandboxError(unknownSignal(name, signals));
-      const bytes = toBytes(registry, typeOf(registry, signal.type), payload, `the signal ${name}`);
-      const { actor, requestId } = asked();
-      write({ $case: "signalReceived", value: { name, payload: bytes, id: requestId, actor } }, `the signal ${name}`);
-    },
-    decide: (decision: Decision) => write(toDecision(ground, id, decision, asked().requestId), "the decision"),
-    query: (method: string, request: Given = {}) => answerQuery(ground, id, method, request),
-    cancel: (reason = "") => write({ $case: "cancelRequested", value: { reason, ...asked() } }, "cancel"),
-    terminate: (reason = "") => write({ $case: "terminateRequested", value: { reason, ...asked() } }, "terminate"),
-    pause: (reason = "") => write({ $case: "pauseRequested", value: { reason, ...asked() } }, "pause"),
-    resume: (reason = "") => write({ $case: "resumeRequested", value: { reason, ...asked() } }, "resume"),
     retry: (path?: string) => {
       const backing = shownRun(world, id)?.steps.find(
         (step) => step.state === StepStatus_State.BACKING_OFF && (path === undefined || step.path === path),

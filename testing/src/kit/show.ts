@@ -21,11 +21,11 @@ import type { Timestamp } from "../../../proto/gen/google/protobuf/timestamp.ts"
 import { codeName } from "../../../proto/wire/status.ts";
 import type { MadeCall } from "../world/sidecar.ts";
 import type { EmittedMessage, World } from "../world/world.ts";
-import type { StatusCode } from "./answers.ts";
 import { methodIn } from "./contracts.ts";
 import { toPlain } from "./fit.ts";
 import type { Json, JsonMessage } from "./plain.ts";
-import type { CallView, EmittedView, EventView, RunStateName, StatusView, StepStateName, StepView } from "./views.ts";
+import { runStates, statusCodes, stepStates } from "./views.ts";
+import type { CallView, EmittedView, EventView, RunStateName, StatusView, StepView } from "./views.ts";
 
 /** A run as the API shows it; undefined: it has not begun. */
 export function shownRun(world: World, runId: string): ShownRun | undefined {
@@ -61,7 +61,7 @@ function foldAnew(
 
 /** The name of a run's state. */
 export function toStateName({ state }: ShownRun): RunStateName {
-  return run_StateToJSON(state) as RunStateName;
+  return oneOf(runStates, run_StateToJSON(state));
 }
 
 /** A failure with its details read, as far as the contracts know their types. */
@@ -73,7 +73,7 @@ export function toStatusView(
     const name = any.typeUrl.slice(any.typeUrl.lastIndexOf("/") + 1);
     return { "@type": any.typeUrl, ...payloadOf(registry, name, any.value) };
   });
-  return { code: codeName(status.code) as StatusCode | "OK", message: status.message, details };
+  return { code: oneOf(statusCodes, codeName(status.code)), message: status.message, details };
 }
 
 /** Why the run failed, or fails, with all that the service said; the API shows less of it. */
@@ -92,7 +92,7 @@ export function toStepViews(registry: Registry, run: ShownRun, state: RunState):
     return {
       path: step.path,
       kind: step.kind,
-      state: stepStatus_StateToJSON(step.state) as StepStateName,
+      state: oneOf(stepStates, stepStatus_StateToJSON(step.state)),
       attempts: step.attempt,
       isUndo: step.compensation,
       result: result === undefined || step.endedAt === undefined ? undefined : valueOf(registry, result),
@@ -146,7 +146,16 @@ export function payloadOf(registry: Registry, type: string, bytes: Uint8Array): 
 function valueOf(registry: Registry, { type, bytes }: KeptValue): Json | undefined {
   if (registry.getMessage(type) !== undefined) return payloadOf(registry, type, bytes);
   const text = toJsonText({ type, bytes }, registry);
-  return text === "" ? undefined : (JSON.parse(text) as Json);
+  if (text === "") return undefined;
+  const json: Json = JSON.parse(text);
+  return json;
+}
+
+/** The name among those that tests know. */
+function oneOf<Name extends string>(names: readonly Name[], name: string): Name {
+  const found = names.find((one) => one === name);
+  if (found === undefined) throw new Error(`${name} is none of ${names.join(", ")}`);
+  return found;
 }
 
 function toDate(time: Timestamp | undefined): Date {

@@ -1,36 +1,42 @@
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import type { CallPurpose } from "../world/call.ts";
-import type { StatusCode } from "./answers.ts";
+import { failureCodes } from "./answers.ts";
 import type { Json, JsonMessage } from "./plain.ts";
 
-/** How a run stands; all from COMPLETED on are ends. */
-export type RunStateName =
-  | "RUNNING"
-  /** A step needs a decision. */
-  | "PAUSED"
-  | "COMPENSATING"
-  | "COMPLETED"
-  | "FAILED"
-  | "COMPENSATED"
-  | "COMPENSATION_FAILED"
-  | "CANCELLED"
-  | "TERMINATED";
+/** How a run stands; all from COMPLETED on are ends. PAUSED: a step needs a decision. */
+export const runStates = [
+  "RUNNING",
+  "PAUSED",
+  "COMPENSATING",
+  "COMPLETED",
+  "FAILED",
+  "COMPENSATED",
+  "COMPENSATION_FAILED",
+  "CANCELLED",
+  "TERMINATED",
+] as const;
+export type RunStateName = (typeof runStates)[number];
 
 /** How a step stands. */
-export type StepStateName =
-  | "RUNNING"
-  | "BACKING_OFF"
-  | "WAITING"
-  | "COMPLETED"
-  | "FAILED"
-  | "SKIPPED"
-  | "PAUSED"
-  | "CANCELLED"
-  | "QUEUED";
+export const stepStates = [
+  "RUNNING",
+  "BACKING_OFF",
+  "WAITING",
+  "COMPLETED",
+  "FAILED",
+  "SKIPPED",
+  "PAUSED",
+  "CANCELLED",
+  "QUEUED",
+] as const;
+export type StepStateName = (typeof stepStates)[number];
+
+/** What a status can be. */
+export const statusCodes = ["OK", ...failureCodes] as const;
 
 /** A failure. */
 export interface StatusView {
-  readonly code: StatusCode | "OK";
+  readonly code: (typeof statusCodes)[number];
   readonly message: string;
   /** As protobuf JSON, with "@type". */
   readonly details: readonly Json[];

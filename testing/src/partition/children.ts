@@ -2,7 +2,7 @@ import type { StartChild, StepName, StopChild, TellParent } from "../../../orche
 import { toStatus } from "../../../orchestrator/src/engine/failure.ts";
 import type { RpcStatus } from "../../../proto/gen/sidestep/internal/v1/rpc.ts";
 import { childRunId } from "../../../proto/wire/childRunId.ts";
-import { fromHex, toHex } from "../../../proto/wire/runId.ts";
+import { fromHex, parseRunId, toHex } from "../../../proto/wire/runId.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
 import { code } from "../../../proto/wire/status.ts";
 import type { Carrier, Ground } from "./ground.ts";
@@ -10,7 +10,9 @@ import { inChain } from "./chains.ts";
 
 /** The id of the run that a step starts. */
 export function childOf(runId: string, { step, generation }: StepName): RunId {
-  return childRunId(runId as RunId, step, generation);
+  const parent = parseRunId(runId);
+  if (parent === undefined) throw new Error(`${runId} is no run's id`);
+  return childRunId(parent, step, generation);
 }
 
 /** PROTOCOL §9: the first message of the child's log decides for good whether there is one. */

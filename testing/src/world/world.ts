@@ -1,4 +1,4 @@
-import type { EmitMessage } from "../../../orchestrator/src/engine/command.ts";
+import type { EmitMessage, StartChild } from "../../../orchestrator/src/engine/command.ts";
 import { toStatus } from "../../../orchestrator/src/engine/failure.ts";
 import type { LoadedPlan } from "../../../orchestrator/src/engine/plan.ts";
 import type { Refusal } from "../../../orchestrator/src/engine/refusal.ts";
@@ -91,113 +91,156 @@ export function openWorld({ workflows, answer, startMs, limits }: WorldOptions):
   const doubles = new Set<string>();
   const isDouble = (id: string): boolean => doubles.size === doubles.add(id).size;
   const log = openLog({ now: () => clock.now, isDouble, isAuthentic: ({ token }) => token === goodToken });
-  const bounds = { ...usualLimits, ...limits };
-  const turns = new Map<number, Written>();
   const emitted: EmittedMessage[] = [];
-  const keys = new Map<string, { readonly runId: string; readonly started: RunStarted }>();
-  const runIds: string[] = [];
-  const life: { owner: Owner | undefined; last: Owner | undefined } = { owner: undefined, last: undefined };
-
-  const crashOrchestrator = (awayMs: number): void => {
-    if (life.owner === undefined) return;
-    life.owner.die();
-    life.owner = undefined;
-    clock.after(awayMs, takeOver);
-  };
   const sidecars = openSidecars({
     clock,
     log,
     answer,
-    ask: (question) => life.owner?.answer(question) ?? "not now",
-    onOrchestratorDeath: () => crashOrchestrator(takeoverMs),
+    ask: (question) => inner.owner?.answer(question) ?? "not now",
+    onOrchestratorDeath: () => crash(inner, takeoverMs),
   });
-  const stateOf = (runId: string): RunState | undefined => (life.owner ?? life.last)?.states.get(runId);
-  const ground: WorldGround = {
-    clock,
-    log,
-    sidecars,
-    plans: new Map(),
-    deployed: workflows,
-    timers: new Set(),
-    known: new Set(),
-    publish: (isAlive, store, done) => {
-      if (isAlive()) done(store());
+  const inner: Inner = {
+    bounds: { ...usualLimits, ...limits },
+    turns: new Map(),
+    keys: new Map(),
+    runIds: [],
+    owner: undefined,
+    last: undefined,
+    ground: {
+      clock,
+      log,
+      sidecars,
+      plans: new Map(),
+      deployed: workflows,
+      timers: new Set(),
+      known: new Set(),
+      publish: (isAlive, store, done) => {
+        if (isAlive()) done(store());
+      },
+      toChild: (parentId, childId, plan, command) => toChild(inner, parentId, childId, plan, command),
+      emit: (runId, command) => {
+        if (!isDouble(`emit/${runId}/${stepOf(command)}`)) emitted.push(toEmitted(runId, command, clock.now));
+      },
+      stateOf: (runId) => stateOf(inner, runId),
     },
-    toChild: (parentId, childId, plan, command) => {
-      const started = stateOf(parentId)?.started;
-      const made = toChildStarted({ runId: parentId, started }, plan, command, clock.now, bounds);
-      return "workflow" in made ? (holdKey(childId, made) ?? made) : made;
-    },
-    emit: (runId, command) => {
-      if (!isDouble(`emit/${runId}/${stepOf(command)}`)) emitted.push(toEmitted(runId, command, clock.now));
-    },
-    stateOf,
   };
-  const holdKey = (runId: string, started: RunStarted): RpcStatus | undefined => {
-    const name = `${started.workflow}\0${started.key}`;
-    const held = keys.get(name);
-    if (held !== undefined && held.runId !== runId && started.key !== "")
-      return toStatus(code.ALREADY_EXISTS, `the key belongs to run ${held.runId}`);
-    keys.set(name, { runId, started });
-    if (!runIds.includes(runId)) runIds.push(runId);
-    return undefined;
-  };
-  const takeOver = (): void => {
-    life.owner = openOwner(
-      ground,
-      (_, sequence, { ignored, refusal }) => void turns.set(sequence, { ignored, refusal }),
-    );
-    life.last = life.owner;
-  };
-  takeOver();
-
+  takeOver(inner);
   return {
     clock,
     log,
     calls: sidecars.calls,
     emitted,
-    runIds,
+    runIds: inner.runIds,
     underWay: sidecars.underWay,
-    stateOf,
-    planOf: (runId) => ground.plans.get(runId),
-    find: (workflow, key) => keys.get(`${workflow}\0${key}`)?.runId,
-    start(start) {
-      const started = toStarted(start, clock.now, bounds);
-      if (!("workflow" in started)) return started;
-      const held = started.key === "" ? undefined : keys.get(`${started.workflow}\0${started.key}`);
-      if (held !== undefined) return sameStart(held, started);
-      const runId = toRunId(clock.now, 0, 0, sha256(`run ${runIds.length}`));
-      holdKey(runId, started);
-      ground.plans.set(runId, start.plan);
-      log.appendEvent(runId, `start/${runId}`, { $case: "runStarted", value: started });
-      life.owner?.readOn();
-      return runId;
-    },
-    write(runId, event) {
-      const sequence = log.records.length + 1;
-      log.appendEvent(runId, `written/${sequence}`, event);
-      life.owner?.readOn();
-      return turns.get(sequence) ?? { ignored: false, refusal: "" };
-    },
-    step(untilMs) {
-      life.owner?.readOn();
-      const { nextMs } = clock;
-      if (nextMs === undefined || nextMs > untilMs) return false;
-      clock.step();
-      life.owner?.readOn();
-      return true;
-    },
-    crashOrchestrator,
+    stateOf: (runId) => stateOf(inner, runId),
+    planOf: (runId) => inner.ground.plans.get(runId),
+    find: (workflow, key) => inner.keys.get(`${workflow}\0${key}`)?.runId,
+    start: (start) => startRun(inner, start),
+    write: (runId, event) => writeEvent(inner, runId, event),
+    step: (untilMs) => stepOnce(inner, untilMs),
+    crashOrchestrator: (awayMs) => crash(inner, awayMs),
   };
 }
 
-function sameStart(
-  held: { readonly runId: string; readonly started: RunStarted },
-  again: RunStarted,
-): RunId | RpcStatus {
-  const isSame = toHex(held.started.requestHash) === toHex(again.requestHash);
-  if (isSame) return held.runId as RunId;
+/** All of a world. */
+interface Inner {
+  readonly ground: WorldGround;
+  readonly bounds: Limits;
+  /** What became of each record, by its sequence. */
+  readonly turns: Map<number, Written>;
+  readonly keys: Map<string, HeldKey>;
+  readonly runIds: string[];
+  /** Undefined: nobody owns the log now. */
+  owner: Owner | undefined;
+  last: Owner | undefined;
+}
+
+interface HeldKey {
+  readonly runId: RunId;
+  readonly started: RunStarted;
+}
+
+function stateOf({ owner, last }: Inner, runId: string): RunState | undefined {
+  return (owner ?? last)?.states.get(runId);
+}
+
+function takeOver(inner: Inner): void {
+  inner.owner = openOwner(inner.ground, (_, sequence, { ignored, refusal }) => {
+    inner.turns.set(sequence, { ignored, refusal });
+  });
+  inner.last = inner.owner;
+}
+
+function crash(inner: Inner, awayMs: number): void {
+  if (inner.owner === undefined) return;
+  inner.owner.die();
+  inner.owner = undefined;
+  inner.ground.clock.after(awayMs, () => takeOver(inner));
+}
+
+function startRun(inner: Inner, start: Start): RunId | RpcStatus {
+  const { ground, bounds, keys, runIds } = inner;
+  const { clock, log, plans } = ground;
+  const started = toStarted(start, clock.now, bounds);
+  if (!("workflow" in started)) return started;
+  const held = started.key === "" ? undefined : keys.get(`${started.workflow}\0${started.key}`);
+  if (held !== undefined) return sameStart(held, started);
+  const runId = toRunId(clock.now, 0, 0, sha256(`run ${runIds.length}`));
+  holdKey(inner, runId, started);
+  plans.set(runId, start.plan);
+  log.appendEvent(runId, `start/${runId}`, { $case: "runStarted", value: started });
+  inner.owner?.readOn();
+  return runId;
+}
+
+function sameStart(held: HeldKey, again: RunStarted): RunId | RpcStatus {
+  if (toHex(held.started.requestHash) === toHex(again.requestHash)) return held.runId;
   return toStatus(code.ALREADY_EXISTS, `run ${held.runId} has this key and another request`);
+}
+
+function toChild(
+  inner: Inner,
+  parentId: string,
+  childId: RunId,
+  plan: LoadedPlan,
+  command: StartChild,
+): RunStarted | RpcStatus {
+  const parent = { runId: parentId, started: stateOf(inner, parentId)?.started };
+  const made = toChildStarted(parent, plan, command, inner.ground.clock.now, inner.bounds);
+  return "workflow" in made ? (holdKey(inner, childId, made) ?? made) : made;
+}
+
+/** Undefined: the key is the run's, or it has none. */
+function holdKey({ keys, runIds }: Inner, runId: RunId, started: RunStarted): RpcStatus | undefined {
+  const name = `${started.workflow}\0${started.key}`;
+  const held = started.key === "" ? undefined : keys.get(name);
+  if (held !== undefined && held.runId !== runId)
+    return toStatus(code.ALREADY_EXISTS, `the key belongs to run ${held.runId}`);
+  if (started.key !== "") keys.set(name, { runId, started });
+  if (!runIds.includes(runId)) runIds.push(runId);
+  return undefined;
+}
+
+function writeEvent(
+  { ground: { log }, turns, owner }: Inner,
+  runId: string,
+  event: NonNullable<Event["kind"]>,
+): Written {
+  const sequence = log.records.length + 1;
+  log.appendEvent(runId, `written/${sequence}`, event);
+  owner?.readOn();
+  return turns.get(sequence) ?? { ignored: false, refusal: "" };
+}
+
+function stepOnce(inner: Inner, untilMs: number): boolean {
+  const { clock } = inner.ground;
+  inner.owner?.readOn();
+  const { nextMs } = clock;
+  if (nextMs === undefined || nextMs > untilMs) return false;
+  clock.step();
+  // Another one may own the log by now.
+  inner.owner?.readOn();
+  return true;
 }
 
 function toEmitted(runId: string, command: EmitMessage, atMs: number): EmittedMessage {
