@@ -17,8 +17,8 @@ import { parseAllowed } from "./config.ts";
 import type { SidecarSettings } from "./config.ts";
 import type { Service } from "./ports.ts";
 import { failedEnd } from "./core/callEnd.ts";
-import type { CallEnd } from "./core/callEnd.ts";
-import type { CallAnswer, IncomingCall } from "./wayIn.ts";
+import { toldCalls } from "./toldCalls.ts";
+import type { CarryCall } from "./wayIn.ts";
 
 export interface PassageOptions {
   readonly settings: Pick<SidecarSettings, "listen" | "mesh" | "meshAllow" | "expose" | "concurrency">;
@@ -80,8 +80,7 @@ async function listen(listenAt: string, options: PassageOptions, opened: AsyncDi
   const relay = opened.use(openRelay({ nats, names, payloads: toPayloads(nats.connection, publisher, names) }));
   const mesh = openMesh(nats, names);
   const named = settings.expose[0]?.split("@", 1)[0];
-  const carry = (call: IncomingCall, given: CallAnswer): (() => void) => {
-    const answer = timed(given, (number, ms) => onEnded("out", call.method, number, ms));
+  const carry: CarryCall = (call, answer) => {
     const caller = named ?? found()[0];
     if (caller === undefined) {
       answer.end(failedEnd(code.UNAVAILABLE, unknownCaller));
@@ -90,7 +89,9 @@ async function listen(listenAt: string, options: PassageOptions, opened: AsyncDi
     const isMesh = settings.mesh.includes(splitMethod(call.method).service);
     return isMesh ? mesh.carry(caller, call, answer) : relay.carry(caller, call, answer);
   };
-  const wayIn = opened.use(await openWayIn({ at, requestBytesMax, carry, isServing: () => nats.isConnected(), log }));
+  const told = toldCalls(carry, (...about) => onEnded("out", ...about), performance.now.bind(performance));
+  const isServing = (): boolean => nats.isConnected();
+  const wayIn = opened.use(await openWayIn({ at, requestBytesMax, carry: told, isServing, log }));
   log.info("the service may call workflows here", { listen: listenAt, mesh: settings.mesh });
   return {
     ...wayIn,
@@ -154,17 +155,4 @@ function refused(why: string): MeshReply {
 function failed(number: number, message: string): MeshReply {
   const failure = { code: number, message, details: new Uint8Array(), origin: Failure_Origin.SIDECAR };
   return { kind: { $case: "failed", value: failure }, sent: false, isIdempotent: false };
-}
-
-/** The answer, whose end is told with how long it took. */
-function timed(answer: CallAnswer, tell: (number: number, ms: number) => void): CallAnswer {
-  const beganMs = performance.now();
-  return {
-    headers: (headers) => answer.headers(headers),
-    message: (bytes) => answer.message(bytes),
-    end: (end: CallEnd) => {
-      tell(end.code, performance.now() - beganMs);
-      answer.end(end);
-    },
-  };
 }

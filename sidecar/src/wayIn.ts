@@ -21,5 +21,8 @@ export interface CallAnswer {
   end(end: CallEnd): void;
 }
 
-/** Carries a call out; the function that is returned gives it up. */
-export type CarryCall = (call: IncomingCall, answer: CallAnswer) => () => void;
+/** Nobody waits for the call any more: its caller is gone, or its time is over. Harmless when it has ended. */
+export type GiveUp = (why: "gone" | "late") => void;
+
+/** Carries a call out, until that is given up. */
+export type CarryCall = (call: IncomingCall, answer: CallAnswer) => GiveUp;

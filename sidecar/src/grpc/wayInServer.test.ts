@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { connect } from "node:http2";
 import type { ClientHttp2Session, OutgoingHttpHeaders } from "node:http2";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -31,10 +32,10 @@ beforeAll(async () => {
       at,
       carry: (call, answer) => {
         seen.push(call);
-        if (call.method === "a.B/Never") return () => seen.push({ ...call, method: "given up" });
+        if (call.method === "a.B/Never") return (why) => seen.push({ ...call, method: `given up: ${why}` });
         if (call.method === "a.B/Stuck") {
           void answer.message(Buffer.alloc(1024 * 1024));
-          return () => seen.push({ ...call, method: "given up" });
+          return (why) => seen.push({ ...call, method: `given up: ${why}` });
         }
         answer.headers(new Map([["x-own", "1"]]));
         void answer.message(call.request);
@@ -127,15 +128,26 @@ test("health is answered here", async () => {
   expect(body).toEqual(Buffer.from(callFrame(Uint8Array.of(8, 1))));
 });
 
+test.each(["grpc.health.v1.Health/Watch", "grpc.reflection.v1.ServerReflection/ServerReflectionInfo"])(
+  "%s is refused before its request has ended",
+  async (method) => {
+    const stream = session.request({ ":method": "POST", ":path": `/${method}`, "content-type": "application/grpc" });
+    stream.write(callFrame(new Uint8Array()));
+    const [headers] = await once(stream, "response");
+    expect(headers).toMatchObject({ "grpc-status": "12" });
+    stream.close();
+  },
+);
+
 test("a call whose time is over, or whose caller is gone, is given up", async () => {
   const { headers } = await send(callFrame(new Uint8Array()), { ":path": "/a.B/Never", "grpc-timeout": "20m" });
   expect(headers).toMatchObject({ "grpc-status": "4" });
-  await expect.poll(() => seen.at(-1)?.method).toBe("given up");
+  await expect.poll(() => seen.at(-1)?.method).toMatch(/^given up/);
   const stream = session.request({ ":method": "POST", ":path": "/a.B/Never", "content-type": "application/grpc" });
   stream.end(callFrame(new Uint8Array()));
   await expect.poll(() => seen.at(-1)?.method).toBe("a.B/Never");
   stream.close();
-  await expect.poll(() => seen.at(-1)?.method).toBe("given up");
+  await expect.poll(() => seen.at(-1)?.method).toBe("given up: gone");
 });
 
 test("a call whose time is over is given up although its caller reads nothing", async () => {
@@ -143,7 +155,7 @@ test("a call whose time is over is given up although its caller reads nothing", 
   const headers = { ":method": "POST", ":path": "/a.B/Stuck", "content-type": "application/grpc" };
   const stream = session.request({ ...headers, "grpc-timeout": "50m" });
   stream.end(callFrame(new Uint8Array()));
-  await expect.poll(() => seen.slice(before).map(({ method }) => method)).toEqual(["a.B/Stuck", "given up"]);
+  await expect.poll(() => seen.slice(before).map(({ method }) => method)).toEqual(["a.B/Stuck", "given up: late"]);
   expect(stream.closed).toBe(false);
   stream.close();
 });

@@ -12,7 +12,7 @@ import { callFrame, openCallFrames } from "../core/callFrames.ts";
 import { parseCallTimeout } from "../core/callTimeout.ts";
 import { failedEnd } from "../core/callEnd.ts";
 import type { CallEnd } from "../core/callEnd.ts";
-import type { CallAnswer, CarryCall, IncomingCall } from "../wayIn.ts";
+import type { CallAnswer, CarryCall, GiveUp, IncomingCall } from "../wayIn.ts";
 import { hostAndPort } from "./target.ts";
 import type { Target } from "./target.ts";
 
@@ -88,12 +88,15 @@ function take(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, options: 
   if (headers[":method"] !== "POST" || !/^application\/grpc(?:\+proto)?$/.test(headers["content-type"] ?? ""))
     return stream.respond({ ":status": 415 }, { endStream: true });
   if (method === undefined) return refuse(code.UNIMPLEMENTED, `${headers[":path"] ?? ""} is no rpc`);
+  // Who asks for reflection, or watches health, does not end its request: it would wait for ever.
+  if (method.startsWith("grpc.") && method !== health)
+    return refuse(code.UNIMPLEMENTED, `${method} is not answered here`);
   const timeout = one(headers["grpc-timeout"]);
   const timeoutMs = timeout === undefined ? undefined : parseCallTimeout(timeout);
   if (timeout !== undefined && timeoutMs === undefined) return refuse(code.INTERNAL, "grpc-timeout is malformed");
   const dueMs = timeoutMs === undefined ? undefined : performance.now() + timeoutMs;
   const frames = openCallFrames(options.requestBytesMax + prefixBytes);
-  let giveUp = (): void => undefined;
+  let giveUp: GiveUp = () => undefined;
   const timer =
     timeoutMs === undefined
       ? undefined
@@ -101,13 +104,13 @@ function take(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, options: 
           () => {
             answer.end(failedEnd(code.DEADLINE_EXCEEDED, "the call's own time is over"));
             // Who does not read keeps the stream from closing.
-            giveUp();
+            giveUp("late");
           },
           Math.min(timeoutMs, 0x7fff_ffff),
         );
   stream.once("close", () => {
     clearTimeout(timer);
-    giveUp();
+    giveUp("gone");
   });
   stream.on("data", (piece: Uint8Array) => {
     if (frames.add(piece))
@@ -125,10 +128,10 @@ function take(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, options: 
   });
 }
 
-function begin(call: IncomingCall, answer: CallAnswer, { carry, isServing }: WayInOptions): () => void {
+function begin(call: IncomingCall, answer: CallAnswer, { carry, isServing }: WayInOptions): GiveUp {
   if (call.method !== health) return carry(call, answer);
   void answer.message(isServing() ? healthy : unhealthy);
-  answer.end({ ...failedEnd(code.OK, "") });
+  answer.end(failedEnd(code.OK, ""));
   return () => undefined;
 }
 
