@@ -10,6 +10,7 @@ import { defaultTimeouts, openHttpDoor } from "./http/httpDoor.ts";
 import type { HttpTimeouts } from "./http/httpDoor.ts";
 import { listenFor } from "./listener.ts";
 import type { TlsFiles } from "./listener.ts";
+import { atMost } from "../../runtime/src/shutdown.ts";
 
 export interface FrontServerOptions extends Omit<GrpcServerOptions, "admit"> {
   /** "127.0.0.1:7420"; port 0 lets the system choose. */
@@ -24,7 +25,7 @@ export interface FrontServerOptions extends Omit<GrpcServerOptions, "admit"> {
   /** Everybody may come, on purpose (--insecure-listen). */
   readonly isOpen?: boolean;
   /** Has calls of services come here until what it returns is disposed of; undefined: none do. */
-  readonly serveRelays?: (carry: Relay["carry"]) => Disposable;
+  readonly serveRelays?: (carry: Relay["carry"]) => AsyncDisposable;
 }
 
 /** The orchestrator's front door: gRPC, JSON over HTTP and the console at one address. */
@@ -41,6 +42,8 @@ const imageMethods: ReadonlySet<string> = new Set(["sidestep.v1.Definitions/Depl
 /** JSON writes a control character of one byte as six. */
 const jsonGrowth = 6;
 const jsonBytesMin = 64 * 1024;
+/** For calls of services that are on their way here at a shutdown; one round trip to NATS, while that answers. */
+const lastAsksMs = 1_000;
 
 /** Opens it. Throws when the address can't be had. */
 export async function openFrontServer(options: FrontServerOptions): Promise<FrontServer> {
@@ -74,7 +77,7 @@ export async function openFrontServer(options: FrontServerOptions): Promise<Fron
     ),
   );
   const relays = options.serveRelays?.((...call) => grpc.relay.carry(...call));
-  opened.defer(() => relays?.[Symbol.dispose]());
+  opened.defer(async () => relays?.[Symbol.asyncDispose]());
   log.info("the front door is open", { address, port: listener.port });
   const closing = opened.move();
   return {
@@ -82,7 +85,8 @@ export async function openFrontServer(options: FrontServerOptions): Promise<Fron
     setServing: (isServing) => grpc.setServing(isServing),
     drain: async () => {
       listener.close();
-      relays?.[Symbol.dispose]();
+      // What was asked of this orchestrator before is asked of no other.
+      if (relays !== undefined) await atMost(lastAsksMs, Promise.resolve(relays[Symbol.asyncDispose]()));
       await Promise.all([grpc.drain(), http.drain()]);
     },
     [Symbol.asyncDispose]: () => closing.disposeAsync(),

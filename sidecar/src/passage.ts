@@ -7,6 +7,7 @@ import type { Log } from "../../runtime/src/log.ts";
 import type { Nats } from "../../runtime/src/natsConnection.ts";
 import { toPayloads } from "../../runtime/src/payloads.ts";
 import { openPublisher } from "../../runtime/src/publisher.ts";
+import { atMost } from "../../runtime/src/shutdown.ts";
 import { refusalOf } from "./core/exposure.ts";
 import { parseTarget } from "./grpc/target.ts";
 import { openWayIn } from "./grpc/wayInServer.ts";
@@ -64,8 +65,9 @@ export async function openPassage(options: PassageOptions): Promise<Passage> {
   const closing = opened.move();
   return {
     drain: async (boundMs) => {
-      for (const one of served) one[Symbol.dispose]();
-      await Promise.all([wayIn?.drain(boundMs), calls.drain(boundMs)]);
+      // Who has asked already is refused, and asks another one.
+      const ended = Promise.all(served.map((one) => one[Symbol.asyncDispose]()));
+      await Promise.all([wayIn?.drain(boundMs), atMost(boundMs, ended).then(() => calls.drain(boundMs))]);
     },
     [Symbol.asyncDispose]: () => closing.disposeAsync(),
   };

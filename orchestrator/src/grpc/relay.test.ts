@@ -47,7 +47,7 @@ async function open(): Promise<Open> {
       },
       serveRelays: (given) => {
         carry = given;
-        return { [Symbol.dispose]: () => undefined };
+        return { [Symbol.asyncDispose]: () => Promise.resolve() };
       },
     }),
   );

@@ -10,8 +10,9 @@ type Carry = (service: string, call: RelayCall, reply: (reply: RelayReply) => vo
 /** One orchestrator takes each call. */
 const queue = "relay";
 
-/** Takes calls that services make through their sidecars, until it is disposed of; replies go on after that. */
-export function serveRelays({ connection }: Nats, names: Names, carry: Carry, log: Log): Disposable {
+/** Takes calls that services make through their sidecars, until it is disposed of, and those that are on their way then; replies go on after that. */
+export function serveRelays(nats: Nats, names: Names, carry: Carry, log: Log): AsyncDisposable {
+  const { connection } = nats;
   const serviceAt = names.relays().split(".").length - 1;
   const subscription = connection.subscribe(names.relays(), {
     queue,
@@ -29,8 +30,9 @@ export function serveRelays({ connection }: Nats, names: Names, carry: Carry, lo
     },
   });
   return {
-    [Symbol.dispose]: () => {
-      if (!connection.isClosed()) subscription.unsubscribe();
+    [Symbol.asyncDispose]: async () => {
+      // It fails when the connection is lost meanwhile, and then nothing more comes.
+      if (nats.isConnected() && !subscription.isClosed()) await subscription.drain().catch(() => undefined);
     },
   };
 }

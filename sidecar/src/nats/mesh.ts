@@ -135,14 +135,15 @@ export type MakeCall = (call: MeshCall) => Promise<MeshReply>;
 /** One sidecar of the called service takes each call. */
 const queue = "mesh";
 
-/** Takes calls of a service's methods from those that may call it ("*": from all) until it is disposed of. */
+/** Takes calls of a service's methods from those that may call it ("*": from all) until it is disposed of; what is on its way then is answered, too. */
 export function serveMesh(
-  { connection }: Nats,
+  nats: Nats,
   names: Names,
   service: string,
   callers: readonly string[],
   make: MakeCall,
-): Disposable {
+): AsyncDisposable {
+  const { connection } = nats;
   const subjects = callers.includes("*") ? ["*"] : callers;
   const subscriptions = subjects.map((caller) =>
     connection.subscribe(names.meshSubject(service, caller), {
@@ -158,8 +159,10 @@ export function serveMesh(
     }),
   );
   return {
-    [Symbol.dispose]: () => {
-      if (!connection.isClosed()) for (const subscription of subscriptions) subscription.unsubscribe();
+    [Symbol.asyncDispose]: async () => {
+      if (!nats.isConnected()) return;
+      // It fails when the connection is lost meanwhile, and then nothing more comes.
+      await Promise.allSettled(subscriptions.map((one) => one.drain()));
     },
   };
 }
