@@ -1,9 +1,11 @@
 import { globSync, readFileSync } from "node:fs";
 import path from "node:path";
 
-/** What a suite needs beyond npm's packages, by the file of test/support that it imports, directly or not. */
+/** What a suite needs beyond npm's packages, by the file that it is or imports, directly or not. */
 const needsByFile: Readonly<Record<string, string>> = {
   "test/support/nats.ts": "nats-server",
+  "cli/src/dev/testing.ts": "nats-server",
+  "test/e2e/examples.test.ts": "nats-server",
   "test/support/python.ts": "python",
   "test/support/postgres.ts": "postgres",
   "test/support/browser.ts": "chromium",

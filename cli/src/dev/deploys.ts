@@ -83,13 +83,14 @@ export function openDeploys({ folder, client, screen, color, signal }: DeploysOp
   };
 }
 
-/** Empty: there is nothing to say. What was deployed first is in the greeting. */
+/** Empty: there is nothing to say. */
 function outcomeText(
   workflows: readonly DeployedWorkflow[],
   { isFirst, wasWrong, took, screen }: { isFirst: boolean; wasWrong: boolean; took: string; screen: Screen },
 ): string {
-  if (isFirst) return wasWrong ? screen.tone("nothing wrong any more", "good") : "";
-  const changed = workflows.filter(isChange);
+  // What was right from the beginning is in the greeting.
+  if (isFirst && !wasWrong) return "";
+  const changed = isFirst ? workflows : workflows.filter(isChange);
   if (changed.length === 0)
     return wasWrong ? screen.tone(`nothing wrong any more; nothing changed  (${took})`, "good") : "";
   const lines = changed.map(

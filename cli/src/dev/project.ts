@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import path from "node:path";
 import { CliFailure, exit } from "../failure.ts";
 import type { FrontClient } from "../frontClient.ts";
@@ -40,8 +40,10 @@ export interface RunningProject extends AsyncDisposable {
   tellAbsent(state: DeployState, client: FrontClient, signal: AbortSignal): Promise<void>;
 }
 
-/** Reads it. Throws CliFailure when the file can't be used. */
+/** Reads it. Throws CliFailure when there is no such folder, or the file can't be used. */
 export function openProject(folder: string, given: GivenProject, color: boolean): OpenedProject {
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true)
+    throw new CliFailure(exit.usage, "there is no such folder", folder, "name the folder that holds your .proto files");
   const file = path.join(folder, projectFile);
   const next = "mend it; docs/dev.md has its form";
   const read = readProject(file, given, color);

@@ -1,8 +1,12 @@
+import { existsSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { repositoryRoot, runProgram } from "../../../test/support/program.ts";
 import { runHere } from "../testing.ts";
-import { openTestProject } from "./testing.ts";
+import { buildImage } from "../buildImage.ts";
+import { loadStubs } from "../stub/loadStubs.ts";
+import { openStubServer } from "../stub/stubServer.ts";
+import { helloFile, openTestProject } from "./testing.ts";
 import type { RunningDev, TestProject } from "./testing.ts";
 
 const workflow = "hello.v1.HelloWorkflow/Hello";
@@ -84,4 +88,43 @@ test("a stub for a service that no contract has is refused before anything runs,
   expect(flagged.code).toBe(10);
   expect(flagged.lines.join("\n")).toContain("--stub shop.v1.Shop: no contract has the service shop.v1.Shop");
   expect(await wrong.processes()).toEqual([]);
+});
+
+test("what is wrong from the beginning is shown, and deployed and answered for once it is mended", async () => {
+  await using late = await openTestProject({ "sidestep.yaml": yaml, "fixtures.yaml": fixtures });
+  await late.edit(helloFile, "greet.greeting", "greet.greetin");
+  const { program, address } = await late.dev();
+  await program.waitForLine(/hello\.proto:28:29: error: .*has no field 'greetin'/);
+  await program.waitForLine(/^not deployed; nothing is deployed yet$/);
+  await program.waitForLine(/^No workflow is deployed yet: save one, and it is\.$/);
+  await late.edit(helloFile, "greet.greetin", "greet.greeting");
+  await program.waitForLine(/^deployed hello\.v1\.HelloWorkflow\/Hello {2}version 1/);
+  const request = JSON.stringify({ request_id: "late", name: "Ada" });
+  const answer = await runHere(["run", "exec", workflow, "--address", address, "-d", request]);
+  expect(answer.stdout).toContain("Good morning!");
+});
+
+test("--service puts a sidecar beside what runs already", async () => {
+  const built = await buildImage(project.folder);
+  if (built.kind !== "built") throw new Error("the contract does not compile");
+  const wanted = { service: "greeting.v1.GreetingService", fixtures: undefined, seed: 3 };
+  const loaded = loadStubs(built.image, [wanted], false);
+  if (loaded.kind !== "stubs") throw new Error("it can't be stubbed");
+  const told: string[] = [];
+  const options = { image: built.image, stubs: loaded.stubs, port: 0 };
+  await using server = await openStubServer({ ...options, told: (method) => void told.push(method) });
+  await using other = await openTestProject({ "sidestep.yaml": "" });
+  const { program, address } = await other.dev(["--service", `elsewhere=127.0.0.1:${server.port}`]);
+  await program.waitForLine(new RegExp(`^ {2}service +elsewhere {2}127\\.0\\.0\\.1:${server.port}$`));
+  const request = JSON.stringify({ request_id: "elsewhere", name: "Ada" });
+  const answer = await runHere(["run", "exec", workflow, "--address", address, "-d", request]);
+  expect(answer.code).toBe(0);
+  expect(told).toEqual(["greeting.v1.GreetingService/Greet"]);
+});
+
+test("a folder that is not there is refused, and not made", async () => {
+  const missing = path.join(project.folder, "nowhere");
+  const args = [path.join(repositoryRoot, "bin/sidestep.js"), "dev", missing];
+  const { code, lines } = await runProgram({ name: "dev", command: process.execPath, args });
+  expect([code, lines[0], existsSync(missing)]).toEqual([2, "Error: there is no such folder", false]);
 });
