@@ -14,13 +14,17 @@ import { ensureNatsServer } from "../bin/natsServer.mjs";
 import { ensurePostgres } from "./postgres.mjs";
 import { ensurePromtool } from "./promtool.mjs";
 import { ensurePython } from "./pythonGrpc.mjs";
+import { ensureRuby } from "./rubyGrpc.mjs";
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const say = (line) => process.stderr.write(`${line}\n`);
 
 /** What each command runs, and what it needs beside dependencies and generated code. `wants`: goes on without. */
 const commands = {
-  test: { run: ["scripts/gate.ts", "test"], wants: ["nats-server", "python", "postgres", "chromium", "promtool"] },
+  test: {
+    run: ["scripts/gate.ts", "test"],
+    wants: ["nats-server", "python", "ruby", "postgres", "chromium", "promtool"],
+  },
   check: { run: ["scripts/gate.ts", "check"] },
   lint: { run: ["scripts/gate.ts", "lint"] },
   typecheck: { run: ["scripts/gate.ts", "types"] },
@@ -67,6 +71,7 @@ async function main(name, args) {
 const provide = {
   "nats-server": async () => ({ NATS_SERVER: await natsServer() }),
   python: () => ({ SIDESTEP_PYTHON: ensurePython({ say }) }),
+  ruby: () => ({ SIDESTEP_RUBY: ensureRuby({ say }) }),
   chromium: () => ({ SIDESTEP_CHROMIUM: ensureChromium({ say }) }),
   postgres: () => ({ SIDESTEP_POSTGRES: ensurePostgres({ say }).bin }),
   promtool: () => ({ SIDESTEP_PROMTOOL: ensurePromtool({ say }) }),

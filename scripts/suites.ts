@@ -7,6 +7,7 @@ const needsByFile: Readonly<Record<string, string>> = {
   "cli/src/dev/testing.ts": "nats-server",
   "test/e2e/examples.test.ts": "nats-server",
   "test/support/python.ts": "python",
+  "test/support/ruby.ts": "ruby",
   "test/support/postgres.ts": "postgres",
   "test/support/browser.ts": "chromium",
   "test/support/promtool.ts": "promtool",

@@ -8,10 +8,11 @@ import { runHere } from "../../cli/src/testing.ts";
 import { repositoryRoot, runProgram, startProgram } from "../support/program.ts";
 import type { Program } from "../support/program.ts";
 import { pythonWithGrpc } from "../support/python.ts";
+import { rubyWithGrpc } from "../support/ruby.ts";
 
 // Each example as a newcomer has it: written by the packed command, with the packed test kit, outside of this repository. One install serves all.
 let folder = "";
-const python = pythonWithGrpc();
+const interpreters = { PYTHON: pythonWithGrpc(), RUBY: rubyWithGrpc() };
 
 beforeAll(async () => {
   folder = await mkdtemp(path.join(os.tmpdir(), "sidestep-examples-"));
@@ -124,7 +125,7 @@ test.each(exampleNames)("%s: sidestep dev runs it, services and all", async (nam
     command: path.join(cwd, "node_modules/.bin/sidestep"),
     args: ["dev"],
     cwd,
-    env: { PYTHON: python },
+    env: interpreters,
   };
   await using program = await startProgram({ name: "sidestep dev", ...started });
   const line = await program.waitForLine(/^ {2}gRPC, JSON/, { timeoutMs: 60_000 });
