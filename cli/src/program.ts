@@ -19,7 +19,7 @@ import { addCompletion, addContexts, addDoctor, addNats, applyContext, contextOp
 import { addDev } from "./programDev.ts";
 import { addSchedules } from "./programSchedules.ts";
 import { addTriggers } from "./programTriggers.ts";
-import { addMigrate } from "./programVersions.ts";
+import { addFiles, addMigrate } from "./programVersions.ts";
 import { addServices } from "./programServices.ts";
 import { addSimulation } from "./programSimulation.ts";
 import { addApprovals, addCall, addHolds, addLimits, addTalk } from "./programTalk.ts";
@@ -64,6 +64,7 @@ export function toProgram(terminal: Terminal, programs: Programs, end: (code: nu
   addGivings(run, terminal, withAddress);
   addRerun(run, terminal, withAddress);
   addMigrate(run, terminal, end, withAddress);
+  addFiles(run, terminal, withAddress);
   addTalk(run, terminal, withAddress);
   addCall(program, terminal, withAddress);
   addApprovals(program, terminal, withAddress);

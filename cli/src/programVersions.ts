@@ -3,6 +3,26 @@ import type { ExitCode } from "./failure.ts";
 import { example, outputOption, wholeNumber, workflowName } from "./flags.ts";
 import type { Terminal } from "./terminal.ts";
 
+/** `run export` and `run import`. */
+export function addFiles(run: Command, terminal: Terminal, withAddress: (command: Command) => Command): void {
+  withAddress(run.command("export"))
+    .description("write all that the log has of a run as JSON lines, for `sidestep replay` and `run import`")
+    .argument("<run id>")
+    .option("--file <file>", "into this file; else to the output")
+    .addHelpText("after", example("sidestep run export 0198c0ffee0010008000000000000001 --file run.jsonl"))
+    .action(async (runId: string, given: { readonly address: string; readonly file?: string }) =>
+      (await import("./runFiles.ts")).exportRun({ address: given.address, runId, file: given.file }, terminal),
+    );
+  withAddress(run.command("import"))
+    .description("put an exported run that has ended into the archive, to be looked at; it never runs")
+    .argument("<file>", "of `sidestep run export`")
+    .option("--reason <text>", "kept in the audit", "")
+    .addHelpText("after", example("sidestep run import run.jsonl"))
+    .action(async (file: string, given: { readonly address: string; readonly reason: string }) =>
+      (await import("./runFiles.ts")).importRun({ address: given.address, file, reason: given.reason }, terminal),
+    );
+}
+
 /** `run migrate`. */
 export function addMigrate(
   run: Command,

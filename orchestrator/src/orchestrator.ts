@@ -50,6 +50,7 @@ import type { Ports, Processor, ProcessorOptions } from "./processor/processor.t
 import { detailsOfStep } from "./projection/stepDetails.ts";
 import { toTraceStart } from "./projection/traceContext.ts";
 import { allObservers } from "./observers.ts";
+import { toRunFiles } from "./runFiles.ts";
 import { toRunLog } from "./runLog.ts";
 import { openRunMeasures } from "./runMeasures.ts";
 import { openRows } from "./rows.ts";
@@ -119,7 +120,8 @@ export async function serve(settings: OrchestratorSettings, log: Log, signal: Ab
   const shows = { showTrace, traces, showStep: detailsOfStep, lists: rows?.lists, schedules: scheduled.schedules };
   openMeasures(metrics.meter, { processor, nats, rows, ...sidecars, tellsQueues: isSweeping });
   const checkDeploy = toDeployCheck({ definitions, live, inspect: { ...ground, layouts } }, rows);
-  const doors = { ...withDrift(sidecars, drift), ...shows };
+  const files = toRunFiles({ front, layouts, store: rows?.store, showTrace });
+  const doors = { ...withDrift(sidecars, drift), ...shows, files };
   const door = { front, definitions, checkDeploy, limits, bulks, audit, triggers, ...doors };
   const work = (server: FrontServer): Promise<void> => {
     log.info("ready", { id, listen: settings.listen, port: server.port, adminPort: admin.port, partitions, version });
@@ -326,6 +328,7 @@ async function serveFront(
     | "front"
     | "definitions"
     | "checkDeploy"
+    | "files"
     | "limits"
     | "bulks"
     | "audit"

@@ -2,6 +2,7 @@ import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { Outcome } from "../../proto/gen/sidestep/internal/v1/task.ts";
 import { runHere } from "../../cli/src/testing.ts";
 import { startOrderStack } from "../support/orderStack.ts";
 import type { OrderStack } from "../support/orderStack.ts";
@@ -198,6 +199,38 @@ test("runs in flight go on by a version that would have come to the same, and ot
   await writeWorkflow("eighth", all, "string order_id = 1;", 'step { wait { for: "1s" } }');
   expect(await sidestep("deploy", folder)).toMatchObject({ code: 0 });
   expect(await sidestep("run", "migrate", third, "--preview")).toMatchObject({ code: 10 });
+});
+
+test("a run goes into a file, without tokens and keys, is replayed from it, and is looked at elsewhere", async () => {
+  const started = await sidestep("run", "start", workflow, "-d", '{"order_id": "f1"}', "-o", "json");
+  const runId = String(JSON.parse(started.stdout).runId);
+  expect(await sidestep("run", "signal", runId, "paid")).toMatchObject({ code: 0 });
+  expect(await sidestep("run", "watch", runId)).toMatchObject({ code: 0 });
+  const file = path.join(folder, "run.jsonl");
+  expect(await sidestep("run", "export", runId, "--file", file)).toMatchObject({ code: 0 });
+  const lines = (await readFile(file, "utf8"))
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  expect(lines[0]).toMatchObject({ sidestep: "run", runId, workflow });
+  const outcomes = lines.filter((line) => "outcome" in line);
+  expect(outcomes.map(({ authentic }) => authentic)).toEqual([true]);
+  expect(Outcome.decode(Buffer.from(outcomes[0].outcome, "base64")).token).toHaveLength(0);
+  expect(await sidestep("replay", file)).toMatchObject({ code: 0, stdout: expect.stringContaining("no difference") });
+  // It is here already; once it is deleted, the archive takes it.
+  expect((await sidestep("run", "import", file)).text).toContain("RUN_EXISTS");
+  expect(await sidestep("run", "delete", runId)).toMatchObject({ code: 0 });
+  await expect.poll(async () => (await sidestep("run", "describe", runId)).code, { timeout: 30_000 }).toBe(5);
+  expect(await sidestep("run", "import", file, "--reason", "for support")).toMatchObject({ code: 0 });
+  expect((await sidestep("run", "describe", runId)).text).toMatch(/completed/i);
+  expect((await sidestep("run", "history", runId)).text).toMatch(/signal received/);
+  const live = lines
+    .slice(0, 2)
+    .map((line) => JSON.stringify({ ...line, runId: line.runId?.replace(/^.{4}/, "0000") }));
+  await writeFile(file, live.join("\n"));
+  expect((await sidestep("run", "import", file)).text).toMatch(/NOT_ENDED/);
+  await writeFile(file, "{}");
+  expect((await sidestep("run", "import", file)).text).toMatch(/INVALID_EXPORT/);
 });
 
 test("wrong definitions are shown, and nothing is planned", async () => {

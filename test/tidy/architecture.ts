@@ -126,6 +126,7 @@ export const architecture: readonly Part[] = [
     folder: "orchestrator/src",
     imports: [
       ...contracts,
+      json,
       engine,
       expression,
       compile,

@@ -24,8 +24,8 @@ const may = {
   ],
   viewer:
     /Reflection|Traces\/(Get|List)$|Definitions\/(Get|List|Describe|Plan)|Services\/List|Schedules\/(List|Describe)|Triggers\/(List$|Describe)|Runs\/(Wait|Follow|Watch|Explain|ExplainRuns|WatchIndex|DescribeStep|PreviewBulk|PreviewMigration|GetBulk|ListBulks|ListApprovals|Get|List|Count|ListIncidents|GetIndex|History|Trace|ListHolds|ListLimits)$/,
-  operator: /^(?!.*(Deploy|RebuildIndex|Runs\/Delete))/,
-  deployer: /^(?!.*(RebuildIndex|Runs\/Delete))/,
+  operator: /^(?!.*(Deploy|RebuildIndex|Runs\/(Delete|Export|Import)))/,
+  deployer: /^(?!.*(RebuildIndex|Runs\/(Delete|Export|Import)))/,
   admin: /./,
 } as const;
 

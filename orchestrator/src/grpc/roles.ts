@@ -93,6 +93,8 @@ const byMethod: Readonly<Record<string, Needs>> = {
   "sidestep.v1.Services/ResumeSidecar": steer,
   // And StartBulk, when it deletes.
   "sidestep.v1.Runs/Delete": own,
+  "sidestep.v1.Runs/Export": own,
+  "sidestep.v1.Runs/Import": own,
   "sidestep.v1.Runs/RebuildIndex": own,
 };
 

@@ -16,7 +16,6 @@ import type {
 import { idempotencyKeyHeader } from "../../../proto/wire/headers.ts";
 import { parseRunId } from "../../../proto/wire/runId.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
-import { code } from "../../../proto/wire/status.ts";
 import type { LoadedPlan } from "../engine/plan.ts";
 import type { LogRecord } from "../engine/record.ts";
 import { actorOf, refusalOf } from "./access.ts";
@@ -29,7 +28,6 @@ import { deleteRun } from "./deleting.ts";
 import { callDurably } from "./directCall.ts";
 import { explainRun, explainRuns } from "./explaining.ts";
 import { absenceFailure, thrownFailure, toServiceError } from "./failure.ts";
-import type { Failure } from "./failure.ts";
 import { hold, listHolds, release } from "./heldTargets.ts";
 import { history } from "./history.ts";
 import { leaveIncident } from "./incidents.ts";
@@ -41,11 +39,14 @@ import type { ListsOptions } from "./listing.ts";
 import { clearLimit, listLimits, setLimit } from "./methodLimits.ts";
 import type { LimitStore } from "./methodLimits.ts";
 import { migrate, previewMigration } from "./migrating.ts";
+import { exportRun, importRun } from "./runFiles.ts";
+import type { RunFiles } from "./runFiles.ts";
 import { rerun } from "./rerunning.ts";
 import { rebuildIndex } from "./rebuild.ts";
 import type { Signals } from "./signals.ts";
 import { header, startRun } from "./starting.ts";
 import type { IngressOptions } from "./starting.ts";
+import { invalidRunId, ofRun } from "./ofRun.ts";
 import { steer } from "./steering.ts";
 import type { Steered } from "./steering.ts";
 import { describeStep } from "./stepDetails.ts";
@@ -69,6 +70,7 @@ export interface RunsOptions extends IngressOptions, ListsOptions, BulksOptions 
   readonly showTrace: ShowTrace;
   readonly showStep: ShowStep;
   readonly signals: Signals;
+  readonly files: RunFiles;
   /** Base of a Jaeger's pages; absent: traces have no address. */
   readonly jaegerUrl?: string | undefined;
   /** Set: the console shows traces. */
@@ -183,7 +185,19 @@ function lists(
 
 function steering(
   options: RunsOptions,
-): Pick<RunsServer, "cancel" | "terminate" | "pause" | "resume" | "delete" | "rerun" | "migrate" | "previewMigration"> {
+): Pick<
+  RunsServer,
+  | "cancel"
+  | "terminate"
+  | "pause"
+  | "resume"
+  | "delete"
+  | "rerun"
+  | "migrate"
+  | "previewMigration"
+  | "export"
+  | "import"
+> {
   const asked = (
     kind: "cancel" | "terminate" | "pause" | "resume",
     { runId, reason }: { readonly runId: string; readonly reason: string },
@@ -203,6 +217,12 @@ function steering(
         rerun(id, request, { requestId: requestId(metadata), actor: actorOf(metadata) }, options),
       ),
     ),
+    export: (call) => {
+      const runId = parseRunId(call.request.runId);
+      if (runId === undefined) return void call.emit("error", toServiceError(invalidRunId(call.request.runId)));
+      void exportRun(call, runId, options.files);
+    },
+    import: unary(({ request }) => importRun(request.text, options.files)),
     previewMigration: unary(({ request }) => previewMigration(request, options)),
     migrate: unary(({ request, metadata }) =>
       ofRun(request.runId, (id) => {
@@ -290,16 +310,6 @@ function bulks(
     listBulks: unary(() => listBulks(options)),
     stopBulk: unary(({ request: { bulkId } }) => stopBulk(bulkId, options, Date.now())),
   };
-}
-
-async function ofRun<T>(text: string, work: (runId: RunId) => Promise<Answered<T>>): Promise<Answered<T>> {
-  const runId = parseRunId(text);
-  return runId === undefined ? failed(invalidRunId(text)) : work(runId);
-}
-
-function invalidRunId(text: string): Failure {
-  const message = `${JSON.stringify(text.slice(0, 100))} is no run id: 32 hex digits in lower case were expected`;
-  return { code: code.INVALID_ARGUMENT, message, reason: "INVALID_RUN_ID" };
 }
 
 async function start(

@@ -29,6 +29,7 @@ import { openRelay } from "./relay.ts";
 import type { Relay, RelayOptions } from "./relay.ts";
 import { openRpcs } from "./rpcs.ts";
 import type { Rpcs } from "./rpcs.ts";
+import type { RunFiles } from "./runFiles.ts";
 import { runsService } from "./runs.ts";
 import type { ShowTrace } from "./runs.ts";
 import { schedulesService } from "./schedulesService.ts";
@@ -48,6 +49,7 @@ export interface GrpcServerOptions
   extends Omit<IngressOptions, "closing">, ListsOptions, Pick<RelayOptions, "fetchRequest" | "dropRequest"> {
   readonly catalog: Catalog;
   readonly checkDeploy: CheckDeploy;
+  readonly files: RunFiles;
   readonly limits: LimitStore;
   readonly bulks: BulksOptions["bulks"];
   readonly audit: AuditStore;

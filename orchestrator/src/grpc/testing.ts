@@ -333,6 +333,10 @@ export function openTestServer(
         runsNotLookedAt: 0n,
         runsUnknown: false,
       }),
+    files: {
+      exportRun: () => Promise.resolve({ kind: "unknown" }),
+      importRun: () => Promise.resolve({ kind: "indexOff" }),
+    },
     limits: fakeLimits(),
     bulks: fakeBulks(),
     audit: fakeAudit(),

@@ -58,6 +58,20 @@ export function toArchive(ground: ArchiveGround): Archive {
   };
 }
 
+/** Puts a run of elsewhere into the archive: one that has ended, and can be folded. Rejects with RunStoreError. */
+export async function archiveForeign(
+  ground: Pick<ArchiveGround, "store" | "showTrace">,
+  partition: number,
+  runId: RunId,
+  found: { readonly plan: LoadedPlan; readonly records: readonly LogRecord[] },
+): Promise<"archived" | "refused"> {
+  const shown = show(ground, partition, runId, found);
+  if (shown === undefined || shown === "deleted") return "refused";
+  const history = await deflate(ArchivedRun.encode(shown.run).finish());
+  await ground.store.archive({ row: shown.row, history: new Uint8Array(history) });
+  return "archived";
+}
+
 /** A run from the archive; undefined: it is not there. Rejects with RunStoreError. */
 export async function readArchived(store: RunStore, runId: RunId): Promise<ArchivedRun | undefined> {
   const history = await store.archived(runId);
@@ -74,7 +88,7 @@ async function records(ground: ArchiveGround, runId: RunId): ReturnType<typeof r
 }
 
 function show(
-  { showTrace }: ArchiveGround,
+  { showTrace }: Pick<ArchiveGround, "showTrace">,
   partition: number,
   runId: RunId,
   { plan, records: all }: { readonly plan: LoadedPlan; readonly records: readonly LogRecord[] },
