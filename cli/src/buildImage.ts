@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { copyFile, mkdir, mkdtemp, readFile, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -8,6 +8,9 @@ import type { FileDescriptorProto } from "@bufbuild/protobuf/wkt";
 import { codes } from "../../orchestrator/src/compile/codes.ts";
 import { Diagnostic_Severity } from "../../proto/gen/sidestep/v1/diagnostic.ts";
 import type { Diagnostic } from "../../proto/gen/sidestep/v1/diagnostic.ts";
+import { toRegistry } from "../../proto/json/registry.ts";
+import { expandBodies, placeIn } from "./bodyFiles.ts";
+import type { ExpandedProto } from "./bodyFiles.ts";
 import { runBuf } from "./buf.ts";
 import type { BufResult } from "./buf.ts";
 import { hintFor } from "./bufHint.ts";
@@ -31,8 +34,12 @@ export interface BuiltImage {
 
 /** The texts behind an image. */
 export interface ProtoSources {
-  /** By name in the image. */
+  /** By name in the image, as they are; and those that `body_file` names. */
   readonly texts: ReadonlyMap<string, string>;
+  /** As they were compiled: with the bodies of workflows that stand in files of their own. */
+  readonly compiled: ReadonlyMap<string, string>;
+  /** What is said of what was compiled, said of the files as they are. */
+  readonly place: (diagnostic: Diagnostic) => Diagnostic;
   /** Path, from the working folder, of a file of the image. */
   readonly showFile: (name: string) => string;
 }
@@ -54,15 +61,17 @@ export async function buildImage(folder: string): Promise<Build> {
   }
   const copy = await mkdtemp(path.join(tmpdir(), "sidestep-"));
   try {
-    copyProtoFiles(folder, copy);
+    const expanded = expandAll(folder, copy, copyProtoFiles(folder, copy));
     const listed = await listModules(copy);
     if (listed !== undefined && listed.exitCode !== 0) return notBuilt(listed, folder, copy);
     const modules = modulesOf(listed?.stdout ?? "");
     await addSchema(copy, modules);
     const args = ["build", "--as-file-descriptor-set", "--error-format", "json", "-o", "image.binpb"];
     const built = await runBuf(args, copy);
-    const sources = sourcesOf(folder, modules);
-    if (built.exitCode !== 0) return await wrong(built, folder, copy, modules);
+    const sources = sourcesOf(folder, modules, expanded);
+    const misplaced = [...expanded.values()].flatMap((one) => one.wrong);
+    if (misplaced.length > 0) return { kind: "wrong", diagnostics: misplaced, sources: sources([...expanded.keys()]) };
+    if (built.exitCode !== 0) return await wrong(built, folder, copy, modules, expanded);
     const set = fromBinary(FileDescriptorSetSchema, new Uint8Array(await readFile(path.join(copy, "image.binpb"))));
     for (const file of set.file) keepComments(file);
     return {
@@ -102,17 +111,34 @@ async function addSchema(copy: string, modules: readonly string[]): Promise<void
 }
 
 /** Reads the texts of files of the image, from the folder as it is: those that come from elsewhere have none. */
-function sourcesOf(folder: string, modules: readonly string[]): (names: readonly string[]) => ProtoSources {
+function sourcesOf(
+  folder: string,
+  modules: readonly string[],
+  expanded: ReadonlyMap<string, ExpandedProto>,
+): (names: readonly string[]) => ProtoSources {
   return (names) => {
     const texts = new Map<string, string>();
+    const compiled = new Map<string, string>();
+    const placed = new Map<string, ExpandedProto>();
     const paths = new Map<string, string>();
     for (const name of names) {
       const found = modules.map((module) => path.join(folder, module, name)).find((candidate) => existsSync(candidate));
       if (found === undefined) continue;
       texts.set(name, readFileSync(found, "utf8"));
       paths.set(name, shortest(found));
+      const one = expanded.get(path.relative(folder, found));
+      compiled.set(name, one?.text ?? texts.get(name) ?? "");
+      if (one !== undefined) placed.set(name, one);
+      for (const body of one?.bodies ?? []) {
+        texts.set(body.name, body.text);
+        paths.set(body.name, shortest(path.join(folder, body.name)));
+      }
     }
-    return { texts, showFile: (name) => paths.get(name) ?? name };
+    const place = (diagnostic: Diagnostic): Diagnostic => {
+      const one = placed.get(diagnostic.file);
+      return one === undefined ? diagnostic : placeIn(one, diagnostic);
+    };
+    return { texts, compiled, place, showFile: (name) => paths.get(name) ?? name };
   };
 }
 
@@ -124,7 +150,32 @@ interface BufError {
   readonly message: string;
 }
 
-async function wrong(built: BufResult, folder: string, copy: string, modules: readonly string[]): Promise<Build> {
+/** Puts bodies that stand in files of their own into the copies of the .proto files that name them. */
+function expandAll(folder: string, copy: string, files: readonly string[]): ReadonlyMap<string, ExpandedProto> {
+  const expanded = new Map<string, ExpandedProto>();
+  for (const name of files) {
+    const file = path.join(copy, name);
+    const text = name.endsWith(".proto") ? readFileSync(file, "utf8") : "";
+    if (!text.includes("body_file")) continue;
+    const read = (body: string): string | undefined => {
+      const beside = path.join(folder, body);
+      return existsSync(beside) ? readFileSync(beside, "utf8") : undefined;
+    };
+    const one = expandBodies(name, text, read, toRegistry().getMessage("sidestep.v1.Workflow"));
+    if (one === undefined) continue;
+    expanded.set(name, one);
+    writeFileSync(file, one.text);
+  }
+  return expanded;
+}
+
+async function wrong(
+  built: BufResult,
+  folder: string,
+  copy: string,
+  modules: readonly string[],
+  expanded: ReadonlyMap<string, ExpandedProto>,
+): Promise<Build> {
   const errors = built.stderr.split("\n").flatMap((line) => parseBufError(line) ?? []);
   if (errors.length === 0) return notBuilt(built, folder, copy);
   const texts = new Map<string, string>();
@@ -135,8 +186,10 @@ async function wrong(built: BufResult, folder: string, copy: string, modules: re
   const schema = await readFile(path.join(ownProtoFolder(), schemaFile), "utf8");
   const diagnostics = errors.map((error): Diagnostic => {
     const { message, line, column, path: name } = error;
-    const text = texts.get(name)?.split("\n")[line - 1] ?? "";
-    return {
+    const one = expanded.get(name);
+    const text = (one?.text ?? texts.get(name))?.split("\n")[line - 1] ?? "";
+    for (const body of one?.bodies ?? []) texts.set(body.name, body.text);
+    const told: Diagnostic = {
       severity: Diagnostic_Severity.ERROR,
       code: codes.SOURCES.code,
       message,
@@ -146,9 +199,11 @@ async function wrong(built: BufResult, folder: string, copy: string, modules: re
       column,
       path: "",
     };
+    return one === undefined ? told : placeIn(one, told);
   });
   const showFile = (name: string): string => shortest(path.join(folder, name));
-  return { kind: "wrong", diagnostics, sources: { texts, showFile } };
+  const sources = { texts, compiled: texts, place: (diagnostic: Diagnostic) => diagnostic, showFile };
+  return { kind: "wrong", diagnostics, sources };
 }
 
 /** The path from the working folder, unless it would lead out of it. */

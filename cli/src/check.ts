@@ -35,7 +35,7 @@ export async function check(folder: string, options: CheckOptions): Promise<Chec
       options.out(countOf(build.diagnostics));
       return 10;
     case "built":
-      return report(compileImage(build.image, { sources: build.sources.texts }), build.sources, options);
+      return report(compileImage(build.image, { sources: build.sources.compiled }), build.sources, options);
   }
 }
 
@@ -67,7 +67,8 @@ async function checkFile(file: string, options: CheckOptions): Promise<CheckExit
 }
 
 function report(compiled: CompiledImage, sources: ProtoSources | undefined, options: CheckOptions): CheckExitCode {
-  printDiagnostics(compiled.diagnostics, sources, options);
+  const told = sources === undefined ? compiled.diagnostics : compiled.diagnostics.map(sources.place);
+  printDiagnostics(told, sources, options);
   const found = countOf(compiled.diagnostics);
   if (hasError(compiled.diagnostics)) {
     options.out(found);

@@ -8,9 +8,10 @@ const filesMax = 20_000;
 /**
  * Copies all that buf needs of a folder, keeping its structure: .proto files and buf's own. Hidden folders are left out, and node_modules
  * too unless the folder's buf.yaml names it. Throws when there are more than 20,000 files. In one go: many small files cost more to wait for
- * than to copy.
+ * than to copy. Answers what it has copied.
  */
-export function copyProtoFiles(from: string, to: string): void {
+export function copyProtoFiles(from: string, to: string): readonly string[] {
+  const copied: string[] = [];
   const withModules = namesNodeModules(from);
   const visited = new Set<string>();
   let count = 0;
@@ -30,10 +31,12 @@ export function copyProtoFiles(from: string, to: string): void {
         if (!isMade) mkdirSync(path.join(to, folder), { recursive: true });
         isMade = true;
         copyFileSync(path.join(from, name), path.join(to, name));
+        copied.push(name);
       }
     }
   };
   copyFolder(".");
+  return copied;
 }
 
 /** Undefined: it leads nowhere, or round in a circle. */

@@ -34,6 +34,6 @@ export async function readSource(folder: string, descriptorSet: string | undefin
 }
 
 function compiled(image: Uint8Array, sources: ProtoSources | undefined): Source {
-  const { diagnostics } = compileImage(image, sources === undefined ? {} : { sources: sources.texts });
-  return { image, sources, diagnostics };
+  const { diagnostics } = compileImage(image, sources === undefined ? {} : { sources: sources.compiled });
+  return { image, sources, diagnostics: sources === undefined ? diagnostics : diagnostics.map(sources.place) };
 }

@@ -32,8 +32,8 @@ export async function buildAndCheck(folder: string, color: boolean): Promise<Bui
     case "wrong":
       return { kind: "wrong", said: textOf(build.diagnostics, build.sources, color) };
     case "built": {
-      const compiled = compileImage(build.image, { sources: build.sources.texts });
-      const said = textOf(compiled.diagnostics, build.sources, color);
+      const compiled = compileImage(build.image, { sources: build.sources.compiled });
+      const said = textOf(compiled.diagnostics.map(build.sources.place), build.sources, color);
       return hasError(compiled.diagnostics)
         ? { kind: "wrong", said }
         : { kind: "checked", image: build.image, compiled, said };

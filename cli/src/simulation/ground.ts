@@ -1,3 +1,4 @@
+import type { Diagnostic } from "../../../proto/gen/sidestep/v1/diagnostic.ts";
 import { fromBinary } from "@bufbuild/protobuf";
 import type { DescMessage, JsonValue } from "@bufbuild/protobuf";
 import { toBinary, toJson } from "@bufbuild/protobuf";
@@ -84,9 +85,10 @@ export async function readContractsOf(
   const found = descriptorSet === undefined ? await imageOfFolder(folder, terminal) : await imageOfFile(descriptorSet);
   if (found === undefined) return undefined;
   const { compileImage } = await import("../../../orchestrator/src/compile/compileImage.ts");
-  const compiled = compileImage(found.image, found.sources === undefined ? {} : { sources: found.sources.texts });
+  const compiled = compileImage(found.image, found.sources === undefined ? {} : { sources: found.sources.compiled });
   if (hasError(compiled.diagnostics)) {
-    printDiagnostics(compiled.diagnostics, found.sources, printing(terminal));
+    const place = found.sources?.place ?? ((one: Diagnostic) => one);
+    printDiagnostics(compiled.diagnostics.map(place), found.sources, printing(terminal));
     return undefined;
   }
   const registry = toRegistry(fromBinary(FileDescriptorSetSchema, found.image).file);

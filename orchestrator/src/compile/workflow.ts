@@ -154,7 +154,12 @@ function isServable({ findings }: Surroundings, method: DescMethod, place: Place
 function refuseLater(context: Context, definition: Workflow, place: Place): void {
   const { findings } = context;
   if (definition.bodyFile !== "") {
-    findings.add("NOT_YET", fieldOf(place, "body_file"), "`body_file` is not supported yet", "write the steps here");
+    findings.add(
+      "NOT_YET",
+      fieldOf(place, "body_file"),
+      "the image names a body and does not have it",
+      "build it from its folder with `sidestep`: that puts the file in its place",
+    );
   }
 }
 
