@@ -238,6 +238,14 @@ const cases: Readonly<Record<string, Case | readonly Case[] | Elsewhere>> = {
     "orchestrator/src/compile/trigger.test.ts",
     "comes up to fifty times in a workflow, and no more",
   ],
+  "What a rerun takes over": [
+    "orchestrator/src/engine/rerun.test.ts",
+    "results of 512 KiB and %i bytes together are taken over as far as %s",
+  ],
+  "The start of a rerun": [
+    "orchestrator/src/engine/rerun.test.ts",
+    "with a request of %i KiB a rerun begins no later than at %s, so that its start fits in a message",
+  ],
   Text: expression(4_096, (count) => `"${"x".repeat(count - 2)}"`),
   Parts: expression(1_000, (count) => `[${"1,".repeat(count - 2)}1]`),
   "Brackets in each other": expression(64, (count) => `${"(".repeat(count - 1)}1${")".repeat(count - 1)}`),

@@ -223,6 +223,17 @@ test.for([
   },
 );
 
+test.for([
+  [0, "d"],
+  [1, "c"],
+] as const)("results of 512 KiB and %i bytes together are taken over as far as %s", ([more, last]) => {
+  const old = new Log(plan, makeStarted());
+  old.done("a", "a".repeat(256 * 1024));
+  old.done("c", "c".repeat(256 * 1024 + more));
+  old.terminate();
+  expect(rerunSteps(plan, old.state).at(-1)).toBe(last);
+});
+
 test("a rerun whose start is too large for a message is refused by the fold, too", () => {
   const old = new Log(plan, makeStarted({ request: new Uint8Array(700 * 1024) }));
   old.done("a", "a".repeat(250 * 1024));
