@@ -114,6 +114,8 @@ const limiting: Elsewhere = [
   "a limit is listed until it is lifted, replaces an earlier one, and bounds something",
 ];
 const talking = "orchestrator/src/grpc/talking.test.ts";
+const inSchedules = (name: string): Elsewhere => ["orchestrator/src/processor/schedules.test.ts", name];
+
 const transcripts = (name: string): Elsewhere => [`orchestrator/src/engine/testdata/${name}.txt`, ""];
 
 /** The answer of a call as the run's own, so large. */
@@ -222,18 +224,11 @@ const cases: Readonly<Record<string, Case | readonly Case[] | Elsewhere>> = {
   })),
   "A duration": definition(3_650, (count) => ({ timeout: `${count}d`, step: [pause] })),
 
-  "Id of a schedule": [
-    "orchestrator/src/processor/schedules.test.ts",
-    "an id of 100 characters is taken, one over is not",
-  ],
-  "Nominal times of a backfill": [
-    "orchestrator/src/processor/schedules.test.ts",
-    "a backfill of 1,000 nominal times is taken, one over is not",
-  ],
-  "Spans of a schedule that are made up for at one time": [
-    "orchestrator/src/processor/schedules.test.ts",
+  "Id of a schedule": inSchedules("an id of 100 characters is taken, one over is not"),
+  "Nominal times of a backfill": inSchedules("a backfill of 1,000 nominal times is taken, one over is not"),
+  "Spans of a schedule that are made up for at one time": inSchedules(
     "ten spans are made up for at a time, one more is refused",
-  ],
+  ),
   "Triggers of a workflow, those of its signals among them": [
     "orchestrator/src/compile/trigger.test.ts",
     "comes up to fifty times in a workflow, and no more",
