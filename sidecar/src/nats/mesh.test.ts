@@ -39,17 +39,21 @@ test("calls that are on their way to a sidecar that stops are answered", async (
   const [called, calling] = [closing.use(await connectTo(server.url)), closing.use(await connectTo(server.url))];
   const refused = MeshReply.fromPartial({ kind: { $case: "refused", value: "it stops" } });
   let stopped: PromiseLike<void> | undefined;
-  const serving = serveMesh(called, names, "stock.v1.Stock", ["*"], () => {
+  const timeouts = new Set<number>();
+  const serving = serveMesh(called, names, "stock.v1.Stock", ["*"], ({ timeoutMs }) => {
+    timeouts.add(timeoutMs);
     // At the first one the others have arrived.
     stopped ??= serving[Symbol.asyncDispose]();
     return Promise.resolve(refused);
   });
   await called.connection.flush();
-  const data = MeshCall.encode(MeshCall.fromPartial({ method: "stock.v1.Stock/Count", timeoutMs: 1 })).finish();
+  const data = MeshCall.encode(MeshCall.fromPartial({ method: "stock.v1.Stock/Count" })).finish();
   const subject = names.meshSubject("stock.v1.Stock", "shop.v1.Orders");
   const asked = Array.from({ length: 100 }, () => calling.connection.request(subject, data, { timeout: 5_000 }));
   for (const answer of await Promise.all(asked))
     expect(MeshReply.decode(answer.data).kind).toMatchObject({ $case: "refused" });
   await stopped;
+  // None was given, and that is no call without an end.
+  expect(timeouts).toEqual(new Set([1]));
   await expect(calling.connection.request(subject, data, { timeout: 5_000 })).rejects.toThrow(/no responders/i);
 });

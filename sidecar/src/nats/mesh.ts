@@ -183,7 +183,9 @@ function fitting(reply: MeshReply, bytesMax = payloadBytesDefault): Uint8Array {
 
 function read(data: Uint8Array): MeshCall | undefined {
   try {
-    return MeshCall.decode(data);
+    const call = MeshCall.decode(data);
+    // A call without an end would keep its place for ever.
+    return { ...call, timeoutMs: Math.max(1, call.timeoutMs) };
   } catch {
     return undefined;
   }
