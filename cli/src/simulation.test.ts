@@ -177,3 +177,10 @@ test("a sweep finds what fails by itself and an arm that nothing reaches, and na
   expect(replayed.stdout).toContain("wrong: ");
   expect(await runHere([...args, "--case", "{]"])).toMatchObject({ code: 2 });
 });
+
+test("people answer the runs that a run starts, too, and their calls are left alone", async () => {
+  const { code, stdout } = await runHere(["sweep", "kit.v1.KitWorkflow/Family", "testing/testdata", "-o", "json"]);
+  const { faults } = JSON.parse(stdout) as { readonly faults: { readonly call: string; readonly state: string }[] };
+  expect(new Set(faults.map(({ call }) => call))).toEqual(new Set(["guarded", "parts"]));
+  expect(code).toBe(0);
+});

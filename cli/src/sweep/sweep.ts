@@ -50,10 +50,21 @@ export function sweep(ground: SimulationGround, runsMax: number): Swept {
   return {
     runs: sweeping.seen.size,
     isCut: sweeping.seen.size >= runsMax,
-    arms: arms.map((arm) => ({ arm: armName(arm), by: sweeping.reached.get(armName(arm)) })),
+    arms: [
+      ...arms.map((arm) => ({ arm: armName(arm), by: sweeping.reached.get(armName(arm)) })),
+      ...idle(sweeping, arms),
+    ],
     faults: [...sweeping.faults.values()],
     problems: sweeping.problems.toSorted((a, b) => sizeOf(a.played.case) - sizeOf(b.played.case)),
   };
+}
+
+/** Steps that never begin although no arm of theirs says so: something before them never lets them. */
+function idle({ ground, reached }: Sweeping, arms: readonly Arm[]): Swept["arms"] {
+  const told = new Set(arms.flatMap(({ steps }) => steps));
+  return ground.plan.steps
+    .filter(({ index }) => !told.has(index) && !reached.has(`#${index}`))
+    .map(({ name }) => ({ arm: `${name} begins`, by: undefined }));
 }
 
 /** Ways through the workflow, each with something that those before it do not come to. */
