@@ -191,6 +191,11 @@ export const orchestratorSettings = {
     placeholder: "<file>",
     doc: "File with the secret that signs what --webhook sends, at least 16 characters.",
   }),
+  hookSecrets: text({
+    flag: "hook-secrets",
+    placeholder: "<folder>",
+    doc: "Folder with a file for each trigger that is called over HTTP, `package.Service.Method.trigger`, a secret of at least 16 characters a line: docs/triggers.md. Not set: where callers need no token, they need no signature.",
+  }),
   jaegerUrl: webAddress({
     flag: "jaeger-url",
     placeholder: "<url>",

@@ -8,6 +8,7 @@ import { openGrpcServer } from "./grpc/server.ts";
 import type { GrpcServerOptions } from "./grpc/server.ts";
 import { defaultTimeouts, openHttpDoor } from "./http/httpDoor.ts";
 import type { HttpTimeouts } from "./http/httpDoor.ts";
+import type { EventHooks } from "./processor/eventHooks.ts";
 import { listenFor } from "./listener.ts";
 import type { TlsFiles } from "./listener.ts";
 import { atMost } from "../../runtime/src/shutdown.ts";
@@ -22,6 +23,10 @@ export interface FrontServerOptions extends Omit<GrpcServerOptions, "admit"> {
   readonly authenticate?: Authenticate | undefined;
   /** Undefined: connections are plain. */
   readonly tls?: TlsFiles | undefined;
+  /** Takes what comes for triggers by HTTP; absent: nothing does. */
+  readonly hooks?: EventHooks | undefined;
+  /** Folder of their secrets. */
+  readonly hookSecrets?: string | undefined;
   /** Everybody may come, on purpose (--insecure-listen). */
   readonly isOpen?: boolean;
   /** Has calls of services come here until what it returns is disposed of; undefined: none do. */
@@ -67,6 +72,7 @@ export async function openFrontServer(options: FrontServerOptions): Promise<Fron
       methodsFor,
       isSecure: tls !== undefined,
       consoleFolder: options.consoleFolder,
+      hooks: options.hooks && { hooks: options.hooks, secrets: options.hookSecrets, isOpen: !asks, now: Date.now },
       timeouts,
     }),
   );

@@ -116,13 +116,13 @@ export async function serve(settings: OrchestratorSettings, log: Log, signal: Ab
   using scheduled = openSchedules(settings, keeping);
   const fed = { ...attached.events, names, isOurs: isSweeping };
   using triggered = openTriggers(settings, { ...fed, processor, definitions, instruments: metrics, log });
-  const { triggers } = triggered;
+  const { triggers, hooks } = triggered;
   const shows = { showTrace, traces, showStep: detailsOfStep, lists: rows?.lists, schedules: scheduled.schedules };
   openMeasures(metrics.meter, { processor, nats, rows, ...sidecars, tellsQueues: isSweeping });
   const checkDeploy = toDeployCheck({ definitions, live, inspect: { ...ground, layouts } }, rows);
   const files = toRunFiles({ front, layouts, store: rows?.store, showTrace });
   const doors = { ...withDrift(sidecars, drift), ...shows, files };
-  const door = { front, definitions, checkDeploy, limits, bulks, audit, triggers, ...doors };
+  const door = { front, definitions, checkDeploy, limits, bulks, audit, triggers, hooks, ...doors };
   const work = (server: FrontServer): Promise<void> => {
     log.info("ready", { id, listen: settings.listen, port: server.port, adminPort: admin.port, partitions, version });
     return tellReadiness(server, nats, state, signal);
@@ -334,6 +334,7 @@ async function serveFront(
     | "audit"
     | "schedules"
     | "triggers"
+    | "hooks"
     | "showTrace"
     | "traces"
     | "showStep"
@@ -353,6 +354,7 @@ async function serveFront(
     authenticate: settings.tokens === undefined ? undefined : openTokens(settings.tokens, log, Date.now),
     tls: toTlsFiles(settings),
     isOpen: settings.insecureListen,
+    hookSecrets: settings.hookSecrets,
     payloadBytesMax: settings.payloadBytesMax,
     requestBytesMax: Math.max(settings.requestBytesMax, settings.payloadBytesMax),
     // The image itself, and what an rpc adds to it.

@@ -6,6 +6,8 @@ import { toSampler } from "./otlp/sampler.ts";
 import type { TraceSettings } from "./otlp/traceSettings.ts";
 import { openContractTriggers } from "./processor/contractTriggers.ts";
 import type { Definitions } from "./processor/definitions.ts";
+import { toEventHooks } from "./processor/eventHooks.ts";
+import type { EventHooks } from "./processor/eventHooks.ts";
 import type { EventStreams, ParkedStore } from "./processor/eventStreams.ts";
 import type { Processor } from "./processor/processor.ts";
 import { toTakeEvent } from "./processor/takeEvent.ts";
@@ -19,6 +21,7 @@ import { toTraceStart } from "./projection/traceContext.ts";
 /** Runs started, and signalled, by events. */
 export interface TriggerKeeping extends Disposable {
   readonly triggers: Triggers;
+  readonly hooks: EventHooks;
 }
 
 export interface TriggerGround {
@@ -59,6 +62,7 @@ export function openTriggers(
   watchTriggers(instruments, triggers, isOurs);
   return {
     triggers,
+    hooks: toEventHooks(store, streams, definitions),
     [Symbol.dispose]: () => {
       contracts[Symbol.dispose]();
       work[Symbol.dispose]();

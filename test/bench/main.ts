@@ -8,6 +8,7 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<unk
   load: (args) => measureCompared(args, "load"),
   wait: async (args) => (await import("./wait.ts")).measureWait(args),
   timers: async (args) => (await import("./timers.ts")).measureTimers(args),
+  events: async (args) => (await import("./events.ts")).measureEvents(args),
   schedules: async (args) => (await import("./schedules.ts")).measureSchedules(args),
   overload: async (args) => (await import("./overload.ts")).measureOverload(args),
   balance: async (args) => (await import("./balance.ts")).measureBalance(args),

@@ -1,4 +1,8 @@
 import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import os from "node:os";
+import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { headers } from "@nats-io/transport-node";
@@ -243,3 +247,127 @@ test("one that is paused keeps what comes, says who did it and why, and goes on 
   await expect.poll(() => startedBy(core), patience).toHaveLength(before + 3);
   await settled(core);
 });
+
+/** A POST for a trigger. */
+async function hook(
+  id: string,
+  body: string | Uint8Array,
+  given: Readonly<Record<string, string>> = {},
+  at = address,
+): Promise<number> {
+  const answer = await fetch(`http://${at}/hooks/${id}`, {
+    method: "POST",
+    headers: { "content-type": "application/json", ...given },
+    body: Buffer.from(body),
+  });
+  await answer.text();
+  return answer.status;
+}
+
+test("a POST is a message for its trigger: signed, where there is a secret, and one run for each delivery", async () => {
+  const folder = await mkdtemp(path.join(os.tmpdir(), "sidestep-secrets-"));
+  await writeFile(path.join(folder, "flows.v1.Flows.Take.placed"), "an-older-secret-of-it\nthe-secret-of-it\n");
+  const guarded = (await stack.start({ args: ["--hook-secrets", folder] })).address;
+  await expect.poll(() => hook(placed, "{}", {}, guarded), patience).toBe(401);
+  const body = JSON.stringify({ id: "hooked", quantity: 3 });
+  const sign = (text: string, secret = "the-secret-of-it"): string =>
+    createHmac("sha256", secret).update(text).digest("hex");
+  const before = (await startedBy(placed)).length;
+  const hub = { "x-hub-signature-256": `sha256=${sign(body)}`, "x-github-delivery": "d-1" };
+  expect(await hook(placed, body, hub, guarded)).toBe(202);
+  expect(await hook(placed, body, hub, guarded)).toBe(202);
+  const own = (seconds: number): string => `t=${seconds},v1=${sign(`${seconds}.${body}`, "an-older-secret-of-it")}`;
+  const now = Math.floor(Date.now() / 1000);
+  expect(await hook(placed, body, { "sidestep-signature": own(now), "idempotency-key": "d-2" }, guarded)).toBe(202);
+  expect(await hook(placed, body, { "sidestep-signature": own(now - 600) }, guarded)).toBe(401);
+  expect(await hook(placed, `${body} `, hub, guarded)).toBe(401);
+  expect(await hook(placed, body, { "x-hub-signature-256": `sha256=${sign(body, "no secret of it")}` }, guarded)).toBe(
+    401,
+  );
+  // One without a file takes nothing, where there is a folder.
+  expect(await hook(core, body, {}, guarded)).toBe(401);
+  expect(await hook("flows.v1.Flows/Take/other", body, hub, guarded)).toBe(404);
+  expect(await hook(placed, Buffer.alloc(800_000), hub, guarded)).toBe(413);
+  await expect.poll(() => startedBy(placed), patience).toHaveLength(before + 2);
+  await settled(placed);
+  expect(await startedBy(placed)).toHaveLength(before + 2);
+  // On an address where nobody needs a token, and no secrets are set, none is needed; but a page of another site is kept out.
+  await ok("trigger", "pause", core);
+  const atCore = (await startedBy(core)).length;
+  expect(await hook(core, body)).toBe(202);
+  expect(await hook(core, body, { origin: "https://elsewhere.example" })).toBe(403);
+  await ok("trigger", "resume", core);
+  await expect.poll(() => startedBy(core), patience).toHaveLength(atCore + 1);
+  await rm(folder, { recursive: true });
+});
+
+test("a trigger is blocked where somebody else's stream takes in a part of its subject, and says so", async () => {
+  const manager = await jetstreamManager(stack.client.connection);
+  await manager.streams.add({ name: "PART", subjects: ["partly.*.eu"] });
+  const more = `rpc Part(Placed) returns (Placed) {
+    option (sidestep.v1.workflow) = {
+      trigger { name: "part" subject { pattern: "partly.>" type: "flows.v1.Placed" } }
+      step { id: "at" let { value: 'input.id' } } output: '{id: at}'
+    };
+  }`;
+  await stack.deploy(address, flows("event.quantity != 0", more));
+  const part = "flows.v1.Flows/Part/part";
+  const state = async () => (await triggers()).find(({ triggerId }) => triggerId === part);
+  await expect.poll(state, patience).toMatchObject({
+    state: State.BLOCKED,
+    blocked: expect.stringContaining("the stream PART takes in a part of 'partly.>' (partly.*.eu)"),
+  });
+  // Another version has it where it can be; then the contract has it no more, and it may be forgotten.
+  await stack.deploy(address, flows("event.quantity != 0", more.replace("partly.>", "partly.de.eu")));
+  await expect.poll(state, patience).toMatchObject({ state: State.ACTIVE, stream: "PART" });
+  expect((await stack.sidestep(address, "trigger", "delete", part)).stderr).toContain("TRIGGER_OF_CONTRACT");
+  await stack.deploy(address, flows());
+  await expect.poll(state, patience).toMatchObject({ state: State.RETIRED });
+  expect(await hook(part, "{}")).toBe(404);
+  await ok("trigger", "delete", part);
+  expect(await state()).toBeUndefined();
+  expect((await manager.consumers.list("PART").next()).length).toBe(0);
+});
+
+test("two orchestrators share the messages, and what one of them dies with comes to the other", async () => {
+  // The first can start runs, and acknowledge nothing.
+  const users = (name: string, permissions: string) => `{ user: ${name}, password: ${name}-password${permissions} }`;
+  const deny = `, permissions: { publish: { deny: ["$JS.ACK.${names.eventsStream}.>"] } }`;
+  const configuration = `authorization { users: [${users("whole", "")}, ${users("mute", deny)}] }`;
+  const urlOf = (nats: { readonly port: number }, user: string): string =>
+    `nats://${user}:${user}-password@127.0.0.1:${nats.port}`;
+  await using other = await startTriggerStack({ configuration, clientUrl: (nats) => urlOf(nats, "whole") });
+  const mute = await other.start({ env: { NATS_URL: urlOf(other.nats, "mute") } });
+  await other.deploy(mute.address, flows());
+  const manager = await jetstreamManager(other.client.connection);
+  const consumer = names.triggerConsumer(core);
+  const info = () => manager.consumers.info(names.eventsStream, consumer).catch(() => undefined);
+  await expect.poll(info, patience).toBeDefined();
+  const starts = async () => (await other.starts()).filter(({ event }) => event?.trigger === core);
+  for (let index = 0; index < 20; index++)
+    other.client.connection.publish("plain.de.placed", json({ id: `r${index}`, quantity: 1 }));
+  await expect.poll(starts, patience).toHaveLength(20);
+  expect(await info()).toMatchObject({ num_ack_pending: 20, num_redelivered: 0 });
+  // What waits for an acknowledgement is given out again after a second now.
+  await manager.consumers.update(names.eventsStream, consumer, { ack_wait: 1_000_000_000 });
+  await mute.program.kill9();
+  const env = { NATS_URL: urlOf(other.nats, "whole") };
+  const [first, second] = [await other.start({ env }), await other.start({ env })];
+  await expect.poll(info, patience).toMatchObject({ num_ack_pending: 0, num_pending: 0 });
+  expect(await starts()).toHaveLength(20);
+  const took = async ({ program }: typeof first): Promise<number> => {
+    const port = /"adminPort":(\d+)/.exec(program.lines.join("\n"))?.[1] ?? "";
+    const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    const lines = text.split("\n").filter((line) => /trigger_messages_total.*outcome="(started|joined)"/.test(line));
+    return lines.reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0);
+  };
+  expect((await took(first)) + (await took(second))).toBe(20);
+  // Both are there to take them.
+  await expect
+    .poll(async () => {
+      for (let index = 0; index < 100; index++)
+        other.client.connection.publish("plain.de.placed", json({ id: `s${index}`, quantity: 1 }));
+      return Math.min(await took(first), await took(second));
+    }, patience)
+    .toBeGreaterThan(50);
+}, 60_000);

@@ -61,7 +61,14 @@ export async function startTriggerStack(
       const address = `127.0.0.1:${await freePort()}`;
       const program = await startNode("orchestrator/src/main.ts", {
         name: "orchestrator",
-        args: ["--listen", address, "--admin-port", "0", "--partitions", "1", ...args],
+        args: [
+          "--listen",
+          address,
+          "--admin-port",
+          "0",
+          ...(args.includes("--partitions") ? [] : ["--partitions", "1"]),
+          ...args,
+        ],
         env: { NATS_URL: nats.url, NODE_OPTIONS: undefined, ...env },
         readyLine: orchestratorReady,
       });

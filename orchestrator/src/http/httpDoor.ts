@@ -6,6 +6,8 @@ import { answerJson } from "./answers.ts";
 import { consolePath, openConsoleFiles } from "./consoleFiles.ts";
 import { openBodies } from "./body.ts";
 import { openContracts } from "./contracts.ts";
+import { answerHook, hooksPath } from "./hooks.ts";
+import type { HookOptions } from "./hooks.ts";
 import { httpError } from "./httpError.ts";
 import { answerRpc, methodOfPath } from "./jsonRpc.ts";
 import type { JsonRpcOptions } from "./jsonRpc.ts";
@@ -27,6 +29,8 @@ export interface HttpDoorOptions {
   readonly isSecure: boolean;
   /** The console as it was built; undefined: there is none. */
   readonly consoleFolder: string | undefined;
+  /** Undefined: triggers are not called here. */
+  readonly hooks: Omit<HookOptions, "bodies"> | undefined;
   readonly timeouts: HttpTimeouts;
 }
 
@@ -60,6 +64,7 @@ export function openHttpDoor(options: HttpDoorOptions): HttpDoor {
   };
   const { authenticate, methodsFor, isSecure } = options;
   const session = { authenticate, methodsFor, isSecure, bodies: rpc.bodies };
+  const hooks = options.hooks && { ...options.hooks, bodies: rpc.bodies };
   const files = openConsoleFiles(options.consoleFolder);
   const connections = new Set<Duplex>();
   const working = new Set<ServerResponse>();
@@ -82,10 +87,10 @@ export function openHttpDoor(options: HttpDoorOptions): HttpDoor {
   server.emit("listening");
   const route = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const url = URL.parse(request.url ?? "/", "http://here");
-    const refusal = foreignRequest(
-      { host: request.headers.host, origin: request.headers.origin, fetchSite: fetchSite(request) },
-      options.isGuarded,
-    );
+    const { host, origin } = request.headers;
+    const refusal = foreignRequest({ host, origin, fetchSite: fetchSite(request) }, options.isGuarded);
+    if (hooks !== undefined && url?.pathname.startsWith(hooksPath) === true)
+      return answerHook(url.pathname.slice(hooksPath.length), request, response, refusal, hooks);
     if (url === null || refusal !== undefined) {
       const { status, body } = httpError(code.PERMISSION_DENIED, refusal ?? "the path is none");
       return answerJson(response, status, body);

@@ -19,6 +19,9 @@ export interface EventPullOptions {
 }
 
 const batchMax = 256;
+/** Of messages in hands, as far as their sizes are those of the ones before. */
+const bytesMax = 32 * 1024 * 1024;
+const sizeBytesMin = 1_024;
 const expiresMs = 5_000;
 const heartbeatMs = 500;
 const openAgainMs = 500;
@@ -36,9 +39,8 @@ export async function pullEvents(options: EventPullOptions): Promise<void> {
       const consumer = await jetstream(nats.connection).consumers.get(stream, name);
       told = "";
       while (!signal.aborted) {
-        const room = await hands.room();
         const messages = await consumer.fetch({
-          max_messages: Math.min(room, batchMax),
+          max_messages: Math.min(await hands.room(), batchMax),
           expires: expiresMs,
           idle_heartbeat: heartbeatMs,
         });
@@ -60,21 +62,26 @@ export async function pullEvents(options: EventPullOptions): Promise<void> {
   }
 }
 
-/** What is in hands, and the wait until half of it, or more, is free. */
+/** What is in hands, and the wait until half of it, or more, is free: messages, and bytes at the size that they have had. */
 function toHands({ inHandsMax, take, signal }: EventPullOptions): {
   readonly room: () => Promise<number>;
   readonly take: (delivery: EventDelivery) => void;
 } {
   let inHands = 0;
+  let sizeBytes = sizeBytesMin;
   let wake = (): void => undefined;
-  const hasRoom = (): boolean => inHands * 2 <= inHandsMax;
+  const most = (): number => Math.max(1, Math.min(inHandsMax, Math.floor(bytesMax / sizeBytes)));
+  const hasRoom = (): boolean => inHands * 2 <= most();
   return {
     room: async () => {
       if (!hasRoom() && !signal.aborted) await new Promise<void>((resolve) => void (wake = resolve));
-      return Math.max(1, inHandsMax - inHands);
+      return Math.max(1, most() - inHands);
     },
     take: (delivery) => {
       inHands++;
+      // Larger ones count at once, smaller ones after a while.
+      const ownBytes = delivery.message.data.length + sizeBytesMin;
+      sizeBytes = Math.max(ownBytes, sizeBytes - (sizeBytes - ownBytes) / 64);
       // It never rejects.
       void take(delivery).then(() => {
         inHands--;

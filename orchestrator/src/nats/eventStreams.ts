@@ -66,7 +66,8 @@ export function toEventStreams(options: EventStreamsOptions): EventStreams {
     },
     hookSubject: (trigger) => names.hookSubject(trigger),
     putHook: async (trigger, id, { headers, data }) => {
-      const lines = messageIdLine(id) + headerLines(headers);
+      // Ids count in the whole stream.
+      const lines = messageIdLine(`${names.hookSubject(trigger)} ${id}`) + headerLines(headers);
       const published = await publisher.publish(names.hookSubject(trigger), data, lines, names.eventsStream);
       return published.kind === "stored"
         ? { kind: "stored" }

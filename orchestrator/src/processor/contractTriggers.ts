@@ -72,11 +72,15 @@ export interface Placed {
   readonly stream: string;
   /** Why it is not; empty: it is. */
   readonly blocked: string;
+  /** Not even what comes over HTTP would be given out, and so not be kept. */
+  readonly unfed: boolean;
 }
+
+const ours: Placed = { stream: "", blocked: "", unfed: false };
 
 /** True when all stands as it should. */
 async function reconcile(options: ContractTriggersOptions): Promise<boolean> {
-  const { store, definitions, now } = options;
+  const { store, streams, definitions, now } = options;
   const revision = definitions.revision();
   const wanted = await wantedOf(definitions);
   const gone = store.all().filter(({ record }) => !wanted.has(record.id));
@@ -85,9 +89,12 @@ async function reconcile(options: ContractTriggersOptions): Promise<boolean> {
   const places = await placeAll(options, [...wanted.values(), ...kept.map(({ record }) => record)]);
   let isDone = true;
   for (const one of wanted.values()) {
-    const place = await feed(options, one, places.get(one.pattern) ?? { stream: "", blocked: "" });
+    const before = store.heard(one.id)?.record.stream ?? "";
+    const place = await feed(options, one, places.get(one.pattern) ?? ours);
     const follow = (stands: TriggerRecord | undefined) => following(stands, { ...one, ...place }, revision, now());
     if (!(await put(options, one.id, follow))) isDone = false;
+    else if (before !== "" && before !== place.stream)
+      await streams.removeConsumer({ trigger: one.id, stream: before });
   }
   for (const { record } of gone) {
     if (isForgotten(record, now())) await forget(options, record.id);
@@ -164,18 +171,18 @@ async function placeAll(
     places.set(
       pattern,
       isOwn
-        ? { stream: "", blocked: `'${pattern}' belongs to Sidestep itself` }
+        ? { ...ours, blocked: `'${pattern}' belongs to Sidestep itself` }
         : placeOf(pattern, await streams.colliding(pattern)),
     );
   }
-  const ours = [...places].flatMap(([pattern, { stream, blocked }]) => (stream + blocked === "" ? [pattern] : []));
-  if ((await streams.capture(coverOf(ours))).kind === "made") return places;
+  const free = [...places].flatMap(([pattern, { stream, blocked }]) => (stream + blocked === "" ? [pattern] : []));
+  if ((await streams.capture(coverOf(free))).kind === "made") return places;
   // What they are joined to takes in something of somebody else's: as many of them as can be.
   const taken: string[] = [];
-  for (const pattern of ours.toSorted()) {
+  for (const pattern of free.toSorted()) {
     const made = await streams.capture(coverOf([...taken, pattern]));
     if (made.kind === "made") taken.push(pattern);
-    else places.set(pattern, { stream: "", blocked: made.message });
+    else places.set(pattern, { ...ours, blocked: made.message });
   }
   return places;
 }
@@ -183,12 +190,12 @@ async function placeAll(
 /** Who takes a pattern in: the one stream that takes in all of it, or ours, when no other takes in any. */
 export function placeOf(pattern: string, others: readonly OtherStream[]): Placed {
   const whole = others.find(({ subjects }) => subjects.some((subject) => covers(subject, pattern)));
-  if (whole !== undefined) return { stream: whole.name, blocked: "" };
+  if (whole !== undefined) return { ...ours, stream: whole.name };
   const [part] = others;
-  if (part === undefined) return { stream: "", blocked: "" };
+  if (part === undefined) return ours;
   const { name, subjects } = part;
   return {
-    stream: "",
+    ...ours,
     blocked: `the stream ${name} takes in a part of '${pattern}' (${subjects.join(", ")}), and no two streams may have the same subject: have it take in all of it, or name what it has`,
   };
 }
@@ -202,7 +209,7 @@ async function feed(
   const isOurs = place.stream === "" && place.blocked === "";
   const subjects = [streams.hookSubject(id), ...(isOurs ? [pattern] : [])];
   const inbox = await streams.ensureConsumer({ trigger: id, stream: "" }, subjects);
-  if (inbox.kind === "refused") return { ...place, blocked: inbox.message };
+  if (inbox.kind === "refused") return { ...place, blocked: inbox.message, unfed: true };
   if (place.stream === "") return place;
   const made = await streams.ensureConsumer({ trigger: id, stream: place.stream }, [pattern]);
   return made.kind === "made" ? place : { ...place, blocked: made.message };
@@ -219,7 +226,9 @@ export function following(
     return { ...wanted, definitions, createdMs: nowMs, retiredMs: undefined, paused: undefined };
   const isSame =
     stands.retiredMs === undefined &&
-    (["pattern", "type", "signal", "stream", "blocked"] as const).every((name) => stands[name] === wanted[name]);
+    (["pattern", "type", "signal", "stream", "blocked", "unfed"] as const).every(
+      (name) => stands[name] === wanted[name],
+    );
   if (stands.definitions > definitions || isSame) return stands;
   return { ...stands, ...wanted, definitions, retiredMs: undefined };
 }
