@@ -134,8 +134,10 @@ function isPortTaken(error: unknown): boolean {
   return error instanceof Error && /address already in use|EADDRINUSE/.test(error.message);
 }
 
+/** What an image is built of; bodies of workflows may stand in YAML and in the text format. */
 function isContract(file: string): boolean {
-  return file.endsWith(".proto") || ["buf.yaml", "buf.lock", "buf.work.yaml"].includes(path.basename(file));
+  const name = path.basename(file);
+  return name !== "sidestep.yaml" && (name === "buf.lock" || /\.(proto|ya?ml|txtpb|textproto)$/.test(name));
 }
 
 interface Ports {
