@@ -7,9 +7,9 @@ const shrink = "gallery.v1.ThumbnailService/Shrink";
 const gallery = { gallery_id: "g-1", pictures: ["a.png", "b.png", "c.png", "d.png"] };
 
 test("every picture is shrunk, and they come back in their order", async () => {
-  const box = openSandbox(contracts, {
-    fakes: { [shrink]: ({ picture }) => ({ thumbnail: ["small", picture].join("-") }) },
-  });
+  /** @param {{ readonly picture: string }} request */
+  const small = ({ picture }) => ({ thumbnail: `small-${picture}` });
+  const box = openSandbox(contracts, { fakes: { [shrink]: small } });
   const run = await box.start(workflow, gallery).ended();
   expect(run.response).toEqual({ thumbnails: ["small-a.png", "small-b.png", "small-c.png", "small-d.png"] });
 });
