@@ -25,7 +25,7 @@ const write = [
 const start = [
   { text: "Clients", link: "/docs/clients" },
   { text: "Schedules", link: "/docs/schedules" },
-  { text: "Triggers", link: "/docs/triggers" },
+  { text: "Events and webhooks", link: "/docs/triggers" },
   { text: "Through the sidecar", link: "/docs/mesh" },
 ];
 
