@@ -119,7 +119,8 @@ export function openPeople(stage: Stage, callers: Callers, later: Random): void 
     for (const [runId, state] of states) {
       if (strikes(world, faults.bothers)) send(runId, toRunRequest(bother(random, id)));
       const plan = planOf(state);
-      if (plan !== undefined) for (const asked of afterEnd(afterlife, plan, state)) send(runId, toRunRequest(asked));
+      if (plan !== undefined && !faults.isQuiet)
+        for (const asked of afterEnd(afterlife, plan, state)) send(runId, toRunRequest(asked));
       if (state.ended !== undefined) continue;
       for (const asked of helpWith(random, state, id)) send(runId, toRunRequest(asked));
       // Not after the healing: it would hide a run that hangs.
