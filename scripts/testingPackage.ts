@@ -18,6 +18,8 @@ await build({
   target: "node22",
   format: "esm",
   external: ["@bufbuild/*"],
+  // What it takes in of CommonJS asks for modules of Node by `require`.
+  banner: { js: `const require = process.getBuiltinModule("node:module").createRequire(import.meta.url);` },
   legalComments: "none",
   logLevel: "warning",
 });

@@ -45,7 +45,7 @@ export async function startEchoStack(
     env: more = {},
     sidecarEnv = {},
     natsConfiguration = () => Promise.resolve(""),
-    echo: change = (text) => text,
+    echo: change,
   }: {
     readonly sidecarEnv?: Readonly<Record<string, string>>;
     /** Added to the server's configuration; told the folder of the contracts. */
@@ -59,7 +59,7 @@ export async function startEchoStack(
   await using started = new AsyncDisposableStack();
   const folder = await mkdtemp(path.join(os.tmpdir(), "sidestep-echo-"));
   started.defer(() => rm(folder, { recursive: true, force: true, maxRetries: 3 }));
-  await writeContract(folder, contract, change);
+  await writeContract(folder, contract, change ?? ((text) => text));
   const nats = started.use(await startNats({ configuration: await natsConfiguration(folder) }));
   const env = { NATS_URL: nats.url, NODE_OPTIONS: undefined, ...more };
   const address = `127.0.0.1:${await freePort()}`;
@@ -74,15 +74,17 @@ export async function startEchoStack(
   started.defer(async () => void (await orchestrator.kill9()));
   const echo = await startNode("sidecar/testdata/echo/server.mjs", {
     name: "echo",
-    args: ["--reflection", "v1"],
+    // A service that tells of itself what the workflows see otherwise would be held back as one that has drifted.
+    args: ["--reflection", change === undefined ? "v1" : "none"],
     readyLine: /^listening/,
   });
   started.defer(async () => void (await echo.kill9()));
   const port = /^listening (\d+)/.exec(echo.lines.find((line) => line.startsWith("listening")) ?? "")?.[1];
   await deploy(folder, address);
+  const exposed = change === undefined ? [] : ["--expose", "echo.v1.Echo,echo.v1.Raw"];
   const sidecar = await startNode("sidecar/src/main.ts", {
     name: "sidecar",
-    args: ["--service", `localhost:${port}`, "--admin-port", "0", ...sidecarArgs],
+    args: ["--service", `localhost:${port}`, "--admin-port", "0", ...exposed, ...sidecarArgs],
     env: { ...env, ...sidecarEnv },
     readyLine: sidecarReady,
   });
