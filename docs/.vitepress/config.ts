@@ -50,6 +50,7 @@ const lookUp = [
   { text: "Errors", link: "/docs/errors" },
   { text: "Limits", link: "/docs/limits" },
   { text: "Performance", link: "/docs/performance" },
+  { text: "Line by line", link: "/docs/features" },
   { text: "Compared", link: "/docs/comparison" },
 ];
 
