@@ -85,6 +85,9 @@ test("a plan tells what breaks: callers, services that run, runs in flight by ve
       return String(JSON.parse(started.stdout).runId);
     }),
   );
+  // The index is a moment behind.
+  const listed = async () => (await sidestep("run", "list", "--workflow", workflow, "-o", "name")).stdout.trim();
+  await expect.poll(async () => (await listed()).split("\n").length, { timeout: 15_000 }).toBe(ids.length);
   // The order workflow calls Ship with its express as well, and is not in this folder.
   await changeShipping("bool express = 4;", "reserved 4;");
   await writeWorkflow(
