@@ -156,7 +156,8 @@ class Rows implements RowPartition {
     if (now() - this.#checkedMs < bounds.checkMs) return;
     const found = await store.cursor(partition, await ground.logOf(partition).end());
     this.#checkedMs = now();
-    const isThere = found.epoch === cursor.epoch && found.sequence >= cursor.sequence;
+    // Of a cursor that has not moved its place says nothing: rows behind a gap are written before it moves.
+    const isThere = found.isNew !== true && found.epoch === cursor.epoch && found.sequence >= cursor.sequence;
     if (!isThere && this.#cursor === cursor) this.#cursor = undefined;
   }
 

@@ -15,6 +15,8 @@ export interface Cursor {
   readonly sequence: number;
   /** Grows with each rebuild: rows of a lower one are of before. */
   readonly epoch: number;
+  /** It was made just now: whatever was written before is not there. */
+  readonly isNew?: true | undefined;
 }
 
 /** Rows of one partition, those of deleted runs to be removed, and how far they make it go; written together or not at all. */

@@ -139,10 +139,11 @@ async function readCursor(
 ): Promise<Cursor> {
   const read = async (): Promise<Row | undefined> =>
     (await query(`SELECT seq, epoch, created FROM cursors WHERE part = $1`, [partition]))[0];
-  await query(`INSERT INTO cursors (part, seq, epoch, created) VALUES ($1, 0, 1, $2) ON CONFLICT (part) DO NOTHING`, [
-    partition,
-    created,
-  ]);
+  const made = await query(
+    `INSERT INTO cursors (part, seq, epoch, created) VALUES ($1, 0, 1, $2) ON CONFLICT (part) DO NOTHING RETURNING part`,
+    [partition, created],
+  );
+  if (made.length > 0) return { sequence: 0, epoch: 1, isNew: true };
   const found = await read();
   if (found !== undefined && text(found, "created") === created && number(found, "seq") <= lastSequence)
     return toCursor(found);

@@ -265,6 +265,12 @@ describe.each<{ name: string; open: () => Promise<{ place: StorePlace; close: ()
     expect(await store.count(filter)).toEqual([{ workflow, version: 7, state: Run_State.RUNNING, runs: 1 }]);
   });
 
+  test("a cursor that is made tells that, once: rows of before it are not there", async () => {
+    const fresh = 4_000;
+    expect(await store.cursor(fresh, log)).toEqual({ sequence: 0, epoch: 1, isNew: true });
+    expect(await store.cursor(fresh, log)).toEqual({ sequence: 0, epoch: 1 });
+  });
+
   test("a log that is another one, or ends before what was read, is read anew", async () => {
     const { epoch, partition: own } = await written([makeRow(1)]);
     expect(await store.cursor(own, { ...log, lastSequence: 99 })).toEqual({ sequence: 0, epoch: epoch + 1 });
