@@ -83,7 +83,7 @@ export async function attach({ nats, names, partitions, log, signal, ...streams 
     limits,
     bulkRecord: toBulkRecord(nats, names, publisher),
     audit: toAuditStore(nats, names, publisher, log),
-    schedules: openScheduleStore(nats, names, publisher, log, signal),
+    schedules: openScheduleStore({ nats, bucket: names.schedulesBucket, publisher, log, signal }),
     events: {
       store: openTriggerStore({ nats, bucket: names.triggersBucket, publisher, log, signal }),
       streams: toEventStreams({ ...cluster, replicas: streams.replicas, log }),
