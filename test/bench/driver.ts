@@ -28,6 +28,8 @@ async function serve(request: DriverRequest): Promise<DriverReply> {
       return await measureLoad(request);
     case "burst":
       return await measureBurst(request);
+    case "pace":
+      return await measurePace(request);
   }
 }
 
@@ -110,6 +112,38 @@ async function measureBurst({
   const seconds = (performance.now() - start) / 1000;
   for (const client of pool) client.close();
   return { kind: "burst", answers, withRetryInfo, seconds, okMillis };
+}
+
+const paceTickMs = 10;
+
+/** Answers once all of them have. */
+async function measurePace({
+  address,
+  method,
+  perSecond,
+  windowMs,
+}: Extract<DriverRequest, { kind: "pace" }>): Promise<DriverReply> {
+  const okMillis: number[] = [];
+  let errors = 0;
+  let lastError = "";
+  const one = async (): Promise<void> => {
+    const start = performance.now();
+    try {
+      await callOnce(address, method);
+      okMillis.push(performance.now() - start);
+    } catch (error) {
+      errors += 1;
+      lastError = String(error);
+    }
+  };
+  const all: Promise<void>[] = [];
+  const start = performance.now();
+  for (let sinceMs = 0; sinceMs < windowMs; sinceMs = performance.now() - start) {
+    while (all.length < (sinceMs * perSecond) / 1_000) all.push(one());
+    await pause(paceTickMs);
+  }
+  await Promise.all(all);
+  return { kind: "pace", okMillis, errors, lastError };
 }
 
 function saysWhen({ metadata }: ServiceError): boolean {

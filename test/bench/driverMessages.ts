@@ -12,7 +12,15 @@ export type DriverRequest =
       readonly windowMs: number;
     }
   /** So many runs at once, over several connections; each waits for its answer. */
-  | { readonly kind: "burst"; readonly address: string; readonly method: string; readonly count: number };
+  | { readonly kind: "burst"; readonly address: string; readonly method: string; readonly count: number }
+  /** Starts so many a second, spread evenly, whether or not earlier ones have ended. */
+  | {
+      readonly kind: "pace";
+      readonly address: string;
+      readonly method: string;
+      readonly perSecond: number;
+      readonly windowMs: number;
+    };
 
 /** What the driver answers. `counting` and `counted` frame the window in which CPU is counted. */
 export type DriverReply =
@@ -36,5 +44,12 @@ export type DriverReply =
       readonly seconds: number;
       /** How long those took that ended well. */
       readonly okMillis: readonly number[];
+    }
+  | {
+      readonly kind: "pace";
+      /** How long those took that ended well. */
+      readonly okMillis: readonly number[];
+      readonly errors: number;
+      readonly lastError: string;
     }
   | { readonly kind: "failed"; readonly message: string };
