@@ -122,7 +122,7 @@ export async function serve(settings: OrchestratorSettings, log: Log, signal: Ab
   const checkDeploy = toDeployCheck({ definitions, live, inspect: { ...ground, layouts } }, rows);
   const files = toRunFiles({ front, layouts, store: rows?.store, showTrace });
   const doors = { ...withDrift(sidecars, drift), ...shows, files };
-  const door = { front, definitions, checkDeploy, limits, bulks, audit, triggers, hooks, ...doors };
+  const door = { front, definitions, credentials, checkDeploy, limits, bulks, audit, triggers, hooks, ...doors };
   const work = (server: FrontServer): Promise<void> => {
     log.info("ready", { id, listen: settings.listen, port: server.port, adminPort: admin.port, partitions, version });
     return tellReadiness(server, nats, state, signal);
@@ -327,6 +327,7 @@ async function serveFront(
     FrontServerOptions,
     | "front"
     | "definitions"
+    | "credentials"
     | "checkDeploy"
     | "files"
     | "limits"

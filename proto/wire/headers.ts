@@ -5,6 +5,8 @@ export const runIdHeader = "sidestep-run-id";
 export const fromHeader = "sidestep-from";
 /** Trailer of a streaming workflow: number of the message that would come next. */
 export const nextHeader = "sidestep-next";
+/** Of an answer to a service through its sidecar: proof that it has begun or joined the run. With a call that asks for that run: the same. */
+export const runProofHeader = "sidestep-run-proof";
 export const stepHeader = "sidestep-step";
 export const attemptHeader = "sidestep-attempt";
 /** On a compensating call: the idempotency key of the call that it undoes. */

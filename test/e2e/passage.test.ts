@@ -6,6 +6,7 @@ import os from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { RpcStatus } from "../../proto/gen/sidestep/internal/v1/rpc.ts";
+import { StartRunRequest, WaitRunRequest, WaitRunResponse } from "../../proto/gen/sidestep/v1/runs.ts";
 import { runHere } from "../../cli/src/testing.ts";
 import { startEchoStack } from "../support/echoStack.ts";
 import type { EchoStack } from "../support/echoStack.ts";
@@ -103,6 +104,7 @@ interface Ended {
   readonly error: ServiceError | null;
   readonly bytes: Buffer;
   readonly runId: string;
+  readonly proof: string;
 }
 
 const same = (bytes: Buffer): Buffer => bytes;
@@ -115,12 +117,16 @@ function call(
 ): Promise<Ended> {
   return new Promise((resolve) => {
     let runId = "";
+    let proof = "";
     const options = { deadline: Date.now() + timeoutMs };
     client
       .makeUnaryRequest(`/${rpc}`, same, same, Buffer.from(request), metadata, options, (error, bytes) =>
-        resolve({ error, bytes: bytes ?? Buffer.alloc(0), runId }),
+        resolve({ error, bytes: bytes ?? Buffer.alloc(0), runId, proof }),
       )
-      .on("metadata", (got) => (runId = String(got.get("sidestep-run-id")[0] ?? "")));
+      .on("metadata", (got) => {
+        runId = String(got.get("sidestep-run-id")[0] ?? "");
+        proof = String(got.get("sidestep-run-proof")[0] ?? "");
+      });
   });
 }
 
@@ -190,6 +196,30 @@ test("a call outlives the orchestrator that took it", async () => {
   const { error, bytes } = await slow;
   expect(error).toBeNull();
   expect(bytes).toEqual(say("here at last"));
+});
+
+/** Waits for a run as a service does that has its id, and perhaps a proof. */
+async function waitAt(client: Client, runId: string, proof?: string): Promise<Buffer | number | undefined> {
+  const request = WaitRunRequest.encode(WaitRunRequest.fromPartial({ runId })).finish();
+  const metadata = Metadata.fromHttp2Headers(proof === undefined ? {} : { "sidestep-run-proof": proof });
+  const { error, bytes } = await call(client, "sidestep.v1.Runs/Wait", request, { metadata });
+  return error === null ? Buffer.from(WaitRunResponse.decode(bytes).run?.response ?? []) : error.code;
+}
+
+test("a service gets the answer of a run that it has begun or joined, and of no other whose id it has", async () => {
+  const about = { workflow: "flows.v1.Flows/Whole", request: say("mine"), idempotencyKey: "order-1" };
+  const start = StartRunRequest.encode(StartRunRequest.fromPartial(about)).finish();
+  const begun = await call(fromEcho, "sidestep.v1.Runs/Start", start);
+  expect(begun.proof).not.toBe("");
+  expect(await waitAt(fromOther, begun.runId)).toBe(status.PERMISSION_DENIED);
+  expect(await waitAt(fromOther, begun.runId, begun.proof)).toBe(status.PERMISSION_DENIED);
+  // It need not keep what proves it: the history names it.
+  expect(await waitAt(fromEcho, begun.runId)).toEqual(say("mine"));
+  const joined = await call(fromOther, "sidestep.v1.Runs/Start", start);
+  expect(joined.runId).toBe(begun.runId);
+  await stack.crashOrchestrator();
+  expect(await waitAt(fromOther, joined.runId, joined.proof)).toEqual(say("mine"));
+  expect(await waitAt(fromOther, joined.runId, begun.proof)).toBe(status.PERMISSION_DENIED);
 });
 
 test("a stream comes message by message, and goes on after a signal through the same sidecar", async () => {

@@ -1,11 +1,16 @@
 import { afterAll, expect, test } from "vitest";
-import { DecideRequest } from "../../../proto/gen/sidestep/v1/runs.ts";
+import { DecideRequest, WaitRunRequest } from "../../../proto/gen/sidestep/v1/runs.ts";
+import { HistoryEvent } from "../../../proto/gen/sidestep/v1/run.ts";
+import { fromHex } from "../../../proto/wire/runId.ts";
+import { toCredentials } from "../processor/credentials.ts";
 import type { PayloadRef } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { RelayCall_Begin, RelayReply } from "../../../proto/gen/sidestep/internal/v1/relay.ts";
 import { RelayCall } from "../../../proto/gen/sidestep/internal/v1/relay.ts";
-import type { FrontServer } from "../frontDoor.ts";
+import type { FrontServer, FrontServerOptions } from "../frontDoor.ts";
 import type { RunRequest } from "../processor/front.ts";
+import { tellingMethods } from "./ownRuns.ts";
 import type { Relay } from "./relay.ts";
+import { methodsFor } from "./roles.ts";
 import { fakeAudit, fakeDefinitions, fakeFront, makeEntry, openTestServer, someRun } from "./testing.ts";
 import type { FakeFront } from "./testing.ts";
 import { approve, flow, talkPlan, text } from "./testing/talk.ts";
@@ -23,11 +28,12 @@ interface Open {
   readonly fetched: PayloadRef[];
   /** Resolves with the last reply. */
   readonly begin: (call: Partial<RelayCall_Begin>) => Promise<RelayReply["kind"]>;
+  readonly carry: Relay["carry"];
 }
 
 const service = "shop.v1.Orders";
 
-async function open(): Promise<Open> {
+async function open(options: Partial<FrontServerOptions> = {}): Promise<Open> {
   const front = fakeFront();
   front.plan = talkPlan;
   const definitions = fakeDefinitions(new Uint8Array());
@@ -49,6 +55,7 @@ async function open(): Promise<Open> {
         carry = given;
         return { [Symbol.asyncDispose]: () => Promise.resolve() };
       },
+      ...options,
     }),
   );
   const begin: Open["begin"] = (call) => {
@@ -59,7 +66,7 @@ async function open(): Promise<Open> {
     });
     return last;
   };
-  return { front, audit, server, dropped, fetched, begin };
+  return { front, audit, server, dropped, fetched, begin, carry };
 }
 
 const decide = "sidestep.v1.Runs/Decide";
@@ -157,4 +164,83 @@ test("a start that is under way when the orchestrator shuts down goes on elsewhe
   store();
   expect(await last).toMatchObject({ $case: "again" });
   await drained;
+});
+
+/** The header of that name, and how the call ended. */
+interface Heard {
+  readonly proof: string | undefined;
+  readonly last: RelayReply["kind"];
+}
+
+function heard(carry: Relay["carry"], who: string, kind: RelayCall["kind"]): Promise<Heard> {
+  return new Promise((resolve) => {
+    let proof: string | undefined;
+    carry(who, { kind }, ({ kind: got }) => {
+      if (got?.$case === "headers") proof = got.value.headers["sidestep-run-proof"];
+      if (got?.$case === "end" || got?.$case === "again") resolve({ proof, last: got });
+    });
+  });
+}
+
+function beginning(call: Partial<RelayCall_Begin>): RelayCall["kind"] {
+  return RelayCall.fromPartial({ kind: { $case: "begin", value: call } }).kind;
+}
+
+function resuming(proof: string): RelayCall["kind"] {
+  return { $case: "resume", value: { runId: fromHex(someRun), streams: false, from: 0, proof } };
+}
+
+const waiting = WaitRunRequest.encode(WaitRunRequest.fromPartial({ runId: someRun })).finish();
+const own = { value: { code: 0 } };
+const refusedGoingOn = { value: { code: 14 } };
+const refused = { value: { code: 7 } };
+
+test("what a run comes to is told to the service that has begun or joined it, at every orchestrator, and to no other", async () => {
+  const secret = Buffer.from("of all orchestrators");
+  const credentials = toCredentials([secret]);
+  const [here, there] = [await open({ credentials }), await open({ credentials: toCredentials([secret]) })];
+  for (const { front } of [here, there]) {
+    front.run = {};
+    front.end({});
+  }
+  here.front.startResult = () => ({ kind: "joined", runId: someRun });
+  const { proof = "", last } = await heard(here.carry, service, beginning({ method: flow, request: text("o-1") }));
+  expect(last).toMatchObject(own);
+  expect(proof).toHaveLength(43);
+  const wait = { method: "sidestep.v1.Runs/Wait", request: waiting };
+  const headers = { "sidestep-run-proof": proof };
+  for (const { carry } of [here, there]) {
+    expect((await heard(carry, service, resuming(proof))).last).toMatchObject(own);
+    expect((await heard(carry, service, beginning({ ...wait, headers }))).last).toMatchObject(own);
+    // What another one has seen of it is of no use to it, nor is what every task has.
+    const token = Buffer.from(credentials.token(`${someRun}/1/g0/f/1`)).toString("base64url");
+    for (const known of ["", "=", proof, token, credentials.token(`run ${someRun} of ${service}`).toString()])
+      expect((await heard(carry, "bank.v1.Accounts", resuming(known))).last).toMatchObject(refusedGoingOn);
+    expect((await heard(carry, "bank.v1.Accounts", beginning({ ...wait, headers }))).last).toMatchObject(refused);
+    expect((await heard(carry, service, beginning(wait))).last).toMatchObject(refused);
+  }
+});
+
+test("without a proof the run's history says who has begun it", async () => {
+  const { front, carry } = await open();
+  front.run = {};
+  front.end({});
+  const events = [HistoryEvent.fromPartial({ actor: service })];
+  front.history = () => Promise.resolve({ kind: "history", events, next: undefined });
+  expect((await heard(carry, service, resuming(""))).last).toMatchObject(own);
+  expect((await heard(carry, "bank.v1.Accounts", resuming(""))).last).toMatchObject(refusedGoingOn);
+});
+
+test("no proof comes with a run that a service only talks to", async () => {
+  const { front, carry } = await open();
+  front.run = {};
+  const { proof, last } = await heard(carry, service, beginning({ method: approve, request: text("o-1") }));
+  expect(last).toMatchObject(own);
+  expect(proof).toBeUndefined();
+});
+
+test("of each method that a service may call it has been thought about whether it tells what is in others' runs", () => {
+  const silent = ["Start", "Call", "Signal", "Decide"].map((name) => `sidestep.v1.Runs/${name}`);
+  const ofRuns = methodsFor("caller").filter((method) => method.startsWith("sidestep.v1.Runs/"));
+  expect(ofRuns.toSorted()).toEqual([...silent, ...tellingMethods].toSorted());
 });

@@ -6,7 +6,7 @@ import type {
   RelayReply,
 } from "../../../proto/gen/sidestep/internal/v1/relay.ts";
 import { RpcStatus } from "../../../proto/gen/sidestep/internal/v1/rpc.ts";
-import { nextHeader, runIdHeader } from "../../../proto/wire/headers.ts";
+import { nextHeader, runIdHeader, runProofHeader } from "../../../proto/wire/headers.ts";
 import { relayedForm, relayHoldMs, relayPartBytes } from "../../../proto/wire/relay.ts";
 import { parseRunId } from "../../../proto/wire/runId.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
@@ -16,6 +16,8 @@ import { runNotFound, thrownFailure, tooLarge, toServiceError } from "./failure.
 import type { Failure } from "./failure.ts";
 import { endOf } from "./localCall.ts";
 import type { LocalEnd } from "./localCall.ts";
+import { beginsRun, runAskedFor, toOwnRuns } from "./ownRuns.ts";
+import type { OwnRuns, OwnRunsGround } from "./ownRuns.ts";
 import type { Rpcs } from "./rpcs.ts";
 import { toAnswer } from "./runEnd.ts";
 import type { IngressOptions } from "./starting.ts";
@@ -24,6 +26,8 @@ import { yieldsGone } from "./streaming.ts";
 /** What carrying out calls of services needs. */
 export interface RelayOptions extends Pick<IngressOptions, "front" | "closing" | "requestBytesMax"> {
   readonly rpcs: Pick<Rpcs, "find">;
+  /** Whose tokens prove that a run is a service's own. */
+  readonly credentials: OwnRunsGround["credentials"];
   /** A request that is kept apart; undefined: it is not there. Throws when NATS does not answer. */
   readonly fetchRequest: (ref: PayloadRef) => Promise<Uint8Array | undefined>;
   /** What the service has kept apart under this id is needed no more. */
@@ -45,6 +49,7 @@ const batchBytes = 256 * 1024;
 
 /** The rpcs of this orchestrator, for services that have no address of it. */
 export function openRelay(options: RelayOptions): Relay {
+  const ground: Ground = { ...options, own: toOwnRuns(options) };
   let calls = 0;
   let isIdle = (): void => undefined;
   const over = (): void => {
@@ -61,11 +66,17 @@ export function openRelay(options: RelayOptions): Relay {
       if (keptAs !== undefined) answer.onOver(() => options.dropRequest(service, keptAs));
       if (calls > callsMax) return answer.fail(tooMany);
       const work =
-        kind.$case === "begin" ? begin(service, kind.value, answer, options) : resume(kind.value, answer, options);
+        kind.$case === "begin"
+          ? begin(service, kind.value, answer, ground)
+          : resume(service, kind.value, answer, ground);
       work.catch((error: unknown) => answer.fail(thrownFailure(error)));
     },
     idle: () => (calls === 0 ? Promise.resolve() : new Promise((resolve) => (isIdle = resolve))),
   };
+}
+
+interface Ground extends RelayOptions {
+  readonly own: OwnRuns;
 }
 
 /** Under what the service has kept its request apart; undefined: what it names is not its own, or may be some run's. */
@@ -125,13 +136,18 @@ function toEnd({ code: number, message, details, trailers }: LocalEnd) {
 }
 
 /** Calls the rpc as it would be called from outside; once its run is known the call is held only so long. */
-async function begin(service: string, call: RelayCall_Begin, answer: Answer, options: RelayOptions): Promise<void> {
+async function begin(service: string, call: RelayCall_Begin, answer: Answer, options: Ground): Promise<void> {
   const { method } = call;
+  const { own } = options;
   const headers = headersOfService(service, new Map(Object.entries(call.headers)));
   const rpc = options.rpcs.find(`/${method}`);
   if (rpc === undefined || rpc.kind === "bidi") return answer.fail(notServed(method));
   const request = await requestOf(service, call, options);
   if (!(request instanceof Uint8Array)) return answer.fail(request);
+  const askedFor = runAskedFor(method, request);
+  const foreign =
+    askedFor === undefined ? undefined : await own.refusal(service, askedFor, headers.get(runProofHeader) ?? "");
+  if (foreign !== undefined) return answer.fail(foreign);
   const timeoutMs = call.timeoutMs === 0 ? undefined : call.timeoutMs;
   let runId: string | undefined;
   let sentBytes = 0;
@@ -142,8 +158,9 @@ async function begin(service: string, call: RelayCall_Begin, answer: Answer, opt
     { headers, timeoutMs, certificate: undefined, isLetIn: true },
     {
       headers: (sent) => {
-        answer.headers(sent);
         runId = sent.get(runIdHeader);
+        const begun = runId !== undefined && beginsRun(method, rpc.endsWithRun) ? parseRunId(runId) : undefined;
+        answer.headers(begun === undefined ? sent : new Map([...sent, [runProofHeader, own.proof(service, begun)]]));
         if (isResumable()) hold(answer, leave, options);
       },
       message: (bytes) => {
@@ -166,9 +183,13 @@ async function begin(service: string, call: RelayCall_Begin, answer: Answer, opt
 }
 
 /** Goes on with a run: its next messages, or its end. */
-async function resume(call: RelayCall_Resume, answer: Answer, options: RelayOptions): Promise<void> {
+async function resume(service: string, call: RelayCall_Resume, answer: Answer, options: Ground): Promise<void> {
   const runId = parseRunId(call.runId);
   if (runId === undefined) return answer.fail(malformed("its run id has not 16 bytes"));
+  const foreign = await options.own.refusal(service, runId, call.proof);
+  // Who has joined it at an orchestrator that gave no proof, or by a secret that is no more, joins it again by calling again.
+  if (foreign?.reason === "RUN_NOT_OWN") return answer.fail({ ...foreign, code: code.UNAVAILABLE });
+  if (foreign !== undefined) return answer.fail(foreign);
   const gone = new AbortController();
   answer.onOver(() => gone.abort());
   hold(answer, () => answer.again(), options);

@@ -43,6 +43,7 @@ import { exportRun, importRun } from "./runFiles.ts";
 import type { RunFiles } from "./runFiles.ts";
 import { rerun } from "./rerunning.ts";
 import { rebuildIndex } from "./rebuild.ts";
+import { runIdMetadata } from "./ingress.ts";
 import type { Signals } from "./signals.ts";
 import { header, startRun } from "./starting.ts";
 import type { IngressOptions } from "./starting.ts";
@@ -328,6 +329,7 @@ async function start(
     options,
   );
   if (started.kind === "failure") return failed(started.failure);
+  if (!call.cancelled) call.sendMetadata(runIdMetadata(started.runId));
   return done({ runId: started.runId, joined: started.joined });
 }
 

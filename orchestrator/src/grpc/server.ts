@@ -46,7 +46,10 @@ import type { ShowStep } from "./stepDetails.ts";
 import { triggersService } from "./triggersService.ts";
 
 export interface GrpcServerOptions
-  extends Omit<IngressOptions, "closing">, ListsOptions, Pick<RelayOptions, "fetchRequest" | "dropRequest"> {
+  extends
+    Omit<IngressOptions, "closing">,
+    ListsOptions,
+    Pick<RelayOptions, "credentials" | "fetchRequest" | "dropRequest"> {
   readonly catalog: Catalog;
   readonly checkDeploy: CheckDeploy;
   readonly files: RunFiles;

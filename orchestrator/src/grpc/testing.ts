@@ -4,6 +4,7 @@ import { Plan } from "../../../proto/gen/sidestep/internal/v1/plan.ts";
 import type { RunEnded, TraceStart } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { AuditEntry } from "../../../proto/gen/sidestep/v1/audit.ts";
 import type { AuditStore } from "../processor/auditStore.ts";
+import { toCredentials } from "../processor/credentials.ts";
 import { fakeScheduleStore } from "../processor/testing/schedules.ts";
 import { toSchedules } from "../processor/schedules.ts";
 import type { Schedules } from "../processor/schedules.ts";
@@ -344,6 +345,7 @@ export function openTestServer(
     triggers: noTriggers,
     readTaskQueues: () => Promise.resolve([]),
     tellSidecar: () => undefined,
+    credentials: toCredentials([Buffer.from("one for all orchestrators")]),
     fetchRequest: () => Promise.resolve(undefined),
     dropRequest: () => undefined,
     lists: undefined,

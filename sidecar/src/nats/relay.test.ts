@@ -16,11 +16,14 @@ afterEach(() => void vi.useRealTimers());
 /** One call, and an orchestrator that says what a test has it say. */
 async function carried(message: CallAnswer["message"] = () => Promise.resolve()) {
   let heard: (error: null, message: Msg) => void = () => undefined;
-  const asked: { readonly kind: string | undefined; readonly reply: string }[] = [];
+  const asked: { readonly kind: string | undefined; readonly proof: string | undefined; readonly reply: string }[] = [];
   const connection = {
     subscribe: (_: string, { callback }: { callback: typeof heard }) => void (heard = callback),
-    publish: (_: string, data: Uint8Array, { reply }: { reply: string }) =>
-      void asked.push({ kind: RelayCall.decode(data).kind?.$case, reply }),
+    publish: (_: string, data: Uint8Array, { reply }: { reply: string }) => {
+      const { kind } = RelayCall.decode(data);
+      const proof = kind?.$case === "resume" ? kind.value.proof : undefined;
+      asked.push({ kind: kind?.$case, proof, reply });
+    },
     isClosed: () => true,
   };
   const nats = { connection: connection as object, isConnected: () => true } as Partial<Nats> as Nats;
@@ -45,7 +48,10 @@ async function carried(message: CallAnswer["message"] = () => Promise.resolve())
   return { asked, messages, ends, say };
 }
 
-const begun: RelayReply["kind"] = { $case: "headers", value: { headers: { "sidestep-run-id": runId } } };
+const begun: RelayReply["kind"] = {
+  $case: "headers",
+  value: { headers: { "sidestep-run-id": runId, "sidestep-run-proof": "it is ours" } },
+};
 const part: RelayReply["kind"] = { $case: "part", value: { bytes: Uint8Array.of(7), isLast: true } };
 const end: RelayReply["kind"] = {
   $case: "end",
@@ -57,6 +63,7 @@ test("an answer whose end got lost is asked for again, and given once", async ()
   say(begun, part);
   await vi.advanceTimersByTimeAsync(15_000);
   expect(asked.map(({ kind }) => kind)).toEqual(["begin", "resume"]);
+  expect(asked.at(-1)?.proof).toBe("it is ours");
   say(part, end);
   await vi.advanceTimersByTimeAsync(0);
   expect(messages).toEqual([Uint8Array.of(7)]);

@@ -3,7 +3,7 @@ import { createInbox } from "@nats-io/transport-node";
 import type { Msg } from "@nats-io/transport-node";
 import { RelayCall, RelayReply } from "../../../proto/gen/sidestep/internal/v1/relay.ts";
 import type { RelayReply_End } from "../../../proto/gen/sidestep/internal/v1/relay.ts";
-import { fromHeader, runIdHeader } from "../../../proto/wire/headers.ts";
+import { fromHeader, runIdHeader, runProofHeader } from "../../../proto/wire/headers.ts";
 import { relayHoldMs, relayPartBytes } from "../../../proto/wire/relay.ts";
 import { fromHex } from "../../../proto/wire/runId.ts";
 import { code } from "../../../proto/wire/status.ts";
@@ -89,6 +89,7 @@ class Relayed {
   readonly #absentUntilMs = performance.now() + absenceMsMax;
   readonly #nextPauseMs = growingPause(50, 1_000);
   #runId: string | undefined;
+  #proof = "";
   /** Number of the next message of a stream; undefined: it is none. */
   #next: number | undefined;
   #parts: Uint8Array[] = [];
@@ -144,7 +145,12 @@ class Relayed {
   }
 
   #toResume(runId: string): Uint8Array {
-    const value = { runId: fromHex(runId), streams: this.#next !== undefined, from: this.#next ?? 0 };
+    const value = {
+      runId: fromHex(runId),
+      streams: this.#next !== undefined,
+      from: this.#next ?? 0,
+      proof: this.#proof,
+    };
     return RelayCall.encode({ kind: { $case: "resume", value } }).finish();
   }
 
@@ -190,6 +196,7 @@ class Relayed {
       case "headers": {
         const headers = new Map(Object.entries(kind.value.headers));
         this.#runId = headers.get(runIdHeader);
+        this.#proof = headers.get(runProofHeader) ?? "";
         const from = headers.get(fromHeader);
         if (from !== undefined) this.#next = Number(from);
         this.#answer.headers(headers);
