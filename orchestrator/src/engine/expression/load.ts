@@ -12,6 +12,7 @@ import { rewrittenName, toActivation } from "./activation.ts";
 import type { Bindings } from "./bindings.ts";
 import { LocatedFailure } from "./build.ts";
 import type { Builder } from "./build.ts";
+import { toCopyFields } from "./copyFields.ts";
 import { toEnvironment } from "./environment.ts";
 import type { Environment } from "./environment.ts";
 import { toKeptForm } from "./kept.ts";
@@ -48,14 +49,46 @@ export function loadExpression(bytes: Uint8Array, registry: Registry): Expressio
     throw new Error(`a stored expression has format ${compiled.format}, this engine knows ${compiledFormat}`);
   const environment = toEnvironment(registry);
   const syntax = fromBinary(ExprSchema, compiled.syntax);
-  const run = plan(environment.cel, syntax);
   const passes = passedVariable(compiled, syntax);
+  return {
+    source: compiled.source,
+    type: compiled.type,
+    reads: compiled.reads.map((read) => read.name),
+    steps: compiled.steps,
+    passes,
+    evaluate:
+      passes === undefined
+        ? toCopying(compiled, syntax, environment)
+        : (bindings) => passOn(compiled.type, passes, bindings),
+  };
+}
+
+/** Copies on the wire what can be copied, and evaluates the rest. */
+function toCopying(compiled: CompiledExpression, syntax: Expr, environment: Environment): Expression["evaluate"] {
+  const copyFields = toCopyFields(compiled, syntax, environment.registry);
+  const evaluate = toEvaluate(compiled, syntax, environment);
+  if (copyFields === undefined) return evaluate;
+  const { type } = compiled;
+  return (bindings, budget) => {
+    const bytes = copyFields(bindings);
+    return bytes === undefined
+      ? evaluate(bindings, budget)
+      : { kind: "value", value: { kind: "kept", value: { type, bytes } } };
+  };
+}
+
+/** Evaluation, without any shorter way. */
+export function toEvaluate(
+  compiled: CompiledExpression,
+  syntax: Expr,
+  environment: Environment,
+): Expression["evaluate"] {
+  const run = plan(environment.cel, syntax);
   const builders = compiled.builders.map((builder) => toBuilder(builder, environment.registry));
   const activate = toActivation(compiled, environment.registry);
   const finish = toFinish(compiled, environment);
   const { meter } = environment;
-  const evaluate = (bindings: Bindings, budget: number): Evaluated<RawValue> => {
-    if (passes !== undefined) return passOn(compiled.type, passes, bindings);
+  return (bindings, budget) => {
     meter.stepsLeft = budget;
     meter.builders = builders;
     try {
@@ -67,14 +100,6 @@ export function loadExpression(bytes: Uint8Array, registry: Registry): Expressio
     } catch (error) {
       return { kind: "failed", message: error instanceof Error ? error.message : String(error), offset: 0 };
     }
-  };
-  return {
-    source: compiled.source,
-    type: compiled.type,
-    reads: compiled.reads.map((read) => read.name),
-    steps: compiled.steps,
-    passes,
-    evaluate,
   };
 }
 
