@@ -2,7 +2,7 @@ import { median } from "./accounting.ts";
 import { machineText } from "./machine.ts";
 import type { Machine } from "./machine.ts";
 import { textTable } from "./textTable.ts";
-import type { RoundFigures, SideName } from "./rounds.ts";
+import type { IdleFigures, RoundFigures, SideName } from "./rounds.ts";
 
 /** What `--json` writes. */
 export interface Report {
@@ -28,6 +28,7 @@ export interface Conditions {
 
 interface SideReport {
   readonly name: SideName;
+  readonly idleRunMs: Spread | undefined;
   readonly idleStepMs: Spread | undefined;
   readonly load: readonly LoadReport[];
   readonly rssMiB: Readonly<Record<string, number>>;
@@ -65,10 +66,13 @@ export function toReport(machine: Machine, conditions: Conditions, measured: rea
 }
 
 function toSideReport({ name, rounds, rssMiB }: Measured): SideReport {
-  const steps = rounds.flatMap((it) => it.stepMs ?? []);
+  const idle = rounds.flatMap((it) => it.idle ?? []);
+  const spreadOf = (read: (of: IdleFigures) => number): Spread | undefined =>
+    idle.length === 0 ? undefined : toSpread(idle.map(read), round3);
   return {
     name,
-    idleStepMs: steps.length === 0 ? undefined : toSpread(steps, round3),
+    idleRunMs: spreadOf((it) => it.runMs),
+    idleStepMs: spreadOf((it) => it.stepMs),
     load: (rounds[0]?.load ?? []).map(({ runs }, index) => {
       const loads = rounds.flatMap((it) => it.load[index] ?? []);
       return {
@@ -114,7 +118,12 @@ export function toTable({ machine, conditions, sides }: Report): string {
     "",
     textTable([
       ["", ...columns.map((it) => it.name), ...columns.slice(1).map((it) => `time / ${it.name}`)],
-      ...(product?.idleStepMs === undefined ? [] : [row("idle step, p50", (it) => it.idleStepMs, " ms", true)]),
+      ...(product?.idleStepMs === undefined
+        ? []
+        : [
+            row("idle run of one step, p50", (it) => it.idleRunMs, " ms", true),
+            row("idle step, p50", (it) => it.idleStepMs, " ms", true),
+          ]),
       ...runs.map((count, index) => row(`steps/s at ${count} runs`, (it) => it.load[index]?.stepsPerSecond, "", false)),
     ]),
     "",
@@ -145,8 +154,8 @@ function cpuTable(sides: readonly SideReport[], runs: readonly number[]): string
 }
 
 /** One side of one round in a line. */
-export function inShort({ stepMs, load }: RoundFigures): string {
-  const step = stepMs === undefined ? [] : [`idle step ${round3(stepMs)} ms`];
+export function inShort({ idle, load }: RoundFigures): string {
+  const step = idle === undefined ? [] : [`idle run ${round3(idle.runMs)} ms, step ${round3(idle.stepMs)} ms`];
   const loads = load.map((it) => {
     const cpu = own.reduce((sum, process) => sum + (it.cpuMicrosPerStep[process] ?? 0), 0);
     return `${it.stepsPerSecond} steps/s at ${it.runs} runs (${cpu} µs a step)`;

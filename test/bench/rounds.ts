@@ -28,9 +28,17 @@ export interface LoadFigures {
   readonly cpuMicrosPerStep: Readonly<Record<string, number>>;
 }
 
+/** One run at a time. */
+export interface IdleFigures {
+  /** p50 of a run of one step, from its start to its answer. */
+  readonly runMs: number;
+  /** Of one more step: (p50 of ten steps - p50 of one step) / 9. */
+  readonly stepMs: number;
+}
+
 export interface RoundFigures {
-  /** Idle time of one more step: (p50 of ten steps - p50 of one step) / 9. */
-  readonly stepMs: number | undefined;
+  /** Undefined where it was not measured. */
+  readonly idle: IdleFigures | undefined;
   readonly load: readonly LoadFigures[];
 }
 
@@ -83,18 +91,18 @@ export async function warmUp(driver: Driver, side: Pick<Side, "address">, second
 
 /** One round of one side: idle latency, then each load. */
 export async function measureRound(driver: Driver, side: Side, settings: RoundSettings): Promise<RoundFigures> {
-  const stepMs = settings.latencyRuns === 0 ? undefined : await measureStep(driver, side, settings);
+  const idle = settings.latencyRuns === 0 ? undefined : await measureIdle(driver, side, settings);
   const load: LoadFigures[] = [];
   for (const runs of settings.loads) load.push(await measureLoad(driver, side, runs, settings));
-  return { stepMs, load };
+  return { idle, load };
 }
 
-async function measureStep(driver: Driver, side: Side, { latencyRuns, profiles }: RoundSettings): Promise<number> {
+async function measureIdle(driver: Driver, side: Side, { latencyRuns, profiles }: RoundSettings): Promise<IdleFigures> {
   const one = await p50(driver, side.address, "/bench.v1.Chain/One", latencyRuns);
   const end = await profiles?.begin(`${side.name}-idle`, side.inspectors);
   const ten = await p50(driver, side.address, "/bench.v1.Chain/Ten", latencyRuns);
   await end?.();
-  return (ten - one) / 9;
+  return { runMs: one, stepMs: (ten - one) / 9 };
 }
 
 async function p50(driver: Driver, address: string, method: string, count: number): Promise<number> {
