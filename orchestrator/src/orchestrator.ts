@@ -53,6 +53,7 @@ import { allObservers } from "./observers.ts";
 import { toRunFiles } from "./runFiles.ts";
 import { toRunLog } from "./runLog.ts";
 import { openRunMeasures } from "./runMeasures.ts";
+import { openRandomPool } from "./randomPool.ts";
 import { openRows } from "./rows.ts";
 import type { Rows } from "./rows.ts";
 import { openSchedules } from "./schedules.ts";
@@ -168,7 +169,7 @@ function openOwnProcessor(
     archive,
     bounds: toBounds(settings),
     now: Date.now,
-    randomBytes,
+    randomBytes: openRandomPool(randomBytes),
     logger: log,
   });
 }

@@ -27,6 +27,8 @@ export interface TriggerStack extends AsyncDisposable {
   readonly start: (options?: {
     readonly args?: readonly string[];
     readonly env?: Readonly<Record<string, string>>;
+    /** Flags of Node itself. */
+    readonly nodeArgs?: readonly string[];
   }) => Promise<{ readonly program: Program; readonly address: string }>;
   /** Deploys the contract with this text of flows/v1/flows.proto. */
   readonly deploy: (address: string, flows: string) => Promise<void>;
@@ -57,10 +59,11 @@ export async function startTriggerStack(
   return {
     nats,
     client,
-    start: async ({ args = [], env = {} } = {}) => {
+    start: async ({ args = [], env = {}, nodeArgs = [] } = {}) => {
       const address = `127.0.0.1:${await freePort()}`;
       const program = await startNode("orchestrator/src/main.ts", {
         name: "orchestrator",
+        nodeArgs,
         args: [
           "--listen",
           address,

@@ -4,6 +4,7 @@ import { errorText } from "../../../runtime/src/log.ts";
 import type { Log } from "../../../runtime/src/log.ts";
 import type { Nats } from "../../../runtime/src/natsConnection.ts";
 import { pause } from "../../../runtime/src/pause.ts";
+import { atTurnEnd } from "../../../runtime/src/turnEnd.ts";
 import type { EventDelivery } from "../processor/eventStreams.ts";
 
 export interface EventPullOptions {
@@ -101,7 +102,8 @@ function toDelivery(message: JsMsg, stream: string): EventDelivery {
     sequence: message.seq,
     storedMs: Number(message.timestampNanos / 1_000_000n),
     deliveries: message.info.deliveryCount,
-    ack: () => message.ack(),
+    // All of a turn of the event loop in one write, together with what is published in it.
+    ack: () => atTurnEnd(() => message.ack()),
     again: (delayMs) => message.nak(delayMs),
   };
 }

@@ -4,9 +4,10 @@ import type { Nats } from "../../../runtime/src/natsConnection.ts";
 import { growingPause } from "../../../runtime/src/pause.ts";
 import { timedOut } from "../../../runtime/src/publishAnswer.ts";
 import type { Publisher } from "../../../runtime/src/publisher.ts";
-import type { Beats, Keys, Leases } from "../processor/ports.ts";
+import type { Beats, HeldKey, Keys, Leases } from "../processor/ports.ts";
 import { askJetStream } from "./jetstream.ts";
 import { readRecord, swapRecord } from "./record.ts";
+import type { BucketRecord } from "./record.ts";
 
 /** Leases in the bucket of partitions. */
 export function toLeases(nats: Nats, names: Names, publisher: Publisher): Leases {
@@ -26,18 +27,14 @@ export function toLeases(nats: Nats, names: Names, publisher: Publisher): Leases
 export function toKeys(nats: Nats, names: Names, publisher: Publisher): Keys {
   const bucket = names.keysBucket;
   return {
-    read: async (place, hash) => {
-      const found = await readRecord(nats, bucket, `${place}.${hash}`);
-      if (found === undefined || found.isGone) return undefined;
-      return { record: KeyRecord.decode(found.value), revision: found.revision, storedMs: found.storedMs };
-    },
+    read: async (place, hash) => toHeldKey(await readRecord(nats, bucket, `${place}.${hash}`)),
     take: async (place, hash, record, revision, signal) => {
       const value = KeyRecord.encode(record).finish();
       const nextPauseMs = growingPause(50, 1000);
       while (!signal.aborted) {
         const swapped = await swapRecord(nats, publisher, { bucket, key: `${place}.${hash}`, value, revision });
-        if (swapped.kind === "held") return { kind: "stored", sequence: swapped.revision };
-        if (swapped.kind === "refused") return { kind: "conflict" };
+        if (swapped.kind === "held") return { kind: "stored" };
+        if (swapped.kind === "refused") return { kind: "held", held: toHeldKey(swapped.stands) };
         await publisher.pauseFor(`KV_${bucket}`, timedOut, nextPauseMs(), signal);
       }
       return { kind: "abandoned" };
@@ -47,6 +44,11 @@ export function toKeys(nats: Nats, names: Names, publisher: Publisher): Keys {
       await askJetStream(nats.connection, `STREAM.PURGE.KV_${bucket}`, { filter, seq: revision + 1 });
     },
   };
+}
+
+function toHeldKey(found: BucketRecord | undefined): HeldKey | undefined {
+  if (found === undefined || found.isGone) return undefined;
+  return { record: KeyRecord.decode(found.value), revision: found.revision, storedMs: found.storedMs };
 }
 
 const releaseSign = "released";

@@ -29,7 +29,7 @@ export async function swapRecord(
   nats: Nats,
   publisher: Publisher,
   { bucket, key, value, revision, ttlSeconds }: Swap,
-): Promise<Swapped> {
+): Promise<SwappedRecord> {
   const ttl = ttlSeconds === undefined ? "" : `Nats-TTL: ${ttlSeconds}s\r\n`;
   const headers = expectLastLine(revision) + ttl;
   const published = await publisher.publish(recordSubject(bucket, key), value, headers, `KV_${bucket}`);
@@ -48,10 +48,15 @@ export async function swapRecord(
       const stands = await readRecord(nats, bucket, key).catch(() => "unknown" as const);
       if (stands === "unknown") return { kind: "unknown" };
       const isOurs = stands !== undefined && !stands.isGone && Buffer.compare(stands.value, value) === 0;
-      return isOurs ? { kind: "held", revision: stands.revision } : { kind: "refused" };
+      return isOurs ? { kind: "held", revision: stands.revision } : { kind: "refused", stands };
     }
   }
 }
+
+/** The same, and what stands where a record was refused. */
+export type SwappedRecord =
+  | Exclude<Swapped, { readonly kind: "refused" }>
+  | { readonly kind: "refused"; readonly stands: BucketRecord | undefined };
 
 /** One compare-and-set that leaves nothing but the sign that the record is gone; refused by that sign already counts as held. */
 export async function removeRecord(

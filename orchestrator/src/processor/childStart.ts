@@ -88,20 +88,25 @@ async function takeKey(owner: Ownership, prepared: Prepared, childId: RunId): Pr
   const record: KeyRecord = { runId: fromHex(childId), workflow, requestHash: prepared.requestHash };
   const nextPauseMs = growingPause(50, 2000);
   const patientUntilMs = owner.now() + deferAfterMs;
+  // Most keys are free: it is taken before anybody reads it.
+  let revision = 0;
   while (!owner.signal.aborted) {
-    const held = await untilRead(owner, "the record of a key", () => owner.keys.read(bucket, hash));
-    const holder = held === undefined ? undefined : parseRunId(held.record.runId);
+    const taken = await owner.keys.take(bucket, hash, record, revision, owner.signal);
+    if (taken.kind === "stored") return undefined;
+    if (taken.kind === "abandoned") break;
+    const { held } = taken;
+    revision = 0;
+    if (held === undefined) continue;
+    const holder = parseRunId(held.record.runId);
     if (holder === childId) return undefined;
-    if (held !== undefined && !(await untilRead(owner, "a key's run", () => isOrphaned(owner, held)))) {
-      const refusal = await heldBy(owner, holder);
-      if (refusal !== undefined) return refusal;
-      if (owner.now() > patientUntilMs) return { kind: "later", reason: "the run that holds the key has not started" };
-      await pause(nextPauseMs(), owner.signal);
+    if (await untilRead(owner, "a key's run", () => isOrphaned(owner, held))) {
+      revision = held.revision;
       continue;
     }
-    const taken = await owner.keys.take(bucket, hash, record, held?.revision ?? 0, owner.signal);
-    if (taken.kind === "stored") return undefined;
-    if (taken.kind !== "conflict") break;
+    const refusal = await heldBy(owner, holder);
+    if (refusal !== undefined) return refusal;
+    if (owner.now() > patientUntilMs) return { kind: "later", reason: "the run that holds the key has not started" };
+    await pause(nextPauseMs(), owner.signal);
   }
   return { kind: "abandoned" };
 }

@@ -60,3 +60,26 @@ test("a key whose run was not started for long starts no run before it is given 
     expect(await firstEvent(later, runId)).toBeUndefined();
   }
 });
+
+test("a key that nobody holds is taken without a look at it, and one that is held is joined by what stands there", async () => {
+  await using server = await startNats();
+  await using door = await openOrchestrator(server.url, plan, { owns: [] });
+  const keys = { ...door.ports.keys, read: () => Promise.reject(new Error("it was read")) };
+  await using orchestrator = await openOrchestrator(server.url, plan, { over: { ports: { ...door.ports, keys } } });
+  const first = await orchestrator.start(plan, { key });
+  expect(first.kind).toBe("started");
+  const runId = first.kind === "started" ? first.runId : "";
+  expect(await orchestrator.start(plan, { key })).toEqual({ kind: "joined", runId });
+  expect(await door.start(plan, { key })).toEqual({ kind: "joined", runId });
+});
+
+test("a start that is refused because too much waits leaves its key to others, and one that has begun is joined", async () => {
+  await using server = await startNats();
+  await using orchestrator = await openOrchestrator(server.url, plan, { owns: [] });
+  await using full = await openOrchestrator(server.url, plan, { owns: [], over: { backlogMax: -1 } });
+  expect(await full.start(plan, { key })).toMatchObject({ kind: "exhausted" });
+  const { bucket, hash: place } = keyPlace(workflow, key);
+  expect(await orchestrator.ports.keys.read(bucket, place)).toBeUndefined();
+  const runId = await orchestrator.begin(plan, key);
+  expect(await full.start(plan, { key })).toEqual({ kind: "joined", runId });
+});

@@ -170,11 +170,19 @@ export interface HeldKey {
   readonly storedMs: number;
 }
 
+/** What became of taking a key. */
+export type TakenKey =
+  | { readonly kind: "stored" }
+  /** Another record stands there; undefined: it has been freed since. */
+  | { readonly kind: "held"; readonly held: HeldKey | undefined }
+  /** The signal came first; it may have been stored. */
+  | { readonly kind: "abandoned" };
+
 /** Which run holds a key. Throws when NATS does not answer within the signal. */
 export interface Keys {
   read(bucket: number, hash: string): Promise<HeldKey | undefined>;
-  /** `revision` 0: only when nobody holds it. */
-  take(bucket: number, hash: string, record: KeyRecord, revision: number, signal: AbortSignal): Promise<Written>;
+  /** `revision` 0: only when nobody holds it. An own earlier try that stands there counts as stored. */
+  take(bucket: number, hash: string, record: KeyRecord, revision: number, signal: AbortSignal): Promise<TakenKey>;
   /** Removes the record of this revision; a later one stays. */
   free(bucket: number, hash: string, revision: number): Promise<void>;
 }

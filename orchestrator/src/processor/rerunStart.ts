@@ -47,7 +47,7 @@ async function moveKey(owner: Ownership, from: RunId, to: RunId, workflow: strin
     const record = { ...held.record, runId: fromHex(to) };
     const taken = await owner.keys.take(bucket, hash, record, held.revision, owner.signal);
     if (taken.kind === "stored") return true;
-    if (taken.kind !== "conflict") break;
+    if (taken.kind === "abandoned") break;
   }
   return false;
 }

@@ -91,7 +91,7 @@ async function append(
 ): Promise<StartResult | undefined> {
   const partition = partitionOf(ground.layouts, runId);
   if (partition === undefined) return unavailable(`the run ${runId} is of an unknown layout`);
-  if ((ground.backlog(partition) ?? 0) > ground.backlogMax) return { kind: "exhausted", retryAfterMs };
+  if (isBacklogged(ground, partition)) return { kind: "exhausted", retryAfterMs };
   const { request } = prepared.request;
   const isLarge = request.length > ground.limits.payloadBytesMax;
   const requestPayload = isLarge ? await ground.payloads.put(frontDoor, runId, request, signal) : undefined;
@@ -114,30 +114,42 @@ async function append(
   }
 }
 
-/** Joins the run that holds the key, or becomes it. */
+/**
+ * Becomes the run of the key, or joins the one that holds it. Most keys are free: so it is taken first, which fails where somebody holds it, and nobody reads
+ * it before. While too much waits to be folded nothing is taken that could not be used.
+ */
 async function startKeyed(ground: StartGround, prepared: Prepared, signal: AbortSignal): Promise<StartResult> {
   const { workflow } = prepared.request.active;
   const { bucket, hash } = keyPlace(workflow, prepared.key);
+  const runId = newRunId(ground, bucket, prepared.issuedMs);
+  const isFull = isBacklogged(ground, partitionOf(ground.layouts, runId));
+  let held = isFull ? await ground.keys.read(bucket, hash) : undefined;
+  if (isFull && held === undefined) return { kind: "exhausted", retryAfterMs };
   const nextPauseMs = growingPause(20, 500);
   const patientUntilMs = prepared.issuedMs + joinPatienceMs;
   for (;;) {
-    const held = await ground.keys.read(bucket, hash);
     if (held === undefined || (await isOrphaned(ground, held))) {
-      const runId = newRunId(ground, bucket, prepared.issuedMs);
       const record: KeyRecord = { runId: fromHex(runId), workflow, requestHash: prepared.requestHash };
       const taken = await ground.keys.take(bucket, hash, record, held?.revision ?? 0, signal);
+      if (taken.kind === "abandoned") return unavailable("the record of the key did not become durable in time");
       if (taken.kind === "stored") {
         const result = await append(ground, prepared, runId, signal);
         if (result !== undefined) return result;
-      } else if (taken.kind !== "conflict") return unavailable("the record of the key did not become durable in time");
-    } else {
-      const joined = await join(ground, prepared, held, signal);
-      if (joined !== undefined) return joined;
+        // Somebody with the same request has found the record, and started the run.
+        held = undefined;
+      } else held = taken.held;
     }
+    const joined = held === undefined ? undefined : await join(ground, prepared, held, signal);
+    if (joined !== undefined) return joined;
     if (signal.aborted || ground.now() > patientUntilMs)
       return unavailable("another start with the same key is under way");
     await pause(nextPauseMs(), signal);
+    held = await ground.keys.read(bucket, hash);
   }
+}
+
+function isBacklogged({ backlog, backlogMax }: StartGround, partition: number | undefined): boolean {
+  return partition !== undefined && (backlog(partition) ?? 0) > backlogMax;
 }
 
 /**

@@ -4,6 +4,8 @@ import type { Gate } from "../../../runtime/src/gate.ts";
 import { errorText } from "../../../runtime/src/log.ts";
 import type { Log } from "../../../runtime/src/log.ts";
 import type { TriggerRecord } from "../../../proto/gen/sidestep/internal/v1/trigger.ts";
+import { openDeadlines } from "./deadlines.ts";
+import type { Deadlines } from "./deadlines.ts";
 import type { EventOutcome } from "./eventStart.ts";
 import type { EventDelivery, EventStreams, ParkedStore } from "./eventStreams.ts";
 import { placeOf } from "./takeEvent.ts";
@@ -44,7 +46,9 @@ const earlyMax = 9;
 export function openTriggerWork(options: TriggerWorkOptions): Disposable {
   const { store, streams } = options;
   const over = new AbortController();
-  const work: Work = { ...options, signal: over.signal, gate: openGate(atOnceMax), tellings: new Map() };
+  const { signal } = over;
+  const deadline = openDeadlines(takeWithinMs, signal, options.now);
+  const work: Work = { ...options, signal, deadline, gate: openGate(atOnceMax), tellings: new Map() };
   const listening = new Map<string, Disposable>();
   const look = (): void => {
     const wanted = new Map<string, { readonly id: string; readonly stream: string }>();
@@ -78,6 +82,7 @@ export function openTriggerWork(options: TriggerWorkOptions): Disposable {
 
 interface Work extends TriggerWorkOptions {
   readonly signal: AbortSignal;
+  readonly deadline: Deadlines;
   readonly gate: Gate;
   /** What was said last of each trigger: an outage is told once. */
   readonly tellings: Map<string, string>;
@@ -113,14 +118,13 @@ async function takeOne(work: Work, id: string, delivery: EventDelivery): Promise
 }
 
 async function takeSafely(
-  { take, signal, logger }: Work,
+  { take, signal, deadline, logger }: Work,
   { id, workflow, trigger }: TriggerRecord,
   delivery: EventDelivery,
 ): Promise<EventOutcome> {
   if (signal.aborted) return { kind: "later", reason: "this orchestrator shuts down" };
-  const within = AbortSignal.any([signal, AbortSignal.timeout(takeWithinMs)]);
   try {
-    return await take({ workflow, trigger, message: delivery.message, place: placeOf(delivery) }, within);
+    return await take({ workflow, trigger, message: delivery.message, place: placeOf(delivery) }, deadline());
   } catch (error) {
     // NATS is away, or a bug of ours; the message stays.
     logger.warn("a message of a trigger could not be taken", { trigger: id, error: errorText(error) });

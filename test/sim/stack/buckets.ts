@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import type { HoldRecord, Keys, Leases } from "../../../orchestrator/src/processor/ports.ts";
+import type { HeldKey, HoldRecord, Keys, Leases } from "../../../orchestrator/src/processor/ports.ts";
 import { Holds, KeyRecord, Lease } from "../../../proto/gen/sidestep/internal/v1/record.ts";
 import { growingPause, pause } from "../../../runtime/src/pause.ts";
 import type { Link, Network, Place } from "./network.ts";
@@ -23,7 +23,9 @@ export function openBucket(): Bucket {
   return { records: new Map(), revision: 0 };
 }
 
-type Swapped = Awaited<ReturnType<Leases["write"]>>;
+type Swapped =
+  | Exclude<Awaited<ReturnType<Leases["write"]>>, { readonly kind: "refused" }>
+  | { readonly kind: "refused"; readonly stands: BucketRecord | undefined };
 
 async function swap(
   world: World,
@@ -48,7 +50,7 @@ async function swap(
   const stands = await network.call(link, place, () => ({ record: bucket.records.get(key) }));
   if (stands === undefined) return { kind: "unknown" };
   const { record } = stands;
-  if (record === undefined || Buffer.compare(record.value, value) !== 0) return { kind: "refused" };
+  if (record === undefined || Buffer.compare(record.value, value) !== 0) return { kind: "refused", stands: record };
   return { kind: "held", revision: record.revision };
 }
 
@@ -84,18 +86,14 @@ export function toLeases(world: World, network: Network, link: Link, bucket: Buc
 /** Which run holds a key. */
 export function toKeys(world: World, network: Network, link: Link, bucket: Bucket): Keys {
   return {
-    read: async (place, hash) => {
-      const found = await read(network, link, "keys", bucket, `${place}.${hash}`);
-      if (found === undefined) return undefined;
-      return { record: KeyRecord.decode(found.value), revision: found.revision, storedMs: found.storedMs };
-    },
+    read: async (place, hash) => toHeldKey(await read(network, link, "keys", bucket, `${place}.${hash}`)),
     take: async (place, hash, record, revision, signal) => {
       const nextPauseMs = growingPause(50, 1_000);
       const value = KeyRecord.encode(record).finish();
       while (!signal.aborted) {
         const swapped = await swap(world, network, link, "keys", { bucket, key: `${place}.${hash}`, value, revision });
-        if (swapped.kind === "held") return { kind: "stored", sequence: swapped.revision };
-        if (swapped.kind === "refused") return { kind: "conflict" };
+        if (swapped.kind === "held") return { kind: "stored" };
+        if (swapped.kind === "refused") return { kind: "held", held: toHeldKey(swapped.stands) };
         await pause(nextPauseMs(), signal);
       }
       return { kind: "abandoned" };
@@ -109,6 +107,11 @@ export function toKeys(world: World, network: Network, link: Link, bucket: Bucke
       if (answer === undefined) throw new Error("the bucket does not answer");
     },
   };
+}
+
+function toHeldKey(found: BucketRecord | undefined): HeldKey | undefined {
+  if (found === undefined) return undefined;
+  return { record: KeyRecord.decode(found.value), revision: found.revision, storedMs: found.storedMs };
 }
 
 /** Whose calls are held back. */

@@ -4,10 +4,10 @@ import { CloudEvent } from "../../../../proto/gen/sidestep/internal/v1/trigger.t
 import { garbage, guessJson, isJson, mediaTypeOf, parseJson } from "./content.ts";
 import type { Content, EventMessage, Garbage } from "./content.ts";
 
-/** An event that says who it is, by CloudEvents 1.0. */
-export interface Enveloped {
-  readonly kind: "enveloped";
-  /** Context attributes by the names of the HTTP binding: "ce-id", "ce-source", "ce-type" … */
+/** What a message brings, and what its envelope says of it. */
+export interface Opened {
+  readonly kind: "opened";
+  /** Context attributes of CloudEvents 1.0, by the names of the HTTP binding: "ce-id", "ce-source", "ce-type" …; none: it was in no envelope. */
   readonly attributes: ReadonlyMap<string, string>;
   readonly content: Content;
 }
@@ -15,10 +15,10 @@ export interface Enveloped {
 const envelopeType = "io.cloudevents.v1.CloudEvent";
 
 /**
- * Takes off the envelope of a CloudEvent: in binary mode (`ce-` headers), or structured, as JSON or protobuf. Undefined: it is in none.
+ * Takes off the envelope of a CloudEvent, if there is one: in binary mode (`ce-` headers), or structured, as JSON or protobuf.
  * https://github.com/cloudevents/spec/tree/v1.0.2/cloudevents
  */
-export function openEnvelope(type: string, { headers, data }: EventMessage): Enveloped | Garbage | undefined {
+export function openEnvelope(type: string, { headers, data }: EventMessage): Opened | Garbage {
   const mediaType = mediaTypeOf(headers.get("content-type"));
   if (mediaType.startsWith("application/cloudevents-batch"))
     return garbage("it is a batch of CloudEvents: each has to be a message of its own");
@@ -29,17 +29,24 @@ export function openEnvelope(type: string, { headers, data }: EventMessage): Env
   if (mediaType === "application/cloudevents+protobuf") return fromProtobuf(type, data);
   if (headers.has("ce-specversion")) return fromHeaders(headers, data, mediaType);
   const guessed = mediaType === "" ? guessJson(data) : undefined;
-  return guessed !== undefined && looksStructured(guessed) ? fromStructured(guessed) : undefined;
+  if (guessed === undefined) return plain({ kind: "bytes", bytes: data, mediaType });
+  return looksStructured(guessed) ? fromStructured(guessed) : plain({ kind: "json", json: guessed });
 }
 
-function fromHeaders(headers: ReadonlyMap<string, string>, data: Uint8Array, mediaType: string): Enveloped | Garbage {
+function plain(content: Content): Opened {
+  return { kind: "opened", attributes: noAttributes, content };
+}
+
+const noAttributes: ReadonlyMap<string, string> = new Map();
+
+function fromHeaders(headers: ReadonlyMap<string, string>, data: Uint8Array, mediaType: string): Opened | Garbage {
   const attributes = new Map<string, string>();
   for (const [name, value] of headers) if (name.startsWith("ce-")) attributes.set(name, percentDecoded(value));
   const said = mediaType === "" ? mediaTypeOf(attributes.get("ce-datacontenttype")) : mediaType;
   return checked(attributes, { kind: "bytes", bytes: data, mediaType: said });
 }
 
-function fromStructured(json: JsonValue): Enveloped | Garbage {
+function fromStructured(json: JsonValue): Opened | Garbage {
   if (!isObject(json)) return garbage("it is no CloudEvent: its JSON is no object");
   const attributes = new Map<string, string>();
   for (const [name, value] of Object.entries(json)) {
@@ -61,7 +68,7 @@ function fromStructured(json: JsonValue): Enveloped | Garbage {
   return garbage(`its data is ${mediaType.slice(0, 100)} and neither JSON nor data_base64`);
 }
 
-function fromProtobuf(type: string, bytes: Uint8Array): Enveloped | Garbage {
+function fromProtobuf(type: string, bytes: Uint8Array): Opened | Garbage {
   let event: CloudEvent;
   try {
     event = CloudEvent.decode(bytes);
@@ -97,13 +104,13 @@ function contentOf({ payload }: CloudEvent, mediaType: string): Content {
   }
 }
 
-function checked(attributes: ReadonlyMap<string, string>, content: Content): Enveloped | Garbage {
+function checked(attributes: ReadonlyMap<string, string>, content: Content): Opened | Garbage {
   for (const name of ["ce-id", "ce-source", "ce-type"])
     if ((attributes.get(name) ?? "") === "") return garbage(`it is no CloudEvent: it has no ${name.slice(3)}`);
   const version = attributes.get("ce-specversion") ?? "";
   if (!/^1\.\d+$/.test(version))
     return garbage(`it is a CloudEvent of version ${JSON.stringify(version.slice(0, 20))}: 1.0 is taken`);
-  return { kind: "enveloped", attributes, content };
+  return { kind: "opened", attributes, content };
 }
 
 function looksStructured(json: JsonValue): boolean {

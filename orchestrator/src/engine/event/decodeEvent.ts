@@ -1,6 +1,6 @@
 import type { Registry } from "@bufbuild/protobuf";
 import { openEnvelope } from "./cloudEvent.ts";
-import { garbage, mediaTypeOf, toEvent } from "./content.ts";
+import { garbage, toEvent } from "./content.ts";
 import type { EventMessage, Garbage } from "./content.ts";
 
 /** A message as the event that it brings. */
@@ -21,13 +21,12 @@ export interface DecodedEvent {
 export function decodeEvent(registry: Registry, type: string, message: EventMessage): DecodedEvent | Garbage {
   const known = registry.getMessage(type);
   if (known === undefined) return garbage(`the plan does not know the type ${type}`);
-  const envelope = openEnvelope(type, message);
-  if (envelope?.kind === "garbage") return envelope;
-  const { headers, data } = message;
-  const plain = { kind: "bytes", bytes: data, mediaType: mediaTypeOf(headers.get("content-type")) } as const;
-  const decoded = toEvent(known, envelope?.content ?? plain, registry);
+  const opened = openEnvelope(type, message);
+  if (opened.kind === "garbage") return opened;
+  const { headers } = message;
+  const { attributes, content } = opened;
+  const decoded = toEvent(known, content, registry);
   if (decoded.kind === "garbage") return decoded;
-  const attributes: ReadonlyMap<string, string> = envelope?.attributes ?? new Map();
   return {
     kind: "event",
     event: decoded.event,
