@@ -1,3 +1,4 @@
+import { remembered } from "./remembered.ts";
 import { methodToken, serviceToken, splitMethod } from "./tokens.ts";
 import { triggerNames } from "./triggerSubjects.ts";
 import type { TriggerNames } from "./triggerSubjects.ts";
@@ -89,9 +90,7 @@ export function serviceOfConsumer(consumer: string): string {
 }
 
 /** The name of the method in a subject of tasks, limited or not. */
-export function methodIn(taskSubject: string): string {
-  return taskSubject.split(".")[3] ?? "";
-}
+export const methodIn = remembered((taskSubject) => taskSubject.split(".")[3] ?? "");
 
 /** What a stored log subject says; undefined for a subject that is not of a run. */
 export function parseLogSubject(subject: string): { readonly runId: string; readonly kind: "e" | "o" } | undefined {

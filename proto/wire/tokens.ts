@@ -1,7 +1,7 @@
+import { remembered } from "./remembered.ts";
+
 /** A protobuf service's name as one NATS token: "shop.v1.Orders" is "shop-v1-Orders". */
-export function serviceToken(service: string): string {
-  return service.replaceAll(".", "-");
-}
+export const serviceToken = remembered((service) => service.replaceAll(".", "-"));
 
 /** A method's name as one token that no service has: "shop.v1.Orders/Place" is "shop-v1-Orders--Place". */
 export function methodToken(method: string): string {
@@ -10,7 +10,7 @@ export function methodToken(method: string): string {
 }
 
 /** "shop.v1.Orders/Place" as its service and method. */
-export function splitMethod(method: string): { readonly service: string; readonly name: string } {
+export const splitMethod = remembered((method): { readonly service: string; readonly name: string } => {
   const slash = method.indexOf("/");
   return { service: method.slice(0, slash), name: method.slice(slash + 1) };
-}
+});

@@ -13,11 +13,13 @@ export async function publishDurably(
   headers: string,
   options: { readonly signal: AbortSignal; readonly onRetry?: (answer: Published) => void },
 ): Promise<Published> {
-  const nextPauseMs = growingPause(50, 2_000);
+  // Nearly always the first answer is the last one.
+  let nextPauseMs: (() => number) | undefined;
   for (;;) {
     const answer = await publisher.publish(subject, data, headers, stream);
     if (answer.kind !== "retryable" || options.signal.aborted) return answer;
     options.onRetry?.(answer);
+    nextPauseMs ??= growingPause(50, 2_000);
     await publisher.pauseFor(stream, answer, nextPauseMs(), options.signal);
   }
 }

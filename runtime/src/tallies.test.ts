@@ -7,8 +7,9 @@ test("each bucket of a histogram counts what is below it, and has the trace of t
   const histogram = openHistogram("a_call_seconds", "Calls.", [0.5, 5], () => 1_500);
   expect(histogram.text(true)).toBe("");
   histogram.record(0.3, { rpc_method: 'a"b' }, "aa");
-  histogram.record(0.5, { rpc_method: 'a"b' }, "bb");
-  histogram.record(7, { rpc_method: 'a"b' }, "cc");
+  const ofA = histogram.of({ rpc_method: 'a"b' });
+  ofA(0.5, "bb");
+  ofA(7, "cc");
   histogram.record(1, { rpc_method: "c" });
   expect(histogram.text(true)).toBe(`# HELP a_call_seconds Calls.
 # TYPE a_call_seconds histogram

@@ -5,12 +5,16 @@ type Labels = Readonly<Record<string, string>>;
 /** Counts by labels; the same labels are always given in the same order. */
 export interface Counter {
   add(value: number, labels?: Labels): void;
+  /** Counts by these labels only: without looking for them each time. */
+  of(labels: Labels): (value: number) => void;
 }
 
 /** A histogram whose buckets remember a trace; its labels are always given in the same order. */
 export interface TracedHistogram {
   /** `traceId`: 32 hex digits; left out: the trace is not kept anywhere. */
   record(value: number, labels: Labels, traceId?: string): void;
+  /** Records with these labels only: without looking for them each time. */
+  of(labels: Labels): (value: number, traceId?: string) => void;
 }
 
 /** What is counted for each step must cost next to nothing: it is put in its form when somebody scrapes. */
@@ -19,12 +23,17 @@ export function openCounter(meter: Meter, name: string, description: string): Co
   meter.createObservableCounter(name, { description }).addCallback((result) => {
     for (const { value, labels } of cells.values()) result.observe(value, labels);
   });
+  const cellOf = (labels: Labels): { value: number } => {
+    const key = keyOf(labels);
+    const cell = cells.get(key) ?? { labels, value: 0 };
+    cells.set(key, cell);
+    return cell;
+  };
   return {
-    add: (value, labels = {}) => {
-      const key = keyOf(labels);
-      const cell = cells.get(key);
-      if (cell === undefined) cells.set(key, { labels, value });
-      else cell.value += value;
+    add: (value, labels = {}) => void (cellOf(labels).value += value),
+    of: (labels) => {
+      const cell = cellOf(labels);
+      return (value) => void (cell.value += value);
     },
   };
 }
@@ -63,18 +72,26 @@ export function openHistogram(
     while (at < boundaries.length && value > (boundaries[at] ?? 0)) at++;
     return at;
   };
+  const cellOf = (labels: Labels): Cell => {
+    const key = keyOf(labels);
+    let cell = cells.get(key);
+    if (cell === undefined) {
+      cell = { labels, counts: new Float64Array(boundaries.length + 1), exemplars: [], sum: 0 };
+      cells.set(key, cell);
+    }
+    return cell;
+  };
+  const put = (cell: Cell, value: number, traceId: string | undefined): void => {
+    const bucket = bucketOf(value);
+    cell.counts[bucket] = (cell.counts[bucket] ?? 0) + 1;
+    cell.sum += value;
+    if (traceId !== undefined) cell.exemplars[bucket] = { traceId, value, atMs: now() };
+  };
   return {
-    record: (value, labels, traceId) => {
-      const key = keyOf(labels);
-      let cell = cells.get(key);
-      if (cell === undefined) {
-        cell = { labels, counts: new Float64Array(boundaries.length + 1), exemplars: [], sum: 0 };
-        cells.set(key, cell);
-      }
-      const bucket = bucketOf(value);
-      cell.counts[bucket] = (cell.counts[bucket] ?? 0) + 1;
-      cell.sum += value;
-      if (traceId !== undefined) cell.exemplars[bucket] = { traceId, value, atMs: now() };
+    record: (value, labels, traceId) => put(cellOf(labels), value, traceId),
+    of: (labels) => {
+      const cell = cellOf(labels);
+      return (value, traceId) => put(cell, value, traceId);
     },
     text: (withExemplars) => {
       if (cells.size === 0) return "";

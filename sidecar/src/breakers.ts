@@ -3,6 +3,7 @@ import { admitCall, newBreaker, noteCall, probeLost, signOf, windowMs } from "./
 import type { Admitted, Breaker, BreakerBounds } from "./core/breaker.ts";
 import type { Ending } from "./core/ending.ts";
 import type { Delivery, Service } from "./ports.ts";
+import { onSettled } from "./settled.ts";
 
 export type BreakersOptions = BreakerBounds & {
   /** In milliseconds, never set back. */
@@ -64,7 +65,7 @@ export class Breakers {
       case "run":
         return delivery;
       case "probe":
-        return withEnd(delivery, () => probeLost(breaker));
+        return onSettled(delivery, () => probeLost(breaker));
       case "rest":
         delivery.nak(admitted.ms);
         return undefined;
@@ -112,23 +113,4 @@ export class Breakers {
     else this.#open.delete(method);
     this.#options.onChange(method, kind === "open");
   }
-}
-
-/** The delivery, and what is done once it is settled. */
-function withEnd(delivery: Delivery, onEnd: () => void): Delivery {
-  return {
-    ...delivery,
-    ack: () => {
-      delivery.ack();
-      onEnd();
-    },
-    nak: (delayMs) => {
-      delivery.nak(delayMs);
-      onEnd();
-    },
-    discard: (reason) => {
-      delivery.discard(reason);
-      onEnd();
-    },
-  };
 }

@@ -4,6 +4,7 @@ import { latenessMs } from "./core/turns.ts";
 import type { Ending } from "./core/ending.ts";
 import type { Call, CallRequest, Delivery, Service } from "./ports.ts";
 import type { TurnsTaken } from "./nats/turns.ts";
+import { onSettled } from "./settled.ts";
 
 export type LaneOptions = {
   readonly limit: Limit;
@@ -193,21 +194,7 @@ export class LimitedLane {
       // What it was part of is over by then.
       setImmediate(() => this.advance());
     };
-    return {
-      ...delivery,
-      ack: () => {
-        delivery.ack();
-        settle();
-      },
-      nak: (delayMs) => {
-        delivery.nak(delayMs);
-        settle();
-      },
-      discard: (reason) => {
-        delivery.discard(reason);
-        settle();
-      },
-    };
+    return onSettled(delivery, settle);
   }
 }
 

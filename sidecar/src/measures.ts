@@ -1,6 +1,7 @@
 import type { Meter } from "@opentelemetry/api";
 import { boundedLabel } from "../../runtime/src/boundedLabel.ts";
 import { AskReply_Verdict } from "../../proto/gen/sidestep/internal/v1/task.ts";
+import { remembered } from "../../proto/wire/remembered.ts";
 import { codeName } from "../../proto/wire/status.ts";
 import type { Log } from "../../runtime/src/log.ts";
 import type { Instruments } from "../../runtime/src/metrics.ts";
@@ -39,6 +40,12 @@ export function openMeasures(
   const waits = timed("task.queue.seconds", "How long a task lay in its queue before it was taken up.");
   // What is in the queue names its method itself.
   const bounded = boundedLabel();
+  // Of each task two are recorded and one is counted.
+  const ofMethod = remembered((method) => {
+    const labels = { rpc_method: method };
+    const became = remembered((outcome) => tasks.of({ rpc_method: method, outcome }));
+    return { waited: waits.of(labels), took: durations.of(labels), became };
+  });
   const asks = counter("asks", "Questions to owners of partitions, by reason and verdict.");
   const setAside = counter("set_aside", "Messages that are none of ours, taken out of the queue.");
   const retries = counter("publish_retries", "Outcomes published again for want of an answer.");
@@ -52,12 +59,12 @@ export function openMeasures(
   retries.add(0);
   return {
     taken: ({ message }, waitedMs) =>
-      waits.record(waitedMs / 1_000, { rpc_method: bounded(message.method) }, traceIdOf(message.headers)),
+      ofMethod(bounded(message.method)).waited(waitedMs / 1_000, traceIdOf(message.headers)),
     ended: (task, outcome, durationMs) => {
       const { message } = task;
-      const method = bounded(message.method);
-      tasks.add(1, { rpc_method: method, outcome });
-      durations.record(durationMs / 1_000, { rpc_method: method }, traceIdOf(message.headers));
+      const of = ofMethod(bounded(message.method));
+      of.became(outcome)(1);
+      of.took(durationMs / 1_000, traceIdOf(message.headers));
       if (log.isDebug) log.debug("a task is done with", { ...aboutTask(task), outcome, durationMs });
     },
     asked: (reason, verdict) =>

@@ -29,7 +29,7 @@ import { listenForControl } from "./nats/control.ts";
 import { openLimitView } from "./nats/limits.ts";
 import type { LimitView } from "./nats/limits.ts";
 import { moveTask } from "./nats/moves.ts";
-import { reportOutcome } from "./nats/outcomes.ts";
+import { outcomeReporter } from "./nats/outcomes.ts";
 import { fetchRequest, keepAnswer, keepDescription } from "./nats/payloads.ts";
 import { TaskPuller } from "./nats/tasks.ts";
 import type { Room } from "./nats/tasks.ts";
@@ -364,11 +364,7 @@ export class Sidecar {
       fetch: (ref) => fetchRequest(payloads, ref),
       ask: (task, ask) => askOwner(nats, names, task, ask),
       contracts: this.#descriptions,
-      report: (task, outcome) =>
-        reportOutcome(this.#publisher, names, task, outcome, {
-          signal: this.#stop.signal,
-          onRetry: () => measures.retried(),
-        }),
+      report: outcomeReporter(this.#publisher, names, { signal: this.#stop.signal, onRetry: () => measures.retried() }),
       now: Date.now,
       logNow: () => Date.now() + this.#offset.aheadMs,
       pause: (ms) => pause(ms, this.#stop.signal),

@@ -1,12 +1,12 @@
 import { AskReply_Verdict } from "../../proto/gen/sidestep/internal/v1/task.ts";
-import type { Ask, Control_Reset, Outcome, Sidecar } from "../../proto/gen/sidestep/internal/v1/task.ts";
+import type { Ask, Control_Reset, Outcome, Sidecar, Task_Header } from "../../proto/gen/sidestep/internal/v1/task.ts";
 import { attemptKey } from "../../proto/wire/attempt.ts";
 import { parseRunId } from "../../proto/wire/runId.ts";
 import { codeName } from "../../proto/wire/status.ts";
 import { admit, mayHaveBegun, reasonToAsk } from "./core/admission.ts";
 import type { Admission, AskReason } from "./core/admission.ts";
 import { wasNeverSent } from "./core/ending.ts";
-import type { Answered, Ending } from "./core/ending.ts";
+import type { Answered } from "./core/ending.ts";
 import { refusalOf } from "./core/exposure.ts";
 import {
   endedOutcome,
@@ -22,7 +22,7 @@ import {
 import type { OutcomeFacts } from "./core/outcome.ts";
 import { readTask } from "./core/taskMessage.ts";
 import type { ParsedTask } from "./core/taskMessage.ts";
-import type { Call, CallRequest, Delivery, Service, WorkerPorts } from "./ports.ts";
+import type { Call, CallRequest, Delivery, Reported, Service, WorkerPorts } from "./ports.ts";
 
 /** An attempt in hands; the same attempt delivered again joins it instead of running twice. */
 type Held = {
@@ -168,6 +168,7 @@ export class Worker {
     try {
       end = await this.#see(held, first);
     } catch (error) {
+      held.call = undefined;
       this.#ports.observer.unreported(held.task, String(error));
       this.#giveBack(held, unsentDelayMs);
     }
@@ -181,16 +182,60 @@ export class Worker {
     this.#onRoom.forEach((listener) => listener());
   }
 
-  /** One attempt from admission to acknowledgement; returns what became of it, in a word. */
+  /**
+   * One attempt from admission to acknowledgement; returns what became of it, in a word. What most tasks don't need is looked at before it is awaited:
+   * each step of the way costs an asynchronous function of its own otherwise.
+   */
   async #see(held: Held, first: Delivery): Promise<string> {
-    const { task } = held;
+    const { task, service } = held;
+    const { message } = task;
     const reason = this.#reasonToAsk(held, first);
-    const recheck = mayHaveBegun(reason);
-    const facts: OutcomeFacts = { delivery: first.delivery, recheck, sidecar: this.#options.sidecar };
-    const refusal = refusalOf(held.service.offered, task.service, task.methodName, task.message.serverStreaming);
+    const facts: OutcomeFacts = {
+      delivery: first.delivery,
+      recheck: mayHaveBegun(reason),
+      sidecar: this.#options.sidecar,
+    };
+    const refusal = refusalOf(service.offered, task.service, task.methodName, message.serverStreaming);
     if (refusal !== undefined)
       return this.#report(held, refusedOutcome(task, facts, refusal, this.#ports.now()), "REFUSED");
-    const admission = await this.#admission(held, first, reason, facts);
+    if (reason !== undefined || message.claim) {
+      const turnedAway = await this.#turnedAway(held, first, reason, facts);
+      if (turnedAway !== undefined) return turnedAway;
+    }
+    const headers = message.headers.some(hasSecret) ? await this.#withSecrets(held) : message.headers;
+    if (typeof headers === "string")
+      return this.#report(held, withoutSecretOutcome(task, facts, headers, this.#ports.now()), "REFUSED");
+    const { requestPayload } = message;
+    const body = requestPayload === undefined ? message.request : await this.#ports.fetch(requestPayload);
+    if (body === undefined) {
+      this.#giveBack(held, unsentDelayMs);
+      return "GIVEN_BACK";
+    }
+    if (body === "gone") return this.#report(held, withoutRequestOutcome(task, facts, this.#ports.now()), "REFUSED");
+    if (held.isReset) return this.#report(held, resetOutcome(task, facts, this.#ports.now()), "CANCELLED");
+    held.call = this.#begin(held, headers, body);
+    const ending = await held.call.ending;
+    held.call = undefined;
+    if (wasNeverSent(ending) && !message.claim) {
+      this.#giveBack(held, unsentDelayMs);
+      return "GIVEN_BACK";
+    }
+    const isKeptApart = ending.kind === "answered" && isLarge(task, ending);
+    const outcome = isKeptApart ? await this.#large(held, facts, ending) : endedOutcome(task, facts, ending);
+    const reported = await this.#ports.report(task, outcome);
+    if (reported.kind === "stored") this.#ackAll(held);
+    else await this.#unstored(held, outcome, reported);
+    return ending.kind === "answered" ? "OK" : codeName(ending.code);
+  }
+
+  /** What became of a task whose call may not be made; undefined: it may. */
+  async #turnedAway(
+    held: Held,
+    delivery: Delivery,
+    reason: AskReason | undefined,
+    facts: OutcomeFacts,
+  ): Promise<string | undefined> {
+    const admission = await this.#admission(held, delivery, reason, facts);
     switch (admission.kind) {
       case "drop":
         this.#ackAll(held);
@@ -199,33 +244,14 @@ export class Worker {
         this.#giveBack(held, admission.delayMs);
         return "GIVEN_BACK";
       case "doubt":
-        return this.#report(held, inDoubtOutcome(task, facts, this.#ports.now()), "IN_DOUBT");
+        return this.#report(held, inDoubtOutcome(held.task, facts, this.#ports.now()), "IN_DOUBT");
       case "run":
-        break;
+        return undefined;
     }
-    const headers = await this.#headers(held);
-    if (typeof headers === "string")
-      return this.#report(held, withoutSecretOutcome(task, facts, headers, this.#ports.now()), "REFUSED");
-    const body = await this.#body(held);
-    if (body === undefined) {
-      this.#giveBack(held, unsentDelayMs);
-      return "GIVEN_BACK";
-    }
-    if (body === "gone") return this.#report(held, withoutRequestOutcome(task, facts, this.#ports.now()), "REFUSED");
-    if (held.isReset) return this.#report(held, resetOutcome(task, facts, this.#ports.now()), "CANCELLED");
-    const ending = await this.#call(held, headers, body);
-    if (wasNeverSent(ending) && !task.message.claim) {
-      this.#giveBack(held, unsentDelayMs);
-      return "GIVEN_BACK";
-    }
-    if (ending.kind !== "answered") return this.#report(held, endedOutcome(task, facts, ending), codeName(ending.code));
-    return this.#report(held, await this.#answered(held, facts, ending), "OK");
   }
 
-  /** The outcome of a call that was answered; a large answer is durable before the outcome that claims it. */
-  async #answered({ task }: Held, facts: OutcomeFacts, ending: Answered): Promise<Outcome> {
-    const { inlineBytesMax } = task.message;
-    if (inlineBytesMax === 0 || ending.response.length <= inlineBytesMax) return endedOutcome(task, facts, ending);
+  /** The outcome of a call with a large answer, which is durable before the outcome that claims it. */
+  async #large({ task }: Held, facts: OutcomeFacts, ending: Answered): Promise<Outcome> {
     for (let tries = 1; ; tries += 1) {
       const ref = await this.#ports.keep(task, ending.response);
       if (ref !== undefined) return claimedOutcome(task, facts, ending, ref);
@@ -235,18 +261,10 @@ export class Worker {
     }
   }
 
-  /** The request's bytes; undefined: not now. */
-  #body({ task }: Held): Promise<Uint8Array | "gone" | undefined> {
-    const { request, requestPayload } = task.message;
-    return requestPayload === undefined ? Promise.resolve(request) : this.#ports.fetch(requestPayload);
-  }
-
   /** The headers of the call with the secrets in their places, or the name of the secret that is missing. */
-  async #headers({ task }: Held): Promise<CallRequest["headers"] | string> {
-    const { headers } = task.message;
-    if (headers.every(({ secret }) => secret === "")) return headers;
+  async #withSecrets({ task }: Held): Promise<CallRequest["headers"] | string> {
     const filled: { key: string; value: Uint8Array }[] = [];
-    for (const { key, value, secret } of headers) {
+    for (const { key, value, secret } of task.message.headers) {
       const found = secret === "" ? value : await this.#ports.secret(secret);
       if (found === undefined) return secret;
       filled.push({ key, value: found });
@@ -254,9 +272,9 @@ export class Worker {
     return filled;
   }
 
-  async #call(held: Held, headers: CallRequest["headers"], body: Uint8Array): Promise<Ending> {
+  #begin(held: Held, headers: CallRequest["headers"], body: Uint8Array): Call {
     const { message, service } = held.task;
-    held.call = held.service.invoke({
+    return held.service.invoke({
       service,
       method: message.method,
       body,
@@ -264,11 +282,6 @@ export class Worker {
       timeoutMs: message.timeoutMs,
       stream: message.serverStreaming ? { messagesMax: message.messagesMax, bytesMax: message.bytesMax } : undefined,
     });
-    try {
-      return await held.call.ending;
-    } finally {
-      held.call = undefined;
-    }
   }
 
   #reasonToAsk({ task }: Held, delivery: Delivery): AskReason | undefined {
@@ -338,14 +351,21 @@ export class Worker {
   }
 
   async #report(held: Held, outcome: Outcome, word: string): Promise<string> {
-    let reported = await this.#ports.report(held.task, outcome);
-    if (reported.kind === "rejected") {
-      this.#ports.observer.unreported(held.task, reported.reason);
-      reported = await this.#ports.report(held.task, tooLargeOutcome(outcome, reported.reason));
-    }
+    const reported = await this.#ports.report(held.task, outcome);
     if (reported.kind === "stored") this.#ackAll(held);
-    else this.#giveBack(held, unsentDelayMs);
+    else await this.#unstored(held, outcome, reported);
     return word;
+  }
+
+  /** What can't be stored as it is becomes a failure that can be. */
+  async #unstored(held: Held, outcome: Outcome, reported: Reported): Promise<void> {
+    let last = reported;
+    if (last.kind === "rejected") {
+      this.#ports.observer.unreported(held.task, last.reason);
+      last = await this.#ports.report(held.task, tooLargeOutcome(outcome, last.reason));
+    }
+    if (last.kind === "stored") this.#ackAll(held);
+    else this.#giveBack(held, unsentDelayMs);
   }
 
   #ackAll(held: Held): void {
@@ -358,6 +378,15 @@ export class Worker {
 }
 
 const admitted: Admission = { kind: "run" };
+
+function hasSecret({ secret }: Task_Header): boolean {
+  return secret !== "";
+}
+
+/** Too large for an outcome. */
+function isLarge({ message }: ParsedTask, { response }: Answered): boolean {
+  return message.inlineBytesMax > 0 && response.length > message.inlineBytesMax;
+}
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, index) => byte === b[index]);

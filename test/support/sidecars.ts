@@ -5,7 +5,7 @@ import { pause } from "../../runtime/src/pause.ts";
 import { openPublisher } from "../../runtime/src/publisher.ts";
 import type { ParsedTask } from "../../sidecar/src/core/taskMessage.ts";
 import { askOwner } from "../../sidecar/src/nats/asks.ts";
-import { reportOutcome } from "../../sidecar/src/nats/outcomes.ts";
+import { outcomeReporter } from "../../sidecar/src/nats/outcomes.ts";
 import { TaskPuller } from "../../sidecar/src/nats/tasks.ts";
 import type { Call, CallRequest } from "../../sidecar/src/ports.ts";
 import { Worker } from "../../sidecar/src/worker.ts";
@@ -36,7 +36,7 @@ export async function openSidecar(url: string, service: string, script: SidecarS
   const nats = await connectTo(url, facts.id);
   const publisher = openPublisher(nats.connection);
   const stop = new AbortController();
-  const ends = { signal: stop.signal, onRetry: () => undefined };
+  const reportOutcome = outcomeReporter(publisher, names, { signal: stop.signal, onRetry: () => undefined });
   const never = new Promise<undefined>(() => undefined);
   const worker = new Worker(
     {
@@ -47,7 +47,7 @@ export async function openSidecar(url: string, service: string, script: SidecarS
       contracts: { contractOf: () => "", isUnsure: () => false, learn: () => undefined },
       report: async (task, outcome) => {
         if (outcome.kind?.$case !== "started") await script.onEnded?.(task, outcome);
-        return reportOutcome(publisher, names, task, outcome, ends);
+        return reportOutcome(task, outcome);
       },
       now: Date.now,
       logNow: Date.now,

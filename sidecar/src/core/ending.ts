@@ -31,6 +31,9 @@ export type EndingRest = Ending extends infer E
 /** A call that was answered OK. */
 export type Answered = Extract<Ending, { readonly kind: "answered" }>;
 
+/** Any other call that is over. */
+export type Failed = Extract<Ending, { readonly kind: "failed" }>;
+
 /** True when the service cannot have seen the call and trying again later makes sense: it costs no attempt. */
 export function wasNeverSent(ending: Ending): boolean {
   return ending.kind === "failed" && ending.origin === "transport" && !ending.sent && unsentCodes.has(ending.code);

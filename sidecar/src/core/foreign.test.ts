@@ -8,6 +8,7 @@ import { parseFile, servicesOf, servicesOfSet } from "./descriptors.ts";
 import type { ExposedService } from "./exposure.ts";
 import { exposed, refusalOf } from "./exposure.ts";
 import { retryAfterMs } from "./retryAfter.ts";
+import { decodeTask } from "./taskBytes.ts";
 import { readTask } from "./taskMessage.ts";
 
 const bytes = uint8Array({ maxLength: 200 });
@@ -42,6 +43,50 @@ test("a task with any of its bytes changed, cut away or put in is one that says 
     }),
   );
   expect(readTask(whole).kind).toBe("task");
+});
+
+test("a task is read as protobuf reads it, or refused, whichever of its bytes is changed, cut away or put in", () => {
+  const whole = Task.encode({
+    runId: new Uint8Array(16).fill(7),
+    partition: 3,
+    attempt: { step: "pay", generation: 1, phase: AttemptId_Phase.COMPENSATE, attempt: 2 },
+    method: "shop.v1.Orders/Place",
+    request: new Uint8Array(90).fill(1),
+    headers: [
+      { key: "a", value: new Uint8Array([1]), secret: "" },
+      { key: "é", value: new Uint8Array(), secret: "token" },
+      { key: "a".repeat(200), value: new Uint8Array(200), secret: "" },
+    ],
+    timeoutMs: 2 ** 32 - 1,
+    token: new Uint8Array(32).fill(9),
+    issuedAtSequence: 2 ** 40,
+    issuedAtMs: 1.5e12,
+    recheck: true,
+    claim: true,
+    serverStreaming: true,
+    messagesMax: 7,
+    bytesMax: 2 ** 33,
+    requestPayload: { service: "_", id: "ab", chunks: 3, sizeBytes: 1_000_000, runId: "cd", key: new Uint8Array() },
+    inlineBytesMax: 8,
+    plan: new Uint8Array(32).fill(5),
+  }).finish();
+  const known = (task: Task): string => JSON.stringify(Task.toJSON(task));
+  expect(known(decodeTask(Buffer.from(whole)))).toEqual(known(Task.decode(Buffer.from(whole))));
+  const place = nat(whole.length);
+  const small = nat(8);
+  assert(
+    property(place, small, uint8Array({ maxLength: 8 }), (from, cut, more) => {
+      const changed = Buffer.concat([whole.subarray(0, from), more, whole.subarray(from + cut)]);
+      let task: Task;
+      try {
+        task = decodeTask(changed);
+      } catch {
+        return;
+      }
+      expect(known(task)).toEqual(known(Task.decode(changed)));
+    }),
+    { numRuns: 2_000 },
+  );
 });
 
 test("details of any kind say a pause or nothing, never an error", () => {

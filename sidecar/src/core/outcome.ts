@@ -2,7 +2,7 @@ import type { PayloadRef } from "../../../proto/gen/sidestep/internal/v1/event.t
 import { Failure_Origin } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import type { Outcome, Sidecar } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import { code } from "../../../proto/wire/status.ts";
-import type { Answered, Ending } from "./ending.ts";
+import type { Answered, Ending, Failed } from "./ending.ts";
 import { retryAfterMs } from "./retryAfter.ts";
 import type { ParsedTask } from "./taskMessage.ts";
 
@@ -16,21 +16,29 @@ export type OutcomeFacts = {
 
 /** The outcome of a call. */
 export function endedOutcome(task: ParsedTask, facts: OutcomeFacts, ending: Ending): Outcome {
-  const { peer, startedAtMs, endedAtMs } = ending;
-  const frame = { ...frameOf(task, facts), startedAtMs, endedAtMs, peer };
-  if (ending.kind === "answered") return { ...frame, sent: true, kind: { $case: "completed", value: ending.response } };
   return {
-    ...frame,
-    sent: ending.sent,
-    kind: {
-      $case: "failed",
-      value: {
-        code: ending.code,
-        message: ending.message,
-        details: ending.details,
-        origin: ending.origin === "service" ? Failure_Origin.SERVICE : Failure_Origin.TRANSPORT,
-        retryAfterMs: retryAfterMs(ending.details, ending.pushback),
-      },
+    attempt: task.attempt,
+    token: task.message.token,
+    delivery: facts.delivery,
+    recheck: facts.recheck,
+    sent: ending.kind === "answered" || ending.sent,
+    peer: ending.peer,
+    sidecar: facts.sidecar,
+    startedAtMs: ending.startedAtMs,
+    endedAtMs: ending.endedAtMs,
+    kind: ending.kind === "answered" ? { $case: "completed", value: ending.response } : failedKind(ending),
+  };
+}
+
+function failedKind({ code: number, message, details, origin, pushback }: Failed): Outcome["kind"] {
+  return {
+    $case: "failed",
+    value: {
+      code: number,
+      message,
+      details,
+      origin: origin === "service" ? Failure_Origin.SERVICE : Failure_Origin.TRANSPORT,
+      retryAfterMs: retryAfterMs(details, pushback),
     },
   };
 }

@@ -1,8 +1,9 @@
-import { Task } from "../../../proto/gen/sidestep/internal/v1/task.ts";
+import type { Task } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import type { AttemptId } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import { attemptKey } from "../../../proto/wire/attempt.ts";
 import { parseRunId } from "../../../proto/wire/runId.ts";
 import { splitMethod } from "../../../proto/wire/subjects.ts";
+import { decodeTask } from "./taskBytes.ts";
 
 /** A task that says everything it must. */
 export type ParsedTask = {
@@ -27,7 +28,7 @@ const methodForm = /^[A-Za-z_][\w.]*\/[A-Za-z_]\w*$/;
 export function readTask(bytes: Uint8Array): TaskReading {
   let message: Task;
   try {
-    message = Task.decode(bytes);
+    message = decodeTask(bytes);
   } catch {
     return { kind: "garbage", reason: "it is not a task" };
   }

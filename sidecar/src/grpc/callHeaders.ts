@@ -95,34 +95,32 @@ export class CallHeaders {
     return at + value.length;
   }
 
+  // Looked up before anything is made: a call asks for eight of them.
+
   #prefixOf(method: string): Prefix {
-    return cached(this.#prefixes, method, () => {
-      if (!pathForm.test(method)) throw new Error(`${JSON.stringify(method)} is no name of a method`);
-      return toPrefix([
-        [":method", "POST"],
-        [":scheme", this.#scheme],
-        [":authority", this.#authority],
-        [":path", `/${method}`],
-        ["te", "trailers"],
-        ["content-type", "application/grpc"],
-        ["user-agent", "sidestep-sidecar"],
-        ["grpc-accept-encoding", "identity"],
-      ]);
-    });
+    return this.#prefixes.get(method) ?? kept(this.#prefixes, method, this.#toPrefix(method));
+  }
+
+  #toPrefix(method: string): Prefix {
+    if (!pathForm.test(method)) throw new Error(`${JSON.stringify(method)} is no name of a method`);
+    return toPrefix([
+      [":method", "POST"],
+      [":scheme", this.#scheme],
+      [":authority", this.#authority],
+      [":path", `/${method}`],
+      ["te", "trailers"],
+      ["content-type", "application/grpc"],
+      ["user-agent", "sidestep-sidecar"],
+      ["grpc-accept-encoding", "identity"],
+    ]);
   }
 
   #timeoutOf(timeoutMs: number): Prefix {
-    const text = timeoutMs > timeoutDigitsMax ? `${Math.ceil(timeoutMs / 1_000)}S` : `${timeoutMs}m`;
-    return cached(this.#timeouts, timeoutMs, () => toPrefix([["grpc-timeout", text]]));
+    return this.#timeouts.get(timeoutMs) ?? kept(this.#timeouts, timeoutMs, toTimeout(timeoutMs));
   }
 
   #nameOf(key: string): Name {
-    return cached(this.#names, key, () => {
-      const name = key.toLowerCase();
-      if (!keyForm.test(name)) throw new Error(`${JSON.stringify(key)} is no name of a header`);
-      if (keysTaken.has(name)) throw new Error(`${name} is not the task's to set`);
-      return { encoded: encodeName(name), isBinary: name.endsWith("-bin"), listBytes: name.length + fieldOverhead };
-    });
+    return this.#names.get(key) ?? kept(this.#names, key, toName(key));
   }
 }
 
@@ -130,10 +128,19 @@ function toPrefix(fields: readonly Field[]): Prefix {
   return { encoded: encodeFields(fields), listBytes: fields.reduce((sum, field) => sum + fieldBytes(field), 0) };
 }
 
-function cached<K, V>(known: Map<K, V>, key: K, make: () => V): V {
-  const found = known.get(key);
-  if (found !== undefined) return found;
-  const made = make();
+function toTimeout(timeoutMs: number): Prefix {
+  const text = timeoutMs > timeoutDigitsMax ? `${Math.ceil(timeoutMs / 1_000)}S` : `${timeoutMs}m`;
+  return toPrefix([["grpc-timeout", text]]);
+}
+
+function toName(key: string): Name {
+  const name = key.toLowerCase();
+  if (!keyForm.test(name)) throw new Error(`${JSON.stringify(key)} is no name of a header`);
+  if (keysTaken.has(name)) throw new Error(`${name} is not the task's to set`);
+  return { encoded: encodeName(name), isBinary: name.endsWith("-bin"), listBytes: name.length + fieldOverhead };
+}
+
+function kept<K, V>(known: Map<K, V>, key: K, made: V): V {
   if (known.size >= cachedMax) known.clear();
   known.set(key, made);
   return made;

@@ -2,6 +2,7 @@ import { code } from "../../../proto/wire/status.ts";
 import { errorText } from "../../../runtime/src/log.ts";
 import { openConnection } from "../http2/connection.ts";
 import type { Connection } from "../http2/connection.ts";
+import { putUint32 } from "../http2/wire/frame.ts";
 import type { Call, CallRequest } from "../ports.ts";
 import { openMessage, openStream } from "./answer.ts";
 import type { CallClient } from "./callClient.ts";
@@ -108,7 +109,7 @@ export class UnaryClient implements CallClient {
       const message = `the headers have ${listBytes} bytes, the service takes at most ${listBytesMax}`;
       return call.fail(code.RESOURCE_EXHAUSTED, message, false);
     }
-    new DataView(this.#prefix.buffer).setUint32(1, body.length);
+    putUint32(this.#prefix, 1, body.length);
     this.#hasBegun = true;
     call.begin(connection, { head: bytes, headBytes, lead: this.#prefix, body });
   }

@@ -12,30 +12,30 @@ import type { Reported } from "../ports.ts";
 const { toBytes } = new Encoder();
 
 /**
- * Publishes an outcome until it is stored. Its message id is the token with a digest of the outcome: a second try is dropped by the
+ * Publishes outcomes until they are stored. The message id of each is the token with a digest of the outcome: a second try is dropped by the
  * stream, and a success is never swallowed by an earlier failure.
  */
-export async function reportOutcome(
+export function outcomeReporter(
   publisher: Publisher,
   names: Names,
-  task: ParsedTask,
-  outcome: Outcome,
   options: { readonly signal: AbortSignal; readonly onRetry: (answer: Published) => void },
-): Promise<Reported> {
-  const body = toBytes(Outcome, outcome);
-  const digest = hash("sha256", body, "hex").slice(0, 32);
-  const subject = names.outSubject(task.service, task.message.partition, task.runId);
-  const answer = await publishDurably(
-    publisher,
-    names.logStream(task.message.partition),
-    subject,
-    body,
-    messageIdLine(`${toHex(task.message.token)}.${digest}`),
-    options,
-  );
+): (task: ParsedTask, outcome: Outcome) => Promise<Reported> {
+  return (task, outcome) => {
+    const { partition, token } = task.message;
+    const body = toBytes(Outcome, outcome);
+    const digest = hash("sha256", body, "hex").slice(0, 32);
+    const subject = names.outSubject(task.service, partition, task.runId);
+    const id = messageIdLine(`${toHex(token)}.${digest}`);
+    return publishDurably(publisher, names.logStream(partition), subject, body, id, options).then(toReported);
+  };
+}
+
+const stored: Reported = { kind: "stored" };
+
+function toReported(answer: Published): Reported {
   switch (answer.kind) {
     case "stored":
-      return { kind: "stored" };
+      return stored;
     case "conflict":
     case "permanent":
       return { kind: "rejected", reason: answer.message };

@@ -14,6 +14,7 @@ import type { Emptiness } from "../core/emptiness.ts";
 import { firstWindow, grown, nextBatch, rankOf } from "../core/pullWindow.ts";
 import type { PullWindow } from "../core/pullWindow.ts";
 import type { Delivery } from "../ports.ts";
+import { Answers, TaskDelivery } from "./taskDelivery.ts";
 
 /**
  * How many slots there are, how many tasks run or wait in them, how many are free, and for how many of those nobody has asked a task yet, over
@@ -60,6 +61,7 @@ export class TaskPuller {
   readonly #inbox = `${createInbox()}.`;
   readonly #subject: string;
   #subscription: Subscription;
+  readonly #answers: Answers;
   readonly #asked = new Asked();
   readonly #forget: () => void;
   readonly #watchdog: NodeJS.Timeout;
@@ -86,6 +88,7 @@ export class TaskPuller {
     const consumer = method === undefined ? names.taskConsumer(service) : names.limitedConsumer(method);
     this.#about = method === undefined ? { service } : { service, method };
     this.#subject = `$JS.API.CONSUMER.MSG.NEXT.${names.tasksStream}.${consumer}`;
+    this.#answers = new Answers(nats.connection);
     this.#subscription = this.#subscribe();
     const forgets = [
       nats.onReconnect(() => this.#restart()),
@@ -174,9 +177,11 @@ export class TaskPuller {
 
   #receive(message: Msg): void {
     this.#heardAtMs = performance.now();
-    if ((message.headers?.code ?? 0) !== 0 && message.data.length === 0) return this.#receiveStatus(message);
+    // The client reads headers when it is asked for one: those of a task, which is never empty, say nothing.
+    const body = message.data;
+    if (body.length === 0 && (message.headers?.code ?? 0) !== 0) return this.#receiveStatus(message);
     this.#emptiness = settled(this.#emptiness, this.#heardAtMs);
-    const delivery = toDelivery(this.#options.nats, message, this.#emptiness.sequence);
+    const delivery = this.#toDelivery(message.reply ?? "", body);
     this.#asked.take();
     if (this.#asked.outstanding() === 0) {
       this.#leaving?.resolve();
@@ -186,6 +191,13 @@ export class TaskPuller {
     if (this.#isMissing) this.#found();
     if (delivery !== undefined) this.#options.accept(delivery, message.subject);
     this.#pullSoon();
+  }
+
+  #toDelivery(answerTo: string, body: Uint8Array): Delivery | undefined {
+    const facts = parseAckSubject(answerTo);
+    if (facts === undefined) return undefined;
+    const age = ageOf(facts.streamSequence, facts.delivery, this.#emptiness.sequence);
+    return new TaskDelivery(this.#answers, answerTo, facts, body, age);
   }
 
   #receiveStatus(message: Msg): void {
@@ -270,31 +282,4 @@ export class TaskPuller {
     }
     this.pull();
   }
-}
-
-const ackBody = "+ACK";
-const extendBody = "+WPI";
-
-function toDelivery(nats: Nats, message: Msg, emptySequence: number | undefined): Delivery | undefined {
-  const subject = message.reply ?? "";
-  const facts = parseAckSubject(subject);
-  if (facts === undefined) return undefined;
-  const answer = (body: string): void =>
-    atTurnEnd(() => {
-      try {
-        nats.connection.publish(subject, body);
-      } catch {
-        // The connection is being closed, or is: nothing can be said any more. The task comes again, and the owner is asked.
-      }
-    });
-  return {
-    ...facts,
-    body: message.data,
-    receivedAtMs: Date.now(),
-    age: ageOf(facts.streamSequence, facts.delivery, emptySequence),
-    ack: () => answer(ackBody),
-    nak: (delayMs) => answer(`-NAK {"delay":${nanos(delayMs)}}`),
-    extend: () => answer(extendBody),
-    discard: (reason) => answer(`+TERM ${reason}`),
-  };
 }

@@ -14,19 +14,13 @@ const flag = { endStream: 1, ack: 1, endHeaders: 4, padded: 8, priority: 32 } as
 const windowBytes = 2 ** 30;
 const windowTold = 2 ** 24;
 
-/** `:status: 200`, `content-type`, and `grpc-status: 0`: the first time as fields that are to be remembered, then as what is remembered. */
+/** `:status: 200`, `content-type`, and `grpc-status`: nothing is to be remembered, as the sidecar asks for and other servers do then. */
 const literal = (start: number[], ...texts: string[]): Buffer =>
   Buffer.concat([Buffer.from(start), ...texts.map((text) => Buffer.from([text.length, ...Buffer.from(text)]))]);
 const ok = 0x88;
-const firstHeaders = Buffer.concat([Buffer.from([ok]), literal([0x5f], "application/grpc")]);
-const firstTrailers = literal([0x40], "grpc-status", "0");
-const headers = Buffer.from([ok, 0x80 | 63]);
-const trailers = Buffer.from([0x80 | 62]);
-const unknownMethod = Buffer.concat([
-  Buffer.from([ok]),
-  literal([0x0f, 0x10], "application/grpc"),
-  literal([0x00], "grpc-status", "12"),
-]);
+const headers = Buffer.concat([Buffer.from([ok]), literal([0x0f, 0x10], "application/grpc")]);
+const trailers = literal([0x00], "grpc-status", "0");
+const unknownMethod = Buffer.concat([headers, literal([0x00], "grpc-status", "12")]);
 
 /** A block of header fields that is coming in. */
 interface Block {
@@ -44,7 +38,6 @@ class Connection {
   #block: Block | undefined;
   #out: Buffer[] = [];
   #isFlushing = false;
-  #hasAnswered = false;
   #received = 0;
   /** What the peer still takes of data. */
   #window = 65_535;
@@ -144,13 +137,10 @@ class Connection {
     }
     this.#requests.delete(stream);
     this.#window -= body.length;
-    const first = this.#hasAnswered ? headers : firstHeaders;
-    const last = this.#hasAnswered ? trailers : firstTrailers;
-    this.#hasAnswered = true;
-    const bytes = Buffer.allocUnsafe(3 * frameHeader + first.length + body.length + last.length);
-    let at = putFrame(bytes, 0, type.headers, flag.endHeaders, stream, first);
+    const bytes = Buffer.allocUnsafe(3 * frameHeader + headers.length + body.length + trailers.length);
+    let at = putFrame(bytes, 0, type.headers, flag.endHeaders, stream, headers);
     at = putFrame(bytes, at, type.data, 0, stream, body);
-    putFrame(bytes, at, type.headers, flag.endHeaders | flag.endStream, stream, last);
+    putFrame(bytes, at, type.headers, flag.endHeaders | flag.endStream, stream, trailers);
     this.#flushSoon(bytes);
   }
 

@@ -17,7 +17,7 @@ export type Head =
 /** A server's blocks are few and the same: headers, and trailers that say OK. */
 const rememberedMax = 4;
 
-/** Reads the blocks of one connection in their order, and remembers the last ones when nothing hangs on their order. Throws `Http2Error`. */
+/** Reads the blocks of one connection in their order, and remembers the last ones of those that hang on no other. Throws `Http2Error`. */
 export class HeadReader {
   readonly #decoder: HpackDecoder;
   readonly #remembered: { readonly block: Uint8Array; readonly head: Head }[] = [];
@@ -34,10 +34,9 @@ export class HeadReader {
   }
 
   read(block: Uint8Array): Head {
-    if (!this.#decoder.isStateless()) return toHead(this.#decoder.decode(block));
     for (const known of this.#remembered) if (sameBytes(known.block, block)) return known.head;
     const head = toHead(this.#decoder.decode(block));
-    if (!this.#decoder.isStateless()) return head;
+    if (!this.#decoder.wasStateless()) return head;
     this.#remembered[this.#next] = { block: new Uint8Array(block), head };
     this.#next = (this.#next + 1) % rememberedMax;
     return head;

@@ -142,6 +142,23 @@ function refusalOf(blocks: readonly Uint8Array[]): unknown {
   }
 }
 
+test("a block that hangs on no other is read once; one that builds on the table is read anew", () => {
+  const reader = new HeadReader(1_000);
+  const fieldsOf = (block: string) => {
+    const head = reader.read(hex(block));
+    return head.kind === "head" ? head : undefined;
+  };
+  // :status: 200 and x: 1 as a literal that is not kept.
+  const alone = fieldsOf("88 00 0178 0131");
+  expect(alone?.fields).toEqual(new Map([["x", "1"]]));
+  // x: 2 and then x: 3 are kept, each as the newest; the same byte says either.
+  fieldsOf("88 40 0178 0132");
+  expect(fieldsOf("88be")?.fields.get("x")).toBe("2");
+  fieldsOf("88 40 0178 0133");
+  expect(fieldsOf("88be")?.fields.get("x")).toBe("3");
+  expect(fieldsOf("88 00 0178 0131")).toBe(alone);
+});
+
 test("garbage is refused or read, and never anything else", () => {
   assert(
     property(array(uint8Array({ maxLength: 64 }), { maxLength: 4 }), (blocks) => {

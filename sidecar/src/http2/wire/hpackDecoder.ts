@@ -1,5 +1,5 @@
 import { errorCode, Http2Error } from "./frame.ts";
-import { DynamicTable, fieldBytes } from "./hpackTable.ts";
+import { DynamicTable, fieldBytes, staticTable } from "./hpackTable.ts";
 import type { Field } from "./hpackTable.ts";
 import { readHuffman } from "./huffman.ts";
 import { settingsDefault } from "./settings.ts";
@@ -9,6 +9,7 @@ export type Decoded = { readonly fields: readonly Field[]; readonly isTooLarge: 
 
 const integerBytesMax = 5;
 const charactersAtOnce = 4_096;
+const nothing = new Uint8Array();
 
 /** Reads blocks of headers (RFC 7541), one after the other: each can change the table for the next. Throws `Http2Error`. */
 export class HpackDecoder {
@@ -16,8 +17,9 @@ export class HpackDecoder {
   readonly #listBytesMax: number;
   /** The most that the peer may make of its table. */
   #tableBytesMax = settingsDefault.headerTableBytes;
-  #bytes: Uint8Array = new Uint8Array();
+  #bytes: Uint8Array = nothing;
   #at = 0;
+  #hasUsedTable = false;
 
   /** `listBytesMax`: the size of a list, as SETTINGS_MAX_HEADER_LIST_SIZE counts it, beyond which it is only read over. */
   constructor(listBytesMax: number) {
@@ -29,14 +31,15 @@ export class HpackDecoder {
     this.#tableBytesMax = bytesMax;
   }
 
-  /** Nothing is kept from block to block: equal blocks are equal lists. */
-  isStateless(): boolean {
-    return this.#table.bytesMax === 0;
+  /** The last block neither read the table nor changed it: whenever it comes again, it is the same list. */
+  wasStateless(): boolean {
+    return !this.#hasUsedTable;
   }
 
   decode(block: Uint8Array): Decoded {
     this.#bytes = block;
     this.#at = 0;
+    this.#hasUsedTable = false;
     const fields: Field[] = [];
     let listBytes = 0;
     let mayResize = true;
@@ -52,7 +55,7 @@ export class HpackDecoder {
       listBytes += fieldBytes(field);
       if (listBytes <= this.#listBytesMax) fields.push(field);
     }
-    this.#bytes = new Uint8Array();
+    this.#bytes = nothing;
     return listBytes > this.#listBytesMax ? { fields: [], isTooLarge: true } : { fields, isTooLarge: false };
   }
 
@@ -60,6 +63,7 @@ export class HpackDecoder {
     const bytes = this.#integer(5);
     if (bytes > this.#tableBytesMax)
       throw broken(`a table of ${bytes} bytes, at most ${this.#tableBytesMax} are allowed`);
+    this.#hasUsedTable = true;
     this.#table.resize(bytes);
   }
 
@@ -69,11 +73,15 @@ export class HpackDecoder {
     const index = this.#integer(isAdded ? 6 : 4);
     const name = index === 0 ? this.#text() : this.#indexed(index)[0];
     const field: Field = [name, this.#text()];
-    if (isAdded) this.#table.add(field);
+    if (isAdded) {
+      this.#hasUsedTable = true;
+      this.#table.add(field);
+    }
     return field;
   }
 
   #indexed(index: number): Field {
+    if (index > staticTable.length) this.#hasUsedTable = true;
     const field = index === 0 ? undefined : this.#table.at(index);
     if (field === undefined) throw broken(`no header has the index ${index}`);
     return field;
