@@ -1,7 +1,7 @@
 import { createInbox } from "@nats-io/transport-node";
 import type { NatsConnection, Subscription } from "@nats-io/transport-node";
 import { toAbsentStreams } from "./absentStreams.ts";
-import { HeaderText } from "./headerText.ts";
+import { MessageWriter } from "./messageWriter.ts";
 import { pause } from "./pause.ts";
 import { disconnected, timedOut, toFailure, toPublished } from "./publishAnswer.ts";
 import type { Published } from "./publishAnswer.ts";
@@ -95,6 +95,7 @@ class InboxPublisher implements Publisher {
   readonly #connection: NatsConnection;
   readonly #options: Required<PublisherOptions>;
   readonly #inbox: string;
+  readonly #writer: MessageWriter;
   readonly #subscription: Subscription;
   /** In the order of sending. */
   readonly #waiting = new Map<string, Waiting>();
@@ -112,6 +113,7 @@ class InboxPublisher implements Publisher {
   constructor(connection: NatsConnection, options: Required<PublisherOptions>) {
     this.#connection = connection;
     this.#options = options;
+    this.#writer = new MessageWriter(connection);
     this.#inbox = `${createInbox(options.inboxPrefix)}.`;
     this.#subscription = connection.subscribe(`${this.#inbox}*`, {
       callback: (error, message) => {
@@ -167,6 +169,7 @@ class InboxPublisher implements Publisher {
       this.#first += 1;
       if (next !== undefined) this.#send(next);
     }
+    this.#writer.flush();
     if (this.#first < this.#queue.length / 2) return;
     this.#queue = this.#queue.slice(this.#first);
     this.#first = 0;
@@ -176,7 +179,7 @@ class InboxPublisher implements Publisher {
     const token = (this.#count++).toString(36);
     const reply = this.#inbox + token;
     try {
-      this.#connection.publish(subject, data, headers === "" ? { reply } : { reply, headers: new HeaderText(headers) });
+      this.#writer.write(subject, data, reply, headers);
     } catch (error) {
       resolve(toFailure(error));
       return;

@@ -1,5 +1,6 @@
 import { nanos } from "@nats-io/nats-core";
 import type { NatsConnection } from "@nats-io/nats-core";
+import { MessageWriter } from "../../../runtime/src/messageWriter.ts";
 import { atTurnEnd } from "../../../runtime/src/turnEnd.ts";
 import type { DeliveryAge } from "../core/admission.ts";
 import type { DeliveryFacts } from "../core/delivery.ts";
@@ -50,12 +51,12 @@ export class TaskDelivery implements Delivery {
 
 /** Answers to deliveries: those of one turn of the event loop go out at its end, in the same write as what was published in it. */
 export class Answers {
-  readonly #connection: NatsConnection;
+  readonly #writer: MessageWriter;
   readonly #sendSoon = (): void => this.#send();
   #due: { readonly subject: string; readonly body: Uint8Array }[] = [];
 
   constructor(connection: NatsConnection) {
-    this.#connection = connection;
+    this.#writer = new MessageWriter(connection);
   }
 
   say(subject: string, body: Uint8Array): void {
@@ -67,10 +68,11 @@ export class Answers {
     this.#due = [];
     for (const { subject, body } of due) {
       try {
-        this.#connection.publish(subject, body);
+        this.#writer.write(subject, body, "", "");
       } catch {
         // The connection is being closed, or is: nothing can be said any more. The task comes again, and the owner is asked.
       }
     }
+    this.#writer.flush();
   }
 }
