@@ -158,6 +158,28 @@ describe("check", () => {
     );
   });
 
+  it.each([
+    ["timeout: 600", "hint: timeout is a text, in quotes: timeout: '600'"],
+    ["timeout: 5m", "hint: timeout is a text, in quotes: timeout: '5m'"],
+    ["key: input.name", "hint: key is a text, in quotes: key: 'input.name'"],
+    ["defaults { on_doubt: retry }", "hint: did you mean 'RETRY'? on_doubt is one of RETRY, VERIFY, PAUSE, FAIL"],
+    ["saga: parallel", "hint: did you mean 'PARALLEL'? saga is one of "],
+    [
+      'key: "input.name + "x""',
+      "hint: a quote ended the text: write '…' around an expression that holds \"…\", or the other way round",
+    ],
+    [
+      'step { call { method: "greet.v1.Greeter/Greet" request { name: input.name } } }',
+      "hint: request is a text, in quotes: request: '{…}'",
+    ],
+  ])("says what is written in place of %s", async (wrong, hint) => {
+    write("greet/v1/greet.proto", greeter);
+    write("hello/v1/hello.proto", hello("{name: input.name}").replace("output:", `${wrong} output:`));
+    const [exitCode, text] = await run();
+    expect(exitCode).toBe(10);
+    expect(text).toContain(hint);
+  });
+
   it("says where imports are looked up", async () => {
     write("hello/v1/hello.proto", `${hello("{}")}import "greeter/v1/missing.proto";\n`);
     const [exitCode, text] = await run();

@@ -11,7 +11,7 @@ import { adaptLiteral, elementWant, inferAs } from "./fit.ts";
 import { isSteps } from "./guard.ts";
 import { openHeld } from "./held.ts";
 import { inferBraces } from "./message.ts";
-import { constantNames, inferName, inferStep, localNamed, lookUp, packageRoots, unknownNode } from "./names.ts";
+import { constantNames, inferName, inferStep, localNamed, lookUp, packageRoots, readableHere, unknownNode } from "./names.ts";
 import { makeCall, makeConstant, makeList, makeNode } from "./node.ts";
 import { inferOptionalList, insideOptional, makeOptionalSelect } from "./optional.ts";
 import {
@@ -166,11 +166,15 @@ function inferQualified(checking: Checking, node: Expr, place: Place): Typed | u
   const dot = absolute ? "." : "";
   const found = lookUp(checking, node, dot + path.names.join("."), place);
   if (found !== undefined || lookUp(checking, path.root, dot + root, place) !== undefined) return found;
-  return inferUnknownPath(checking, node, path.root, path.names);
+  return inferUnknownPath(checking, node, { root: path.root, names: path.names, place });
 }
 
 /** A name with dots whose first part is nothing: a value an enum has not, or a type nobody knows. */
-function inferUnknownPath(checking: Checking, node: Expr, root: Expr, names: readonly string[]): Typed | undefined {
+function inferUnknownPath(
+  checking: Checking,
+  node: Expr,
+  { root, names, place }: { readonly root: Expr; readonly names: readonly string[]; readonly place: Place },
+): Typed | undefined {
   for (const candidate of candidateNames(names.slice(0, -1).join("."), checking.container)) {
     const desc = checking.registry.getEnum(candidate);
     if (desc === undefined) continue;
@@ -192,7 +196,7 @@ function inferUnknownPath(checking: Checking, node: Expr, root: Expr, names: rea
     return { type, node };
   }
   if (!packageRoots(checking.registry).has(names[0] ?? "")) return undefined;
-  const near = didYouMean(path, constantNames(checking.registry));
+  const near = didYouMean(path, constantNames(checking.registry)) || readableHere(checking, names, place);
   return { type: report(checking, root, "CEL_UNKNOWN_NAME", `unknown name '${path}'`, near), node };
 }
 

@@ -234,6 +234,12 @@ function typeNamed(registry: Registry, name: string, isStrict: boolean): CelType
 }
 
 /** Names for "did you mean". */
+/** The hint at a path that begins like a package, where a variable was meant. */
+export function readableHere(checking: Checking, [root = ""]: readonly string[], place: Place): string | undefined {
+  const known = suggest(root, visibleNames(checking, place), "known here");
+  return known === undefined ? undefined : `'${root}' is a package; ${known}`;
+}
+
 function visibleNames(checking: Checking, place: Place): readonly string[] {
   const names: string[] = [];
   for (let local = place.locals; local !== undefined; local = local.outer)

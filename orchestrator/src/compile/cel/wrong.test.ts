@@ -40,6 +40,7 @@ const wrong: Readonly<Record<string, readonly string[]>> = {
     "for",
     "`a`",
     'inptu.order_id == ""',
+    'payment.charge_id == ""',
     'size(input.items) > "0"',
     'charge.review_required || charge.risk_score > "0.8"',
     "steps.chrge.attempts > 1u",
