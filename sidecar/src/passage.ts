@@ -105,7 +105,7 @@ async function listen(listenAt: string, options: PassageOptions, opened: AsyncDi
 }
 
 const unknownCaller =
-  "the sidecar has not found its service yet, and can't say who calls: name the service with --expose, or call again";
+  "the sidecar can't say who calls, for it has found no service yet: call again; one without reflection is named with --expose";
 
 /** Calls that other services' sidecars ask for, as many at a time as tasks. */
 function openCalls({ settings, provider, onEnded }: PassageOptions) {

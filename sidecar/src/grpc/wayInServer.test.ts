@@ -7,6 +7,8 @@ import os from "node:os";
 import path from "node:path";
 import { gzipSync } from "node:zlib";
 import { createServer } from "node:net";
+import { Client, credentials } from "@grpc/grpc-js";
+import type { ServiceError } from "@grpc/grpc-js";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { freePort } from "../../../test/support/freePort.ts";
 import { callFrame } from "../core/callFrames.ts";
@@ -19,6 +21,7 @@ const closing = new AsyncDisposableStack();
 afterAll(() => closing.disposeAsync());
 
 const seen: IncomingCall[] = [];
+const refusal = "key: 100 % of \"ä\", a/b?c=d&e+f#g;@$ is\ntaken";
 let session: ClientHttp2Session;
 let address: string;
 
@@ -36,6 +39,10 @@ beforeAll(async () => {
         if (call.method === "a.B/Stuck") {
           void answer.message(Buffer.alloc(1024 * 1024));
           return (why) => seen.push({ ...call, method: `given up: ${why}` });
+        }
+        if (call.method === "a.B/Refused") {
+          answer.end(failedEnd(9, refusal));
+          return () => undefined;
         }
         answer.headers(new Map([["x-own", "1"]]));
         void answer.message(call.request);
@@ -121,6 +128,18 @@ test.each<readonly [string, Uint8Array, OutgoingHttpHeaders, Readonly<Record<str
   const before = seen.length;
   expect((await send(body, more)).headers).toMatchObject(expected);
   expect(seen).toHaveLength(before);
+});
+
+test("a message comes to a client of grpc-js as it was written", async () => {
+  const client = new Client(address, credentials.createInsecure());
+  const raw = (bytes: Buffer): Buffer => bytes;
+  const { code, details } = await new Promise<ServiceError>((resolve, reject) => {
+    client.makeUnaryRequest("/a.B/Refused", raw, raw, Buffer.alloc(0), (error) =>
+      error === null ? reject(new Error("it was answered")) : resolve(error),
+    );
+  });
+  client.close();
+  expect([code, details]).toEqual([9, refusal]);
 });
 
 test("health is answered here", async () => {

@@ -218,9 +218,14 @@ function trailersOf({ code: number, message, details, trailers }: CallEnd): Read
   return {
     ...Object.fromEntries(trailers),
     "grpc-status": String(number),
-    ...(message === "" ? {} : { "grpc-message": encodeURIComponent(message.toWellFormed()).replaceAll("%20", " ") }),
+    ...(message === "" ? {} : { "grpc-message": escaped(message) }),
     ...(details.length === 0 ? {} : { [statusDetailsTrailer]: Buffer.from(details).toString("base64") }),
   };
+}
+
+/** Clients that decode by decodeURI (grpc-js does) leave what it reserves, such as %2C, as it came: that goes unescaped. */
+function escaped(message: string): string {
+  return encodeURI(message.toWellFormed()).replaceAll("%20", " ");
 }
 
 async function listen(server: Http2Server, { address }: Target): Promise<void> {
