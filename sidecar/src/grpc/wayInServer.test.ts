@@ -21,7 +21,7 @@ const closing = new AsyncDisposableStack();
 afterAll(() => closing.disposeAsync());
 
 const seen: IncomingCall[] = [];
-const refusal = "key: 100 % of \"ä\", a/b?c=d&e+f#g;@$ is\ntaken";
+const refusal = 'key: 100 % of "ä", a/b?c=d&e+f#g;@$ is\ntaken';
 let session: ClientHttp2Session;
 let address: string;
 

@@ -11,7 +11,16 @@ import { adaptLiteral, elementWant, inferAs } from "./fit.ts";
 import { isSteps } from "./guard.ts";
 import { openHeld } from "./held.ts";
 import { inferBraces } from "./message.ts";
-import { constantNames, inferName, inferStep, localNamed, lookUp, packageRoots, readableHere, unknownNode } from "./names.ts";
+import {
+  constantNames,
+  inferName,
+  inferStep,
+  localNamed,
+  lookUp,
+  packageRoots,
+  readableHere,
+  unknownNode,
+} from "./names.ts";
 import { makeCall, makeConstant, makeList, makeNode } from "./node.ts";
 import { inferOptionalList, insideOptional, makeOptionalSelect } from "./optional.ts";
 import {
