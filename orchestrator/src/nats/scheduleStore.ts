@@ -1,18 +1,15 @@
 import { Schedule } from "../../../proto/gen/sidestep/internal/v1/schedule.ts";
 import type { KeptSchedule, ScheduleStore } from "../processor/scheduleStore.ts";
 import { openWatchedBucket } from "./watchedBucket.ts";
-import type { KeptValue, WatchedBucketOptions } from "./watchedBucket.ts";
+import type { WatchedBucketGround } from "./watchedBucket.ts";
 
 /** Schedules in their bucket, one record each; follows what others change until the signal aborts. */
-export function openScheduleStore(given: Omit<WatchedBucketOptions<Schedule>, "encode" | "decode">): ScheduleStore {
+export function openScheduleStore(given: WatchedBucketGround): ScheduleStore {
   const encode = (schedule: Schedule): Uint8Array => Schedule.encode(schedule).finish();
-  const bucket = openWatchedBucket<Schedule>({ ...given, encode, decode });
+  const bucket = openWatchedBucket({ ...given, encode, decode, toKept });
   return {
-    all: () => bucket.all().map(toKept),
-    heard: (id) => {
-      const kept = bucket.heard(id);
-      return kept && toKept(kept);
-    },
+    all: () => bucket.all(),
+    heard: (id) => bucket.heard(id),
     isComplete: () => bucket.isComplete(),
     read: async (id) => {
       const { value, revision } = await bucket.read(id);
@@ -24,8 +21,8 @@ export function openScheduleStore(given: Omit<WatchedBucketOptions<Schedule>, "e
   };
 }
 
-function toKept({ value, revision }: KeptValue<Schedule>): KeptSchedule {
-  return { schedule: value, revision };
+function toKept(schedule: Schedule, revision: number): KeptSchedule {
+  return { schedule, revision };
 }
 
 function decode(bytes: Uint8Array): Schedule | undefined {

@@ -1,19 +1,15 @@
 import { TriggerRecord } from "../../../proto/gen/sidestep/internal/v1/trigger.ts";
 import type { KeptTrigger, TriggerStore } from "../processor/triggerStore.ts";
-import type { KeptValue } from "./watchedBucket.ts";
 import { openWatchedBucket } from "./watchedBucket.ts";
-import type { WatchedBucketOptions } from "./watchedBucket.ts";
+import type { WatchedBucketGround } from "./watchedBucket.ts";
 
 /** Records of triggers in their bucket; follows what others change until the signal aborts. */
-export function openTriggerStore(given: Omit<WatchedBucketOptions<TriggerRecord>, "encode" | "decode">): TriggerStore {
+export function openTriggerStore(given: WatchedBucketGround): TriggerStore {
   const encode = (record: TriggerRecord): Uint8Array => TriggerRecord.encode(record).finish();
-  const bucket = openWatchedBucket<TriggerRecord>({ ...given, encode, decode });
+  const bucket = openWatchedBucket({ ...given, encode, decode, toKept });
   return {
-    all: () => bucket.all().map(toKept),
-    heard: (id) => {
-      const kept = bucket.heard(id);
-      return kept && toKept(kept);
-    },
+    all: () => bucket.all(),
+    heard: (id) => bucket.heard(id),
     isComplete: () => bucket.isComplete(),
     read: async (id) => {
       const { value, revision } = await bucket.read(id);
@@ -25,8 +21,8 @@ export function openTriggerStore(given: Omit<WatchedBucketOptions<TriggerRecord>
   };
 }
 
-function toKept({ value, revision }: KeptValue<TriggerRecord>): KeptTrigger {
-  return { record: value, revision };
+function toKept(record: TriggerRecord, revision: number): KeptTrigger {
+  return { record, revision };
 }
 
 function decode(bytes: Uint8Array): TriggerRecord | undefined {

@@ -6,18 +6,13 @@ import { pause } from "../../../runtime/src/pause.ts";
 import type { Publisher } from "../../../runtime/src/publisher.ts";
 import type { Swapped } from "../processor/ports.ts";
 import { readRecord, removeRecord, swapRecord } from "./record.ts";
+import { openWatchedView } from "./watchedView.ts";
 
-/** A value as it stood when it was read. */
-export interface KeptValue<Value> {
-  readonly value: Value;
-  readonly revision: number;
-}
-
-/** The records of a bucket, each a value of its own, and what others change of them. */
-export interface WatchedBucket<Value> {
+/** The records of a bucket, each a value of its own, and what others change of them. `Kept`: a value as it stood when it was read. */
+export interface WatchedBucket<Value, Kept> {
   /** All that has been heard of; what others change shows a moment later. */
-  all(): readonly KeptValue<Value>[];
-  heard(key: string): KeptValue<Value> | undefined;
+  all(): readonly Kept[];
+  heard(key: string): Kept | undefined;
   /** False until all that there were have been heard of. */
   isComplete(): boolean;
   /** From the bucket's leader; throws JetStreamFailure. */
@@ -28,79 +23,78 @@ export interface WatchedBucket<Value> {
   onChange(listener: () => void): () => void;
 }
 
-export interface WatchedBucketOptions<Value> {
+export interface WatchedBucketOptions<Value, Kept> {
   readonly nats: Nats;
   readonly bucket: string;
   readonly publisher: Publisher;
   readonly encode: (value: Value) => Uint8Array;
   /** Undefined: it is none. */
   readonly decode: (bytes: Uint8Array) => Value | undefined;
+  readonly toKept: (value: Value, revision: number) => Kept;
   readonly log: Log;
   readonly signal: AbortSignal;
 }
+
+/** Where it is, and who follows it. */
+export type WatchedBucketGround = Pick<
+  WatchedBucketOptions<unknown, unknown>,
+  "nats" | "bucket" | "publisher" | "log" | "signal"
+>;
 
 const openAgainMs = 1_000;
 /** Whatever the watch may have missed is heard by then: it begins anew. */
 const watchMs = 60_000;
 
-interface View<Value> {
-  readonly known: Map<string, KeptValue<Value>>;
-  /** Of those that are gone. */
-  readonly gone: Map<string, number>;
-  readonly listeners: Set<() => void>;
+/** What is known, and told as it comes. */
+interface Watching<Value> {
+  readonly hear: (key: string, value: Value | undefined, revision: number) => void;
   isComplete: boolean;
 }
 
 /** Follows a bucket until the signal aborts. */
-export function openWatchedBucket<Value>(options: WatchedBucketOptions<Value>): WatchedBucket<Value> {
-  const { nats, bucket, publisher, encode, decode } = options;
-  const view: View<Value> = { known: new Map(), gone: new Map(), listeners: new Set(), isComplete: false };
-  void follow(options, view);
+export function openWatchedBucket<Value, Kept extends { readonly revision: number }>(
+  options: WatchedBucketOptions<Value, Kept>,
+): WatchedBucket<Value, Kept> {
+  const { nats, bucket, publisher, encode, decode, toKept } = options;
+  const view = openWatchedView<Kept>();
+  const hear = (key: string, value: Value | undefined, revision: number): void =>
+    view.hear(key, value === undefined ? undefined : toKept(value, revision), revision);
+  const watching: Watching<Value> = { hear, isComplete: false };
+  void follow(options, watching);
   return {
-    all: () => [...view.known.values()],
-    heard: (key) => view.known.get(key),
-    isComplete: () => view.isComplete,
+    all: () => view.all(),
+    heard: (key) => view.heard(key),
+    isComplete: () => watching.isComplete,
     read: async (key) => {
       const found = await readRecord(nats, bucket, key);
       if (found === undefined) return { value: undefined, revision: 0 };
       const value = found.isGone ? undefined : decode(found.value);
-      hear(view, key, value, found.revision);
+      hear(key, value, found.revision);
       return { value, revision: found.revision };
     },
     write: async (key, value, revision) => {
       const swapped = await swapRecord(nats, publisher, { bucket, key, value: encode(value), revision });
-      if (swapped.kind === "held") hear(view, key, value, swapped.revision);
+      if (swapped.kind === "held") hear(key, value, swapped.revision);
       return swapped;
     },
     remove: async (key, revision) => {
       const swapped = await removeRecord(nats, publisher, { bucket, key, revision });
-      if (swapped.kind === "held") hear(view, key, undefined, swapped.revision);
+      if (swapped.kind === "held") hear(key, undefined, swapped.revision);
       return swapped;
     },
-    onChange: (listener) => {
-      view.listeners.add(listener);
-      return () => void view.listeners.delete(listener);
-    },
+    onChange: (listener) => view.onChange(listener),
   };
 }
 
-/** What comes late says nothing new. */
-function hear<Value>(view: View<Value>, key: string, value: Value | undefined, revision: number): void {
-  const { known, gone, listeners } = view;
-  if (revision <= Math.max(known.get(key)?.revision ?? 0, gone.get(key) ?? 0)) return;
-  if (value === undefined) {
-    known.delete(key);
-    gone.set(key, revision);
-  } else {
-    gone.delete(key);
-    known.set(key, { value, revision });
-  }
-  for (const listener of listeners) listener();
-}
-
 async function follow<Value>(
-  { nats, bucket, decode, log, signal }: WatchedBucketOptions<Value>,
-  view: View<Value>,
+  {
+    nats,
+    bucket,
+    decode,
+    log,
+    signal,
+  }: WatchedBucketGround & { readonly decode: (bytes: Uint8Array) => Value | undefined },
+  watching: Watching<Value>,
 ): Promise<void> {
   const { connection } = nats;
   const options = { filter_subject: `$KV.${bucket}.>`, deliver_policy: DeliverPolicy.LastPerSubject };
@@ -108,7 +102,7 @@ async function follow<Value>(
   while (!signal.aborted && !connection.isClosed()) {
     try {
       const consumer = await jetstream(connection).consumers.getPushConsumer(`KV_${bucket}`, options);
-      if ((await consumer.info()).num_pending === 0) view.isComplete = true;
+      if ((await consumer.info()).num_pending === 0) watching.isComplete = true;
       const messages = await consumer.consume();
       const over = AbortSignal.any([signal, AbortSignal.timeout(watchMs)]);
       over.addEventListener("abort", () => void messages.close(), { once: true });
@@ -116,9 +110,9 @@ async function follow<Value>(
         const isGone = message.headers?.has("KV-Operation") === true;
         const key = message.subject.slice(prefix);
         const value = isGone ? undefined : decode(message.data);
-        if (isGone || value !== undefined) hear(view, key, value, message.seq);
+        if (isGone || value !== undefined) watching.hear(key, value, message.seq);
         else log.error("a record of a bucket can't be read", { bucket, key });
-        if (message.info.pending === 0) view.isComplete = true;
+        if (message.info.pending === 0) watching.isComplete = true;
       }
       await consumer.delete().catch(() => undefined);
     } catch (error) {

@@ -1,9 +1,9 @@
 import type { Cron } from "../../../proto/gen/sidestep/internal/v1/plan.ts";
 import type { Schedule } from "../../../proto/gen/sidestep/internal/v1/schedule.ts";
-import { errorText } from "../../../runtime/src/log.ts";
 import type { Log } from "../../../runtime/src/log.ts";
 import { noCounts } from "../engine/schedule/noteFired.ts";
 import type { Definitions } from "./definitions.ts";
+import { keepUp } from "./keepUp.ts";
 import { partitionOfSchedule } from "./scheduleStore.ts";
 import type { ScheduleStore } from "./scheduleStore.ts";
 
@@ -17,8 +17,6 @@ export interface ContractSchedulesOptions {
   readonly logger: Log;
 }
 
-const lookEveryMs = 500;
-
 /** The schedule that a trigger of a contract is. */
 export function contractScheduleId(workflow: string, trigger: string): string {
   return `${workflow}/${trigger}`;
@@ -30,33 +28,19 @@ export function contractScheduleId(workflow: string, trigger: string): string {
  */
 export function openContractSchedules(options: ContractSchedulesOptions): Disposable {
   const { store, definitions, owned, logger } = options;
+  const stateNow = (): string => `${definitions.revision()} ${owned().join()}`;
   let seen = "";
-  let isLooking = false;
-  let told = "";
-  const look = async (): Promise<void> => {
-    const state = `${definitions.revision()} ${owned().join()}`;
-    if (isLooking || !store.isComplete() || state === seen || owned().length === 0) return;
-    isLooking = true;
-    try {
+  return keepUp({
+    definitions,
+    logger,
+    failing: "schedules of contracts can't be kept up now",
+    isDue: () => store.isComplete() && stateNow() !== seen && owned().length > 0,
+    reconcile: async () => {
+      const state = stateNow();
       // Whatever was refused is looked at again.
       if (await reconcile(options)) seen = state;
-      told = "";
-    } catch (error) {
-      const reason = errorText(error);
-      if (reason !== told) logger.warn("schedules of contracts can't be kept up now", { error: reason });
-      told = reason;
-    } finally {
-      isLooking = false;
-    }
-  };
-  const timer = setInterval(() => void look(), lookEveryMs).unref();
-  const stop = definitions.onChange(() => void look());
-  return {
-    [Symbol.dispose]: () => {
-      clearInterval(timer);
-      stop();
     },
-  };
+  });
 }
 
 /** True when all stands as it should. */

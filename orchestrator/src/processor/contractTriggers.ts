@@ -1,9 +1,9 @@
 import type { TriggerRecord } from "../../../proto/gen/sidestep/internal/v1/trigger.ts";
-import { errorText } from "../../../runtime/src/log.ts";
 import type { Log } from "../../../runtime/src/log.ts";
 import { coverOf, covers } from "../engine/event/subjects.ts";
 import type { Definitions } from "./definitions.ts";
 import type { EventStreams, OtherStream, ParkedStore } from "./eventStreams.ts";
+import { keepUp } from "./keepUp.ts";
 import { triggerId } from "./triggerStore.ts";
 import type { TriggerStore } from "./triggerStore.ts";
 
@@ -19,7 +19,6 @@ export interface ContractTriggersOptions {
   readonly logger: Log;
 }
 
-const lookEveryMs = 500;
 /** Streams of others come and go. */
 const lookAgainMs = 15_000;
 /** How long what comes for a trigger that is gone is kept: who takes it out by mistake deploys again. */
@@ -31,36 +30,23 @@ const retiredKeptMs = 7 * 86_400_000;
  */
 export function openContractTriggers(options: ContractTriggersOptions): Disposable {
   const { store, definitions, isOurs, now, logger } = options;
-  let seen = "";
+  let seen: number | undefined;
   let seenMs = 0;
-  let isLooking = false;
-  let told = "";
-  const look = async (): Promise<void> => {
-    const state = `${definitions.revision()}`;
-    const isSeen = state === seen && now() - seenMs < lookAgainMs;
-    if (!isOurs()) seen = "";
-    if (isLooking || isSeen || !isOurs() || !store.isComplete()) return;
-    isLooking = true;
-    try {
-      if (await reconcile(options)) seen = state;
-      seenMs = now();
-      told = "";
-    } catch (error) {
-      const reason = errorText(error);
-      if (reason !== told) logger.warn("triggers of contracts can't be kept up now", { error: reason });
-      told = reason;
-    } finally {
-      isLooking = false;
-    }
-  };
-  const timer = setInterval(() => void look(), lookEveryMs).unref();
-  const stop = definitions.onChange(() => void look());
-  return {
-    [Symbol.dispose]: () => {
-      clearInterval(timer);
-      stop();
+  return keepUp({
+    definitions,
+    logger,
+    failing: "triggers of contracts can't be kept up now",
+    isDue: () => {
+      if (!isOurs()) seen = undefined;
+      const isSeen = definitions.revision() === seen && now() - seenMs < lookAgainMs;
+      return isOurs() && !isSeen && store.isComplete();
     },
-  };
+    reconcile: async () => {
+      const revision = definitions.revision();
+      if (await reconcile(options)) seen = revision;
+      seenMs = now();
+    },
+  });
 }
 
 /** A subject trigger as its contract has it. */

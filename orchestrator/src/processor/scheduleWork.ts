@@ -10,6 +10,8 @@ import { putOffMs } from "../engine/schedule/jitter.ts";
 import { dueMs, nextStep } from "../engine/schedule/nextStep.ts";
 import type { ScheduleStep } from "../engine/schedule/nextStep.ts";
 import { settleFiring } from "../engine/schedule/noteFired.ts";
+import { openDeadlines } from "./deadlines.ts";
+import type { Deadlines } from "./deadlines.ts";
 import type { Front } from "./front.ts";
 import { partitionOfSchedule, scheduleKey } from "./scheduleStore.ts";
 import type { KeptSchedule, ScheduleStore } from "./scheduleStore.ts";
@@ -38,7 +40,7 @@ export interface ScheduleWorkOptions {
 const lookEveryMs = 1_000;
 const lookAgainMs = 10;
 /** Starts, and looks at runs, at one time: after an outage many are due at once. */
-const startsAtOnce = 64;
+const startsAtOnce = 256;
 const startWithinMs = 10_000;
 /** The end of a run is waited for in pieces. */
 const waitMaxMs = 3_600_000;
@@ -49,13 +51,16 @@ const waitMaxMs = 3_600_000;
  */
 export function openScheduleWork(options: ScheduleWorkOptions): Disposable {
   const over = new AbortController();
-  const work: Work = { ...options, signal: over.signal, gate: openGate(startsAtOnce), working: new Set() };
+  const { signal } = over;
+  const deadline = openDeadlines(startWithinMs, signal, options.now);
+  const work: Work = { ...options, signal, deadline, gate: openGate(startsAtOnce), working: new Set() };
   void lookAlways(work);
   return { [Symbol.dispose]: () => over.abort() };
 }
 
 interface Work extends ScheduleWorkOptions {
   readonly signal: AbortSignal;
+  readonly deadline: Deadlines;
   readonly gate: Gate;
   /** Ids of schedules that something is being done about. */
   readonly working: Set<string>;
@@ -180,8 +185,7 @@ async function start(work: Work, kept: KeptSchedule): Promise<Went> {
   const { firing } = schedule;
   if (firing === undefined) return { kind: "reread" };
   const { nominalMs, notedMs } = firing;
-  const within = AbortSignal.any([work.signal, AbortSignal.timeout(startWithinMs)]);
-  const outcome = await work.gate(() => work.start({ schedule, nominalMs, notedMs }, within));
+  const outcome = await work.gate(() => work.start({ schedule, nominalMs, notedMs }, work.deadline()));
   if (outcome.kind === "waits") return { kind: "again", reason: outcome.reason };
   const atMs = work.now();
   const went = await note(work, kept, settleFiring(schedule, outcome.come, atMs));
@@ -216,8 +220,7 @@ async function waitFor(
   if (cancel) {
     const requestId = scheduleKey(schedule.id, schedule.bufferedMs ?? 0);
     const event = { reason: "the next run of its schedule is due", actor: `schedule ${schedule.id}`, requestId };
-    const within = AbortSignal.any([signal, AbortSignal.timeout(startWithinMs)]);
-    const asked = await front.request(runId, { kind: "cancel", event }, within);
+    const asked = await front.request(runId, { kind: "cancel", event }, work.deadline());
     if (asked.kind === "unavailable") return { kind: "again", reason: asked.message };
     if (asked.kind === "exhausted") return { kind: "again", reason: "too much waits to be folded" };
   }
