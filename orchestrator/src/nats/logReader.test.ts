@@ -6,7 +6,7 @@ import { startTcpProxy } from "../../../test/support/tcpProxy.ts";
 import { openPublisher } from "../../../runtime/src/publisher.ts";
 import type { LogMessage } from "../processor/ports.ts";
 import { askJetStream } from "./jetstream.ts";
-import { openLogReader } from "./logReader.ts";
+import { openLogReader, parsePlace } from "./logReader.ts";
 import { ensurePartitionsBucket, ensureTopology } from "./topology.ts";
 import { openWriter } from "./write.ts";
 
@@ -106,4 +106,36 @@ test("a reader begins where it is told, and takes no more than there is room for
   expect(sequences(seen)).toEqual(upTo(11, 50));
   expect(reader.next()).toBe(51);
   await writer.nats.connection.close();
+});
+
+test("a message's bytes are its own: who keeps them keeps nothing of what came over the socket beside them", async () => {
+  await using server = await startNats();
+  await using nats = await connectTo(server.url);
+  const writer = await openWriterOf(server.url);
+  const publisher = openPublisher(writer.nats.connection);
+  const data = Buffer.alloc(5_000, 7);
+  await Promise.all(Array.from({ length: 6 }, () => publisher.publish(names.eventSubject(0, "r"), data)));
+  const { seen, ...options } = collect();
+  using _reader = openLogReader(nats, { ...options, stream, room: () => 100, log: silent });
+  await expect.poll(() => seen.length).toBe(6);
+  expect(seen.map((message) => [message.data.length, message.data.buffer.byteLength])).toEqual(
+    seen.map(() => [5_000, 5_000]),
+  );
+  expect(seen.every((message) => Buffer.compare(message.data, data) === 0)).toBe(true);
+});
+
+test.each([
+  ["$JS.ACK.SIDESTEP_LOG_0.reader1.1.1234.7.1767225600123456789.4", [1234, 7, 1_767_225_600_123]],
+  ["$JS.ACK.hub.acc.SIDESTEP_LOG_0.reader1.1.9.3.1767225600999999999.0", [9, 3, 1_767_225_600_999]],
+  [
+    "$JS.ACK.hub.acc.SIDESTEP_LOG_0.reader1.1.9007199254740991.3.1767225600000000001.0.token",
+    [9007199254740991, 3, 1_767_225_600_000],
+  ],
+])("%s says where its message stands", (reply, [sequence, delivered, storedMs]) => {
+  expect(parsePlace(reply)).toEqual({ sequence, delivered, storedMs });
+});
+
+test("what is no such reply says nothing", () => {
+  expect(parsePlace(undefined)).toBeUndefined();
+  expect(parsePlace("_INBOX.a.b")).toBeUndefined();
 });
