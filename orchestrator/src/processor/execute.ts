@@ -1,9 +1,7 @@
-import { Buffer } from "node:buffer";
 import { attemptKey, stepKey } from "../../../proto/wire/attempt.ts";
 import { Event } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import { AttemptId_Phase } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { AttemptId } from "../../../proto/gen/sidestep/internal/v1/event.ts";
-import { Task } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import {
   attemptHeader,
   compensatesHeader,
@@ -15,6 +13,8 @@ import {
 } from "../../../proto/wire/headers.ts";
 import { fromHex, parseRunId, toHex } from "../../../proto/wire/runId.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
+import { TaskEncoder } from "../../../proto/wire/taskBytes.ts";
+import type { HeaderText } from "../../../proto/wire/taskBytes.ts";
 import { Encoder } from "../../../proto/wire/encoder.ts";
 import type { ArmTimer, CancelTimer, CloseAttempt, Command, EndRun, PublishTask } from "../engine/command.ts";
 import { attemptTraceHeaders } from "../projection/traceContext.ts";
@@ -31,6 +31,7 @@ import { appendFailure, deferAfterMs, keep, release, settle } from "./settle.ts"
 import type { Carry } from "./settle.ts";
 
 const { toBytes } = new Encoder();
+const { toBytes: toTaskBytes } = new TaskEncoder();
 
 /** Timers due sooner are kept in memory; they hold the checkpoint back, so this is how far it may lag behind. */
 const shortTimerMs = 2000;
@@ -151,7 +152,7 @@ function publishTask(owner: Ownership, run: ResidentRun, command: PublishTask, {
     return;
   }
   const key = attemptKey(run.runId, attempt);
-  const task = toBytes(Task, {
+  const task = toTaskBytes({
     runId: fromHex(run.runId),
     partition: owner.partition,
     attempt,
@@ -190,23 +191,20 @@ export function tellDrift(owner: Ownership, run: ResidentRun, attempt: AttemptId
   );
 }
 
-function toHeaders(run: ResidentRun, { headers, attempt, compensates }: PublishTask): Task["headers"] {
+function toHeaders(run: ResidentRun, { headers, attempt, compensates }: PublishTask): readonly HeaderText[] {
   const { runId } = run;
-  const made = headers.map((header) =>
-    "secret" in header
-      ? { key: header.key, value: Buffer.alloc(0), secret: header.secret }
-      : { key: header.key, value: Buffer.from(header.value), secret: "" },
-  );
-  const add = (key: string, value: string): void => void made.push({ key, value: Buffer.from(value), secret: "" });
-  add(idempotencyKeyHeader, idempotencyKey(stepKey(runId, attempt)));
-  add(runIdHeader, runId);
-  add(stepHeader, attempt.step);
-  add(attemptHeader, String(attempt.attempt));
+  const made: HeaderText[] = [
+    ...headers,
+    { key: idempotencyKeyHeader, value: idempotencyKey(stepKey(runId, attempt)) },
+    { key: runIdHeader, value: runId },
+    { key: stepHeader, value: attempt.step },
+    { key: attemptHeader, value: String(attempt.attempt) },
+  ];
   if (compensates !== undefined)
-    add(compensatesHeader, idempotencyKey(stepKey(callerOf(run, compensates), compensates)));
+    made.push({ key: compensatesHeader, value: idempotencyKey(stepKey(callerOf(run, compensates), compensates)) });
   const trace = attemptTraceHeaders(runId, run.state?.started?.trace, attempt, sha256);
-  add(traceparentHeader, trace.traceparent);
-  if (trace.tracestate !== undefined) add(tracestateHeader, trace.tracestate);
+  made.push({ key: traceparentHeader, value: trace.traceparent });
+  if (trace.tracestate !== undefined) made.push({ key: tracestateHeader, value: trace.tracestate });
   return made;
 }
 

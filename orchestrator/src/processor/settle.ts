@@ -43,12 +43,13 @@ export function settle(
   written: Promise<Written>,
   command: FailedCommand | undefined,
 ): void {
-  holdWhile(
-    owner,
-    run,
-    hold,
-    written.then((result) => afterWrite(owner, run, hold, result, command)),
-  );
+  keep(owner, run, hold);
+  // What holdWhile does, with a promise less: it is so for every task.
+  written
+    .then((result) => {
+      if (afterWrite(owner, run, hold, result, command) === "done") release(owner, run, hold);
+    })
+    .catch((error: unknown) => failUnlessLeft(owner, error));
 }
 
 /** Holds the turn while something is done in several writes; `abandoned`: the partition has been left, and whoever owns it next does it again. */
@@ -58,9 +59,11 @@ export function holdWhile(owner: Ownership, run: ResidentRun, hold: number, done
     .then((end) => {
       if (end === "done") release(owner, run, hold);
     })
-    .catch((error: unknown) => {
-      if (!owner.signal.aborted) owner.fail(error);
-    });
+    .catch((error: unknown) => failUnlessLeft(owner, error));
+}
+
+function failUnlessLeft({ signal, fail }: Ownership, error: unknown): void {
+  if (!signal.aborted) fail(error);
 }
 
 /** What became of a write, told by an event where it failed; that event is held for by itself. */
