@@ -1,6 +1,6 @@
 import type { Bindings } from "./expression/bindings.ts";
 import { defaultBudget, evaluateBool, evaluateKept, evaluateString, evaluateTimestamp } from "./expression/evaluate.ts";
-import type { Evaluated, KeptValue } from "./expression/result.ts";
+import type { Evaluated, Instant, KeptValue } from "./expression/result.ts";
 import type { RunRecord, StepRecord } from "../../../proto/gen/sidestep/v1/workflow.ts";
 import { expressionFailure } from "./failure.ts";
 import type { PlannedExpression } from "./plan.ts";
@@ -99,23 +99,33 @@ export function budgetOf({ state }: Place): number {
 }
 
 /** What an expression may see at a place. */
-export function bindingsOf({ state, scope }: Place): Bindings {
-  return {
-    variable: (name) => (name === "input" ? state.started?.request : loaded(name, variableIn(scope, name))),
-    step: (id) => {
-      const step = stepIn(scope, id);
-      return step?.state.kind === "completed" ? toStepRecord(step) : undefined;
-    },
-    get run() {
-      return toRunRecord(state);
-    },
-    get now() {
-      return toTimestamp(state.nowMs);
-    },
-    get metadata() {
-      return metadataOf(state);
-    },
-  };
+export function bindingsOf(place: Place): Bindings {
+  return new PlaceBindings(place);
+}
+
+/** A class, for it is made for each evaluation: an object of two closures and three getters of its own costs more than a small evaluation. */
+class PlaceBindings implements Bindings {
+  readonly #place: Place;
+  constructor(place: Place) {
+    this.#place = place;
+  }
+  variable(name: string): Uint8Array | undefined {
+    const { state, scope } = this.#place;
+    return name === "input" ? state.started?.request : loaded(name, variableIn(scope, name));
+  }
+  step(id: string): StepRecord | undefined {
+    const step = stepIn(this.#place.scope, id);
+    return step?.state.kind === "completed" ? toStepRecord(step) : undefined;
+  }
+  get run(): RunRecord | undefined {
+    return toRunRecord(this.#place.state);
+  }
+  get now(): Instant {
+    return toTimestamp(this.#place.state.nowMs);
+  }
+  get metadata(): ReadonlyMap<string, string> {
+    return metadataOf(this.#place.state);
+  }
 }
 
 function variableIn(scope: Scope, name: string): Uint8Array | undefined {

@@ -19,7 +19,7 @@ export function evaluateQuery(state: RunState, query: QueryPlan, request: Uint8A
     query.output.expression,
     {
       variable: (name) => (name === "query" ? request : bindings.variable(name)),
-      step: bindings.step,
+      step: (id) => bindings.step(id),
       run: bindings.run,
       now: bindings.now,
       metadata: bindings.metadata,

@@ -121,9 +121,11 @@ export function deletedRow(id: string, partition: number, sequence: number): Run
 
 /**
  * What a row says beyond its start, in short: a turn that leaves it as it was changes no row. Costs next to nothing for a run that just goes
- * on.
+ * on: no more than its phase is looked at then.
  */
 export function rowMark({ phase, verdict, hold, incidents, approvals, deleting }: RunState): string {
+  if (verdict === undefined && hold === undefined && deleting === undefined && approvals.size + incidents.size === 0)
+    return phase;
   let mark = `${phase} ${verdict?.kind ?? ""} ${hold !== undefined} ${approvals.size} ${deleting !== undefined}`;
   for (const { path, state } of incidents)
     if (state.kind === "paused") mark += ` ${path} ${state.incident.sinceMs} ${state.incident.status.code}`;
