@@ -36,42 +36,63 @@ export interface Waiter {
 
 /** Nobody waits yet. */
 export function openWaiters(): Waiters {
-  const waiters = new Map<RunId, Set<Waiter>>();
-  const tellAll = (runId: RunId, kind: NonNullable<WaitReply["kind"]>): void => {
-    const those = waiters.get(runId);
-    waiters.delete(runId);
-    for (const { tell } of those ?? []) tell(reply(runId, kind));
-  };
+  // Who waits for the end is not looked for while a run just goes on, which is nearly always.
+  const forEnd: Table = new Map();
+  const forMore: Table = new Map();
+  const tables = [forEnd, forMore];
   return {
     add: (runId, waiter) => {
-      const those = waiters.get(runId);
-      if (those === undefined) waiters.set(runId, new Set([waiter]));
+      const table = waiter.request.yields || waiter.request.foldedSequence > 0 ? forMore : forEnd;
+      const those = table.get(runId);
+      if (those === undefined) table.set(runId, new Set([waiter]));
       else those.add(waiter);
-      return () => void waiters.get(runId)?.delete(waiter);
+      return () => void table.get(runId)?.delete(waiter);
     },
     look: (run) => {
-      const those = waiters.get(run.runId);
-      if (those === undefined || run.phase === "loading") return;
-      for (const waiter of those) {
-        const answer = answerOf(run, waiter.request);
-        if (answer === undefined) continue;
-        those.delete(waiter);
-        waiter.tell(reply(run.runId, answer));
-      }
-      if (those.size === 0) waiters.delete(run.runId);
+      if (run.phase === "loading") return;
+      if (forMore.size > 0) lookIn(forMore, run);
+      if (hasEnd(run)) lookIn(forEnd, run);
     },
-    runs: () => [...waiters.keys()],
-    unknown: (runId) => tellAll(runId, { $case: "unknown", value: {} }),
+    runs: () => [...new Set(tables.flatMap((table) => [...table.keys()]))],
+    unknown: (runId) => tables.forEach((table) => tellAll(table, runId, { $case: "unknown", value: {} })),
     leave: () => {
-      for (const runId of waiters.keys()) tellAll(runId, { $case: "notNow", value: {} });
+      for (const table of tables)
+        for (const runId of table.keys()) tellAll(table, runId, { $case: "notNow", value: {} });
     },
     sweep: (nowMs) => {
-      for (const [runId, those] of waiters) {
-        for (const waiter of those) if (waiter.untilMs < nowMs) those.delete(waiter);
-        if (those.size === 0) waiters.delete(runId);
+      for (const table of tables) {
+        for (const [runId, those] of table) {
+          for (const waiter of those) if (waiter.untilMs < nowMs) those.delete(waiter);
+          if (those.size === 0) table.delete(runId);
+        }
       }
     },
   };
+}
+
+type Table = Map<RunId, Set<Waiter>>;
+
+function tellAll(table: Table, runId: RunId, kind: NonNullable<WaitReply["kind"]>): void {
+  const those = table.get(runId);
+  table.delete(runId);
+  for (const { tell } of those ?? []) tell(reply(runId, kind));
+}
+
+function lookIn(table: Table, run: ResidentRun): void {
+  const those = table.get(run.runId);
+  if (those === undefined) return;
+  for (const waiter of those) {
+    const answer = answerOf(run, waiter.request);
+    if (answer === undefined) continue;
+    those.delete(waiter);
+    waiter.tell(reply(run.runId, answer));
+  }
+  if (those.size === 0) table.delete(run.runId);
+}
+
+/** Is there anything to tell who waits for its end? */
+function hasEnd({ state, lock }: ResidentRun): boolean {
+  return lock !== undefined || (state !== undefined && (state.ended !== undefined || state.phase === "void"));
 }
 
 /** What can be said now to one who waits; undefined: nothing yet. */
