@@ -2,6 +2,7 @@ import { fromBinary } from "@bufbuild/protobuf";
 import { reflect } from "@bufbuild/protobuf/reflect";
 import { encodeMessage } from "./expression/encode.ts";
 import { toKeptForm } from "./expression/kept.ts";
+import { isEncoded } from "./expression/wirePlaces.ts";
 import { parseValueType } from "./expression/value.ts";
 import type { LoadedPlan } from "./plan.ts";
 
@@ -27,6 +28,7 @@ export function canonicalRequest({ plan, registry }: LoadedPlan, request: Uint8A
   const type = registry.getMessage(plan.requestType);
   if (type === undefined)
     return { kind: "failed", message: `the plan does not know its request type ${plan.requestType}` };
+  if (isEncoded(type, request)) return { kind: "ok", bytes: request };
   try {
     return { kind: "ok", bytes: encodeMessage(reflect(type, fromBinary(type, request), false)) };
   } catch (error) {

@@ -98,6 +98,8 @@ export function openGrpcServer(options: GrpcServerOptions): GrpcServer {
     // A caller may wait for days; a dead connection is noticed in a minute.
     "grpc.keepalive_time_ms": 30_000,
     "grpc.keepalive_timeout_ms": 20_000,
+    // Nobody can ask for what it counts of each call.
+    "grpc.enable_channelz": 0,
   });
   const rpcs = openRpcs(server, { admit: options.admit, audit: newAudit(options.audit, Date.now) });
   const health = newHealth(closing);

@@ -1,16 +1,19 @@
 import { ExprSchema } from "@bufbuild/cel-spec/cel/expr/syntax_pb.js";
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { JsonObject } from "@bufbuild/protobuf";
+import { reflect } from "@bufbuild/protobuf/reflect";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { CompiledExpression } from "../../../../proto/gen/sidestep/internal/v1/expression.ts";
 import { toCopyFields } from "../../engine/expression/copyFields.ts";
 import type { CopyFields } from "../../engine/expression/copyFields.ts";
 import type { Bindings } from "../../engine/expression/bindings.ts";
+import { encodeMessage } from "../../engine/expression/encode.ts";
 import { toEnvironment } from "../../engine/expression/environment.ts";
 import { defaultBudget } from "../../engine/expression/evaluate.ts";
 import { toEvaluate } from "../../engine/expression/load.ts";
 import type { Expression } from "../../engine/expression/load.ts";
+import { isEncoded } from "../../engine/expression/wirePlaces.ts";
 import { bindingsOf, bytesOf, checked, hex, messageNamed, registry, scopeOf, typeNamed } from "./testing/expression.ts";
 
 const everything = "kinds.v1.Everything";
@@ -232,4 +235,27 @@ test("the rest of a message is looked at, too: what can't be decoded fails as it
   expect(copy?.(bindingsOf({ input: broken }))).toBeUndefined();
   expect(evaluated(evaluate, bindingsOf({ input: broken }))).toMatch(/can't be decoded/);
   expect(toBinary(messageNamed(everything), fromBinary(messageNamed(everything), good))).toEqual(good);
+});
+
+test("what is said to be the one encoding is what encoding makes of it", () => {
+  const desc = messageNamed(everything);
+  const again = (made: Uint8Array): string => {
+    try {
+      return hex(encodeMessage(reflect(desc, fromBinary(desc, made), false)));
+    } catch (error) {
+      return String(error);
+    }
+  };
+  let encoded = 0;
+  fc.assert(
+    fc.property(inputValue, fc.nat(), fc.option(fc.nat(255)), (value, at, byte) => {
+      const input = bytesOf(everything, value);
+      if (input.length > 0 && byte !== null) input[at % input.length] = byte;
+      const isSame = isEncoded(desc, input);
+      if (isSame) encoded += 1;
+      expect(isSame ? again(input) : hex(input)).toBe(hex(input));
+    }),
+    { numRuns: 2_000 },
+  );
+  expect(encoded).toBeGreaterThan(100);
 });

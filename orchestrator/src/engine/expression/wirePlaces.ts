@@ -34,6 +34,13 @@ export function findPlaces(bytes: Uint8Array, sought: Sought, places: Places): b
   return walkMessage({ bytes, places, at: 0, depth: 0 }, bytes.length, sought.shape, sought);
 }
 
+const nowhere = makePlaces(0);
+
+/** Whether bytes are the one encoding of a message, so that to decode and encode them would make the same. False where that can't be told. */
+export function isEncoded(desc: DescMessage, bytes: Uint8Array): boolean {
+  return walkMessage({ bytes, places: nowhere, at: 0, depth: 0 }, bytes.length, shapeOf(desc), undefined);
+}
+
 /** A walk over bytes, and how far it has come. */
 interface Walk {
   readonly bytes: Uint8Array;
