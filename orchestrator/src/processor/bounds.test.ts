@@ -77,3 +77,19 @@ test("a loop of many passes that wait for nothing keeps no other run waiting", a
   expect(ends).toEqual([other, first]);
   expect(counts.turns).toBeGreaterThan(10);
 });
+
+test("runs that have ended are dropped from memory at once, and what comes to them later finds them in the log", async () => {
+  await using server = await startNats();
+  const plan = makePlan([makeCall("a")]);
+  await using orchestrator = await openOrchestrator(server.url, plan, { over: { bounds: { sweepEveryMs: 60_000 } } });
+  await using sidecar = await openFakeSidecar(server.url);
+  const { counts, front } = orchestrator.processor;
+  const runs = await Promise.all(Array.from({ length: 20 }, () => orchestrator.begin(plan)));
+  await Promise.all(runs.map((runId) => front.wait(runId, within())));
+  await expect.poll(() => counts.evictions).toBe(20);
+  expect(counts.loads).toBe(0);
+  const again = await Promise.all(runs.map((runId) => front.wait(runId, within())));
+  expect(again.every(({ kind }) => kind === "ended")).toBe(true);
+  expect(counts.loads).toBe(20);
+  expect(sidecar.calls).toHaveLength(20);
+});

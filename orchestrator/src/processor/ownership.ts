@@ -103,7 +103,7 @@ export interface Bounds {
 
 export const defaultBounds: Bounds = {
   idleMs: 30_000,
-  endedIdleMs: 1000,
+  endedIdleMs: 100,
   residentsMax: 20_000,
   loadsMax: 64,
   duePortion: 16,

@@ -17,6 +17,7 @@ import type { ResidentRun } from "./residentRun.ts";
 import { openDeletions } from "./deletions.ts";
 import { openRetentions } from "./retentions.ts";
 import type { Swept } from "./kept.ts";
+import { startSweeping } from "./sweeping.ts";
 import { takeOver } from "./takeover.ts";
 import type { Window } from "./takeover.ts";
 import { openUnfinished } from "./unfinished.ts";
@@ -78,7 +79,7 @@ class Loop implements Partition {
   readonly #residents: Residents;
   readonly #reader: LogReader;
   readonly #waiters = openWaiters();
-  readonly #sweeper: NodeJS.Timeout;
+  readonly #stopSweeping: () => void;
   readonly #stopListening: () => void;
   readonly #finished = Promise.withResolvers<void>();
   #phase: "takingOver" | "live" | "finishing" | "left" = "takingOver";
@@ -129,13 +130,7 @@ class Loop implements Partition {
         return room;
       },
     });
-    this.#sweeper = setInterval(() => {
-      this.#residents.sweep();
-      this.#owner.cuts.sweep();
-      this.#owner.retentions.sweep();
-      this.#owner.deletions.sweep();
-      this.#waiters.sweep(ground.now());
-    }, ground.bounds.sweepEveryMs);
+    this.#stopSweeping = startSweeping(this.#owner, this.#residents, this.#waiters);
     const stops = [ground.heldBack, ground.drift].map((one) => one.onRelease(() => this.#askForReleased()));
     this.#stopListening = () => stops.forEach((stop) => stop());
   }
@@ -205,7 +200,7 @@ class Loop implements Partition {
   leave(): void {
     if (this.#phase === "left") return;
     this.#phase = "left";
-    clearInterval(this.#sweeper);
+    this.#stopSweeping();
     this.#stopListening();
     this.#reader[Symbol.dispose]();
     this.#waiters.leave();

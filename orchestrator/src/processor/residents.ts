@@ -7,6 +7,7 @@ import type { LoadedPlan } from "../engine/plan.ts";
 import { resumeLock } from "../engine/lock.ts";
 import type { LogRecord } from "../engine/record.ts";
 import { isMigration, isStart, resume, startIn } from "../engine/snapshot/resume.ts";
+import { openEndedRuns } from "./endedRuns.ts";
 import { toFact } from "./fact.ts";
 import { Outdated } from "./outdated.ts";
 import { loadPayload, LostPayload, withPayloads } from "./loading.ts";
@@ -38,6 +39,7 @@ export class Residents {
   readonly #runs = new Map<RunId, ResidentRun>();
   readonly #plans = new Map<string, LoadedPlan>();
   readonly #loads: Gate;
+  readonly #ended = openEndedRuns();
   #waitingBytes = 0;
 
   constructor(owner: Ownership, options: ResidentsOptions) {
@@ -143,6 +145,13 @@ export class Residents {
     }
   }
 
+  /** Drops runs that have ended here. */
+  sweepEnded(): void {
+    const { bounds, counts, now } = this.#owner;
+    for (const run of this.#ended.take(now() - bounds.endedIdleMs))
+      if (this.#runs.get(run.runId) === run && this.#runs.delete(run.runId)) counts.evictions++;
+  }
+
   #open(runId: RunId): ResidentRun {
     const run = toResidentRun(runId, this.#owner.now());
     this.#runs.set(runId, run);
@@ -197,8 +206,11 @@ export class Residents {
       this.#loadPayload(run, run.plan, record).catch(this.#owner.fail);
       return;
     }
-    if (run.phase === "ready") takeTurn(this.#owner, run, record, live);
-    else if (run.phase === "orphan") {
+    if (run.phase === "ready") {
+      const wasOver = run.state?.ended !== undefined;
+      takeTurn(this.#owner, run, record, live);
+      if (!wasOver && run.state?.ended !== undefined) this.#ended.note(run, this.#owner.now());
+    } else if (run.phase === "orphan") {
       this.#owner.counts.orphans++;
       returnLock(this.#owner, run, record, record.sequence);
     }
