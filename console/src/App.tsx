@@ -20,6 +20,7 @@ const RunPage = lazy(() => import("./pages/RunPage.tsx").then((it) => ({ default
 const WorkflowsPage = lazy(() => import("./pages/WorkflowsPage.tsx").then((it) => ({ default: it.WorkflowsPage })));
 const WorkflowPage = lazy(() => import("./pages/WorkflowPage.tsx").then((it) => ({ default: it.WorkflowPage })));
 const SchedulesPage = lazy(() => import("./pages/SchedulesPage.tsx").then((it) => ({ default: it.SchedulesPage })));
+const TriggersPage = lazy(() => import("./pages/TriggersPage.tsx").then((it) => ({ default: it.TriggersPage })));
 const ServicesPage = lazy(() => import("./pages/ServicesPage.tsx").then((it) => ({ default: it.ServicesPage })));
 const IncidentsPage = lazy(() => import("./pages/IncidentsPage.tsx").then((it) => ({ default: it.IncidentsPage })));
 const AuditPage = lazy(() => import("./pages/AuditPage.tsx").then((it) => ({ default: it.AuditPage })));
@@ -32,6 +33,7 @@ const places: readonly { readonly page: Place; readonly name: string }[] = [
   { page: "runs", name: "Runs" },
   { page: "workflows", name: "Workflows" },
   { page: "schedules", name: "Schedules" },
+  { page: "triggers", name: "Triggers" },
   { page: "services", name: "Services" },
   { page: "incidents", name: "Incidents" },
   { page: "approvals", name: "Approvals" },
@@ -103,6 +105,8 @@ function Page({ route }: { readonly route: Route }) {
       return <WorkflowPage workflow={route.workflow} />;
     case "schedules":
       return <SchedulesPage />;
+    case "triggers":
+      return <TriggersPage />;
     case "services":
       return <ServicesPage />;
     case "incidents":

@@ -9,6 +9,7 @@ export const goTo: Readonly<Record<string, { readonly name: string; readonly rou
   r: { name: "Runs", route: { page: "runs" } },
   w: { name: "Workflows", route: { page: "workflows" } },
   c: { name: "Schedules", route: { page: "schedules" } },
+  t: { name: "Triggers", route: { page: "triggers" } },
   s: { name: "Services", route: { page: "services" } },
   i: { name: "Incidents", route: { page: "incidents" } },
   a: { name: "Approvals", route: { page: "approvals" } },

@@ -9,6 +9,7 @@ const routes: readonly Route[] = [
   { page: "workflows" },
   { page: "workflow", workflow: "shop.v1.OrderWorkflow/Fulfil" },
   { page: "schedules" },
+  { page: "triggers" },
   { page: "services" },
   { page: "incidents" },
   { page: "approvals" },

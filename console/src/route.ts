@@ -6,6 +6,7 @@ export type Route =
   | { readonly page: "workflows" }
   | { readonly page: "workflow"; readonly workflow: string }
   | { readonly page: "schedules" }
+  | { readonly page: "triggers" }
   | { readonly page: "services" }
   | { readonly page: "incidents" }
   | { readonly page: "traces" }
@@ -31,6 +32,7 @@ export function parseRoute(path: string): Route {
   switch (page) {
     case "overview":
     case "schedules":
+    case "triggers":
     case "services":
     case "incidents":
     case "approvals":
@@ -63,6 +65,7 @@ function pathOf(route: Route): string {
     case "runs":
     case "workflows":
     case "schedules":
+    case "triggers":
     case "services":
     case "incidents":
     case "approvals":

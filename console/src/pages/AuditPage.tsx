@@ -57,11 +57,14 @@ const methods = [
   "Patch",
   "Compensate",
   "Rerun",
+  "Migrate",
   "Delete",
   "Decide",
   "Create",
   "Trigger",
   "Backfill",
+  "RetryParked",
+  "DropParked",
   "StartBulk",
   "StopBulk",
   "Hold",
@@ -71,6 +74,8 @@ const methods = [
   "DrainSidecar",
   "ResumeSidecar",
   "Deploy",
+  "Export",
+  "Import",
   "RebuildIndex",
 ];
 

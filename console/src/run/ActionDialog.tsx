@@ -27,7 +27,8 @@ export interface Action {
     | undefined;
   /** Name of the field for the reason; undefined: none is asked. */
   readonly reason?: string | undefined;
-  readonly done: string;
+  /** What is said then; undefined: `onDone` says it. */
+  readonly done?: string;
   readonly onDone?: (answer: ReturnType<typeof object>) => void;
 }
 
@@ -52,7 +53,7 @@ export function ActionDialog({
     setError(undefined);
     call(action.method, action.request({ reason, message: encoded.base64 }))
       .then((answer) => {
-        say(action.done);
+        if (action.done !== undefined) say(action.done);
         onClose();
         refresh("sidestep.v1.Runs/");
         action.onDone?.(answer);
