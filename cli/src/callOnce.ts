@@ -1,3 +1,4 @@
+import { CliFailure, exit } from "./failure.ts";
 import { openFrontClient } from "./frontClient.ts";
 import { bytesToJson, jsonToBytes } from "./messageJson.ts";
 import { methodTypes } from "./methodRpc.ts";
@@ -28,6 +29,13 @@ export async function callOnce(options: CallOptions, terminal: Terminal): Promis
   const { method, idempotencyKey, timeoutMs, attempts: maxAttempts, isDetached: detach } = options;
   const json = await readRequestText(options.request, terminal);
   const types = await methodTypes(client, method, options.protoFolder);
+  if (!types.isUnary)
+    throw new CliFailure(
+      exit.usage,
+      `${method} streams, and a call alone has one message each way`,
+      "the method",
+      "a step of a workflow collects what a server streams: docs/workflows.md",
+    );
   const request = Buffer.from(jsonToBytes(types.registry, types.requestType, json));
   const timeout =
     timeoutMs === undefined

@@ -115,12 +115,25 @@ export function toCliFailure(error: ServiceError, address: string): CliFailure {
       return make(
         exit.error,
         error.details,
-        reason === "INDEX_OFF"
-          ? "start it with another --index; `sidestep run describe <run id>` works without"
-          : "`sidestep run describe <run id>` shows the run as it stands",
+        nextForUnfit(reason),
       );
     default:
       return make(exit.error, `${error.details} (${codeName(error.code)})`, "docs/errors.md explains the reasons");
+  }
+}
+
+function nextForUnfit(reason: string): string {
+  switch (reason) {
+    case "INDEX_OFF":
+      return "start it with another --index; `sidestep run describe <run id>` works without";
+    case "TRIGGER_OF_CONTRACT":
+      return "`sidestep trigger pause <id>` has it keep what comes; a deploy without it retires it";
+    case "SCHEDULE_OF_CONTRACT":
+      return "`sidestep schedule pause <id>` has it start nothing; a deploy without the trigger retires it";
+    case "NOT_STARTED":
+      return "`sidestep schedule describe <id>` shows what it starts";
+    default:
+      return "`sidestep run describe <run id>` shows the run as it stands";
   }
 }
 
@@ -128,6 +141,8 @@ function nextForMissing(reason: string): string {
   switch (reason) {
     case "WORKFLOW_NOT_FOUND":
       return "`sidestep workflow list` shows what is deployed; `sidestep deploy` deploys";
+    case "SCHEDULE_NOT_FOUND":
+      return "check the id: `sidestep schedule list` shows them";
     case "TRIGGER_NOT_FOUND":
       return "check the id: `sidestep trigger list` shows them";
     default:

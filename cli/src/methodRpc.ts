@@ -11,6 +11,8 @@ import type { FrontClient } from "./frontClient.ts";
 export interface MethodTypes {
   readonly requestType: string;
   readonly responseType: string;
+  /** One message each way. */
+  readonly isUnary: boolean;
   readonly registry: Registry;
 }
 
@@ -32,7 +34,8 @@ export async function methodTypes(
       "give the folder of its .proto files: --proto <folder>; the orchestrator describes only what it serves";
     throw new CliFailure(exit.usage, `the types of ${method} are not known`, where, next);
   }
-  return { requestType: found.input.typeName, responseType: found.output.typeName, registry };
+  const isUnary = found.methodKind === "unary";
+  return { requestType: found.input.typeName, responseType: found.output.typeName, isUnary, registry };
 }
 
 async function registryOfFolder(folder: string): Promise<Registry> {

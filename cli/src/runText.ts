@@ -155,10 +155,19 @@ function incidentText(runId: string, incident: Incident): string {
     `incident: ${step} ${reasonText(incident)}${error}`,
     `  try it again:  sidestep run retry ${runId} --step ${incident.step}`,
     `  let it fail:   sidestep run fail ${runId} --step ${incident.step}`,
-    `  give a result: sidestep run skip ${runId} --step ${incident.step} -d '…'`,
+    ...waysWithMessage(runId, incident),
     `  undo all:      sidestep run compensate ${runId} --step ${incident.step}`,
     "",
   ].join("\n");
+}
+
+/** A compensation has no result to give. */
+function waysWithMessage(runId: string, { step, compensation }: Incident): readonly string[] {
+  const given = compensation ? "" : " -d '…'";
+  return [
+    `  call it done:  sidestep run skip ${runId} --step ${step}${given}`,
+    `  ask otherwise: sidestep run patch ${runId} --step ${step} -d '…'`,
+  ];
 }
 
 function actionsText(actions: readonly FittingAction[]): string {

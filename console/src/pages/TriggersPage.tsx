@@ -21,7 +21,6 @@ export function TriggersPage() {
         <p className="muted pad">Runs that messages start and signal.</p>
       </div>
       {error === undefined ? undefined : <Failure error={error} />}
-      {triggers.length > 0 ? <TriggerTable triggers={triggers} /> : undefined}
       {triggers.length === 0 && error === undefined ? (
         isLoading ? (
           <div className="skeleton" style={{ height: 160 }} aria-busy="true" />
@@ -33,7 +32,10 @@ export function TriggersPage() {
           </div>
         )
       ) : undefined}
-      {asked === null ? undefined : <ParkedEvents key={asked} triggerId={asked} />}
+      <div className="stack">
+        {triggers.length > 0 ? <TriggerTable triggers={triggers} /> : undefined}
+        {asked === null ? undefined : <ParkedEvents key={asked} triggerId={asked} />}
+      </div>
     </>
   );
 }

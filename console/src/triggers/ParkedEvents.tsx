@@ -85,18 +85,20 @@ export function ParkedEvents({ triggerId }: { readonly triggerId: string }) {
           </table>
         </div>
       )}
-      <div className="in row">
-        {pageToken === "" ? undefined : (
-          <Link className="button small" href={withQuery(address, { after: undefined })}>
-            To the first
-          </Link>
-        )}
-        {next === "" ? undefined : (
-          <Link className="button small" href={withQuery(address, { after: next })}>
-            More
-          </Link>
-        )}
-      </div>
+      {pageToken === "" && next === "" ? undefined : (
+        <div className="in row">
+          {pageToken === "" ? undefined : (
+            <Link className="button small" href={withQuery(address, { after: undefined })}>
+              To the first
+            </Link>
+          )}
+          {next === "" ? undefined : (
+            <Link className="button small" href={withQuery(address, { after: next })}>
+              More
+            </Link>
+          )}
+        </div>
+      )}
       {open === undefined ? undefined : <ActionDialog action={open} onClose={() => setOpen(undefined)} />}
     </section>
   );
