@@ -112,11 +112,7 @@ export function toCliFailure(error: ServiceError, address: string): CliFailure {
           : "mend the request and try again",
       );
     case code.FAILED_PRECONDITION:
-      return make(
-        exit.error,
-        error.details,
-        nextForUnfit(reason),
-      );
+      return make(exit.error, error.details, nextForUnfit(reason));
     default:
       return make(exit.error, `${error.details} (${codeName(error.code)})`, "docs/errors.md explains the reasons");
   }

@@ -11,6 +11,7 @@ import type { Metrics } from "../../runtime/src/metrics.ts";
 import { openNats } from "../../runtime/src/natsConnection.ts";
 import type { Nats } from "../../runtime/src/natsConnection.ts";
 import { pause } from "../../runtime/src/pause.ts";
+import type { StoreRoom } from "../../runtime/src/storeRoom.ts";
 import { atMost } from "../../runtime/src/shutdown.ts";
 import { version } from "../../runtime/src/version.ts";
 import { defaultCompileLimits } from "./compile/limits.ts";
@@ -126,7 +127,7 @@ export async function serve(settings: OrchestratorSettings, log: Log, signal: Ab
   const door = { front, definitions, credentials, checkDeploy, limits, bulks, audit, triggers, hooks, ...doors };
   const work = (server: FrontServer): Promise<void> => {
     log.info("ready", { id, listen: settings.listen, port: server.port, adminPort: admin.port, partitions, version });
-    return tellReadiness(server, nats, state, signal);
+    return tellReadiness(server, { nats, room: attached.room }, state, signal);
   };
   let isDone = false;
   let isReleased = false;
@@ -254,13 +255,21 @@ interface Readiness {
 }
 
 /** Says whether the front door is of use, until the signal aborts. */
-async function tellReadiness(server: FrontServer, nats: Nats, state: Readiness, signal: AbortSignal): Promise<void> {
-  const tell = (isReady: boolean): void => {
-    Object.assign(state, { isReady, waitsFor: isReady ? "" : "NATS is away" });
+async function tellReadiness(
+  server: FrontServer,
+  { nats, room }: { readonly nats: Nats; readonly room: StoreRoom },
+  state: Readiness,
+  signal: AbortSignal,
+): Promise<void> {
+  const tell = (isConnected: boolean): void => {
+    const waitsFor = isConnected ? (room.isFull() ? "NATS has no room to store more" : "") : "NATS is away";
+    const isReady = waitsFor === "";
+    Object.assign(state, { isReady, waitsFor });
     server.setServing(isReady);
   };
   nats.onDisconnect(() => tell(false));
   nats.onReconnect(() => tell(true));
+  room.onChange(() => tell(nats.isConnected()));
   tell(nats.isConnected());
   await aborted(signal);
   Object.assign(state, { isReady: false, waitsFor: "shutting down" });

@@ -24,8 +24,8 @@ export const disconnected: Published = { kind: "retryable", code: 0, message: "T
 const inFlightElsewhere = 10_158;
 const expectationInFlight = 10_164;
 const wrongLastSequence = 10_071;
-/** The account's storage is full, the server's memory or disk is: it passes when somebody makes room. */
-const full: ReadonlySet<number> = new Set([10_002, 10_028, 10_047]);
+/** The account's storage is full, the server's memory or disk is, or a write to it failed: it passes when somebody makes room. */
+const full: ReadonlySet<number> = new Set([10_002, 10_023, 10_028, 10_047, 10_077]);
 
 /** What an answer in the acknowledgement inbox says. */
 export function toPublished(message: Msg): Published {
@@ -44,6 +44,11 @@ export function toPublished(message: Msg): Published {
     };
   }
   return toRefusal(answer.error);
+}
+
+/** Nothing more can be stored until somebody makes room. */
+export function isNoRoom(published: Published): published is Extract<Published, { readonly kind: "retryable" }> {
+  return published.kind === "retryable" && full.has(published.code);
 }
 
 function toRefusal({ code, err_code: number = 0, description = "" }: AnswerError): Published {

@@ -2,8 +2,10 @@ import { jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import { expect, test } from "vitest";
 import { startNats } from "../../test/support/nats.ts";
+import { logger } from "./log.ts";
 import { publishDurably } from "./publishDurably.ts";
 import { expectLastLine, headerLine, messageIdLine, openPublisher } from "./publisher.ts";
+import { openStoreRoom } from "./storeRoom.ts";
 
 const bytes = new Uint8Array([1, 2, 3]);
 
@@ -50,6 +52,8 @@ test.each<[number, number, string]>([
   [503, 10_008, "retryable"],
   // The disk is full, the account is.
   [500, 10_047, "retryable"],
+  [503, 10_023, "retryable"],
+  [503, 10_077, "retryable"],
   [400, 10_002, "retryable"],
   [400, 10_111, "permanent"],
 ])("an error %d/%d is %s", async (code, number, kind) => {
@@ -172,5 +176,33 @@ test("what a stream has passed over while it answers what came later is retryabl
   expect(await lost).toMatchObject({ kind: "retryable", code: 408 });
   // The other stream has answered nothing, and may yet.
   expect(publisher.pending()).toBeGreaterThanOrEqual(1);
+  await connection.close();
+});
+
+test("a stream without room is told of once, until it stores again", async () => {
+  await using nats = await startNats();
+  const connection = await connect({ servers: nats.url });
+  let isFull = true;
+  connection.subscribe("log.a", {
+    callback: (_, message) => {
+      const error = { code: 503, err_code: 10_023, description: "insufficient resources" };
+      message.respond(JSON.stringify(isFull ? { error } : { stream: "LOG", seq: 1 }));
+    },
+  });
+  const lines: string[] = [];
+  using room = openStoreRoom(logger("test", { write: (line) => void lines.push(line) }));
+  const changes: boolean[] = [];
+  room.onChange(() => changes.push(room.isFull()));
+  using publisher = openPublisher(connection, { room });
+  const publish = () => publisher.publish("log.a", bytes, "", "LOG");
+  await publish();
+  await publish();
+  expect(lines.map((line): unknown => JSON.parse(line))).toMatchObject([
+    { level: "error", stream: "LOG", answer: "insufficient resources" },
+  ]);
+  isFull = false;
+  await publish();
+  await publish();
+  expect([changes, lines.length]).toEqual([[true, false], 2]);
   await connection.close();
 });

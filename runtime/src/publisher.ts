@@ -3,8 +3,9 @@ import type { NatsConnection, Subscription } from "@nats-io/transport-node";
 import { toAbsentStreams } from "./absentStreams.ts";
 import { MessageWriter } from "./messageWriter.ts";
 import { pause } from "./pause.ts";
-import { disconnected, timedOut, toFailure, toPublished } from "./publishAnswer.ts";
+import { disconnected, isNoRoom, timedOut, toFailure, toPublished } from "./publishAnswer.ts";
 import type { Published } from "./publishAnswer.ts";
+import type { StoreRoom } from "./storeRoom.ts";
 import { atTurnEnd } from "./turnEnd.ts";
 
 export type { Published } from "./publishAnswer.ts";
@@ -78,6 +79,8 @@ export type PublisherOptions = {
   /** One without an answer after this long is retryable. */
   readonly timeoutMs?: number;
   readonly inboxPrefix?: string;
+  /** Told which streams have none, and which have again. */
+  readonly room?: StoreRoom | undefined;
 };
 
 /** Opens a publisher on a connection. While that is lost, publishes are retryable at once, and so become those without an answer. */
@@ -87,6 +90,7 @@ export function openPublisher(connection: NatsConnection, options: PublisherOpti
     queueMax: 100_000,
     timeoutMs: 5_000,
     inboxPrefix: "_INBOX",
+    room: undefined,
     ...options,
   });
 }
@@ -191,10 +195,18 @@ class InboxPublisher implements Publisher {
   #take(token: string, published: Published): void {
     const { stream, sentMs = 0 } = this.#waiting.get(token) ?? {};
     if (stream !== undefined && published.kind === "stored") this.#answeredMs.set(stream, sentMs);
+    this.#tellRoom(stream ?? "", published);
     this.#settle(token, published);
     if (!this.#absent.isAny() || published.kind !== "stored" || !this.#absent.answered(published.stream)) return;
     const backMs = Date.now();
     setTimeout(() => this.#expire(backMs), lostAfterMs).unref();
+  }
+
+  #tellRoom(stream: string, published: Published): void {
+    const { room } = this.#options;
+    if (room === undefined) return;
+    if (isNoRoom(published)) room.refused(stream, published.message);
+    else if (room.isFull() && published.kind === "stored") room.stored(stream);
   }
 
   #settle(token: string, published: Published): void {

@@ -13,6 +13,8 @@ import { atTurnEnd } from "../../runtime/src/turnEnd.ts";
 import { toPayloads } from "../../runtime/src/payloads.ts";
 import { openPublisher } from "../../runtime/src/publisher.ts";
 import type { Publisher } from "../../runtime/src/publisher.ts";
+import { openStoreRoom } from "../../runtime/src/storeRoom.ts";
+import type { StoreRoom } from "../../runtime/src/storeRoom.ts";
 import { atMost } from "../../runtime/src/shutdown.ts";
 import { Breakers } from "./breakers.ts";
 import { clockError, observeClock, unknownOffset } from "./core/admission.ts";
@@ -69,6 +71,7 @@ export class Sidecar {
   readonly #watches = new Set<ServiceWatch>();
   readonly #pulling = new Map<string, Pulling>();
   readonly #stop = new AbortController();
+  readonly #storeRoom: StoreRoom;
   readonly #publisher: Publisher;
   readonly #catalog: CatalogWriter;
   readonly #limits: LimitView;
@@ -86,7 +89,8 @@ export class Sidecar {
 
   constructor(options: SidecarOptions) {
     this.#options = options;
-    this.#publisher = openPublisher(options.nats.connection);
+    this.#storeRoom = openStoreRoom(options.log);
+    this.#publisher = openPublisher(options.nats.connection, { room: this.#storeRoom });
     this.#catalog = openCatalog(this.#publisher, options.names, options.facts.id);
     const payloads = toPayloads(options.nats.connection, this.#publisher, options.names);
     this.#descriptions = new Descriptions({
@@ -205,6 +209,7 @@ export class Sidecar {
     const flushed = nats.isConnected() ? nats.connection.flush() : Promise.resolve();
     await atMost(lastWordsMs, Promise.allSettled([flushed]));
     this.#publisher[Symbol.dispose]();
+    this.#storeRoom[Symbol.dispose]();
     for (const watch of this.#watches) watch[Symbol.dispose]();
     return isDone;
   }

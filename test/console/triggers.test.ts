@@ -40,7 +40,8 @@ beforeAll(async () => {
 }, 60_000);
 
 const listening = async (): Promise<string> => (await stack.sidestep(address, "trigger", "list")).stdout;
-const publish = (text: string): void => stack.client.connection.publish("orders.placed", new TextEncoder().encode(text));
+const publish = (text: string): void =>
+  stack.client.connection.publish("orders.placed", new TextEncoder().encode(text));
 
 test("triggers are seen with what waits and is parked; paused, resumed; what is parked is read, retried and dropped", async () => {
   const { page } = one;

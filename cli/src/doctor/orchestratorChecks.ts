@@ -25,7 +25,7 @@ export async function* orchestratorChecks(client: FrontClient): AsyncGenerator<F
       yield bad(
         "orchestrator",
         `${client.address} answers, and takes no runs`,
-        "look at its log: it has no NATS, or has just started",
+        "look at its log and its /readyz: it has no NATS, NATS has no room to store more, or it has just started",
       );
   } catch (error) {
     yield failed("orchestrator", error);

@@ -21,6 +21,8 @@ test("what came of a retry is counted by outcome, in one order", () => {
   const outcomes = ["PARKED", "STARTED", "PARKED", "GONE"];
   const answer = { events: outcomes.map((outcome) => ({ outcome })) };
   expect(retriedText(answer)).toBe("1 started, 2 parked still, 1 gone.");
-  expect(retriedText({ ...answer, more: true })).toBe("1 started, 2 parked still, 1 gone; there are more: retry again.");
+  expect(retriedText({ ...answer, more: true })).toBe(
+    "1 started, 2 parked still, 1 gone; there are more: retry again.",
+  );
   expect(retriedText({})).toBe("Nothing was parked any more.");
 });

@@ -3,6 +3,8 @@ import type { Names } from "../../../proto/wire/subjects.ts";
 import type { Log } from "../../../runtime/src/log.ts";
 import type { Nats } from "../../../runtime/src/natsConnection.ts";
 import { openPublisher } from "../../../runtime/src/publisher.ts";
+import { openStoreRoom } from "../../../runtime/src/storeRoom.ts";
+import type { StoreRoom } from "../../../runtime/src/storeRoom.ts";
 import { partitionCount } from "../../../proto/wire/layout.ts";
 import type { AuditStore } from "../processor/auditStore.ts";
 import type { BulkRecord } from "../processor/ports.ts";
@@ -51,6 +53,8 @@ export interface Attached extends Disposable {
   /** What tokens are made of when no file says otherwise. */
   readonly secret: Uint8Array;
   readonly ports: Ports;
+  /** Whether its streams have room for more. */
+  readonly room: StoreRoom;
   readonly limits: Limits;
   readonly bulkRecord: BulkRecord;
   readonly audit: AuditStore;
@@ -66,7 +70,8 @@ export interface Attached extends Disposable {
 export async function attach({ nats, names, partitions, log, signal, ...streams }: AttachOptions): Promise<Attached> {
   const { connection } = nats;
   const topology = { names, ...streams };
-  const publisher = openPublisher(connection);
+  const room = openStoreRoom(log);
+  const publisher = openPublisher(connection, { room });
   const cluster = { nats, names, publisher };
   await untilAnswered(() => ensurePartitionsBucket(connection, topology), signal);
   const layouts = await agreeOnLayouts(cluster, partitions, signal);
@@ -80,6 +85,7 @@ export async function attach({ nats, names, partitions, log, signal, ...streams 
   return {
     layouts,
     secret,
+    room,
     limits,
     bulkRecord: toBulkRecord(nats, names, publisher),
     audit: toAuditStore(nats, names, publisher, log),
@@ -109,6 +115,7 @@ export async function attach({ nats, names, partitions, log, signal, ...streams 
       loneStreams[Symbol.dispose]();
       directGets[Symbol.dispose]();
       publisher[Symbol.dispose]();
+      room[Symbol.dispose]();
     },
   };
 }
