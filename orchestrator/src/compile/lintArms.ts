@@ -64,34 +64,42 @@ function lintCases({ findings }: Context, choice: Switch, place: Place): void {
 /** A switch that compares one value with values of one enum, and has neither all of them nor a default. */
 function lintEnum(context: Context, choice: Switch, place: Place): void {
   if (choice.default !== undefined || choice.case.length < 2) return;
-  const named = new Set<number>();
+  const named = new Set<string>();
   let subject: string | undefined;
-  let found: DescEnum | undefined;
+  // More than one only where a bare name is that of values of several.
+  let enums: readonly DescEnum[] | undefined;
   for (const { when } of choice.case) {
     for (const part of when.split("||")) {
       const compared = /^[\s(]*([\w.]+)\s*==\s*([\w.]+)[\s)]*$/.exec(part);
       const [, left = "", right = ""] = compared ?? [];
-      const value = enumValue(context, right) ?? enumValue(context, left);
-      const other = enumValue(context, right) === undefined ? right : left;
-      if (value === undefined) return;
-      if ((subject !== undefined && subject !== other) || (found !== undefined && found !== value.parent)) return;
+      const ofRight = enumsWith(context, right);
+      const [other, value, found] =
+        ofRight.length > 0 ? [left, right, ofRight] : [right, left, enumsWith(context, left)];
+      const before = enums;
+      enums = before === undefined ? found : found.filter((one) => before.includes(one));
+      if (enums.length === 0 || (subject !== undefined && subject !== other)) return;
       subject = other;
-      found = value.parent;
-      named.add(value.number);
+      named.add(value.slice(value.lastIndexOf(".") + 1));
     }
   }
-  if (found === undefined) return;
-  const missing = found.values.filter((value) => !named.has(value.number) && !isUnspecified(value));
-  if (missing.length === 0) return;
-  const names = missing.map((value) => value.name);
-  const list = names.length > 5 ? `${names.slice(0, 5).join(", ")} and ${names.length - 5} more` : names.join(", ");
-  const message = `${subject ?? ""} has no case for ${list}`;
+  const lists = new Set((enums ?? []).map((one) => missingOf(one, named)));
+  const [list = ""] = lists;
+  // Which one is meant is known to the checker alone.
+  if (lists.size !== 1 || list === "") return;
   context.findings.add(
     "ENUM_ARMS",
     place,
-    message,
+    `${subject ?? ""} has no case for ${list}`,
     "add them; an empty `default {}` says that nothing is done for the rest",
   );
+}
+
+/** Values that have no case, in words; empty: each has one. */
+function missingOf({ values }: DescEnum, named: ReadonlySet<string>): string {
+  const numbers = new Set(values.flatMap(({ name, number }) => (named.has(name) ? [number] : [])));
+  const missing = values.filter((value) => !numbers.has(value.number) && !isUnspecified(value));
+  const names = missing.map(({ name }) => name);
+  return names.length > 5 ? `${names.slice(0, 5).join(", ")} and ${names.length - 5} more` : names.join(", ");
 }
 
 /** The zero value by which proto3 says that nothing was said. */
@@ -99,14 +107,16 @@ function isUnspecified({ name, number }: DescEnumValue): boolean {
   return number === 0 && /(^|_)(UNSPECIFIED|UNKNOWN)$/.test(name);
 }
 
-function enumValue({ registry, container }: Context, text: string) {
+/** Enums that a value of this name is of: `shop.v1.Mood.MOOD_GOOD`, or `MOOD_GOOD` alone, as it may stand beside one of its enum. */
+function enumsWith({ registry, container }: Context, text: string): readonly DescEnum[] {
   const dot = text.lastIndexOf(".");
-  if (dot < 0) return undefined;
+  const has = (one: DescEnum): boolean => one.values.some(({ name }) => name === text.slice(dot + 1));
+  if (dot < 0) return [...registry].filter((type) => type.kind === "enum").filter(has);
   for (const candidate of candidateNames(text.slice(0, dot), container)) {
-    const value = registry.getEnum(candidate)?.values.find(({ name }) => name === text.slice(dot + 1));
-    if (value !== undefined) return value;
+    const found = registry.getEnum(candidate);
+    if (found !== undefined && has(found)) return [found];
   }
-  return undefined;
+  return [];
 }
 
 /** What a condition always comes to, where its text says so. */
