@@ -137,6 +137,8 @@ function nextForMissing(reason: string): string {
   switch (reason) {
     case "WORKFLOW_NOT_FOUND":
       return "`sidestep workflow list` shows what is deployed; `sidestep deploy` deploys";
+    case "STEP_NOT_FOUND":
+      return "`sidestep run describe <run id>` shows its steps; what undoes one is shown with --compensation";
     case "SCHEDULE_NOT_FOUND":
       return "check the id: `sidestep schedule list` shows them";
     case "TRIGGER_NOT_FOUND":

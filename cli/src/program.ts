@@ -227,6 +227,18 @@ function addShows(run: Command, terminal: Terminal, withAddress: (command: Comma
     .action(async (runId: string, given: ShownOne) =>
       (await import("./runShow.ts")).explainRun({ ...given, runId }, terminal),
     );
+  withAddress(run.command("step"))
+    .description(
+      "show what a step computed, and each attempt of its call: when, by which sidecar, what it sent, how it ended",
+    )
+    .argument("<run id>")
+    .argument("<step>", "its path, as `run describe` shows it")
+    .option("--compensation", "what undoes the step", false)
+    .addOption(shownOption())
+    .addHelpText("after", example("sidestep run step 0198c0ffee0010008000000000000001 charge"))
+    .action(async (runId: string, step: string, given: ShownOne & { readonly compensation: boolean }) =>
+      (await import("./stepShow.ts")).showStep({ ...given, runId, step }, terminal),
+    );
   withAddress(run.command("watch"))
     .description("show a run until it has ended: a live tree on a terminal, else a line for each change")
     .argument("<run id>")
