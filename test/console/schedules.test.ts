@@ -47,7 +47,7 @@ beforeAll(async () => {
   one = closing.use(await visit(browser, `http://127.0.0.1:${server.port}`));
 });
 
-test("schedules are seen with their next and last times, paused, resumed and started by hand", async () => {
+test("schedules are seen with their next and last times, paused, resumed, started by hand, backfilled and deleted", async () => {
   const { page } = one;
   await one.open("");
   await page.getByRole("navigation", { name: "Pages" }).getByRole("link", { name: "Schedules" }).click();
@@ -76,5 +76,20 @@ test("schedules are seen with their next and last times, paused, resumed and sta
     .getByRole("link", { name: `${someRun.slice(0, 8)}…` })
     .waitFor();
   expect(store.heard("by-hand")?.schedule).toMatchObject({ currentRunId: someRun, counts: { started: 1 } });
+
+  // 30 2 * * * in Berlin: two nominal times, whatever the clock of the browser says.
+  await page.getByRole("button", { name: `Backfill: ${nightly}` }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("From").fill("2026-03-02T12:00");
+  await dialog.getByLabel("To").fill("2026-03-04T12:00");
+  await expectAccessible(page, "a backfill");
+  await confirm(page, "Backfill", "the quay was closed");
+  await page.getByText("2 nominal times get their runs.").waitFor();
+  expect(store.heard(nightly)?.schedule.backfills).toMatchObject([{ untilMs: new Date("2026-03-04T12:00").getTime() }]);
+
+  expect(await page.getByRole("button", { name: `Delete: ${nightly}` }).count()).toBe(0);
+  await page.getByRole("button", { name: "Delete: by-hand" }).click();
+  await confirm(page, "Delete");
+  await row("by-hand").waitFor({ state: "detached" });
   expect(one.troubles).toEqual([]);
 });

@@ -6,6 +6,7 @@ import type { Look } from "../parts/states.ts";
 import { ActionDialog } from "../run/ActionDialog.tsx";
 import type { Action } from "../run/ActionDialog.tsx";
 import { ActButton } from "../session/ActButton.tsx";
+import { Backfill } from "./Backfill.tsx";
 import type { Fired, Schedule } from "./schedules.ts";
 
 /** Schedules, when they start runs next, and what came of their last times. */
@@ -122,8 +123,9 @@ function Last({ fired: { nominal, kind, runId, note } }: { readonly fired: Fired
   );
 }
 
-function Actions({ schedule: { id, state } }: { readonly schedule: Schedule }) {
+function Actions({ schedule: { id, state, trigger: ofContract } }: { readonly schedule: Schedule }) {
   const [open, setOpen] = useState<Action>();
+  const [isBackfill, setBackfill] = useState(false);
   const shared = {
     isDangerous: false,
     reason: "Reason",
@@ -151,20 +153,41 @@ function Actions({ schedule: { id, state } }: { readonly schedule: Schedule }) {
     method: "sidestep.v1.Schedules/Trigger",
     done: "A run was started.",
   };
-  const actions = state === "PAUSED" ? [resume, trigger] : state === "ACTIVE" ? [pause, trigger] : [];
+  const remove: Action = {
+    ...shared,
+    name: "Delete",
+    tells: `${id} is forgotten; its runs go on.`,
+    isDangerous: true,
+    method: "sidestep.v1.Schedules/Delete",
+    done: `${id} is deleted.`,
+  };
+  const ofState = state === "PAUSED" ? [resume, trigger] : state === "ACTIVE" ? [pause, trigger] : [];
+  // What a contract makes goes with it.
+  const actions = ofContract === "" ? [...ofState, remove] : ofState;
   return (
     <span className="row">
       {actions.map((action) => (
         <ActButton
           key={action.name}
           method={action.method}
-          className="small"
+          className={action.isDangerous ? "small danger" : "small"}
           aria-label={`${action.name}: ${id}`}
           onClick={() => setOpen(action)}
         >
           {action.name}
         </ActButton>
       ))}
+      {state === "RETIRED" ? undefined : (
+        <ActButton
+          method="sidestep.v1.Schedules/Backfill"
+          className="small"
+          aria-label={`Backfill: ${id}`}
+          onClick={() => setBackfill(true)}
+        >
+          Backfill
+        </ActButton>
+      )}
+      {isBackfill ? <Backfill id={id} onClose={() => setBackfill(false)} /> : undefined}
       {open === undefined ? undefined : <ActionDialog action={open} onClose={() => setOpen(undefined)} />}
     </span>
   );
