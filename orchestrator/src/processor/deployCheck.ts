@@ -11,6 +11,7 @@ import { callsOf, differencesOfCall } from "../compile/contract/calls.ts";
 import { readContract } from "../compile/contract/contract.ts";
 import type { Contract } from "../compile/contract/contract.ts";
 import { differencesOfMessages } from "../compile/contract/differences.ts";
+import { differencesOfTalk } from "../compile/contract/talk.ts";
 import { ofCall, ofClients, toBreakingChange } from "./breaking.ts";
 import type { Break } from "./breaking.ts";
 import type { Definitions } from "./definitions.ts";
@@ -73,7 +74,7 @@ async function ofServices({ live }: DeployCheckGround, plan: Plan, version: numb
   return found;
 }
 
-/** Those who call the workflow as its active version has it. */
+/** Those who call the workflow, and signal and ask its runs, as its active version has it. */
 async function ofCallers(
   { definitions }: DeployCheckGround,
   index: DefinitionIndex,
@@ -96,6 +97,7 @@ async function ofCallers(
       { contract: there, message: plan.responseType },
       { contract: known, message: before.responseType },
     ),
+    ...differencesOfTalk({ plan: before, contract: known }, { plan, contract: there }),
   ];
   return differences.length === 0 ? [] : [ofClients(plan.workflow, entry.activeVersion, differences)];
 }
