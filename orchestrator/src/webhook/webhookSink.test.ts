@@ -55,7 +55,9 @@ beforeEach(() => {
 
 function makeSink(over: { readonly url?: string } = {}) {
   const tell = (outcome: string, notices: number): void => void told.push(`${outcome} ${notices}`);
-  return toWebhookSink({ url, secret, now: () => nowMs, told: tell, timeoutMs: 100, ...over });
+  // Short only where nothing answers: a busy machine takes its time for the rest.
+  const timeoutMs = receiver.status === 0 ? 100 : 10_000;
+  return toWebhookSink({ url, secret, now: () => nowMs, told: tell, timeoutMs, ...over });
 }
 
 test("notices are posted as JSON, signed with their time", async () => {
