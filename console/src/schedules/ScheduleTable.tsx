@@ -51,7 +51,7 @@ function Row({ schedule }: { readonly schedule: Schedule }) {
         </div>
       </td>
       <td>
-        <span className="mono">{times}</span>
+        <span className="mono nowrap">{times}</span>
         <div className="muted small-text">overlap: {overlap}</div>
       </td>
       <td>
@@ -162,21 +162,20 @@ function Actions({ schedule: { id, state, trigger: ofContract } }: { readonly sc
     done: `${id} is deleted.`,
   };
   const ofState = state === "PAUSED" ? [resume, trigger] : state === "ACTIVE" ? [pause, trigger] : [];
-  // What a contract makes goes with it.
-  const actions = ofContract === "" ? [...ofState, remove] : ofState;
+  const button = (action: Action) => (
+    <ActButton
+      key={action.name}
+      method={action.method}
+      className={action.isDangerous ? "small danger" : "small"}
+      aria-label={`${action.name}: ${id}`}
+      onClick={() => setOpen(action)}
+    >
+      {action.name}
+    </ActButton>
+  );
   return (
     <span className="row">
-      {actions.map((action) => (
-        <ActButton
-          key={action.name}
-          method={action.method}
-          className={action.isDangerous ? "small danger" : "small"}
-          aria-label={`${action.name}: ${id}`}
-          onClick={() => setOpen(action)}
-        >
-          {action.name}
-        </ActButton>
-      ))}
+      {ofState.map(button)}
       {state === "RETIRED" ? undefined : (
         <ActButton
           method="sidestep.v1.Schedules/Backfill"
@@ -187,6 +186,8 @@ function Actions({ schedule: { id, state, trigger: ofContract } }: { readonly sc
           Backfill
         </ActButton>
       )}
+      {/* What a contract makes goes with it. */}
+      {ofContract === "" ? button(remove) : undefined}
       {isBackfill ? <Backfill id={id} onClose={() => setBackfill(false)} /> : undefined}
       {open === undefined ? undefined : <ActionDialog action={open} onClose={() => setOpen(undefined)} />}
     </span>

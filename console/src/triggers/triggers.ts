@@ -145,9 +145,12 @@ export function toPayload(base64: string): Payload {
 function readText(bytes: Uint8Array): string | undefined {
   try {
     const read = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-    // eslint-disable-next-line no-control-regex -- These are what is looked for.
-    return /[\u0000-\u0008\u000b\u000c\u000e-\u001f]/.test(read) ? undefined : read;
+    return [...read].some(isControl) ? undefined : read;
   } catch {
     return undefined;
   }
+}
+
+function isControl(character: string): boolean {
+  return character < " " && !"\t\n\r".includes(character);
 }
