@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import type { Command } from "commander";
 import { expect, test } from "vitest";
+import { exit } from "../cli/src/failure.ts";
 import { toProgram } from "../cli/src/program.ts";
 import { repositoryRoot } from "./support/program.ts";
 
@@ -9,8 +10,18 @@ const text = readFileSync(path.join(repositoryRoot, "docs/features.md"), "utf8")
 const rows = [...text.matchAll(/^\| (\w+) \| (.+?) \| (\w+) \| (.+) \|$/gm)].map(
   ([, id = "", line = "", state = "", seenBy = ""]) => ({ id, line, state, seenBy }),
 );
-const [terminal, programs] = [{}, {}] as unknown as Parameters<typeof toProgram>;
-const program = toProgram({ ...terminal, environment: {} }, programs, () => undefined);
+const terminal = {
+  out: () => undefined,
+  err: () => undefined,
+  atInterrupt: () => () => undefined,
+  now: () => 0,
+  input: () => Promise.resolve(new Uint8Array()),
+  environment: {},
+  colors: { out: false, err: false },
+};
+const nothing = () => Promise.resolve();
+const programs = { orchestrator: nothing, sidecar: nothing, dev: () => Promise.resolve(exit.ok) };
+const program = toProgram(terminal, programs, () => undefined);
 const codes = rows.flatMap(({ id, seenBy }) =>
   [...seenBy.matchAll(/`([^`]+)`/g)].map(([, code = ""]) => ({ id, code })),
 );
