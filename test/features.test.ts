@@ -62,7 +62,9 @@ function isCommand(words: readonly string[]): boolean {
     if (next === undefined) {
       const flags = words.slice(at).filter((one) => one.startsWith("-"));
       const isArgument = command.commands.length === 0;
-      return isArgument && flags.every((flag) => command.options.some((one) => one.is(flag)));
+      return (
+        isArgument && flags.every((flag) => command.options.some(({ long, short }) => long === flag || short === flag))
+      );
     }
     command = next;
   }

@@ -41,7 +41,7 @@ const attempt = {
   beganAt: at(2),
   endedAt: at(5),
   result: StepAttempt_Result.IN_DOUBT,
-  status: { code: code.UNAVAILABLE, message: "cut off", details: [] },
+  status: { code: code.UNAVAILABLE, message: "cut off" },
   requestType: "shop.v1.FulfilRequest",
   // order_id: "o-1"
   request: Buffer.from("0a036f2d31", "hex"),

@@ -145,12 +145,13 @@ export function toPayload(base64: string): Payload {
 function readText(bytes: Uint8Array): string | undefined {
   try {
     const read = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-    return [...read].some(isControl) ? undefined : read;
+    return bytes.some(isControl) ? undefined : read;
   } catch {
     return undefined;
   }
 }
 
-function isControl(character: string): boolean {
-  return character < " " && !"\t\n\r".includes(character);
+/** Of ASCII; the bytes of all other characters are larger. */
+function isControl(byte: number): boolean {
+  return byte < 0x20 && byte !== 0x09 && byte !== 0x0a && byte !== 0x0d;
 }
