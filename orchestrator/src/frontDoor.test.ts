@@ -5,6 +5,7 @@ import type { IncomingMessage } from "node:http";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { pathToFileURL } from "node:url";
 import { fromBinary, fromJson, toBinary } from "@bufbuild/protobuf";
 import type { JsonValue } from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
@@ -13,6 +14,7 @@ import { toRegistry } from "../../proto/json/registry.ts";
 import { Run_State } from "../../proto/gen/sidestep/v1/run.ts";
 import { buildImage } from "../../test/support/image.ts";
 import { repositoryRoot } from "../../test/support/program.ts";
+import { findConsole } from "./frontDoor.ts";
 import type { FrontServer } from "./frontDoor.ts";
 import { fakeDefinitions, fakeFront, makeEntry, openTestServer, someRun } from "./grpc/testing.ts";
 import { contractOf, parseImage } from "./processor/contract.ts";
@@ -307,6 +309,12 @@ test("the first bytes may come one by one", async () => {
   const [answer] = (await once(socket, "data")) as [Buffer];
   expect(answer.toString()).toMatch(/^HTTP\/1\.1 302 /);
   socket.destroy();
+});
+
+test("sources name the folder that the console is built in before it is; a bundle without one names none", () => {
+  const at = (file: string): string => new URL(file, pathToFileURL(`${folder}/`)).href;
+  expect(findConsole(at("orchestrator/src/frontDoor.ts"))).toBe(path.join(folder, "console", "dist", "/"));
+  expect(findConsole(at("clone/dist/orchestrator.js"))).toBeUndefined();
 });
 
 test("the console is served under a strict policy: hashed files for ever, its page for every path of it", async () => {

@@ -99,10 +99,11 @@ export async function openFrontServer(options: FrontServerOptions): Promise<Fron
   };
 }
 
-/** Where the console lies: beside a bundle, or where the sources build it. Undefined: it was not built. */
-export function findConsole(): string | undefined {
-  const places = ["./console/", "../console/", "../../console/dist/"];
-  return places
-    .map((place) => fileURLToPath(new URL(place, import.meta.url)))
-    .find((folder) => existsSync(`${folder}index.html`) && existsSync(`${folder}assets`));
+/** Where the console lies: beside a bundle, or where the sources build it, be it later. Undefined: a bundle came without. */
+export function findConsole(module = import.meta.url): string | undefined {
+  const places = ["./console/", "../console/", "../../console/dist/"].map((place) =>
+    fileURLToPath(new URL(place, module)),
+  );
+  const built = places.find((folder) => existsSync(`${folder}index.html`) && existsSync(`${folder}assets`));
+  return built ?? (module.endsWith(".ts") ? places.at(-1) : undefined);
 }

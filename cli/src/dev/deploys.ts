@@ -37,6 +37,7 @@ export function openDeploys({ folder, client, screen, color, signal }: DeploysOp
   let isAskedAgain = false;
   let running: Promise<void> | undefined;
   let wasWrong = false;
+  let warned = "";
   let prepared: Promise<Built> | undefined;
   const once = async (): Promise<void> => {
     const startedAt = performance.now();
@@ -59,7 +60,11 @@ export function openDeploys({ folder, client, screen, color, signal }: DeploysOp
     const took = `${Math.round(performance.now() - startedAt)} ms`;
     const told = outcomeText(answer.workflows, { isFirst, wasWrong, took, screen });
     wasWrong = false;
-    if (built.said !== "" || told !== "") screen.outcome([built.said, told].filter((it) => it !== "").join("\n"));
+    // Warnings that were shown, and are the same for the same workflows, are no news.
+    const isNews = built.said !== warned || answer.workflows.some(isChange);
+    warned = built.said;
+    const shown = [isNews ? built.said : "", told].filter((it) => it !== "");
+    if (shown.length > 0) screen.outcome(shown.join("\n"));
   };
   const all = async (): Promise<void> => {
     do {

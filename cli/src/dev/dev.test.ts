@@ -1,7 +1,9 @@
 import { once } from "node:events";
 import { createServer } from "node:net";
 import path from "node:path";
+import { Client, credentials } from "@grpc/grpc-js";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { freePort } from "../../../test/support/freePort.ts";
 import { repositoryRoot, runProgram } from "../../../test/support/program.ts";
 import { runHere } from "../testing.ts";
 import { greeter, greeterYaml, helloFile, openTestProject } from "./testing.ts";
@@ -89,6 +91,36 @@ test("a change of sidestep.yaml starts that service anew; a mistake in it leaves
   await project.write("sidestep.yaml", greeterYaml.replace("Hello", "Good evening"));
   await dev.program.waitForLine(/^greeter +│ greets at/, { from });
   expect(await exec("evening", "Ada")).toEqual({ greeting: "Good evening Ada?" });
+});
+
+test("a warning is shown when it comes, and not again at a save that has nothing to do with it", async () => {
+  await project.edit(helloFile, "on_doubt: RETRY", "");
+  await dev.program.waitForLine(/SIDESTEP1506/);
+  const from = dev.program.lines.length;
+  await dev.program.waitForLine(/^deployed/, { from: from - 1 });
+  await project.write("sidestep.yaml", greeterYaml.replace("Hello", "Good night"));
+  await dev.program.waitForLine(/^greeter +│ greets at/, { from });
+  const again = dev.program.lines.length;
+  await project.write("sidestep.yaml", greeterYaml.replace("Hello", "Good evening"));
+  await dev.program.waitForLine(/^greeter +│ greets at/, { from: again });
+  expect(dev.program.lines.slice(from).filter((line) => line.includes("SIDESTEP1506"))).toEqual([]);
+});
+
+test("a service with listen calls workflows at its own sidecar", async () => {
+  const at = `127.0.0.1:${await freePort()}`;
+  const yaml = `${greeterYaml}    listen: ${at}\n`;
+  await using other = await openTestProject({ "greeter.cjs": greeter, "sidestep.yaml": yaml });
+  await other.dev();
+  const client = new Client(at, credentials.createInsecure());
+  const raw = (bytes: Buffer): Buffer => bytes;
+  const request = Buffer.from("\n\u0001x\u0012\u0003Ada");
+  const answer = await new Promise<Buffer | undefined>((resolve, reject) => {
+    client.makeUnaryRequest("/hello.v1.HelloWorkflow/Hello", raw, raw, request, (error, bytes) =>
+      error === null ? resolve(bytes) : reject(error),
+    );
+  });
+  client.close();
+  expect(answer?.toString("latin1")).toContain("Hello Ada!");
 });
 
 test("a second one in the same folder is refused", async () => {

@@ -107,7 +107,8 @@ async function perform(stage: Stage, signal: AbortSignal): Promise<ExitCode> {
   await whileAsked(running.ready(), signal);
   late[Symbol.dispose]();
   if (signal.aborted) return exit.ok;
-  const addresses = { door: ports.listen, natsUrl, otlp: options.otlp, store: store.folder };
+  const isConsoleBuilt = await hasConsole(ports.listen);
+  const addresses = { door: ports.listen, natsUrl, otlp: options.otlp, store: store.folder, isConsoleBuilt };
   const readyMs = performance.now() - startedAt;
   screen.say(greeting({ version, readyMs, addresses, deployed: deploys.state(), running, screen }));
   void running.tellAbsent(deploys.state(), client, signal);
@@ -121,6 +122,11 @@ async function perform(stage: Stage, signal: AbortSignal): Promise<ExitCode> {
   await aborted(signal);
   screen.say("\nstopping …");
   return exit.ok;
+}
+
+async function hasConsole(door: string): Promise<boolean> {
+  const answer = await fetch(`http://${door}/console/`).catch(() => undefined);
+  return answer?.ok === true;
 }
 
 /** Enough to look back at an afternoon's runs. */

@@ -12,6 +12,8 @@ interface Greeting {
     readonly natsUrl: string;
     readonly otlp: string | undefined;
     readonly store: string;
+    /** The console is there: a clone may have to build it first. */
+    readonly isConsoleBuilt: boolean;
   };
   readonly deployed: DeployState;
   readonly running: Pick<RunningProject, "served" | "stubbed">;
@@ -22,12 +24,15 @@ const defaultDoor = "127.0.0.1:7420";
 
 /** What is there, where it is, and a call to begin with. */
 export function greeting({ version, readyMs, addresses, deployed, running, screen }: Greeting): string {
-  const { door, natsUrl, otlp, store } = addresses;
+  const { door, natsUrl, otlp, store, isConsoleBuilt } = addresses;
   const row = (name: string, text: string): string => `  ${name.padEnd(12)} ${text}`;
   const lines = [
     screen.tone(`sidestep ${version} is ready (${(readyMs / 1_000).toFixed(1)} s); Ctrl-C ends all of it`, "good"),
     row("gRPC, JSON", door),
-    row("console", `http://${door}/console/`),
+    row(
+      "console",
+      `http://${door}/console/${isConsoleBuilt ? "" : "  (not built yet: npm run build in Sidestep's folder)"}`,
+    ),
     row("traces", `http://${door}/console/traces${otlp === undefined ? "" : `, passed on to ${otlp}`}`),
     row("NATS", natsUrl),
     row("data", `${shortest(store)}  (--reset empties it)`),

@@ -16,6 +16,7 @@ services:
     env: { LEVEL: 3, MODE: yes }
     expose:
       - shipping.v1.ShippingService
+    listen: 127.0.0.1:7500
 stubs:
   - mail.v1.MailService
   - service: tax.v1.TaxService
@@ -34,11 +35,12 @@ stubs:
           cwd: "shipping",
           env: { LEVEL: "3", MODE: "yes" },
           expose: ["shipping.v1.ShippingService"],
+          listen: "127.0.0.1:7500",
         },
       ],
       stubs: [
-        { service: "mail.v1.MailService", fixtures: undefined, seed: 1, at: { line: 13, column: 5 } },
-        { service: "tax.v1.TaxService", fixtures: "fixtures/tax.yaml", seed: 7, at: { line: 14, column: 5 } },
+        { service: "mail.v1.MailService", fixtures: undefined, seed: 1, at: { line: 14, column: 5 } },
+        { service: "tax.v1.TaxService", fixtures: "fixtures/tax.yaml", seed: 7, at: { line: 15, column: 5 } },
       ],
     },
   });

@@ -22,6 +22,8 @@ export interface ProjectService {
   readonly env: Readonly<Record<string, string>>;
   /** Services that it offers, full names; empty: it is asked by reflection. */
   readonly expose: readonly string[];
+  /** Where it calls workflows at its own sidecar; undefined: it does not. */
+  readonly listen: string | undefined;
 }
 
 /** A service that is answered for. */
@@ -58,7 +60,7 @@ const serviceName = /^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$/;
 /** As services are called in prefixes of lines and in traces. */
 const shortName = /^[A-Za-z0-9][\w.-]*$/;
 const addressForm = /^(?:unix:.+|(?:[\w.-]+|\[[0-9a-fA-F:]+\]):\d{1,5})$/;
-const serviceKeys = ["name", "address", "command", "cwd", "env", "expose"] as const;
+const serviceKeys = ["name", "address", "command", "cwd", "env", "expose", "listen"] as const;
 const stubKeys = ["service", "fixtures", "seed"] as const;
 
 /** Reads the text of a sidestep.yaml; reports all that is wrong at once. */
@@ -77,7 +79,7 @@ export function parseServiceFlag(text: string): ProjectService | undefined {
   const at = text.indexOf("=");
   const [name, address] = [text.slice(0, at), text.slice(at + 1)];
   if (at < 0 || !shortName.test(name) || !addressForm.test(address)) return undefined;
-  return { name, address, command: undefined, cwd: ".", env: {}, expose: [] };
+  return { name, address, command: undefined, cwd: ".", env: {}, expose: [], listen: undefined };
 }
 
 /** Whether it may be the full name of a service. */
@@ -135,9 +137,10 @@ function readService(read: Reading, node: Node): ProjectService | undefined {
   const expose = listOf(read, map, "expose").flatMap(
     (one) => scalarText(read, one, serviceName, "the full name of a service, such as shop.v1.Orders") ?? [],
   );
+  const listen = textOf(read, map, "listen", addressForm, "host:port of loopback, or unix:path");
   const cwd = textOf(read, map, "cwd", /\S/, "a folder") ?? ".";
   if (name === undefined) return undefined;
-  return { name, address, command, cwd, env: readEnvironment(read, map), expose };
+  return { name, address, command, cwd, env: readEnvironment(read, map), expose, listen };
 }
 
 function readStub(read: Reading, node: Node): ProjectStub | undefined {

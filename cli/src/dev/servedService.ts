@@ -39,7 +39,7 @@ const sidecarGraceMs = 4_000;
 export async function openServedService(service: ProjectService, around: Surroundings): Promise<ServedService> {
   const address = service.address ?? `127.0.0.1:${await freePort()}`;
   const command = service.command === undefined ? undefined : startCommand(service, service.command, address, around);
-  const sidecar = openSidecar({ name: service.name, address, expose: service.expose }, around);
+  const sidecar = openSidecar({ ...service, address, isRestarted: false }, around);
   return {
     service,
     address,
@@ -76,11 +76,14 @@ function startCommand(service: ProjectService, line: string, address: string, ar
   });
 }
 
+interface BesideService extends Pick<ProjectService, "name" | "expose" | "listen"> {
+  readonly address: string;
+  /** At saves, by us: that it is away for a moment is no news. */
+  readonly isRestarted: boolean;
+}
+
 /** A sidecar beside whatever listens at an address. */
-export function openSidecar(
-  { name, address, expose }: { readonly name: string; readonly address: string; readonly expose: readonly string[] },
-  around: Surroundings,
-): Kept {
+export function openSidecar({ name, address, expose, listen, isRestarted }: BesideService, around: Surroundings): Kept {
   const { project, natsUrl, programs, keeper, screen, keep } = around;
   const own = `${name}-sidecar`;
   const args = [
@@ -90,6 +93,7 @@ export function openSidecar(
     ["--log-format", "json"],
     ["--drain-timeout", "2s"],
     ...expose.map((one) => ["--expose", one]),
+    ...(listen === undefined ? [] : [["--listen", listen]]),
   ].flat();
   return keepRunning({
     ...programOf(programs, "sidecar", args),
@@ -99,7 +103,8 @@ export function openSidecar(
     isReady: (line) => parseLogLine(line)?.message === "sidecar ready",
     onLine: (line) => {
       keep(own, line);
-      tellLog(own, line, screen);
+      const isNews = !isRestarted || parseLogLine(line)?.message.startsWith("the service is away") !== true;
+      if (isNews) tellLog(own, line, screen);
     },
     fell: (how, againMs) => screen.line(own, screen.tone(fellText(how, againMs), "bad")),
     graceMs: sidecarGraceMs,

@@ -67,6 +67,7 @@ test("a contract that changes is answered by what it is now", async () => {
   await project.edit("proto/hello/v1/hello.proto", `greet.greeting + "!"`, "greet.mood");
   await dev.program.waitForLine(/^deployed hello.*version/, { from });
   expect(await exec("5", "Grace")).toEqual({ greeting: expect.stringMatching(/^mood-/) });
+  expect(dev.program.lines.slice(from).filter((line) => line.includes("is away"))).toEqual([]);
 });
 
 test("a stub for a service that no contract has is refused before anything runs, with its place or its flag", async () => {

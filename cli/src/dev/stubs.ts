@@ -79,7 +79,8 @@ export function openStubs(around: Surroundings): RunningStubs {
       const port = server?.port ?? 0;
       await server?.[Symbol.asyncDispose]();
       server = await openStubServer({ image, stubs, port, told });
-      sidecar ??= openSidecar({ name, address: `127.0.0.1:${server.port}`, expose: [] }, around);
+      const address = `127.0.0.1:${server.port}`;
+      sidecar ??= openSidecar({ name, address, expose: [], listen: undefined, isRestarted: true }, around);
     },
     ready: async () => sidecar?.ready,
     address: () => (server === undefined ? undefined : `127.0.0.1:${server.port}`),
