@@ -1,9 +1,9 @@
-import { create, toBinary } from "@bufbuild/protobuf";
-import { TimestampSchema } from "@bufbuild/protobuf/wkt";
+import { create, createRegistry, toBinary } from "@bufbuild/protobuf";
+import { TimestampSchema, file_google_protobuf_descriptor } from "@bufbuild/protobuf/wkt";
 import { expect, test } from "vitest";
 import { toRegistry } from "../../proto/json/registry.ts";
 import { CliFailure } from "./failure.ts";
-import { bytesToJson, bytesToText } from "./messageJson.ts";
+import { bytesToJson, bytesToText, jsonToBytes } from "./messageJson.ts";
 
 const registry = toRegistry();
 const type = "google.protobuf.Timestamp";
@@ -19,4 +19,20 @@ test("what JSON has no form for is told by its size where more is shown, and is 
 
 test("bytes that are no message of their type are a clear error, too", () => {
   expect(() => bytesToJson(registry, type, Uint8Array.of(0xff))).toThrow(/can't be shown as JSON/);
+});
+
+test.each([
+  ['{"nam": "a"}', "did you mean 'name'?"],
+  ['{"pakage": "a"}', "did you mean 'package'?"],
+  ['{"options": {"zzzzzzzz": 1}}', "google.protobuf.FileOptions has java_package, "],
+])("%s names no field, and is told which there are", (json, hint) => {
+  const known = createRegistry(file_google_protobuf_descriptor);
+  const next = (): unknown => {
+    try {
+      return jsonToBytes(known, "google.protobuf.FileDescriptorProto", json);
+    } catch (error) {
+      return error instanceof CliFailure ? error.next : error;
+    }
+  };
+  expect(next()).toContain(hint);
 });

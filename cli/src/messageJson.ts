@@ -2,6 +2,7 @@ import { fromBinary, fromJsonString, toBinary, toJson } from "@bufbuild/protobuf
 import type { DescMessage, JsonValue, Registry } from "@bufbuild/protobuf";
 import { holdsRedacted, redactJson } from "../../proto/json/redacted.ts";
 import { withUnknownTypes } from "../../proto/json/registry.ts";
+import { didYouMean } from "../../orchestrator/src/compile/closest.ts";
 import { CliFailure, exit } from "./failure.ts";
 
 /**
@@ -56,10 +57,19 @@ export function jsonToBytes(registry: Registry, type: string, json: string): Uin
       exit.usage,
       `the request is no ${type}: ${reason}`,
       "-d, --request",
-      "mend the JSON; names are those of the .proto",
+      `mend the JSON; names are those of the .proto${namesMeant(registry, told)}`,
       error,
     );
   }
+}
+
+/** The fields that there are, where a name is none of them. */
+function namesMeant(registry: Registry, told: string): string {
+  const [, type = "", key = ""] = /^cannot decode message ([\w.]+) from JSON: key "(\w+)" is unknown$/.exec(told) ?? [];
+  const names = registry.getMessage(type)?.fields.map(({ name }) => name) ?? [];
+  if (names.length === 0) return "";
+  const near = didYouMean(key, names);
+  return `: ${near === "" ? `${type} has ${names.join(", ")}` : near}`;
 }
 
 /** Whether the type behind an Any's URL is known. */

@@ -40,7 +40,8 @@ export async function describeRun(
     const traceLink = jaegerUrl === undefined ? undefined : jaegerLink(jaegerUrl, run.traceId);
     const waits =
       run.endedAt === undefined ? await client.call(client.runs.explain.bind(client.runs), { runId }) : undefined;
-    return runText(run, { registry, traceLink, waits: waits?.sentence ?? "", isColored: terminal.colors.out });
+    const traceAt = answer.traceUrl.startsWith("/") ? options.address + answer.traceUrl : answer.traceUrl;
+    return runText(run, { registry, traceLink, traceAt, waits: waits?.sentence ?? "", isColored: terminal.colors.out });
   };
   await printShown(options.output, { registry, type: "sidestep.v1.GetRunResponse", bytes }, text, terminal);
 }

@@ -29,6 +29,8 @@ export function runText(
   show: {
     readonly registry: Registry;
     readonly traceLink: string | undefined;
+    /** Where the trace with the spans of all services is, if the orchestrator keeps it; empty: nowhere. */
+    readonly traceAt: string;
     /** What it waits for; empty: it has ended. */
     readonly waits: string;
     readonly isColored: boolean;
@@ -53,7 +55,7 @@ export function runText(
       ["rerun as", run.rerunAsRunId],
       ["signals", run.signalsWaiting === 0 ? "" : `${run.signalsWaiting} wait to be taken`],
       ["yielded", run.yielded === 0n ? "" : `${run.yielded} messages`],
-      ["trace", show.traceLink ?? run.traceId],
+      ["trace", show.traceLink ?? `${run.traceId}${show.traceAt === "" ? "" : `  ${show.traceAt}`}`],
       ...Object.entries(run.attributes).map(([name, value]) => [name, value] as const),
     ]),
   ];

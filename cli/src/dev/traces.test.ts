@@ -63,8 +63,10 @@ async function run(id: string): Promise<{ readonly runId: string; readonly trace
 }
 
 test("a run's trace is kept, from its rpc to each attempt, and the console's page of it is where the run says", async () => {
-  const { traceId, url } = await run("kept");
+  const { runId, traceId, url } = await run("kept");
   expect(url).toBe(`/console/traces/${traceId}`);
+  const described = await runHere(["run", "describe", runId, "--address", dev.address]);
+  expect(described.stdout).toContain(`trace     ${traceId}  ${dev.address}${url}\n`);
   await expect.poll(async () => (await traceOf(traceId)).length, { timeout: 20_000 }).toBeGreaterThanOrEqual(3);
   const spans = await traceOf(traceId);
   const root = spans.find(({ parentSpanId = "" }) => parentSpanId === "");
