@@ -1,4 +1,5 @@
 import { code } from "../../../proto/wire/status.ts";
+import type { Deadline, Timed } from "../../../runtime/src/deadlines.ts";
 import type { Connection } from "../http2/connection.ts";
 import type { OutgoingRequest } from "../http2/session.ts";
 import type { Stream, StreamEnd, StreamHead, StreamSink } from "../http2/stream.ts";
@@ -8,7 +9,6 @@ import type { Call, CallRequest } from "../ports.ts";
 import type { Answer } from "./answer.ts";
 import { httpStatus, parseCallStatus } from "./callStatus.ts";
 import type { CallStatus } from "./callStatus.ts";
-import type { Deadline, Timed } from "./deadlines.ts";
 
 /** Who makes the calls, as one of them sees it. */
 export interface Caller {

@@ -1,4 +1,5 @@
 import { code } from "../../../proto/wire/status.ts";
+import { Deadlines } from "../../../runtime/src/deadlines.ts";
 import { errorText } from "../../../runtime/src/log.ts";
 import { openConnection } from "../http2/connection.ts";
 import type { Connection } from "../http2/connection.ts";
@@ -9,7 +10,6 @@ import type { CallClient } from "./callClient.ts";
 import { CallHeaders } from "./callHeaders.ts";
 import { messageBytesMax } from "./channel.ts";
 import type { Tls } from "./channel.ts";
-import { Deadlines } from "./deadlines.ts";
 import { hostAndPort } from "./target.ts";
 import type { Target } from "./target.ts";
 import { UnaryCall } from "./unaryCall.ts";

@@ -1,37 +1,56 @@
 import { afterAll, expect, test } from "vitest";
 import { MeshCall, MeshReply } from "../../../proto/gen/sidestep/internal/v1/relay.ts";
 import { toNames } from "../../../proto/wire/subjects.ts";
-import type { Nats } from "../../../runtime/src/natsConnection.ts";
 import { connectTo } from "../../../test/support/connectTo.ts";
 import { startNats } from "../../../test/support/nats.ts";
 import { parseCallTimeout } from "../core/callTimeout.ts";
 import { openMesh, serveMesh } from "./mesh.ts";
+import type { Mesh } from "./mesh.ts";
 
 const closing = new AsyncDisposableStack();
 afterAll(() => closing.disposeAsync());
 
 test("the longest deadline that a caller can write is one that messages and timers have room for", async () => {
+  const server = closing.use(await startNats());
+  const names = toNames();
+  const [called, calling] = [closing.use(await connectTo(server.url)), closing.use(await connectTo(server.url))];
   const timeouts: number[] = [];
-  const connection = {
-    request: (_: string, data: Uint8Array, { timeout }: { timeout: number }) => {
-      timeouts.push(timeout, MeshCall.decode(data).timeoutMs);
-      const reply = MeshReply.fromPartial({ kind: { $case: "completed", value: Uint8Array.of(7) } });
-      return Promise.resolve({ data: MeshReply.encode(reply).finish() });
-    },
-  };
-  const nats = { connection: connection as object, isConnected: () => true } as Partial<Nats> as Nats;
+  closing.use(
+    serveMesh(called, names, "stock.v1.Stock", ["*"], ({ timeoutMs }) => {
+      timeouts.push(timeoutMs);
+      return Promise.resolve(MeshReply.fromPartial({ kind: { $case: "completed", value: Uint8Array.of(7) } }));
+    }),
+  );
+  await called.connection.flush();
   const leftMs = (): number | undefined => parseCallTimeout("99999999H");
+  expect(await codeOf(openMesh(calling, names), leftMs)).toBe(0);
+  expect(timeouts).toEqual([2 ** 31 - 1 - 250]);
+});
+
+test("a call that nobody answers in time is told as that, and so is one that nobody takes", async () => {
+  const server = closing.use(await startNats());
+  const names = toNames();
+  const [called, calling] = [closing.use(await connectTo(server.url)), closing.use(await connectTo(server.url))];
+  const mesh = openMesh(calling, names);
+  expect(await codeOf(mesh, () => 50)).toBe(14);
+  let asked = 0;
+  called.connection.subscribe(names.meshSubject("stock.v1.Stock", "*"), { callback: () => void (asked += 1) });
+  await called.connection.flush();
+  expect(await codeOf(mesh, () => 50)).toBe(14);
+  // It may have been made: it is not made again.
+  expect(asked).toBe(1);
+});
+
+function codeOf(mesh: Mesh, leftMs: () => number | undefined): Promise<number> {
   const call = { method: "stock.v1.Stock/Count", request: new Uint8Array(), headers: [], leftMs };
-  const code = await new Promise<number>((resolve) => {
-    openMesh(nats, toNames()).carry("shop.v1.Orders", call, {
+  return new Promise((resolve) => {
+    mesh.carry("shop.v1.Orders", call, {
       headers: () => undefined,
       message: () => Promise.resolve(),
       end: (end) => resolve(end.code),
     });
   });
-  expect(code).toBe(0);
-  expect(Math.max(...timeouts)).toBe(2 ** 31 - 1);
-});
+}
 
 test("calls that are on their way to a sidecar that stops are answered", async () => {
   const server = closing.use(await startNats());

@@ -5,6 +5,7 @@ import { code } from "../../../proto/wire/status.ts";
 import { splitMethod } from "../../../proto/wire/subjects.ts";
 import type { Names } from "../../../proto/wire/subjects.ts";
 import { errorText } from "../../../runtime/src/log.ts";
+import { MessageWriter } from "../../../runtime/src/messageWriter.ts";
 import type { Nats } from "../../../runtime/src/natsConnection.ts";
 import { growingPause, pause } from "../../../runtime/src/pause.ts";
 import { mayTryAgain } from "../core/meshTry.ts";
@@ -12,6 +13,7 @@ import type { MeshTry } from "../core/meshTry.ts";
 import { failedEnd } from "../core/callEnd.ts";
 import type { CallEnd } from "../core/callEnd.ts";
 import type { CallAnswer, IncomingCall } from "../wayIn.ts";
+import { MeshAsks } from "./meshAsks.ts";
 
 /** The way from one service to the methods of others. */
 export interface Mesh {
@@ -37,16 +39,16 @@ const methodsMax = 10_000;
 
 /** Calls methods of other services at their sidecars, over NATS. */
 export function openMesh(nats: Nats, names: Names): Mesh {
-  const idempotent = new Set<string>();
+  const ground: Ground = { nats, names, asks: new MeshAsks(nats.connection), idempotent: new Set() };
   return {
     carry: (caller, call, answer) => {
-      const over = new AbortController();
-      void callMethod({ nats, names, idempotent }, caller, call, over.signal).then((tried) => {
-        if (over.signal.aborted) return;
+      let isGivenUp = false;
+      void callMethod(ground, caller, call, () => isGivenUp).then((tried) => {
+        if (isGivenUp) return;
         if (tried.kind === "completed") void answer.message(tried.response);
         answer.end(toEnd(tried));
       });
-      return () => over.abort();
+      return () => void (isGivenUp = true);
     },
   };
 }
@@ -54,12 +56,18 @@ export function openMesh(nats: Nats, names: Names): Mesh {
 interface Ground {
   readonly nats: Nats;
   readonly names: Names;
+  readonly asks: MeshAsks;
   /** Methods that have said of themselves that they may be called twice. */
   readonly idempotent: Set<string>;
 }
 
 /** Tries until it is answered, may not be tried again, or has no more time. Never throws. */
-async function callMethod(ground: Ground, caller: string, call: IncomingCall, signal: AbortSignal): Promise<MeshTry> {
+async function callMethod(
+  ground: Ground,
+  caller: string,
+  call: IncomingCall,
+  isGivenUp: () => boolean,
+): Promise<MeshTry> {
   const { nats, names, idempotent } = ground;
   const beganMs = performance.now();
   const timeoutMs = Math.min(call.leftMs() ?? timeoutMsDefault, timeoutMsMax);
@@ -67,20 +75,22 @@ async function callMethod(ground: Ground, caller: string, call: IncomingCall, si
   if (call.request.length > bytesMax)
     return ours(code.RESOURCE_EXHAUSTED, `the request has ${call.request.length} bytes, the mesh carries ${bytesMax}`);
   const subject = names.meshSubject(splitMethod(call.method).service, caller);
-  const nextPauseMs = growingPause(20, 500);
+  let nextPauseMs: (() => number) | undefined;
   for (let tries = 1; ; tries++) {
     const leftMs = Math.max(1, Math.ceil(beganMs + timeoutMs - performance.now()));
     const tried = await tryOnce(ground, subject, call, leftMs);
     const isOver = tried.kind === "refused" ? performance.now() - beganMs > absenceMsMax : tries >= triesMax;
-    if (isOver || signal.aborted || !mayTryAgain(tried, idempotent.has(call.method))) return tried;
+    if (isOver || !mayTryAgain(tried, idempotent.has(call.method))) return tried;
+    nextPauseMs ??= growingPause(20, 500);
     const pauseMs = nextPauseMs();
     if (performance.now() + pauseMs > beganMs + timeoutMs) return tried;
-    await pause(pauseMs, signal);
+    await pause(pauseMs);
+    if (isGivenUp()) return tried;
   }
 }
 
 async function tryOnce(
-  { nats, idempotent }: Ground,
+  { nats, asks, idempotent }: Ground,
   subject: string,
   { method, request, headers }: IncomingCall,
   timeoutMs: number,
@@ -89,7 +99,18 @@ async function tryOnce(
   const own = headers.map((header) => ({ ...header, secret: "" }));
   const data = MeshCall.encode({ method, request, headers: own, timeoutMs }).finish();
   try {
-    const answer = await nats.connection.request(subject, data, { timeout: timeoutMs + answerMarginMs });
+    const answer = await asks.ask(subject, data, timeoutMs + answerMarginMs);
+    switch (answer.kind) {
+      case "nobody":
+        return {
+          kind: "refused",
+          why: `no sidecar of ${splitMethod(method).service} lets this service in (--mesh-allow)`,
+        };
+      case "silence":
+        return { kind: "silent", why: "its sidecar did not answer" };
+      case "answer":
+        break;
+    }
     const { kind, sent, isIdempotent } = MeshReply.decode(answer.data);
     if (isIdempotent && idempotent.size < methodsMax) idempotent.add(method);
     switch (kind?.$case) {
@@ -103,10 +124,7 @@ async function tryOnce(
         return { kind: "silent", why: "its sidecar's answer can't be read" };
     }
   } catch (error) {
-    const why = errorText(error);
-    return /no responders/i.test(why)
-      ? { kind: "refused", why: `no sidecar of ${splitMethod(method).service} lets this service in (--mesh-allow)` }
-      : { kind: "silent", why: `its sidecar did not answer: ${why}` };
+    return { kind: "silent", why: `its sidecar did not answer: ${errorText(error)}` };
   }
 }
 
@@ -144,6 +162,7 @@ export function serveMesh(
   make: MakeCall,
 ): AsyncDisposable {
   const { connection } = nats;
+  const writer = new MessageWriter(connection);
   const subjects = callers.includes("*") ? ["*"] : callers;
   const subscriptions = subjects.map((caller) =>
     connection.subscribe(names.meshSubject(service, caller), {
@@ -153,7 +172,9 @@ export function serveMesh(
         const call = read(data);
         if (call === undefined || splitMethod(call.method).service !== service) return;
         void make(call).then((answer) => {
-          if (!connection.isClosed()) connection.publish(reply, fitting(answer, connection.info?.max_payload));
+          if (connection.isClosed()) return;
+          writer.write(reply, fitting(answer, connection.info?.max_payload), "", "");
+          writer.flush();
         });
       },
     }),
