@@ -1,5 +1,6 @@
 import { createInbox } from "@nats-io/transport-node";
 import type { NatsConnection, Subscription } from "@nats-io/transport-node";
+import { KeyTable } from "../../proto/wire/keyTable.ts";
 import { toAbsentStreams } from "./absentStreams.ts";
 import { MessageWriter } from "./messageWriter.ts";
 import { pause } from "./pause.ts";
@@ -58,6 +59,10 @@ const overtakingMs = 250;
 const silence: ReadonlySet<number> = new Set([408, 503]);
 
 interface Waiting {
+  /** What the acknowledgement names. */
+  readonly key: string;
+  /** In the order of sending. */
+  readonly number: number;
   readonly resolve: (published: Published) => void;
   readonly sentMs: number;
   readonly stream: string | undefined;
@@ -101,8 +106,7 @@ class InboxPublisher implements Publisher {
   readonly #inbox: string;
   readonly #writer: MessageWriter;
   readonly #subscription: Subscription;
-  /** In the order of sending. */
-  readonly #waiting = new Map<string, Waiting>();
+  readonly #waiting = new KeyTable<Waiting>();
   readonly #absent = toAbsentStreams();
   /** When the latest message that a stream has answered was sent. */
   readonly #answeredMs = new Map<string, number>();
@@ -180,23 +184,24 @@ class InboxPublisher implements Publisher {
   }
 
   #send({ subject, data, headers, stream, resolve }: Queued): void {
-    const token = (this.#count++).toString(36);
-    const reply = this.#inbox + token;
+    const number = this.#count++;
+    const key = number.toString(36);
     try {
-      this.#writer.write(subject, data, reply, headers);
+      this.#writer.write(subject, data, this.#inbox + key, headers);
     } catch (error) {
       resolve(toFailure(error));
       return;
     }
-    this.#waiting.set(token, { resolve, sentMs: Date.now(), stream });
+    this.#waiting.add({ key, number, resolve, sentMs: Date.now(), stream });
     this.#sweeper ??= setInterval(() => this.#sweep(), sweepEveryMs).unref();
   }
 
-  #take(token: string, published: Published): void {
-    const { stream, sentMs = 0 } = this.#waiting.get(token) ?? {};
-    if (stream !== undefined && published.kind === "stored") this.#answeredMs.set(stream, sentMs);
+  #take(key: string, published: Published): void {
+    const waiting = this.#waiting.get(key);
+    const stream = waiting?.stream;
+    if (stream !== undefined && published.kind === "stored") this.#answeredMs.set(stream, waiting?.sentMs ?? 0);
     this.#tellRoom(stream ?? "", published);
-    this.#settle(token, published);
+    if (waiting !== undefined) this.#settle(waiting, published);
     if (!this.#absent.isAny() || published.kind !== "stored" || !this.#absent.answered(published.stream)) return;
     const backMs = Date.now();
     setTimeout(() => this.#expire(backMs), lostAfterMs).unref();
@@ -209,11 +214,9 @@ class InboxPublisher implements Publisher {
     else if (room.isFull() && published.kind === "stored") room.stored(stream);
   }
 
-  #settle(token: string, published: Published): void {
-    const entry = this.#waiting.get(token);
-    if (entry === undefined) return;
-    this.#waiting.delete(token);
-    entry.resolve(published);
+  #settle(waiting: Waiting, published: Published): void {
+    if (!this.#waiting.delete(waiting.key)) return;
+    waiting.resolve(published);
     if (this.#queued() > 0) this.#sendSoon();
   }
 
@@ -228,27 +231,32 @@ class InboxPublisher implements Publisher {
 
   /** Nobody waits any longer for what was sent by then. */
   #expire(sentMs: number): void {
-    for (const [token, entry] of this.#waiting) {
-      if (entry.sentMs > sentMs) break;
-      this.#settle(token, timedOut);
+    for (const waiting of this.#inOrder()) {
+      if (waiting.sentMs > sentMs) break;
+      this.#settle(waiting, timedOut);
     }
   }
 
   /** Nor for what a stream has left out. */
   #expirePassedOver(): void {
     const sentMs = Date.now() - passedOverMs;
-    for (const [token, entry] of this.#waiting) {
-      if (entry.sentMs > sentMs) break;
-      const answeredMs = entry.stream === undefined ? 0 : (this.#answeredMs.get(entry.stream) ?? 0);
-      if (answeredMs > entry.sentMs + overtakingMs) this.#settle(token, timedOut);
+    for (const waiting of this.#inOrder()) {
+      if (waiting.sentMs > sentMs) break;
+      const answeredMs = waiting.stream === undefined ? 0 : (this.#answeredMs.get(waiting.stream) ?? 0);
+      if (answeredMs > waiting.sentMs + overtakingMs) this.#settle(waiting, timedOut);
     }
+  }
+
+  /** Of sending. */
+  #inOrder(): readonly Waiting[] {
+    return this.#waiting.values().toSorted((a, b) => a.number - b.number);
   }
 
   #failAll(published: Published): void {
     const queued = this.#queue.slice(this.#first);
     this.#queue = [];
     this.#first = 0;
-    for (const token of this.#waiting.keys()) this.#settle(token, published);
+    for (const waiting of this.#inOrder()) this.#settle(waiting, published);
     for (const { resolve } of queued) resolve(published);
   }
 

@@ -239,7 +239,7 @@ test("no more run than there are slots; the rest waits in order, is extended, an
   ground.now += 3_500;
   ground.verdicts.push(AskReply_Verdict.OPEN, AskReply_Verdict.CLOSED);
   ground.worker.extend();
-  expect(ground.said).toEqual(["1 extend", "2 extend", "3 extend"]);
+  expect(ground.said.toSorted()).toEqual(["1 extend", "2 extend", "3 extend"]);
   ground.calls[0]?.end(answered);
   await ground.settle();
   expect(ground.asks.map((ask) => [ask.token[0], ask.running])).toEqual([

@@ -1,6 +1,7 @@
 import { AskReply_Verdict } from "../../proto/gen/sidestep/internal/v1/task.ts";
 import type { Ask, Control_Reset, Outcome, Sidecar, Task_Header } from "../../proto/gen/sidestep/internal/v1/task.ts";
 import { attemptKey } from "../../proto/wire/attempt.ts";
+import { KeyTable } from "../../proto/wire/keyTable.ts";
 import { parseRunId } from "../../proto/wire/runId.ts";
 import { codeName } from "../../proto/wire/status.ts";
 import { admit, mayHaveBegun, reasonToAsk } from "./core/admission.ts";
@@ -26,6 +27,8 @@ import type { Call, CallRequest, Delivery, Reported, Service, WorkerPorts } from
 
 /** An attempt in hands; the same attempt delivered again joins it instead of running twice. */
 type Held = {
+  /** Of the attempt. */
+  readonly key: string;
   readonly task: ParsedTask;
   readonly service: Service;
   readonly deliveries: Delivery[];
@@ -63,7 +66,7 @@ const grantTries = 10;
 export class Worker {
   readonly #ports: WorkerPorts;
   readonly #options: WorkerOptions;
-  readonly #held = new Map<string, Held>();
+  readonly #held = new KeyTable<Held>();
   readonly #waiting: Held[] = [];
   readonly #onRoom = new Set<() => void>();
   #idle: PromiseWithResolvers<void> | undefined;
@@ -104,6 +107,7 @@ export class Worker {
     // More than was asked for: a pull that was believed dead was not.
     if (this.#waiting.length >= Math.max(this.#options.concurrency, waitingMin)) return delivery.nak(fullDelayMs);
     const held: Held = {
+      key: reading.task.key,
       task: reading.task,
       service,
       deliveries: [delivery],
@@ -112,7 +116,7 @@ export class Worker {
       call: undefined,
       isReset: false,
     };
-    this.#held.set(reading.task.key, held);
+    this.#held.add(held);
     if (this.#running < this.#options.concurrency) void this.#run(held, delivery);
     else this.#waiting.push(held);
   }
@@ -145,7 +149,7 @@ export class Worker {
   /** Gives back what waits for a slot; what runs goes on. */
   giveBackWaiting(): void {
     for (const held of this.#waiting.splice(0)) {
-      this.#held.delete(held.task.key);
+      this.#held.delete(held.key);
       this.#giveBack(held, 0);
     }
   }
@@ -173,7 +177,7 @@ export class Worker {
       this.#giveBack(held, unsentDelayMs);
     }
     this.#ports.observer.ended(held.task, end, this.#ports.now() - startedAtMs);
-    this.#held.delete(held.task.key);
+    this.#held.delete(held.key);
     this.#running -= 1;
     const next = this.#waiting.shift();
     const [delivery] = next?.deliveries ?? [];

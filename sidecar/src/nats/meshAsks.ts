@@ -1,5 +1,6 @@
 import { createInbox } from "@nats-io/transport-node";
 import type { Msg, NatsConnection } from "@nats-io/transport-node";
+import { KeyTable } from "../../../proto/wire/keyTable.ts";
 import { Deadlines } from "../../../runtime/src/deadlines.ts";
 import type { Deadline, Timed } from "../../../runtime/src/deadlines.ts";
 import { MessageWriter } from "../../../runtime/src/messageWriter.ts";
@@ -23,7 +24,7 @@ const silence: MeshAnswer = { kind: "silence" };
 export class MeshAsks {
   readonly #writer: MessageWriter;
   readonly #inbox = `${createInbox()}.`;
-  readonly #waiting = new Map<string, Asked>();
+  readonly #waiting = new KeyTable<Asked>();
   readonly #deadlines = new Deadlines();
   #count = 0;
 
@@ -43,21 +44,24 @@ export class MeshAsks {
     this.#writer.write(subject, data, reply, "");
     this.#writer.flush();
     return new Promise((resolve) => {
-      const asked = new Asked((answer) => {
+      const asked = new Asked(reply, (answer) => {
         this.#waiting.delete(reply);
         this.#deadlines.over(deadline);
         resolve(answer);
       });
       const deadline: Deadline = this.#deadlines.add(asked, timeoutMs);
-      this.#waiting.set(reply, asked);
+      this.#waiting.add(asked);
     });
   }
 }
 
 class Asked implements Timed {
+  /** Where the answer goes. */
+  readonly key: string;
   readonly settle: (answer: MeshAnswer) => void;
 
-  constructor(settle: (answer: MeshAnswer) => void) {
+  constructor(key: string, settle: (answer: MeshAnswer) => void) {
+    this.key = key;
     this.settle = settle;
   }
 
