@@ -3,6 +3,7 @@ import type {
   Control_Drain,
   Sidecar as SidecarFacts,
 } from "../../proto/gen/sidestep/internal/v1/task.ts";
+import { remembered } from "../../proto/wire/remembered.ts";
 import { methodIn, splitMethod } from "../../proto/wire/subjects.ts";
 import type { Names } from "../../proto/wire/subjects.ts";
 import { errorText } from "../../runtime/src/log.ts";
@@ -223,7 +224,7 @@ export class Sidecar {
         service,
         log,
         room: () => this.#room(this.#breakers.room(service)),
-        accept: (delivery, subject) => this.#accept(service, delivery, subject),
+        accept: this.#accepting(service),
       }),
       control: listenForControl(nats, names, service, {
         onReset: (reset) => this.worker.reset(reset),
@@ -301,13 +302,14 @@ export class Sidecar {
     });
   }
 
-  #accept(service: string, delivery: Delivery, subject: string): void {
-    const limited = this.#lanes.methodOf(subject);
-    if (limited !== undefined) void moveTask(this.#publisher, this.#options.names, limited, delivery);
-    else
-      this.#acceptOf(`${service}/${methodIn(subject)}`, delivery, (admitted, provider) =>
-        this.worker.accept(admitted, provider),
-      );
+  #accepting(service: string): (delivery: Delivery, subject: string) => void {
+    const methodOf = remembered((subject) => `${service}/${methodIn(subject)}`);
+    const take = (admitted: Delivery, provider: Service): void => this.worker.accept(admitted, provider);
+    return (delivery, subject) => {
+      const limited = this.#lanes.methodOf(subject);
+      if (limited !== undefined) void moveTask(this.#publisher, this.#options.names, limited, delivery);
+      else this.#acceptOf(methodOf(subject), delivery, take);
+    };
   }
 
   #acceptOf(method: string, delivery: Delivery, onServing: (admitted: Delivery, provider: Service) => void): void {

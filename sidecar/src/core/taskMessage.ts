@@ -1,6 +1,7 @@
 import type { Task } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import type { AttemptId } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import { attemptKey } from "../../../proto/wire/attempt.ts";
+import { remembered } from "../../../proto/wire/remembered.ts";
 import { parseRunId } from "../../../proto/wire/runId.ts";
 import { splitMethod } from "../../../proto/wire/subjects.ts";
 import { decodeTask } from "./taskBytes.ts";
@@ -23,6 +24,7 @@ export type TaskReading =
   | { readonly kind: "garbage"; readonly reason: string };
 
 const methodForm = /^[A-Za-z_][\w.]*\/[A-Za-z_]\w*$/;
+const methodOf = remembered((method) => (methodForm.test(method) ? splitMethod(method) : undefined));
 
 /** Reads the bytes of a task. The request within stays bytes. */
 export function readTask(bytes: Uint8Array): TaskReading {
@@ -37,9 +39,8 @@ export function readTask(bytes: Uint8Array): TaskReading {
   if (message.attempt === undefined || message.attempt.step === "")
     return { kind: "garbage", reason: "it names no attempt" };
   if (message.token.length === 0) return { kind: "garbage", reason: "it has no token" };
-  if (!methodForm.test(message.method))
-    return { kind: "garbage", reason: "its method is not of the form package.Service/Method" };
-  const { service, name } = splitMethod(message.method);
+  const method = methodOf(message.method);
+  if (method === undefined) return { kind: "garbage", reason: "its method is not of the form package.Service/Method" };
   return {
     kind: "task",
     task: {
@@ -47,8 +48,8 @@ export function readTask(bytes: Uint8Array): TaskReading {
       attempt: message.attempt,
       runId,
       key: attemptKey(runId, message.attempt),
-      service,
-      methodName: name,
+      service: method.service,
+      methodName: method.name,
     },
   };
 }
