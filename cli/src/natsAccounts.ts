@@ -108,8 +108,10 @@ function wayExports(
     })),
     ...mesh
       .filter(({ called, caller }) => accountOf(called) !== accountOf(caller))
-      .map(({ called, caller }) =>
-        serviceOf(accountOf(called), names.meshSubject(called, caller), [accountOf(caller)]),
+      .flatMap(({ called, caller }) =>
+        [names.meshSubject(called, caller), names.meshAskSubject(called, caller)].map((subject) =>
+          serviceOf(accountOf(called), subject, [accountOf(caller)]),
+        ),
       ),
   ];
 }

@@ -80,6 +80,8 @@ export interface Names extends TriggerNames {
   relays(): string;
   /** Where a service's sidecar asks for a method of another service; "*" for the caller: whoever it is. */
   meshSubject(called: string, caller: string): string;
+  /** Where it asks whether such a call is under way. */
+  meshAskSubject(called: string, caller: string): string;
   beatSubject(orchestrator: string): string;
   beats(): string;
 }
@@ -161,6 +163,7 @@ export function toNames(prefix = "sidestep"): Names {
     relaySubject: (service) => `${prefix}.relay.${serviceToken(service)}`,
     relays: () => `${prefix}.relay.*`,
     meshSubject: (called, caller) => `${prefix}.mesh.${serviceToken(called)}.${serviceToken(caller)}`,
+    meshAskSubject: (called, caller) => `${prefix}.mesh.${serviceToken(called)}.${serviceToken(caller)}.ask`,
     beatSubject: (orchestrator) => `${prefix}.beat.${orchestrator}`,
     beats: () => `${prefix}.beat.*`,
   };

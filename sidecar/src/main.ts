@@ -9,16 +9,16 @@ import { errorText, logger } from "../../runtime/src/log.ts";
 import type { Log } from "../../runtime/src/log.ts";
 import { openMetrics } from "../../runtime/src/metrics.ts";
 import { openNats } from "../../runtime/src/natsConnection.ts";
-import type { Nats } from "../../runtime/src/natsConnection.ts";
 import { atMost, shutdownSignal } from "../../runtime/src/shutdown.ts";
 import { version } from "../../runtime/src/version.ts";
 import { breakerBounds, contradictions, parseWanted, sidecarSettings, targetsOf } from "./config.ts";
 import type { SidecarSettings } from "./config.ts";
+import { Slots } from "./core/slots.ts";
 import { servicesOfSet } from "./core/descriptors.ts";
 import { ServiceWatch } from "./grpc/serviceWatch.ts";
 import { openMeasures } from "./measures.ts";
 import { openPassage } from "./passage.ts";
-import type { Passage } from "./passage.ts";
+import type { Passage, PassageOptions } from "./passage.ts";
 import { toSecrets } from "./secrets.ts";
 import { Sidecar } from "./sidecar.ts";
 
@@ -99,11 +99,12 @@ async function serve(settings: SidecarSettings, log: Log, signal: AbortSignal): 
     });
   });
   const nats = await openNats(settings, { name: settings.name, log, signal });
+  const slots = new Slots(settings.concurrency);
   sidecar = new Sidecar({
     nats,
     names: toNames(settings.prefix),
     facts: { id, name: settings.name, host, version },
-    concurrency: settings.concurrency,
+    slots,
     breaker: breakerBounds(settings),
     secrets: toSecrets(settings.secrets),
     measures,
@@ -111,7 +112,7 @@ async function serve(settings: SidecarSettings, log: Log, signal: AbortSignal): 
   });
   const { worker } = sidecar;
   measures.watch({
-    running: () => worker.running(),
+    running: () => slots.taken(),
     concurrency: settings.concurrency,
     isDraining: () => sidecar?.isDraining() ?? false,
     isConnected: () => nats.isConnected(),
@@ -119,7 +120,7 @@ async function serve(settings: SidecarSettings, log: Log, signal: AbortSignal): 
     serving: () => sidecar?.serving() ?? [],
     broken: () => sidecar?.broken() ?? [],
   });
-  const passage = await passageBeside(sidecar, settings, nats, measures, log);
+  const passage = await passageBeside(sidecar, { settings, nats, slots, measures, log });
   for (const watch of watches) sidecar.add(watch);
   log.info("sidecar ready", {
     id,
@@ -155,19 +156,22 @@ function openAdmin(
 
 function passageBeside(
   sidecar: Sidecar,
-  settings: SidecarSettings,
-  nats: Nats,
-  measures: ReturnType<typeof openMeasures>,
-  log: Log,
+  {
+    measures,
+    settings,
+    ...given
+  }: Pick<PassageOptions, "nats" | "slots" | "log"> & {
+    readonly settings: SidecarSettings;
+    readonly measures: ReturnType<typeof openMeasures>;
+  },
 ): Promise<Passage> {
   return openPassage({
+    ...given,
     settings,
-    nats,
     names: toNames(settings.prefix),
     found: () => sidecar.serving().map(({ service }) => service),
     provider: (service) => sidecar.provider(service),
     onEnded: (...ended) => measures.passed(...ended),
-    log,
   });
 }
 

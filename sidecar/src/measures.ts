@@ -96,7 +96,7 @@ const boundaries = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 
 function watchGauges(meter: Meter, gauges: Gauges): void {
   meter
     .createObservableGauge("sidestep.sidecar.concurrency", {
-      description: "Tasks that it works on at a time, at most.",
+      description: "Tasks and calls of other services that it works on at a time, at most.",
     })
     .addCallback((result) => result.observe(gauges.concurrency));
   meter
@@ -105,7 +105,9 @@ function watchGauges(meter: Meter, gauges: Gauges): void {
     })
     .addCallback((result) => result.observe(gauges.isDraining() ? 1 : 0));
   meter
-    .createObservableGauge("sidestep.sidecar.in_flight", { description: "Tasks being worked on." })
+    .createObservableGauge("sidestep.sidecar.in_flight", {
+      description: "Tasks, and calls of other services, being worked on.",
+    })
     .addCallback((result) => result.observe(gauges.running()));
   meter
     .createObservableGauge("sidestep.sidecar.connected", { description: "1 while there is a connection to NATS." })

@@ -1,5 +1,3 @@
-import { Failure_Origin } from "../../proto/gen/sidestep/internal/v1/task.ts";
-import type { MeshCall, MeshReply } from "../../proto/gen/sidestep/internal/v1/relay.ts";
 import { code } from "../../proto/wire/status.ts";
 import { splitMethod } from "../../proto/wire/subjects.ts";
 import type { Names } from "../../proto/wire/subjects.ts";
@@ -8,11 +6,13 @@ import type { Nats } from "../../runtime/src/natsConnection.ts";
 import { toPayloads } from "../../runtime/src/payloads.ts";
 import { openPublisher } from "../../runtime/src/publisher.ts";
 import { atMost } from "../../runtime/src/shutdown.ts";
-import { refusalOf } from "./core/exposure.ts";
+import type { Slots } from "./core/slots.ts";
 import { parseTarget } from "./grpc/target.ts";
 import { openWayIn } from "./grpc/wayInServer.ts";
 import type { WayIn } from "./grpc/wayInServer.ts";
-import { openMesh, serveMesh } from "./nats/mesh.ts";
+import { openMeshCalls } from "./meshCalls.ts";
+import { openMesh } from "./nats/mesh.ts";
+import { serveMesh } from "./nats/meshServer.ts";
 import { openRelay } from "./nats/relay.ts";
 import { parseAllowed } from "./config.ts";
 import type { SidecarSettings } from "./config.ts";
@@ -22,9 +22,11 @@ import { toldCalls } from "./toldCalls.ts";
 import type { CarryCall } from "./wayIn.ts";
 
 export interface PassageOptions {
-  readonly settings: Pick<SidecarSettings, "listen" | "mesh" | "meshAllow" | "expose" | "concurrency">;
+  readonly settings: Pick<SidecarSettings, "listen" | "mesh" | "meshAllow" | "expose">;
   readonly nats: Nats;
   readonly names: Names;
+  /** Shared with tasks. */
+  readonly slots: Slots;
   /** Services that are found beside us. */
   readonly found: () => readonly string[];
   /** One that is healthy and takes calls; undefined: it does not. */
@@ -52,14 +54,15 @@ export async function openPassage(options: PassageOptions): Promise<Passage> {
     settings.meshAllow.flatMap((one) => parseAllowed(one) ?? []),
     ({ called }) => called,
   );
-  const calls = openCalls(options);
+  const { slots, provider, onEnded } = options;
+  const calls = openMeshCalls({ slots, provider, onEnded: (...about) => onEnded("in", ...about) });
   const served = [...allowed].map(([service, pairs]) =>
     serveMesh(
       nats,
       names,
       service,
       pairs.map(({ caller }) => caller),
-      calls.make,
+      calls,
     ),
   );
   const closing = opened.move();
@@ -106,55 +109,3 @@ async function listen(listenAt: string, options: PassageOptions, opened: AsyncDi
 
 const unknownCaller =
   "the sidecar can't say who calls, for it has found no service yet: call again; one without reflection is named with --expose";
-
-/** Calls that other services' sidecars ask for, as many at a time as tasks. */
-function openCalls({ settings, provider, onEnded }: PassageOptions) {
-  let running = 0;
-  let isEmpty = (): void => undefined;
-  const make = async (call: MeshCall): Promise<MeshReply> => {
-    const { service, name } = splitMethod(call.method);
-    const offering = provider(service);
-    if (offering === undefined) return refused(`${service} takes no calls now`);
-    if (running >= settings.concurrency) return refused(`${service} has as many calls as its sidecar makes at a time`);
-    const refusal = refusalOf(offering.offered, service, name, false);
-    if (refusal !== undefined) return failed(code.UNIMPLEMENTED, refusal);
-    running++;
-    const { ending } = offering.invoke({
-      service,
-      method: call.method,
-      body: call.request,
-      headers: call.headers,
-      timeoutMs: call.timeoutMs,
-      stream: undefined,
-    });
-    const ended = await ending;
-    running--;
-    if (running === 0) isEmpty();
-    onEnded("in", call.method, ended.kind === "answered" ? code.OK : ended.code, ended.endedAtMs - ended.startedAtMs);
-    const isIdempotent = offering.offered.methods?.find((method) => method.name === name)?.isIdempotent ?? false;
-    if (ended.kind === "answered")
-      return { kind: { $case: "completed", value: ended.response }, sent: true, isIdempotent };
-    const { message, details, origin, sent } = ended;
-    const from = origin === "service" ? Failure_Origin.SERVICE : Failure_Origin.TRANSPORT;
-    const failure = { code: ended.code, message, details, origin: from };
-    return { kind: { $case: "failed", value: failure }, sent, isIdempotent };
-  };
-  return {
-    make,
-    drain: async (boundMs: number): Promise<void> => {
-      if (running === 0) return;
-      const timer = setTimeout(() => isEmpty(), boundMs);
-      await new Promise<void>((resolve) => (isEmpty = resolve));
-      clearTimeout(timer);
-    },
-  };
-}
-
-function refused(why: string): MeshReply {
-  return { kind: { $case: "refused", value: why }, sent: false, isIdempotent: false };
-}
-
-function failed(number: number, message: string): MeshReply {
-  const failure = { code: number, message, details: new Uint8Array(), origin: Failure_Origin.SIDECAR };
-  return { kind: { $case: "failed", value: failure }, sent: false, isIdempotent: false };
-}

@@ -21,6 +21,7 @@ import { Breakers } from "./breakers.ts";
 import { clockError, observeClock, unknownOffset } from "./core/admission.ts";
 import type { ClockOffset } from "./core/admission.ts";
 import type { BreakerBounds } from "./core/breaker.ts";
+import type { Slots } from "./core/slots.ts";
 import { Descriptions } from "./descriptions.ts";
 import type { ServiceWatch } from "./grpc/serviceWatch.ts";
 import { LimitedLanes } from "./limitedLanes.ts";
@@ -47,7 +48,8 @@ export type SidecarOptions = {
   readonly nats: Nats;
   readonly names: Names;
   readonly facts: SidecarFacts;
-  readonly concurrency: number;
+  /** Shared with calls that other services make. */
+  readonly slots: Slots;
   readonly breaker: BreakerBounds;
   readonly secrets: Secrets;
   readonly measures: ReturnType<typeof openMeasures>;
@@ -102,7 +104,7 @@ export class Sidecar {
       onTried: () => this.update(),
       now: () => performance.now(),
     });
-    this.worker = new Worker(this.#ports(), { concurrency: options.concurrency, sidecar: options.facts });
+    this.worker = new Worker(this.#ports(), { concurrency: options.slots, sidecar: options.facts });
     this.#breakers = new Breakers({
       ...options.breaker,
       now: () => performance.now(),
@@ -119,7 +121,7 @@ export class Sidecar {
     this.worker.onRoom(() => {
       this.#pullSoon();
       // Who asked for it waits for the last of them.
-      if (this.#order !== undefined && this.worker.running() === 0) this.#sayAll();
+      if (this.#order !== undefined && this.#options.slots.taken() === 0) this.#sayAll();
     });
     this.#timers = [
       setInterval(() => {
@@ -250,14 +252,14 @@ export class Sidecar {
       log.info(lifted ? "takes tasks again, as an operator asked" : "takes nothing new, as an operator asked", {
         reason,
         actor,
-        inFlight: this.worker.running(),
+        inFlight: this.#options.slots.taken(),
       });
     this.update();
   }
 
   /** What may be asked for of the slots, by a service or by a limited method that has room for so many. */
   #room(room: number): Room {
-    const { concurrency } = this.#options;
+    const { total: concurrency } = this.#options.slots;
     // A limit that is not known yet must not be passed.
     const inHands = Math.max(concurrency - this.worker.free(), this.#descriptions.handsMin());
     if (!this.#limits.isKnown()) return { slots: concurrency, inHands, free: 0, unasked: 0 };
@@ -338,7 +340,7 @@ export class Sidecar {
   }
 
   #sayAll(): void {
-    const { facts, concurrency, nats, log } = this.#options;
+    const { facts, slots, nats, log } = this.#options;
     if (this.#isDraining || !nats.isConnected()) return;
     for (const service of this.#pulling.keys()) {
       const provider = this.#providers.get(service);
@@ -350,9 +352,9 @@ export class Sidecar {
         methods,
         target: provider.target,
         serving: provider.isServing,
-        concurrency,
+        concurrency: slots.total,
         broken: this.#breakers.open().filter((method) => splitMethod(method).service === service),
-        inFlight: this.worker.running(),
+        inFlight: slots.taken(),
         draining: this.#order,
         descriptors: this.#descriptions.refOf(service, provider.descriptors),
       };

@@ -8,6 +8,7 @@ import { admit, mayHaveBegun, reasonToAsk } from "./core/admission.ts";
 import type { Admission, AskReason } from "./core/admission.ts";
 import { wasNeverSent } from "./core/ending.ts";
 import type { Answered } from "./core/ending.ts";
+import { Slots } from "./core/slots.ts";
 import { refusalOf } from "./core/exposure.ts";
 import {
   endedOutcome,
@@ -40,8 +41,8 @@ type Held = {
 };
 
 export type WorkerOptions = {
-  /** Calls at a time, over all services. */
-  readonly concurrency: number;
+  /** Calls at a time, over all services; or slots that are shared with others. */
+  readonly concurrency: number | Slots;
   readonly sidecar: Sidecar;
 };
 
@@ -66,9 +67,9 @@ const grantTries = 10;
 export class Worker {
   readonly #ports: WorkerPorts;
   readonly #options: WorkerOptions;
+  readonly #slots: Slots;
   readonly #held = new KeyTable<Held>();
   readonly #waiting: Held[] = [];
-  readonly #onRoom = new Set<() => void>();
   #idle: PromiseWithResolvers<void> | undefined;
   #running = 0;
   #isDraining = false;
@@ -76,21 +77,24 @@ export class Worker {
   constructor(ports: WorkerPorts, options: WorkerOptions) {
     this.#ports = ports;
     this.#options = options;
+    const { concurrency } = options;
+    this.#slots = typeof concurrency === "number" ? new Slots(concurrency) : concurrency;
+    this.#slots.addTaker(() => this.#takeUp());
   }
 
   /** Slots that nothing runs or waits in. */
   free(): number {
-    return this.#isDraining ? 0 : this.#options.concurrency - this.#running - this.#waiting.length;
+    return this.#isDraining ? 0 : this.#slots.free() - this.#waiting.length;
   }
 
+  /** Tasks that are worked on. */
   running(): number {
     return this.#running;
   }
 
   /** Called each time a slot gets free. Returns how to stop that. */
   onRoom(listener: () => void): () => void {
-    this.#onRoom.add(listener);
-    return () => void this.#onRoom.delete(listener);
+    return this.#slots.onRoom(listener);
   }
 
   /** Takes a delivery for a service. Never throws. */
@@ -105,7 +109,7 @@ export class Worker {
     const same = this.#held.get(reading.task.key);
     if (same !== undefined) return void same.deliveries.push(delivery);
     // More than was asked for: a pull that was believed dead was not.
-    if (this.#waiting.length >= Math.max(this.#options.concurrency, waitingMin)) return delivery.nak(fullDelayMs);
+    if (this.#waiting.length >= Math.max(this.#slots.total, waitingMin)) return delivery.nak(fullDelayMs);
     const held: Held = {
       key: reading.task.key,
       task: reading.task,
@@ -117,7 +121,7 @@ export class Worker {
       isReset: false,
     };
     this.#held.add(held);
-    if (this.#running < this.#options.concurrency) void this.#run(held, delivery);
+    if (this.#slots.take()) void this.#run(held, delivery);
     else this.#waiting.push(held);
   }
 
@@ -163,6 +167,17 @@ export class Worker {
     await this.#idle.promise;
   }
 
+  /** Has what waits longest take a slot that is free; false: nothing waits. */
+  #takeUp(): boolean {
+    const [delivery] = this.#waiting[0]?.deliveries ?? [];
+    const next = this.#waiting[0];
+    if (next === undefined || delivery === undefined || !this.#slots.take()) return false;
+    this.#waiting.shift();
+    void this.#run(next, delivery);
+    return true;
+  }
+
+  /** In a slot that has been taken for it. */
   async #run(held: Held, first: Delivery): Promise<void> {
     this.#running += 1;
     const startedAtMs = this.#ports.now();
@@ -179,11 +194,8 @@ export class Worker {
     this.#ports.observer.ended(held.task, end, this.#ports.now() - startedAtMs);
     this.#held.delete(held.key);
     this.#running -= 1;
-    const next = this.#waiting.shift();
-    const [delivery] = next?.deliveries ?? [];
-    if (next !== undefined && delivery !== undefined) void this.#run(next, delivery);
-    else if (this.#running === 0) this.#idle?.resolve();
-    this.#onRoom.forEach((listener) => listener());
+    this.#slots.leave();
+    if (this.#running === 0) this.#idle?.resolve();
   }
 
   /**

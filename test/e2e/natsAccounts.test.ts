@@ -4,6 +4,7 @@ import { connect } from "@nats-io/transport-node";
 import { headers as natsHeaders } from "@nats-io/nats-core";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { MeshAsk, MeshState } from "../../proto/gen/sidestep/internal/v1/relay.ts";
 import { runHere } from "../../cli/src/testing.ts";
 import { startEchoStack } from "../support/echoStack.ts";
 import type { EchoStack } from "../support/echoStack.ts";
@@ -127,6 +128,12 @@ test("its service calls workflows through it, and another service's sidecar call
   expect(await sendTo(listen, "flows.v1.Flows/Whole", request)).toEqual({ kind: "answer", bytes: request });
   const small = request.subarray(0, 0);
   expect(await sendTo(listenOther, "echo.v1.Raw/Echo", small)).toEqual({ kind: "answer", bytes: small });
+  // And asks whether a call is under way there.
+  const orders = await connect({ servers: stack.nats.url, user: "shop-v1-Orders", pass: passwords["shop-v1-Orders"] });
+  const ask = MeshAsk.encode(MeshAsk.fromPartial({ method: "echo.v1.Raw/Echo" })).finish();
+  const state = await orders.request("sidestep.mesh.echo-v1-Raw.shop-v1-Orders.ask", ask, { timeout: 5_000 });
+  expect(MeshState.decode(state.data)).toMatchObject({ isIdempotent: false });
+  await orders.close();
   // Its account may not call workflows.
   expect(await sendTo(listenOther, "flows.v1.Flows/Whole", small)).toMatchObject({ code: 14 });
 });
@@ -166,6 +173,7 @@ const asked: Readonly<Record<string, Probe>> = {
   "call a workflow without having been let in": { subject: "sidestep.relay.echo-v1-Echo" },
   "call a service that does not let it in": { subject: "sidestep.mesh.echo-v1-Raw.echo-v1-Echo" },
   "call a service in another's name": { subject: "sidestep.mesh.echo-v1-Raw.shop-v1-Orders" },
+  "ask for another's calls": { subject: "sidestep.mesh.echo-v1-Raw.shop-v1-Orders.ask" },
   "wait for a run": { subject: "sidestep.wait.0" },
   "keep another's payload": { subject: `sidestep.payload.echo-v1-Raw.${runId}.${runId}.0` },
   "offer what another does": { subject: "$KV.SIDESTEP_CATALOG.echo-v1-Raw.me" },

@@ -4,6 +4,7 @@ import { toAuditPage } from "../api/audit.ts";
 import type { AuditEntry, AuditOutcome } from "../api/audit.ts";
 import { call } from "../api/call.ts";
 import type { ApiError } from "../api/call.ts";
+import { joinedEntries } from "./joinedEntries.ts";
 
 /** What is looked for; empty: all. */
 export interface AuditQuery {
@@ -52,7 +53,7 @@ export function useAudit({ actor, method, target, outcome }: AuditQuery): AuditE
       .then(toAuditPage)
       .then((page) =>
         setState((before) => ({
-          entries: token === "" ? page.entries : [...before.entries, ...page.entries],
+          entries: joinedEntries(token === "" ? [] : before.entries, page.entries),
           token: page.token,
           isLoading: false,
           error: undefined,

@@ -1,6 +1,8 @@
 import { Failure_Origin } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import type { Failure } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import { code } from "../../../proto/wire/status.ts";
+import { failedEnd } from "./callEnd.ts";
+import type { CallEnd } from "./callEnd.ts";
 
 /** How one try of a call of another service went. */
 export type MeshTry =
@@ -26,4 +28,27 @@ export function mayTryAgain(tried: MeshTry, isIdempotent: boolean): boolean {
       return isIdempotent || (failure.origin === Failure_Origin.TRANSPORT && !sent);
     }
   }
+}
+
+/** What the caller is told. UNAVAILABLE of ours says that calling again does no harm; whether the other was carried out nobody knows. */
+export function meshEnd(tried: MeshTry, isIdempotent: boolean): CallEnd {
+  switch (tried.kind) {
+    case "completed":
+      return failedEnd(code.OK, "");
+    case "refused":
+      return failedEnd(code.UNAVAILABLE, tried.why);
+    case "silent":
+      return isIdempotent
+        ? failedEnd(code.UNAVAILABLE, tried.why)
+        : failedEnd(code.UNKNOWN, `in doubt: the call may have been carried out, or not; ${tried.why}`);
+    case "failed": {
+      const { code: number, message, details } = tried.failure;
+      return { code: number, message, details, trailers: new Map() };
+    }
+  }
+}
+
+/** How often somebody who has a call under way is asked whether he has, in milliseconds: three times without an answer, and he is gone. */
+export function askEveryMs(timeoutMs: number): number {
+  return Math.min(1_000, Math.max(250, timeoutMs / 8));
 }

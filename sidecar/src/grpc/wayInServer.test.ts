@@ -16,6 +16,7 @@ import { silentLog } from "../../../runtime/src/log.ts";
 import { failedEnd } from "../core/callEnd.ts";
 import type { IncomingCall } from "../wayIn.ts";
 import { openWayIn } from "./wayInServer.ts";
+import type { WayInOptions } from "./wayInServer.ts";
 
 const closing = new AsyncDisposableStack();
 afterAll(() => closing.disposeAsync());
@@ -205,4 +206,72 @@ test("a socket's file that a killed sidecar left is taken over, one that is answ
   await new Promise((resolve) => left.close(resolve));
   await rename(`${socket}.kept`, socket);
   closing.use(await openWayIn(options));
+});
+
+/** One call that sends so many bytes and does not end; resolves with what it is told. */
+function half(at: ClientHttp2Session, bytes: number): Promise<Readonly<Record<string, unknown>>> {
+  const headers = { ":method": "POST", ":path": "/a.B/C", "content-type": "application/grpc" };
+  const stream = at.request(headers);
+  stream.on("error", () => undefined);
+  stream.write(Buffer.alloc(bytes, 1));
+  return new Promise((resolve) => stream.once("response", resolve));
+}
+
+const refusedFor = (message: RegExp) => ({
+  "grpc-status": "8",
+  "grpc-message": expect.stringMatching(message),
+});
+
+async function bounded(bounds: WayInOptions["bounds"]): Promise<() => ClientHttp2Session> {
+  const bound = `127.0.0.1:${await freePort()}`;
+  const carry = () => () => undefined;
+  const at = { text: bound, address: bound };
+  closing.use(
+    await openWayIn({ at, requestBytesMax: 1_000, isServing: () => true, log: silentLog, carry, bounds: bounds ?? {} }),
+  );
+  return () => {
+    const one = connect(`http://${bound}`);
+    one.on("error", () => undefined);
+    closing.defer(() => one.destroy());
+    return one;
+  };
+}
+
+test("more connections than there may be are told so, and the others go on", async () => {
+  const open = await bounded({ connectionsMax: 2, requestWithinMs: 100 });
+  const [first, second] = [open(), open()];
+  await Promise.all([once(first, "remoteSettings"), once(second, "remoteSettings")]);
+  const third = open();
+  expect(await half(third, 1)).toMatchObject(refusedFor(/^2 connections are open/));
+  await once(third, "close");
+  expect(await half(first, 1)).toMatchObject({ "grpc-status": "4" });
+});
+
+test("more calls than there may be are told so, over all connections", async () => {
+  const open = await bounded({ callsMax: 3 });
+  const [first, second] = [open(), open()];
+  const answers = [half(first, 1), half(first, 1), half(second, 1), half(second, 1)];
+  expect(await Promise.race(answers)).toMatchObject(refusedFor(/^3 calls are open/));
+});
+
+test("half-sent requests are bounded together, and what a call held is free when it is over", async () => {
+  const open = await bounded({ heldBytesMax: 1_500 });
+  const opened = open();
+  const headers = { ":method": "POST", ":path": "/a.B/C", "content-type": "application/grpc" };
+  const holding = opened.request(headers);
+  holding.write(Buffer.alloc(900, 1));
+  expect(await half(opened, 900)).toMatchObject(refusedFor(/have 1500 bytes/));
+  holding.close();
+  await once(holding, "close");
+  // Of what is over nothing is held: this one waits for the rest of its request, as the first did.
+  const another = half(opened, 900);
+  expect(await half(opened, 900)).toMatchObject(refusedFor(/have 1500 bytes/));
+  expect(await Promise.race([another, half(opened, 900)])).toMatchObject(refusedFor(/have 1500 bytes/));
+});
+
+test("a request that does not become whole is not waited for", async () => {
+  const open = await bounded({ requestWithinMs: 50 });
+  const opened = open();
+  const told = await half(opened, 3);
+  expect(told).toMatchObject({ "grpc-status": "4", "grpc-message": expect.stringContaining("not whole") });
 });

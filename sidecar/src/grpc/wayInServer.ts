@@ -1,6 +1,6 @@
 import { lstatSync, rmSync } from "node:fs";
-import { createServer } from "node:http2";
-import type { Http2Server, IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from "node:http2";
+import { constants, createServer } from "node:http2";
+import type { Http2Server, Http2Session, IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import { connect } from "node:net";
 import type { ListenOptions } from "node:net";
 import { gunzip } from "node:zlib";
@@ -24,7 +24,30 @@ export interface WayInOptions {
   /** What health says: calls can be carried out. */
   readonly isServing: () => boolean;
   readonly log: Log;
+  readonly bounds?: Partial<WayInBounds>;
 }
+
+/** What is taken at a time; a service that wants more is told so, and its sidecar goes on. */
+export interface WayInBounds {
+  readonly connectionsMax: number;
+  /** Over all connections. */
+  readonly callsMax: number;
+  /** Bytes of the requests of all calls that are there. */
+  readonly heldBytesMax: number;
+  /** A request is whole so long after its headers. */
+  readonly requestWithinMs: number;
+}
+
+const defaultBounds: WayInBounds = {
+  connectionsMax: 1_000,
+  callsMax: 10_000,
+  heldBytesMax: 64 * 1024 * 1024,
+  requestWithinMs: 30_000,
+};
+/** More connections than there may be are told so one by one, so many at a time. */
+const surplusMax = 100;
+/** One that says nothing is not waited for. */
+const surplusWithinMs = 5_000;
 
 /** Where the service beside us calls others, as if they were here. */
 export interface WayIn extends AsyncDisposable {
@@ -41,11 +64,19 @@ const prefixBytes = 5;
 
 /** Listens. Throws when the address can't be had. */
 export async function openWayIn(options: WayInOptions): Promise<WayIn> {
+  const bounds = { ...defaultBounds, ...options.bounds };
   const server = createServer({ settings: { maxConcurrentStreams: streamsMax } });
+  server.maxConnections = bounds.connectionsMax + surplusMax;
   const sessions = new Set<ServerHttp2Session>();
+  const surplus = new WeakSet<Http2Session>();
+  const held = { bytes: 0 };
   const streams = new Set<ServerHttp2Stream>();
   let isEmpty = (): void => undefined;
   server.on("session", (session) => {
+    if (sessions.size >= bounds.connectionsMax) {
+      surplus.add(session);
+      setTimeout(() => session.destroy(), surplusWithinMs).unref();
+    }
     sessions.add(session);
     session.on("error", () => session.destroy());
     session.once("close", () => sessions.delete(session));
@@ -57,7 +88,12 @@ export async function openWayIn(options: WayInOptions): Promise<WayIn> {
       streams.delete(stream);
       if (streams.size === 0) isEmpty();
     });
-    take(stream, headers, options);
+    const { session } = stream;
+    const isSurplus = session !== undefined && surplus.has(session);
+    if (isSurplus) refuse(stream, full("connections", bounds.connectionsMax));
+    else if (streams.size > bounds.callsMax) refuse(stream, full("calls", bounds.callsMax));
+    else take(stream, headers, options, { ...bounds, held });
+    if (isSurplus) session.close();
   });
   await listen(server, options.at);
   return {
@@ -77,25 +113,41 @@ export async function openWayIn(options: WayInOptions): Promise<WayIn> {
   };
 }
 
+function full(what: string, max: number): CallEnd {
+  return failedEnd(
+    code.RESOURCE_EXHAUSTED,
+    `${max} ${what} are open at this sidecar (--listen), and no more are taken`,
+  );
+}
+
+/** Ends a call whose request is not waited for. */
+function refuse(stream: ServerHttp2Stream, end: CallEnd, answer = answerOn(stream)): void {
+  stream.resume();
+  answer.end(end);
+  stream.close(constants.NGHTTP2_NO_ERROR);
+}
+
+interface Holding extends WayInBounds {
+  /** Of all calls. */
+  readonly held: { bytes: number };
+}
+
 /** Reads one call and has it carried out. */
-function take(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, options: WayInOptions): void {
+function take(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, options: WayInOptions, holding: Holding): void {
   const answer = answerOn(stream);
-  const refuse = (number: number, message: string): void => {
-    stream.resume();
-    answer.end(failedEnd(number, message));
-  };
+  const gathered = gather(stream, options.requestBytesMax, holding, (end) => refuse(stream, end, answer));
+  const refuseWith = (number: number, message: string): void => gathered.refuse(failedEnd(number, message));
   const method = /^\/([\w.]+\/\w+)$/.exec(headers[":path"] ?? "")?.[1];
   if (headers[":method"] !== "POST" || !/^application\/grpc(?:\+proto)?$/.test(headers["content-type"] ?? ""))
     return stream.respond({ ":status": 415 }, { endStream: true });
-  if (method === undefined) return refuse(code.UNIMPLEMENTED, `${headers[":path"] ?? ""} is no rpc`);
+  if (method === undefined) return refuseWith(code.UNIMPLEMENTED, `${headers[":path"] ?? ""} is no rpc`);
   // Who asks for reflection, or watches health, does not end its request: it would wait for ever.
   if (method.startsWith("grpc.") && method !== health)
-    return refuse(code.UNIMPLEMENTED, `${method} is not answered here`);
+    return refuseWith(code.UNIMPLEMENTED, `${method} is not answered here`);
   const timeout = one(headers["grpc-timeout"]);
   const timeoutMs = timeout === undefined ? undefined : parseCallTimeout(timeout);
-  if (timeout !== undefined && timeoutMs === undefined) return refuse(code.INTERNAL, "grpc-timeout is malformed");
+  if (timeout !== undefined && timeoutMs === undefined) return refuseWith(code.INTERNAL, "grpc-timeout is malformed");
   const dueMs = timeoutMs === undefined ? undefined : performance.now() + timeoutMs;
-  const frames = openCallFrames(options.requestBytesMax + prefixBytes);
   let giveUp: GiveUp = () => undefined;
   const timer =
     timeoutMs === undefined
@@ -112,13 +164,9 @@ function take(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, options: 
     clearTimeout(timer);
     giveUp("gone");
   });
-  stream.on("data", (piece: Uint8Array) => {
-    if (frames.add(piece))
-      refuse(code.RESOURCE_EXHAUSTED, `the request has more than ${options.requestBytesMax} bytes`);
-  });
-  stream.once("end", () => {
+  gathered.onWhole((messages) => {
     const given = { encoding: one(headers["grpc-encoding"]) ?? "identity", bytesMax: options.requestBytesMax };
-    void requestOf(frames.messages(), given).then((request) => {
+    void requestOf(messages, given).then((request) => {
       if (!(request instanceof Uint8Array)) return answer.end(request);
       if (stream.destroyed || stream.writableEnded) return;
       const leftMs = (): number | undefined =>
@@ -126,6 +174,61 @@ function take(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, options: 
       giveUp = begin({ method, request, headers: headersOf(headers), leftMs }, answer, options);
     });
   });
+}
+
+/** A request as it arrives. */
+interface Gathered {
+  /** Ends the call unless that has been; what still comes is dropped. */
+  refuse(end: CallEnd): void;
+  /** Not called when the call has been refused. */
+  onWhole(listener: (messages: Messages) => void): void;
+}
+
+/** Holds what comes of a request until the call is over; one that is too large, or does not come, is refused. */
+function gather(
+  stream: ServerHttp2Stream,
+  requestBytesMax: number,
+  { held, heldBytesMax, requestWithinMs }: Holding,
+  onRefused: (end: CallEnd) => void,
+): Gathered {
+  const frames = openCallFrames(requestBytesMax + prefixBytes);
+  let ownBytes = 0;
+  let isRefused = false;
+  const refuseOnce = (end: CallEnd): void => {
+    if (isRefused) return;
+    isRefused = true;
+    clearTimeout(timer);
+    onRefused(end);
+  };
+  const timer = setTimeout(
+    () => refuseOnce(failedEnd(code.DEADLINE_EXCEEDED, `the request was not whole within ${requestWithinMs} ms`)),
+    requestWithinMs,
+  );
+  stream.once("close", () => {
+    clearTimeout(timer);
+    held.bytes -= ownBytes;
+  });
+  stream.on("data", (piece: Uint8Array) => {
+    if (isRefused) return;
+    ownBytes += piece.length;
+    held.bytes += piece.length;
+    if (held.bytes > heldBytesMax) refuseOnce(failedEnd(code.RESOURCE_EXHAUSTED, heldTooMuch(heldBytesMax)));
+    else if (frames.add(piece))
+      refuseOnce(failedEnd(code.RESOURCE_EXHAUSTED, `the request has more than ${requestBytesMax} bytes`));
+  });
+  return {
+    refuse: refuseOnce,
+    onWhole: (listener) => {
+      stream.once("end", () => {
+        clearTimeout(timer);
+        if (!isRefused) listener(frames.messages());
+      });
+    },
+  };
+}
+
+function heldTooMuch(max: number): string {
+  return `the requests of calls at this sidecar (--listen) have ${max} bytes, and no more are taken`;
 }
 
 function begin(call: IncomingCall, answer: CallAnswer, { carry, isServing }: WayInOptions): GiveUp {

@@ -1,19 +1,19 @@
+import { randomBytes } from "node:crypto";
 import { MeshCall, MeshReply } from "../../../proto/gen/sidestep/internal/v1/relay.ts";
 import { Failure_Origin } from "../../../proto/gen/sidestep/internal/v1/task.ts";
-import { isReplySubject } from "../../../proto/wire/inbox.ts";
 import { code } from "../../../proto/wire/status.ts";
 import { splitMethod } from "../../../proto/wire/subjects.ts";
 import type { Names } from "../../../proto/wire/subjects.ts";
 import { errorText } from "../../../runtime/src/log.ts";
-import { MessageWriter } from "../../../runtime/src/messageWriter.ts";
 import type { Nats } from "../../../runtime/src/natsConnection.ts";
 import { growingPause, pause } from "../../../runtime/src/pause.ts";
-import { mayTryAgain } from "../core/meshTry.ts";
+import { carriedHeaders } from "../core/meshHeaders.ts";
+import { askEveryMs, mayTryAgain, meshEnd } from "../core/meshTry.ts";
 import type { MeshTry } from "../core/meshTry.ts";
-import { failedEnd } from "../core/callEnd.ts";
-import type { CallEnd } from "../core/callEnd.ts";
 import type { CallAnswer, IncomingCall } from "../wayIn.ts";
 import { MeshAsks } from "./meshAsks.ts";
+import { learn, MeshWatch } from "./meshWatch.ts";
+import type { MeshKnowledge, MeshPlace } from "./meshWatch.ts";
 
 /** The way from one service to the methods of others. */
 export interface Mesh {
@@ -34,19 +34,26 @@ const timeoutMsMax = 2 ** 31 - 1 - answerMarginMs;
 /** Room for method, headers and numbers in a message. */
 const aroundBytes = 32 * 1024;
 const payloadBytesDefault = 1024 * 1024;
-/** Methods that a service has told of; it calls no more than it was built to. */
-const methodsMax = 10_000;
 
 /** Calls methods of other services at their sidecars, over NATS. */
 export function openMesh(nats: Nats, names: Names): Mesh {
-  const ground: Ground = { nats, names, asks: new MeshAsks(nats.connection), idempotent: new Set() };
+  const knowledge: MeshKnowledge = { idempotent: new Set(), answering: new Set() };
+  const asks = new MeshAsks(nats.connection);
+  const ground: Ground = {
+    nats,
+    names,
+    asks,
+    knowledge,
+    watch: new MeshWatch(nats, asks, knowledge),
+    nextId: newIds(),
+  };
   return {
     carry: (caller, call, answer) => {
       let isGivenUp = false;
       void callMethod(ground, caller, call, () => isGivenUp).then((tried) => {
         if (isGivenUp) return;
         if (tried.kind === "completed") void answer.message(tried.response);
-        answer.end(toEnd(tried));
+        answer.end(meshEnd(tried, knowledge.idempotent.has(call.method)));
       });
       return () => void (isGivenUp = true);
     },
@@ -57,8 +64,21 @@ interface Ground {
   readonly nats: Nats;
   readonly names: Names;
   readonly asks: MeshAsks;
-  /** Methods that have said of themselves that they may be called twice. */
-  readonly idempotent: Set<string>;
+  readonly knowledge: MeshKnowledge;
+  readonly watch: MeshWatch;
+  readonly nextId: () => Uint8Array;
+}
+
+/** Ids of tries, by which whoever has one is asked for it: 8 random bytes of this process, and a number. */
+function newIds(): () => Uint8Array {
+  const own = randomBytes(8);
+  let count = 0n;
+  return () => {
+    const id = Buffer.alloc(16);
+    own.copy(id);
+    id.writeBigUInt64BE(count++, 8);
+    return id;
+  };
 }
 
 /** Tries until it is answered, may not be tried again, or has no more time. Never throws. */
@@ -68,19 +88,23 @@ async function callMethod(
   call: IncomingCall,
   isGivenUp: () => boolean,
 ): Promise<MeshTry> {
-  const { nats, names, idempotent } = ground;
+  const { nats, names, knowledge, watch } = ground;
   const beganMs = performance.now();
   const timeoutMs = Math.min(call.leftMs() ?? timeoutMsDefault, timeoutMsMax);
   const bytesMax = (nats.connection.info?.max_payload ?? payloadBytesDefault) - aroundBytes;
   if (call.request.length > bytesMax)
     return ours(code.RESOURCE_EXHAUSTED, `the request has ${call.request.length} bytes, the mesh carries ${bytesMax}`);
-  const subject = names.meshSubject(splitMethod(call.method).service, caller);
+  const { service } = splitMethod(call.method);
+  const subject = names.meshSubject(service, caller);
+  const place = { subject: names.meshAskSubject(service, caller), method: call.method };
+  const everyMs = askEveryMs(timeoutMs);
+  watch.introduce(place, everyMs);
   let nextPauseMs: (() => number) | undefined;
   for (let tries = 1; ; tries++) {
     const leftMs = Math.max(1, Math.ceil(beganMs + timeoutMs - performance.now()));
-    const tried = await tryOnce(ground, subject, call, leftMs);
+    const tried = await tryOnce(ground, { subject, place, leftMs, everyMs, isGivenUp }, call);
     const isOver = tried.kind === "refused" ? performance.now() - beganMs > absenceMsMax : tries >= triesMax;
-    if (isOver || !mayTryAgain(tried, idempotent.has(call.method))) return tried;
+    if (isOver || isGivenUp() || !mayTryAgain(tried, knowledge.idempotent.has(call.method))) return tried;
     nextPauseMs ??= growingPause(20, 500);
     const pauseMs = nextPauseMs();
     if (performance.now() + pauseMs > beganMs + timeoutMs) return tried;
@@ -89,17 +113,44 @@ async function callMethod(
   }
 }
 
-async function tryOnce(
-  { nats, asks, idempotent }: Ground,
-  subject: string,
+interface Try {
+  readonly subject: string;
+  readonly place: MeshPlace;
+  readonly leftMs: number;
+  readonly everyMs: number;
+  readonly isGivenUp: () => boolean;
+}
+
+/** One request, until it is answered or nobody has it any more. */
+function tryOnce(
+  ground: Ground,
+  { subject, place, leftMs, everyMs, isGivenUp }: Try,
   { method, request, headers }: IncomingCall,
-  timeoutMs: number,
 ): Promise<MeshTry> {
-  if (!nats.isConnected()) return { kind: "refused", why: "there is no connection to NATS" };
-  const own = headers.map((header) => ({ ...header, secret: "" }));
-  const data = MeshCall.encode({ method, request, headers: own, timeoutMs }).finish();
+  const { nats, watch, nextId } = ground;
+  if (!nats.isConnected()) return Promise.resolve({ kind: "refused", why: "there is no connection to NATS" });
+  const id = nextId();
+  const carried = carriedHeaders(headers).map(({ key, value }) => ({ key, value, secret: "" }));
+  const data = MeshCall.encode({ method, request, headers: carried, timeoutMs: leftMs, id }).finish();
+  return new Promise((resolve) => {
+    const over = watch.begin(place, { id, everyMs, isGivenUp, onLost: () => resolve(nobodyHasIt) });
+    void ask(ground, subject, { method, data, timeoutMs: leftMs + answerMarginMs }).then((tried) => {
+      over();
+      resolve(tried);
+    });
+  });
+}
+
+const nobodyHasIt: MeshTry = { kind: "silent", why: "the sidecar that had it is gone, or can't be reached" };
+
+/** Never throws. */
+async function ask(
+  { asks, knowledge }: Ground,
+  subject: string,
+  { method, data, timeoutMs }: { readonly method: string; readonly data: Uint8Array; readonly timeoutMs: number },
+): Promise<MeshTry> {
   try {
-    const answer = await asks.ask(subject, data, timeoutMs + answerMarginMs);
+    const answer = await asks.ask(subject, data, timeoutMs);
     switch (answer.kind) {
       case "nobody":
         return {
@@ -112,7 +163,7 @@ async function tryOnce(
         break;
     }
     const { kind, sent, isIdempotent } = MeshReply.decode(answer.data);
-    if (isIdempotent && idempotent.size < methodsMax) idempotent.add(method);
+    learn(knowledge, method, isIdempotent);
     switch (kind?.$case) {
       case "completed":
         return { kind: "completed", response: kind.value };
@@ -131,83 +182,4 @@ async function tryOnce(
 function ours(number: number, message: string): MeshTry {
   const failure = { code: number, message, details: new Uint8Array(), origin: Failure_Origin.SIDECAR };
   return { kind: "failed", failure, sent: false };
-}
-
-function toEnd(tried: MeshTry): CallEnd {
-  switch (tried.kind) {
-    case "completed":
-      return failedEnd(code.OK, "");
-    case "refused":
-    case "silent":
-      return failedEnd(code.UNAVAILABLE, tried.why);
-    case "failed": {
-      const { code: number, message, details } = tried.failure;
-      return { code: number, message, details, trailers: new Map() };
-    }
-  }
-}
-
-/** Makes a call that another service asks for. Never rejects. */
-export type MakeCall = (call: MeshCall) => Promise<MeshReply>;
-
-/** One sidecar of the called service takes each call. */
-const queue = "mesh";
-
-/** Takes calls of a service's methods from those that may call it ("*": from all) until it is disposed of; what is on its way then is answered, too. */
-export function serveMesh(
-  nats: Nats,
-  names: Names,
-  service: string,
-  callers: readonly string[],
-  make: MakeCall,
-): AsyncDisposable {
-  const { connection } = nats;
-  const writer = new MessageWriter(connection);
-  const subjects = callers.includes("*") ? ["*"] : callers;
-  const subscriptions = subjects.map((caller) =>
-    connection.subscribe(names.meshSubject(service, caller), {
-      queue,
-      callback: (error, { data, reply }) => {
-        if (error !== null || reply === undefined || !isReplySubject(reply)) return;
-        const call = read(data);
-        if (call === undefined || splitMethod(call.method).service !== service) return;
-        void make(call).then((answer) => {
-          if (connection.isClosed()) return;
-          writer.write(reply, fitting(answer, connection.info?.max_payload), "", "");
-          writer.flush();
-        });
-      },
-    }),
-  );
-  return {
-    [Symbol.asyncDispose]: async () => {
-      if (!nats.isConnected()) return;
-      // It fails when the connection is lost meanwhile, and then nothing more comes.
-      await Promise.allSettled(subscriptions.map((one) => one.drain()));
-    },
-  };
-}
-
-/** An answer that no message has room for is told as that. */
-function fitting(reply: MeshReply, bytesMax = payloadBytesDefault): Uint8Array {
-  const data = MeshReply.encode(reply).finish();
-  if (data.length <= bytesMax) return data;
-  const message = `the answer has ${data.length} bytes, the mesh carries ${bytesMax}`;
-  const failure = {
-    code: code.RESOURCE_EXHAUSTED,
-    message,
-    details: new Uint8Array(),
-    origin: Failure_Origin.TRANSPORT,
-  };
-  return MeshReply.encode({ ...reply, kind: { $case: "failed", value: failure }, sent: true }).finish();
-}
-
-function read(data: Uint8Array): MeshCall | undefined {
-  try {
-    const call = MeshCall.decode(data);
-    // A call without an end would keep its place for ever.
-    return { ...call, timeoutMs: Math.max(1, call.timeoutMs) };
-  } catch {
-    return undefined;
-  }
 }
