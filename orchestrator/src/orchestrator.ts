@@ -25,6 +25,7 @@ import type { Attached, AttachOptions } from "./nats/attach.ts";
 import { openCatalogView } from "./nats/catalogView.ts";
 import type { CatalogView } from "./nats/catalogView.ts";
 import { openDefinitionStore } from "./nats/definitions.ts";
+import { openKeptSweep } from "./nats/keptSweep.ts";
 import { serveRelays } from "./nats/relays.ts";
 import { tellSidecar } from "./nats/sidecarOrders.ts";
 import { readTaskQueues } from "./nats/taskQueues.ts";
@@ -110,6 +111,7 @@ export async function serve(settings: OrchestratorSettings, log: Log, signal: Ab
   const processor = openOwnProcessor(settings, owns, log);
   const isSweeping = (): boolean => processor.owned().includes(sweepingPartition);
   using _ = openTaskSweep({ nats, names, log, isOurs: isSweeping });
+  using _kept = openKeptSweep({ nats, names, payloads: ports.payloads, log, isOurs: isSweeping });
   const { limits, audit, bulkRecord } = attached;
   const bulks = toBulkStore(bulkRecord);
   using _bulks = openBulks({ rows, store: bulks, processor, settings, log });
