@@ -22,23 +22,10 @@ import {
   withoutSecretOutcome,
 } from "./core/outcome.ts";
 import type { OutcomeFacts } from "./core/outcome.ts";
+import type { Held } from "./held.ts";
 import { readTask } from "./core/taskMessage.ts";
 import type { ParsedTask } from "./core/taskMessage.ts";
 import type { Call, CallRequest, Delivery, Reported, Service, WorkerPorts } from "./ports.ts";
-
-/** An attempt in hands; the same attempt delivered again joins it instead of running twice. */
-type Held = {
-  /** Of the attempt. */
-  readonly key: string;
-  readonly task: ParsedTask;
-  readonly service: Service;
-  readonly deliveries: Delivery[];
-  extendedAtMs: number;
-  /** When its call was asked about last, or it came. */
-  askedAtMs: number;
-  call: Call | undefined;
-  isReset: boolean;
-};
 
 export type WorkerOptions = {
   /** Calls at a time, over all services; or slots that are shared with others. */

@@ -1,6 +1,7 @@
 import { jetstreamManager } from "@nats-io/jetstream";
 import { expect, test } from "vitest";
 import { toNames } from "../../../proto/wire/subjects.ts";
+import type { RunId } from "../../../proto/wire/runId.ts";
 import { logger } from "../../../runtime/src/log.ts";
 import { openPublisher } from "../../../runtime/src/publisher.ts";
 import { connectTo } from "../../../test/support/connectTo.ts";
@@ -24,7 +25,7 @@ test("a request that was kept apart and that nobody took is removed once it is o
   const large = Buffer.alloc(600 * 1024, 7);
   const kept = `ffff${"0".repeat(28)}`;
   const run = "0198c0ffee0010008000000000000001";
-  const put = (runId: string) => payloads.put("shop.v1.Orders", runId, large, signal);
+  const put = (runId: string) => payloads.put("shop.v1.Orders", runId as RunId, large, signal);
   const ofRun = await put(run);
   await put(kept);
   const manager = await jetstreamManager(connection);
