@@ -193,7 +193,6 @@ function toSidecarDoors(
   return {
     serveRelays: (carry) => serveRelays(nats, names, carry, log),
     fetchRequest: (ref) => payloads.get(ref),
-    // What stays is nobody's harm: it is sealed, and small beside what runs keep.
     dropRequest: (service, keptAs) => void payloads.remove(keptAs, service).catch(() => undefined),
     catalog: openCatalogView(nats.connection, names, Date.now, signal),
     readTaskQueues: () => readTaskQueues(nats, names),
