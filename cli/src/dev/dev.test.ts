@@ -30,7 +30,9 @@ async function exec(id: string, name: string): Promise<unknown> {
 
 test("it prints its addresses, what is deployed, and a call that works", async () => {
   const { program } = dev;
-  await program.waitForLine(new RegExp(`^ {2}console +http://${dev.address}/console/$`));
+  const console = await program.waitForLine(new RegExp(`^ {2}console +http://${dev.address}/console/(?: |$)`));
+  const isBuilt = (await fetch(`http://${dev.address}/console/`)).ok;
+  expect(console.endsWith(isBuilt ? "/console/" : "  (not built yet: npm run build in Sidestep's folder)")).toBe(true);
   await program.waitForLine(/^ {2}NATS +nats:\/\/127\.0\.0\.1:\d+$/);
   await program.waitForLine(/^ {2}deployed +hello\.v1\.HelloWorkflow\/Hello {2}version 1$/);
   const line = await program.waitForLine(/npx sidestep run exec/);
