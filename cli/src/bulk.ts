@@ -44,33 +44,33 @@ const kinds: Readonly<Record<Steering, Kind>> = {
   delete: Kind.DELETE,
 };
 
-const nothing = { result: Buffer.of(), payload: Buffer.of(), name: "" } as const;
+const nothing = { result: Buffer.of(), payload: Buffer.of(), name: "", toVersion: 0 } as const;
 
 /** Shows what an action on many runs would meet, or begins it and tells how far it is until it has ended; the action does not need the command. */
 export async function steerMany(steering: Steering, options: BulkOptions, terminal: Terminal): Promise<void> {
   const action = { ...nothing, kind: kinds[steering], reason: options.reason };
-  return actOnMany(steering, action, options, terminal);
+  await actOnMany(steering, action, options, terminal);
 }
 
-/** The same of any action. */
+/** The same of any action; answers what became of it. */
 export async function actOnMany(
   name: string,
   action: BulkAction,
   options: BulkOptions,
   terminal: Terminal,
-): Promise<void> {
+): Promise<Bulk | undefined> {
   using client = openFrontClient(options.address);
   const { filter, rate } = options;
   if (options.isPreview) {
     await preview(client, name, { filter, action }, terminal);
-    return;
+    return undefined;
   }
   const start = client.runs.startBulk.bind(client.runs);
   const { bulk } = await client.call(start, { filter, action, rate }, startTimeoutMs);
   if (bulk === undefined)
     throw new CliFailure(exit.error, "the answer has no action", `the orchestrator at ${options.address}`, "try again");
   terminal.out(`${bulk.bulkId}\n`);
-  await follow(client, bulk, terminal);
+  return await follow(client, bulk, terminal);
 }
 
 /** The newest run that an action on many fits; undefined: there is none. */
@@ -103,7 +103,7 @@ async function preview(
 }
 
 /** A line on stderr for each change, until it has ended. */
-async function follow(client: FrontClient, begun: Bulk, terminal: Terminal): Promise<void> {
+async function follow(client: FrontClient, begun: Bulk, terminal: Terminal): Promise<Bulk> {
   const { bulkId } = begun;
   const forget = terminal.atInterrupt(
     `\nIt goes on without this command: sidestep bulk describe ${bulkId}; to stop it: sidestep bulk stop ${bulkId}\n`,
@@ -114,7 +114,10 @@ async function follow(client: FrontClient, begun: Bulk, terminal: Terminal): Pro
       const line = progressText(bulk);
       if (line !== told) terminal.err(`${line}\n`);
       told = line;
-      if (bulk.state !== Bulk_State.RUNNING) return tellRefusals(bulk, terminal);
+      if (bulk.state !== Bulk_State.RUNNING) {
+        tellRefusals(bulk, terminal);
+        return bulk;
+      }
       await delay(lookEveryMs);
       const got = await client.call(client.runs.getBulk.bind(client.runs), { bulkId }).catch((error: unknown) => {
         // The orchestrator may be on its way back.

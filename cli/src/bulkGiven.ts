@@ -35,8 +35,11 @@ const kinds: Readonly<Record<Giving, Kind>> = {
 /** Gives the same to many runs, typed as the newest of them takes it; those of another version that it does not fit refuse it. */
 export async function giveToMany(giving: Giving, options: GiveManyOptions, terminal: Terminal): Promise<void> {
   const { name, reason, filter } = options;
-  const bare = { kind: kinds[giving], reason, name, result: Buffer.of(), payload: Buffer.of() };
-  if (giving === "reject" || giving === "rerun") return actOnMany(giving, bare, options, terminal);
+  const bare = { kind: kinds[giving], reason, name, result: Buffer.of(), payload: Buffer.of(), toVersion: 0 };
+  if (giving === "reject" || giving === "rerun") {
+    await actOnMany(giving, bare, options, terminal);
+    return;
+  }
   let action: BulkAction = bare;
   {
     using client = openFrontClient(options.address);
@@ -45,7 +48,7 @@ export async function giveToMany(giving: Giving, options: GiveManyOptions, termi
     const given = run === undefined ? Buffer.of() : await bytesOf(giving, run, client, options, terminal);
     action = giving === "skip" ? { ...bare, result: given } : { ...bare, payload: given };
   }
-  return actOnMany(giving, action, options, terminal);
+  await actOnMany(giving, action, options, terminal);
 }
 
 /** Empty where the run takes nothing there: the orchestrator says so of each run. */

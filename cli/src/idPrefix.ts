@@ -16,11 +16,18 @@ export async function expandIds(command: Command): Promise<void> {
   }
 }
 
-function isBeginning(text: string): boolean {
+/** Can it be the id of a run, or the beginning of one? */
+export function isRunIdOrBeginning(text: string): boolean {
+  return isBeginning(text) || (text.length === idLength && /^[0-9a-f]+$/.test(text));
+}
+
+/** Can it be the beginning of an id? */
+export function isBeginning(text: string): boolean {
   return text.length >= shortest && text.length < idLength && /^[0-9a-f]+$/.test(text);
 }
 
-async function runOf(start: string, address: string): Promise<string> {
+/** The only run whose id begins so. Throws CliFailure when there is none, or several. */
+export async function runOf(start: string, address: string): Promise<string> {
   const { openFrontClient } = await import("./frontClient.ts");
   using client = openFrontClient(address);
   const asked = { filter: `id.startsWith("${start}")`, pageSize: 2, pageToken: "", skip: 0 };

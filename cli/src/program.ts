@@ -21,7 +21,7 @@ import { addSchedules } from "./programSchedules.ts";
 import { addTriggers } from "./programTriggers.ts";
 import { addFiles, addMigrate } from "./programVersions.ts";
 import { addServices } from "./programServices.ts";
-import { addSimulation } from "./programSimulation.ts";
+import { addReplay, addSimulation } from "./programSimulation.ts";
 import { addApprovals, addCall, addHolds, addLimits, addTalk } from "./programTalk.ts";
 import type { Steering } from "./runSteer.ts";
 import type { Terminal } from "./terminal.ts";
@@ -53,6 +53,7 @@ export function toProgram(terminal: Terminal, programs: Programs, end: (code: nu
   addDefinitions(program, terminal, end);
   addDeploys(program, terminal, end, withAddress);
   addSimulation(program, terminal, end);
+  addReplay(program, terminal, end, withAddress);
   addDev(program, (options) => programs.dev(options), end);
   const sidecar = addPrograms(program, programs);
   addWorkflows(program, terminal, withAddress);

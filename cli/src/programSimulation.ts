@@ -13,7 +13,7 @@ interface Simulated {
   readonly output: "table" | "json";
 }
 
-/** simulate, sweep and replay: what needs no services. */
+/** simulate and sweep: what needs no services. */
 export function addSimulation(program: Command, terminal: Terminal, end: (code: ExitCode) => void): void {
   withSimulated(program.command("simulate"))
     .description("run a workflow without services, in virtual time, and print what became of it")
@@ -62,19 +62,36 @@ export function addSimulation(program: Command, terminal: Terminal, end: (code: 
         );
       },
     );
-  program
-    .command("replay")
+}
+
+/** replay: what needs no services, and but for a run that is fetched no orchestrator. */
+export function addReplay(
+  program: Command,
+  terminal: Terminal,
+  end: (code: ExitCode) => void,
+  withAddress: (command: Command) => Command,
+): void {
+  withAddress(program.command("replay"))
     .description(
       "fold a recorded run anew, by another definition or by this version; exit code 10 at the first difference",
     )
-    .argument("<file>", "an exported run: JSON lines")
+    .argument("<file or run id>", "an exported run, JSON lines; or a run, which is fetched from the orchestrator")
     .option("--with <place>", "folder of .proto files, or an image; the run's own definition unless given")
     .addOption(outputOption())
-    .addHelpText("after", example("sidestep replay run.jsonl --with examples/order/proto"))
-    .action(async (file: string, given: { readonly with?: string; readonly output: "table" | "json" }) => {
-      const { replay } = await import("./replay/replay.ts");
-      end(await replay({ file, with: given.with, output: given.output }, terminal));
-    });
+    .addHelpText(
+      "after",
+      example(`sidestep replay run.jsonl --with examples/order/proto
+sidestep replay 0198c0ffee0010008000000000000001 --with examples/order/proto`),
+    )
+    .action(
+      async (
+        place: string,
+        given: { readonly address: string; readonly with?: string; readonly output: "table" | "json" },
+      ) => {
+        const { replay } = await import("./replay/replay.ts");
+        end(await replay({ place, with: given.with, ...given }, terminal));
+      },
+    );
 }
 
 function withSimulated(command: Command): Command {

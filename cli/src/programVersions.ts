@@ -39,6 +39,7 @@ export function addMigrate(
     .option("--workflow <package.Service/Method>", "its live runs of other versions", workflowName)
     .option("--filter <cel>", "of those the ones that it finds", "")
     .option("--preview", "only tell which can, and where others can't", false)
+    .option("--rate <number>", "with --workflow: runs a second, up to 1000; 0: 100", wholeNumber, 0)
     .option("--reason <text>", "kept in the history", "")
     .addOption(outputOption())
     .addHelpText("after", example("sidestep run migrate --workflow shop.v1.OrderWorkflow/Fulfil --to 2 --preview"))
@@ -51,6 +52,7 @@ export function addMigrate(
           readonly workflow?: string;
           readonly filter: string;
           readonly preview: boolean;
+          readonly rate: number;
           readonly reason: string;
           readonly output: "table" | "json";
         },

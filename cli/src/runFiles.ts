@@ -11,20 +11,27 @@ export async function exportRun(
   { address, runId, file }: { readonly address: string; readonly runId: string; readonly file: string | undefined },
   terminal: Terminal,
 ): Promise<void> {
+  const text = await fetchRun({ address, runId }, file === undefined ? (piece) => terminal.out(piece) : undefined);
+  if (file === undefined) return;
+  await writeFile(file, text);
+  terminal.err(`run ${runId} is in ${file}\n`);
+}
+
+/** All that the log has of a run; each piece goes to `out` instead, when there is one. Throws CliFailure. */
+export async function fetchRun(
+  { address, runId }: { readonly address: string; readonly runId: string },
+  out?: (piece: string) => void,
+): Promise<string> {
   using client = openFrontClient(address);
   const pieces: string[] = [];
+  const take = out ?? ((piece: string) => void pieces.push(piece));
   try {
     const stream: AsyncIterable<ExportRunResponse> = client.runs.export({ runId }, callMetadata());
-    for await (const { text } of stream) {
-      if (file === undefined) terminal.out(text);
-      else pieces.push(text);
-    }
+    for await (const { text } of stream) take(text);
   } catch (error) {
     throw isServiceError(error) ? toCliFailure(error, address) : error;
   }
-  if (file === undefined) return;
-  await writeFile(file, pieces.join(""));
-  terminal.err(`run ${runId} is in ${file}\n`);
+  return pieces.join("");
 }
 
 /** Puts an exported run into the archive. */

@@ -1,5 +1,11 @@
-import { MigrationOfRun_Kind as Kind, PreviewMigrationResponse } from "../../proto/gen/sidestep/v1/runs.ts";
-import type { MigrationOfRun } from "../../proto/gen/sidestep/v1/runs.ts";
+import {
+  BulkAction_Kind as Action,
+  Bulk_State,
+  MigrationOfRun_Kind as Kind,
+  PreviewMigrationResponse,
+} from "../../proto/gen/sidestep/v1/runs.ts";
+import type { MigrateRunResponse, MigrationOfRun } from "../../proto/gen/sidestep/v1/runs.ts";
+import { actOnMany } from "./bulk.ts";
 import { toRegistry } from "../../proto/json/registry.ts";
 import { CliFailure, exit } from "./failure.ts";
 import type { ExitCode } from "./failure.ts";
@@ -20,20 +26,23 @@ export interface MigrateOptions {
   /** Only tell. */
   readonly isPreview: boolean;
   readonly reason: string;
+  /** Of many, runs a second; 0: as the orchestrator does it. */
+  readonly rate: number;
   readonly output: "table" | "json";
 }
 
 const previewTimeoutMs = 120_000;
 
-/** Tells which runs can go on by another version, and where others can't; has those go on that can, unless only that is asked for. 10: some can't. */
+/** Tells which runs can go on by another version, where, and where others can't; or has those go on that can. 10: some can't. */
 export async function migrateRuns(options: MigrateOptions, terminal: Terminal): Promise<ExitCode> {
   const { runId, workflow, isPreview } = options;
   if (runId === undefined && workflow === undefined)
     throw new CliFailure(exit.usage, "no run is meant", "sidestep run migrate", "give a run id, or --workflow");
   using client = openFrontClient(options.address);
   if (runId !== undefined && !isPreview) {
-    await migrate(client, runId, options);
-    terminal.err(`run ${runId} goes on by ${versionText(options.to)}\n`);
+    const { step } = await migrate(client, runId, options);
+    const at = step === "" ? "" : `, at step ${step}`;
+    terminal.err(`run ${runId} goes on by ${versionText(options.to)}${at}\n`);
     return exit.ok;
   }
   const { runs } = client;
@@ -44,40 +53,40 @@ export async function migrateRuns(options: MigrateOptions, terminal: Terminal): 
     runId: runId ?? "",
     pageSize: 0,
   };
+  if (!isPreview) return migrateMany({ ...options, workflow: workflow ?? "" }, terminal);
   const answer = await client.call(runs.previewMigration.bind(runs), asked, previewTimeoutMs);
-  if (isPreview && options.output === "json") {
+  if (options.output === "json") {
     const bytes = PreviewMigrationResponse.encode(answer).finish();
     terminal.out(`${bytesToJson(toRegistry(), "sidestep.v1.PreviewMigrationResponse", bytes)}\n`);
   } else terminal.out(`${groupsText(answer)}\n`);
-  const able = answer.runs.filter(({ kind }) => kind === Kind.CAN);
-  if (!isPreview) {
-    let done = 0;
-    for (const one of able) done += await moved(client, one, options, terminal);
-    terminal.err(`${done} of ${answer.runs.length} runs go on by ${versionText(options.to)}\n`);
-    return done === answer.runs.length && !answer.more ? exit.ok : exit.findings;
-  }
-  return able.length === answer.runs.length ? exit.ok : exit.findings;
+  return answer.runs.every(({ kind }) => kind === Kind.CAN) ? exit.ok : exit.findings;
 }
 
-async function moved(
-  client: FrontClient,
-  { runId }: MigrationOfRun,
-  options: MigrateOptions,
+/** As an action on many runs: it goes on without this command, whatever happens to the orchestrator. */
+async function migrateMany(
+  { address, workflow, filter, to, reason, rate }: MigrateOptions & { readonly workflow: string },
   terminal: Terminal,
-): Promise<number> {
-  try {
-    await migrate(client, runId, options);
-    return 1;
-  } catch (error) {
-    // It has moved on since it was looked at.
-    if (!(error instanceof CliFailure)) throw error;
-    terminal.err(`run ${runId}: ${error.message}\n`);
-    return 0;
-  }
+): Promise<ExitCode> {
+  const parts = [`workflow == ${JSON.stringify(workflow)}`, ...(to === 0 ? [] : [`version != ${to}`])];
+  const meant = [...parts, ...(filter === "" ? [] : [`(${filter})`])].join(" && ");
+  const action = { kind: Action.MIGRATE, reason, name: "", result: Buffer.of(), payload: Buffer.of(), toVersion: to };
+  const ended = await actOnMany(
+    "migrate",
+    action,
+    { address, filter: meant, reason, isPreview: false, rate },
+    terminal,
+  );
+  if (ended === undefined) return exit.ok;
+  terminal.err(`${ended.done} of ${ended.runs} runs go on by ${versionText(to)}\n`);
+  return ended.refused === 0n && ended.state === Bulk_State.COMPLETED ? exit.ok : exit.findings;
 }
 
-async function migrate(client: FrontClient, runId: string, { to, reason }: MigrateOptions): Promise<void> {
-  await client.call(client.runs.migrate.bind(client.runs), { runId, toVersion: to, reason });
+async function migrate(
+  client: FrontClient,
+  runId: string,
+  { to, reason }: MigrateOptions,
+): Promise<MigrateRunResponse> {
+  return client.call(client.runs.migrate.bind(client.runs), { runId, toVersion: to, reason });
 }
 
 function versionText(to: number): string {
@@ -86,7 +95,10 @@ function versionText(to: number): string {
 
 /** Runs that are alike together: version, what can be done, where. */
 function groupsText({ runs, more }: PreviewMigrationResponse): string {
-  const groups = Map.groupBy(runs, ({ version, kind, step, text }) => `${version} ${kind} ${step} ${text}`);
+  const groups = Map.groupBy(
+    runs,
+    ({ version, kind, step, anew, text }) => `${version} ${kind} ${step} ${anew.join()} ${text}`,
+  );
   const rows = [...groups.values()].flatMap((group) => {
     const [first] = group;
     if (first === undefined) return [];
@@ -97,12 +109,12 @@ function groupsText({ runs, more }: PreviewMigrationResponse): string {
   return more ? `${table}and more, which were not looked into` : table.trimEnd();
 }
 
-function kindText({ kind }: MigrationOfRun): string {
+function kindText({ kind, anew }: MigrationOfRun): string {
   switch (kind) {
     case Kind.CAN:
-      return "can";
+      return anew.length === 0 ? "can" : `can, and tries ${anew.join(", ")} anew`;
     case Kind.BUSY:
-      return "not now: a call is under way";
+      return "not now: a call may be under way";
     case Kind.DIFFERS:
       return "can't: the other version would have done something else";
     case Kind.SUMMED_UP:

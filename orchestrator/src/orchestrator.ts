@@ -114,7 +114,7 @@ export async function serve(settings: OrchestratorSettings, log: Log, signal: Ab
   using _kept = openKeptSweep({ nats, names, payloads: ports.payloads, log, isOurs: isSweeping });
   const { limits, audit, bulkRecord } = attached;
   const bulks = toBulkStore(bulkRecord);
-  using _bulks = openBulks({ rows, store: bulks, processor, settings, log });
+  using _bulks = openBulks({ rows, store: bulks, processor, definitions, settings, log });
   const { front } = processor;
   const keeping = { store: attached.schedules, processor, definitions, partitions, instruments: metrics, log };
   using scheduled = openSchedules(settings, keeping);
@@ -225,25 +225,23 @@ function toDeployCheck(
 type SidecarDoors = "catalog" | "readTaskQueues" | "tellSidecar" | "serveRelays" | "fetchRequest" | "dropRequest";
 
 /** Carries out actions on many runs while partition 0 is ours; without an index there are none. */
-function openBulks({
-  rows,
-  store,
-  processor,
-  settings: { payloadBytesMax },
-  log,
-}: {
+interface BulksGround {
   readonly rows: Rows | undefined;
   readonly store: BulkStore;
   readonly processor: Processor;
+  readonly definitions: Definitions;
   readonly settings: OrchestratorSettings;
   readonly log: Log;
-}): Disposable | undefined {
+}
+
+function openBulks({ rows, store, settings, log, ...ground }: BulksGround): Disposable | undefined {
   if (rows === undefined) return undefined;
+  const { definitions, processor } = ground;
   return openBulkWork({
     store,
     isOurs: () => processor.owned().includes(sweepingPartition),
     next: rows.nextOf,
-    act: toBulkAct({ front: processor.front, payloadBytesMax, store: rows.store }),
+    act: toBulkAct({ ...settings, front: processor.front, store: rows.store, definitions }),
     now: Date.now,
     logger: log,
   });

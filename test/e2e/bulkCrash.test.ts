@@ -71,7 +71,12 @@ async function openStopped(
       actor: "ann",
       reason: "the bank is back",
     };
-    return toBulkAct({ front: { ...front, request }, payloadBytesMax: 1_000, store })(bulk, runId, isRepeat);
+    const definitions = { get: () => undefined };
+    return toBulkAct({ front: { ...front, request }, payloadBytesMax: 1_000, store, definitions })(
+      bulk,
+      runId,
+      isRepeat,
+    );
   };
   return { calls, act, look, isOpen, runId, front, [Symbol.asyncDispose]: () => closing.disposeAsync() };
 }

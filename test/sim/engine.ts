@@ -1,7 +1,9 @@
 import { advance } from "../../orchestrator/src/engine/advance.ts";
 import { advanceLock, newLock } from "../../orchestrator/src/engine/lock.ts";
 import type { LoadedPlan } from "../../orchestrator/src/engine/plan.ts";
+import { migrationOf } from "../../orchestrator/src/engine/migration.ts";
 import { rerunStart } from "../../orchestrator/src/engine/rerun.ts";
+import { startIn } from "../../orchestrator/src/engine/snapshot/resume.ts";
 import { attemptStanding, claimOf, openCommands } from "../../orchestrator/src/engine/standing.ts";
 import { newRun } from "../../orchestrator/src/engine/state.ts";
 import { makePlan } from "../../orchestrator/src/engine/testing/plan.ts";
@@ -17,6 +19,8 @@ export interface Engine {
   readonly claimOf: typeof claimOf;
   readonly openCommands: typeof openCommands;
   readonly rerunStart: typeof rerunStart;
+  readonly migrationOf: typeof migrationOf;
+  readonly startIn: typeof startIn;
   readonly makePlan: (sketch: PlanSketch) => LoadedPlan;
 }
 
@@ -29,5 +33,7 @@ export const engine: Engine = {
   claimOf,
   openCommands,
   rerunStart,
+  migrationOf,
+  startIn,
   makePlan,
 };

@@ -5,6 +5,7 @@ import type { LoadedPlan } from "../../../orchestrator/src/engine/plan.ts";
 import { parseExport } from "../../../proto/json/exportedRun.ts";
 import type { ExportedRun } from "../../../proto/json/exportedRun.ts";
 import { CliFailure, exit } from "../failure.ts";
+import { isBeginning, isRunIdOrBeginning } from "../idPrefix.ts";
 import type { ExitCode } from "../failure.ts";
 import { readContractsOf } from "../simulation/ground.ts";
 import type { Terminal } from "../terminal.ts";
@@ -13,27 +14,29 @@ import type { Replayed } from "./difference.ts";
 
 /** How `sidestep replay` is asked to work. */
 export interface ReplayOptions {
-  /** Of an exported run. */
-  readonly file: string;
-  /** A folder of .proto files or an image; undefined: the definition that is in the file. */
+  /** File of an exported run, or the id of a run, or its beginning. */
+  readonly place: string;
+  /** Of the orchestrator, for a run. */
+  readonly address: string;
+  /** A folder of .proto files or an image; undefined: the run's own definition. */
   readonly with: string | undefined;
   readonly output: "table" | "json";
 }
 
 /** Folds a recorded run anew and prints the first difference; exit code 10 when there is one. Throws CliFailure. */
 export async function replay(options: ReplayOptions, terminal: Terminal): Promise<ExitCode> {
-  const run = await readExport(options.file);
-  const own = run.plan === undefined ? undefined : ownPlan(run.plan, options.file);
+  const run = await readExport(options.place, options.address);
+  const own = run.plan === undefined ? undefined : ownPlan(run.plan, options.place);
   const other = options.with === undefined ? own : await planIn(options.with, run.workflow, terminal);
   if (other === "wrong") return exit.findings;
   if (other === undefined)
     throw new CliFailure(
       exit.usage,
       "the file has no plan of its own",
-      options.file,
+      options.place,
       "say which definition: --with <folder>",
     );
-  const replayed = foldAnew(run, own, other, options.file);
+  const replayed = foldAnew(run, own, other, options.place);
   terminal.out(options.output === "json" ? `${JSON.stringify(replayed, undefined, 2)}\n` : text(run, replayed));
   return replayed.kind === "same" ? exit.ok : exit.findings;
 }
@@ -64,16 +67,28 @@ function text(run: ExportedRun, replayed: Replayed): string {
   }
 }
 
-async function readExport(file: string): Promise<ExportedRun> {
-  const read = await readFile(file, "utf8").catch((error: unknown) => {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new CliFailure(exit.usage, `the run can't be read: ${reason}`, file, "name a file of an exported run", error);
-  });
-  const parsed = parseExport(read);
+/** What there is a file of is one; what can only be an id is a run's. */
+async function readExport(place: string, address: string): Promise<ExportedRun> {
+  const isRun = isRunIdOrBeginning(place) && (await stat(place).catch(() => undefined)) === undefined;
+  const parsed = parseExport(isRun ? await fetchExport(place, address) : await readText(place));
   if (parsed.kind === "run") return parsed.run;
   const next =
-    "write one with `sidestep simulate --record <file>`; a history as `run history` shows it has too little in it";
-  throw new CliFailure(exit.usage, parsed.message, `${file}:${parsed.line}`, next);
+    "write one with `sidestep run export` or `sidestep simulate --record <file>`; a history as `run history` shows it has too little in it";
+  throw new CliFailure(exit.usage, parsed.message, `${place}:${parsed.line}`, next);
+}
+
+function readText(file: string): Promise<string> {
+  return readFile(file, "utf8").catch((error: unknown) => {
+    const reason = error instanceof Error ? error.message : String(error);
+    const next = "name a file of an exported run, or a run by its id";
+    throw new CliFailure(exit.usage, `the run can't be read: ${reason}`, file, next, error);
+  });
+}
+
+async function fetchExport(given: string, address: string): Promise<string> {
+  const { runOf } = await import("../idPrefix.ts");
+  const { fetchRun } = await import("../runFiles.ts");
+  return fetchRun({ address, runId: isBeginning(given) ? await runOf(given, address) : given });
 }
 
 function ownPlan(bytes: Uint8Array, file: string): LoadedPlan {

@@ -28,6 +28,7 @@ const nothing: Turn = { commands: [], ignored: true, refusal: "", transitions: [
  */
 export function advance(plan: LoadedPlan, state: RunState, record: LogRecord): Turn {
   if (record.sequence <= state.lastSequence) return nothing;
+  const before = state.lastSequence;
   state.lastSequence = record.sequence;
   if (record.fact.kind === "event") state.lastEvent = record.sequence;
   if (record.storedMs > state.nowMs) state.nowMs = record.storedMs;
@@ -35,6 +36,7 @@ export function advance(plan: LoadedPlan, state: RunState, record: LogRecord): T
     plan,
     state,
     sequence: record.sequence,
+    before,
     commands: [],
     withdrawn: undefined,
     stepsBegun: 0,

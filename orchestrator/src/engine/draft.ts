@@ -10,6 +10,8 @@ export interface Draft {
   readonly state: RunState;
   /** Position of the record that the turn is about. */
   readonly sequence: number;
+  /** Position of the record before it. */
+  readonly before: number;
   readonly commands: Command[];
   /** Commands of this turn that the turn itself has made needless: nobody will ever see them. */
   withdrawn: Set<Command> | undefined;

@@ -21,7 +21,7 @@ import { noteEmitted } from "./steps/emit.ts";
 import { endChild, noteChild, refuseChild } from "./steps/run.ts";
 import { yieldMessage } from "./steps/yield.ts";
 import { receiveSignal } from "./steps/signal.ts";
-import { planOf } from "./snapshot/resume.ts";
+import { isInForce, planOf } from "./snapshot/resume.ts";
 import { unloaded } from "./payload.ts";
 import { attemptName } from "./state.ts";
 import type { LiveAttempt, LiveStep } from "./live.ts";
@@ -162,9 +162,14 @@ function foldStart(draft: Draft, started: RunStarted, storedMs: number): boolean
 }
 
 /** Whoever folds it does so by that plan from the start on; from here on it says so. */
-function noteMigration({ state }: Draft, migrated: Migrated): boolean {
-  if (state.started === undefined) return false;
+function noteMigration({ state, before }: Draft, migrated: Migrated): boolean {
+  if (state.started === undefined || !isInForce(migrated, before)) return false;
   state.started = { ...state.started, ...planOf(migrated) };
+  for (const { step: path, compensation } of migrated.anew) {
+    const step = (compensation ? state.compensations : state.steps).get(path);
+    // What its attempts have sent was asked for by the other plan.
+    if (step?.state.kind === "paused") step.generation += 1;
+  }
   return true;
 }
 

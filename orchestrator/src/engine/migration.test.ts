@@ -1,4 +1,6 @@
 import { expect, test } from "vitest";
+import { Rerun, TakenStep, TakenStep_End } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import type { Migrated } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import { advance } from "./advance.ts";
 import { migrationOf } from "./migration.ts";
 import type { LogRecord } from "./record.ts";
@@ -14,6 +16,16 @@ const plan = makePlan({ steps: [call("a", "x.X/A"), wait("w", 60_000), call("b",
 const attempt = { step: "a", generation: 0, phase: 0, attempt: 1 } as const;
 const done = new TextEncoder().encode("done");
 
+const migratedTo = (version: number, through: number, anew: Migrated["anew"] = []): Migrated => ({
+  version,
+  planHash: new Uint8Array([version]),
+  reason: "",
+  actor: "",
+  requestId: "",
+  through,
+  anew,
+});
+
 /** It has called, and waits. */
 const waiting: readonly LogRecord[] = [
   eventAt(1, 0, { $case: "runStarted", value: makeStarted() }),
@@ -22,8 +34,8 @@ const waiting: readonly LogRecord[] = [
 
 test("what would have asked for the same can go on, whatever comes later", () => {
   const other = makePlan({ steps: [call("a", "x.X/A"), wait("w", 60_000), call("c", "x.X/C"), wait("v", 1)] });
-  expect(migrationOf(plan, other, testRunId, waiting)).toEqual({ kind: "can" });
-  expect(migrationOf(plan, plan, testRunId, waiting)).toEqual({ kind: "can" });
+  expect(migrationOf(plan, other, testRunId, waiting)).toEqual({ kind: "can", at: "w", anew: [] });
+  expect(migrationOf(plan, plan, testRunId, waiting)).toEqual({ kind: "can", at: "w", anew: [] });
 });
 
 test.each<[string, readonly StepSketch[], number, string, string]>([
@@ -39,12 +51,19 @@ test.each<[string, readonly StepSketch[], number, string, string]>([
   expect(found).toMatchObject({ text: expect.stringContaining(`the other one for ${text}`) });
 });
 
-test("while a call is under way it waits, and an ended or summed up run can't", () => {
+test("a call that is under way, or waits for its next attempt, is no hindrance", () => {
   const other = makePlan({ steps: [call("a", "x.X/A"), wait("w", 60_000)] });
-  expect(migrationOf(plan, other, testRunId, waiting.slice(0, 1))).toEqual({ kind: "busy", step: "a" });
-  // It backs off, and a late success of its first attempt would count.
+  expect(migrationOf(plan, other, testRunId, waiting.slice(0, 1))).toEqual({ kind: "can", at: "a", anew: [] });
   const failed = outcomeAt(2, 5, attempt, { $case: "failed", value: makeFailure("UNAVAILABLE", "away") });
-  expect(migrationOf(plan, other, testRunId, [...waiting.slice(0, 1), failed])).toEqual({ kind: "busy", step: "a" });
+  expect(migrationOf(plan, other, testRunId, [...waiting.slice(0, 1), failed])).toEqual({
+    kind: "can",
+    at: "a",
+    anew: [],
+  });
+});
+
+test("an ended or summed up run can't", () => {
+  const other = makePlan({ steps: [call("a", "x.X/A"), wait("w", 60_000)] });
   const ended = eventAt(3, 9, {
     $case: "runEnded",
     value: {
@@ -68,7 +87,7 @@ test("who reads a migrated run folds all of it by the plan of its last migration
   const migrated = (sequence: number, version: number) =>
     eventAt(sequence, 10, {
       $case: "migrated",
-      value: { version, planHash: new Uint8Array([version]), reason: "", actor: "", requestId: "" },
+      value: migratedTo(version, 0),
     });
   const records = [...waiting, migrated(3, 2), migrated(4, 3)];
   expect(startIn(records)).toMatchObject({ version: 3, planHash: new Uint8Array([3]) });
@@ -83,4 +102,77 @@ test("who reads a migrated run folds all of it by the plan of its last migration
     eventAt(5, 60_005, { $case: "timerFired", value: { number: 1, dueMs: 0 } }),
   ).commands;
   expect(next).toMatchObject({ kind: "publishTask", method: "x.X/C" });
+});
+
+const asking = (method: string, more: Partial<Extract<StepSketch["action"], { kind: "call" }>> = {}): StepSketch => ({
+  id: "a",
+  action: { kind: "call", method, attempts: 1, exhausted: "PAUSE", ...more },
+});
+const failedOnce: readonly LogRecord[] = [
+  eventAt(1, 0, { $case: "runStarted", value: makeStarted() }),
+  outcomeAt(2, 5, attempt, { $case: "failed", value: makeFailure("UNAVAILABLE", "away") }),
+];
+
+test("of a step at an incident the calls may be others: it is tried anew with what the new version sends, and what was sent is not its result", () => {
+  const before = makePlan({ steps: [asking("x.X/A", { request: "'wrong'" })] });
+  const after = makePlan({ steps: [asking("x.X/Z", { request: "'right'", timeoutMs: 9_000 }), call("b", "x.X/B")] });
+  const anew = [{ step: "a", compensation: false }];
+  expect(migrationOf(before, after, testRunId, failedOnce)).toEqual({ kind: "can", at: "a", anew });
+  const state = newRun(testRunId);
+  const turn = (sequence: number, kind: Parameters<typeof eventAt>[2]) =>
+    advance(after, state, eventAt(sequence, 20, kind)).commands;
+  for (const record of failedOnce) advance(after, state, record);
+  expect(turn(3, { $case: "migrated", value: migratedTo(2, 2, anew) })).toEqual([]);
+  const late = advance(after, state, outcomeAt(4, 21, attempt, { $case: "completed", value: done }));
+  expect(late.commands).toEqual([]);
+  expect(state.steps.get("a")).toMatchObject({ state: { kind: "paused" }, maybeExecuted: true });
+  const value = { step: "a", compensation: false, reason: "", actor: "", requestId: "r", backoff: false };
+  expect(turn(5, { $case: "retryRequested", value })).toMatchObject([
+    { kind: "publishTask", method: "x.X/Z", timeoutMs: 9_000, attempt: { generation: 1, attempt: 2 } },
+  ]);
+});
+
+test("a step at an incident whose call may be under way is waited for, and where the new version does not stop there is told", () => {
+  const before = makePlan({ steps: [asking("x.X/A")] });
+  const after = makePlan({ steps: [asking("x.X/A", { timeoutMs: 9_000 })] });
+  const status = makeFailure("UNAVAILABLE", "away");
+  const [start] = failedOnce;
+  // Another delivery of its task may be under way.
+  const lingering = outcomeAt(2, 5, attempt, { $case: "failed", value: status }, { delivery: 2 });
+  const records = start === undefined ? [] : [start, lingering];
+  expect(migrationOf(before, after, testRunId, records)).toEqual({ kind: "busy", step: "a" });
+  expect(migrationOf(before, before, testRunId, records)).toEqual({ kind: "can", at: "a", anew: [] });
+  const retrying = makePlan({ steps: [asking("x.X/A", { attempts: 3 })] });
+  expect(migrationOf(before, retrying, testRunId, records)).toMatchObject({ kind: "differs", step: "" });
+});
+
+test("a migration that something came before which it did not know of is none", () => {
+  const other = makePlan({ steps: [call("a", "x.X/A"), wait("w", 60_000), call("c", "x.X/C")] });
+  const [start, outcome] = waiting;
+  if (start === undefined || outcome === undefined) throw new Error("there are two");
+  const late = { ...outcome, sequence: 2 };
+  const migrated = (through: number): LogRecord => eventAt(3, 10, { $case: "migrated", value: migratedTo(2, through) });
+  expect(startIn([start, late, migrated(1)])).toMatchObject({ version: 1 });
+  expect(startIn([start, late, migrated(2)])).toMatchObject({ version: 2 });
+  const state = newRun(testRunId);
+  for (const record of [start, late]) advance(other, state, record);
+  expect(advance(other, state, migrated(1))).toMatchObject({ ignored: true });
+  expect(state.started).toMatchObject({ version: 1 });
+  // A snapshot says what it came to, and what is below may be gone.
+  const summedUp = eventAt(4, 11, {
+    $case: "snapshot",
+    value: { sequence: 3, started: makeStarted({ version: 1 }), state: new Uint8Array() },
+  });
+  expect(startIn([start, migrated(1), summedUp])).toMatchObject({ version: 1 });
+});
+
+test("a run that took steps over from another one can't go on where these have other places", () => {
+  const taken = [TakenStep.fromPartial({ index: 0, end: TakenStep_End.COMPLETED })];
+  const rerun = { ...Rerun.decode(new Uint8Array()), step: "w", taken };
+  const records = [eventAt(1, 0, { $case: "runStarted", value: makeStarted({ rerun }) })];
+  expect(migrationOf(plan, plan, testRunId, records)).toMatchObject({ kind: "can", at: "w" });
+  const longer = makePlan({ steps: [call("a", "x.X/A"), wait("w", 60_000), call("c", "x.X/C")] });
+  expect(migrationOf(plan, longer, testRunId, records)).toMatchObject({ kind: "can", at: "w" });
+  const before = makePlan({ steps: [call("z", "x.X/Z"), wait("w", 60_000)] });
+  expect(migrationOf(plan, before, testRunId, records)).toMatchObject({ kind: "differs", step: "a" });
 });

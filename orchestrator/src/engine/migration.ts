@@ -1,16 +1,23 @@
-import type { Command } from "./command.ts";
+import { AttemptId_Phase as Phase } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import type { AttemptId, Migrated_AnewStep, Rerun } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import { advance } from "./advance.ts";
+import { placeOf } from "./ahead.ts";
+import type { CloseAttempt, Command, PublishTask } from "./command.ts";
+import type { LiveStep } from "./live.ts";
 import type { LoadedPlan } from "./plan.ts";
 import type { LogRecord } from "./record.ts";
 import { snapshotIn } from "./snapshot/resume.ts";
 import { newRun } from "./state.ts";
-import { isOpen } from "./step.ts";
 import type { RunState } from "./state.ts";
+
+/** A step at an open incident whose calls the other plan makes otherwise. */
+export type Anew = Migrated_AnewStep;
 
 /** Whether a run can go on by another plan. */
 export type Migration =
-  | { readonly kind: "can" }
-  /** By its history it could, but a call is under way, or not known to be over. */
+  /** `at`: the step of the workflow's own block where it goes on; empty: all are behind it. `anew`: what it tries otherwise, when somebody has it tried. */
+  | { readonly kind: "can"; readonly at: string; readonly anew: readonly Anew[] }
+  /** It could, but a call may be under way that the other plan would have made otherwise. */
   | { readonly kind: "busy"; readonly step: string }
   /** At this record the other plan asks for something else: the first such place. */
   | { readonly kind: "differs"; readonly sequence: number; readonly step: string; readonly text: string }
@@ -19,55 +26,99 @@ export type Migration =
   | { readonly kind: "ended" };
 
 /**
- * Whether a run can go on by another plan: all that has come to it, folded by that plan, asks for the very same at each point. Reads
- * nothing but its arguments; the records have the payloads that either plan reads.
+ * Whether a run can go on by another plan: all that has come to it, folded by that plan, asks for the very same at each point. Only of a step that
+ * stands at an incident, with no call under way, the calls may be others: what comes of the next one is what people wait for. Reads nothing but its
+ * arguments; the records have the payloads that either plan reads.
  */
 export function migrationOf(from: LoadedPlan, to: LoadedPlan, runId: string, records: readonly LogRecord[]): Migration {
   if (records.some((record) => snapshotIn(record) !== undefined)) return { kind: "summedUp" };
   const before = newRun(runId);
+  const asked = records.map((record) => advance(from, before, record).commands);
+  if (before.phase === "ended" || before.phase === "void" || before.phase === "unstarted") return { kind: "ended" };
+  const moved = before.started?.rerun === undefined ? undefined : movedStep(from, to, before.started.rerun);
+  if (moved !== undefined) {
+    const text = "it was taken over from another run, and the other version has another step there";
+    return { kind: "differs", sequence: records[0]?.sequence ?? 0, step: moved, text };
+  }
+  const paused = new Map([...before.incidents].flatMap((step) => (isCall(step) ? [[nameOfStep(step), step]] : [])));
+  const anew = new Set<LiveStep>();
   const after = newRun(runId);
-  for (const record of records) {
-    const asked = advance(from, before, record);
+  for (const [at, record] of records.entries()) {
     let other: readonly Command[];
     try {
       other = advance(to, after, record).commands;
     } catch (error) {
       return { kind: "differs", sequence: record.sequence, step: "", text: `it can't be folded: ${String(error)}` };
     }
-    const difference = firstDifference(asked.commands, other);
+    const difference = firstDifference(asked[at] ?? [], other, (attempt) => {
+      const step = paused.get(`${attempt.step}/${attempt.phase}`);
+      if (step !== undefined) anew.add(step);
+      return step !== undefined;
+    });
     if (difference !== undefined) return { kind: "differs", sequence: record.sequence, ...difference };
   }
-  if (before.phase === "ended" || before.phase === "void" || before.phase === "unstarted") return { kind: "ended" };
   if (before.phase !== after.phase)
     return { kind: "differs", sequence: before.lastSequence, step: "", text: `it would be ${after.phase}` };
-  const busy = busyStep(before) ?? busyStep(after);
-  return busy === undefined ? { kind: "can" } : { kind: "busy", step: busy };
+  return goesOn(to, before, after, [...anew]);
 }
 
-/**
- * An outcome may come at any moment: while an attempt may be under way, and to a call that waits for its next attempt or for a person, for a late
- * success of an earlier one counts. Whoever migrates can make sure that no event has come since it looked, and of outcomes it can't.
- */
-function busyStep({ attempts, steps, compensations, ending }: RunState): string | undefined {
-  const [attempt] = attempts.values();
-  const called = [...steps.values(), ...compensations.values()].find(
-    (step) => step.call !== undefined && step.call.attempt > 0 && isOpen(step),
-  );
-  return attempt?.step.path ?? called?.path ?? (ending === undefined ? undefined : "");
+/** A run that goes on in place of another one names what that came to by the places of steps in its plan; the first that is another one there. */
+function movedStep(from: LoadedPlan, to: LoadedPlan, { step, taken }: Rerun): string | undefined {
+  for (const { index } of taken) {
+    const [one, other] = [from.steps[index], to.steps[index]];
+    if (one?.name !== other?.name || one?.action.kind !== other?.action.kind) return one?.name ?? step;
+  }
+  const at = from.body.steps.findIndex(({ name }) => name === step);
+  return to.body.steps[at]?.name === step ? undefined : step;
+}
+
+function goesOn(to: LoadedPlan, before: RunState, after: RunState, anew: readonly LiveStep[]): Migration {
+  for (const step of anew) {
+    const lingers = [...before.attempts.values(), ...after.attempts.values()].some(
+      ({ id }) => id.step === step.path && id.phase === step.phase,
+    );
+    if (lingers) return { kind: "busy", step: step.path };
+    if (![...after.incidents].some((other) => nameOfStep(other) === nameOfStep(step))) {
+      const text = "its version waits there for a person, the other one does not";
+      return { kind: "differs", sequence: before.lastSequence, step: step.path, text };
+    }
+  }
+  const steps = anew.map((step) => ({ step: step.path, compensation: step.phase === Phase.COMPENSATE }));
+  return { kind: "can", at: placeOf(to, after).step, anew: steps };
+}
+
+function isCall({ call, verifies }: LiveStep): boolean {
+  return call !== undefined && verifies === undefined;
+}
+
+function nameOfStep({ path, phase }: LiveStep): string {
+  return `${path}/${phase}`;
 }
 
 function firstDifference(
   asked: readonly Command[],
   other: readonly Command[],
+  mayDiffer: (attempt: AttemptId) => boolean,
 ): { readonly step: string; readonly text: string } | undefined {
   for (let at = 0; at < Math.max(asked.length, other.length); at++) {
     const one = asked[at];
     const two = other[at];
-    if (one !== undefined && two !== undefined && isSame(one, two)) continue;
+    if (
+      one !== undefined &&
+      two !== undefined &&
+      (isSame(one, two) || (isSameAttempt(one, two) && mayDiffer(two.attempt)))
+    )
+      continue;
     const step = stepOf(one) || stepOf(two);
     return { step, text: `its version asks for ${nameOf(one)}, the other one for ${nameOf(two, one)}` };
   }
   return undefined;
+}
+
+/** The same attempt is begun, or ended, whatever it sends. */
+function isSameAttempt(one: Command, other: Command): other is PublishTask | CloseAttempt {
+  const isAttempt = other.kind === "publishTask" || other.kind === "closeAttempt";
+  return isAttempt && one.kind === other.kind && isSame(one.attempt, other.attempt);
 }
 
 function nameOf(command: Command | undefined, like?: Command): string {

@@ -194,7 +194,10 @@ function factOf(kind: FactKind, sequence: number, scene: Scene): LogRecord {
   const target = { step: "s", compensation: false, ...request };
   switch (kind) {
     case "migrated":
-      return event({ $case: "migrated", value: { version: 2, planHash: new Uint8Array(32), ...request } });
+      return event({
+        $case: "migrated",
+        value: { version: 2, planHash: new Uint8Array(32), through: 0, anew: [], ...request },
+      });
     case "runStarted":
       return event({ $case: "runStarted", value: makeStarted() });
     case "timerFired":

@@ -11,6 +11,8 @@ import { deleteRun } from "./deleting.ts";
 import { leaveIncident } from "./incidents.ts";
 import { leaveIncidents } from "./leaveIncidents.ts";
 import type { RunLists } from "./listing.ts";
+import { migrate } from "./migrating.ts";
+import type { MigratingOptions } from "./migrating.ts";
 import { rerun } from "./rerunning.ts";
 import { openRunSignals } from "./signals.ts";
 import type { Signals } from "./signals.ts";
@@ -19,7 +21,9 @@ import type { IngressOptions } from "./starting.ts";
 import { done } from "./unary.ts";
 import type { Answered } from "./unary.ts";
 
-type Front = Pick<IngressOptions, "front" | "payloadBytesMax"> & Pick<RunLists, "store">;
+type Front = Pick<IngressOptions, "front" | "payloadBytesMax"> &
+  Pick<RunLists, "store"> &
+  Pick<MigratingOptions, "definitions">;
 type Ground = Front & { readonly signals: Pick<Signals, "toRun"> };
 
 /** Acts on one run of many as the rpc of that action does. Its request's id is a function of both, so that the run takes it once. */
@@ -89,6 +93,8 @@ async function actOn(ground: Ground, bulk: Bulk, runId: RunId, requestId: string
     }
     case Kind.RERUN:
       return rerun(runId, { runId, step: name, reason }, { requestId, actor }, ground);
+    case Kind.MIGRATE:
+      return migrate(runId, { runId, toVersion: bulk.toVersion, reason }, { requestId, actor }, ground);
     case Kind.KIND_UNSPECIFIED:
     case Kind.UNRECOGNIZED:
       throw new Error(`this version knows no action ${bulk.action}`);

@@ -4,12 +4,13 @@ import { Incident, Incident_Reason, PendingApproval, Run_State } from "../../../
 import { Bulk_State, BulkAction_Kind as Kind } from "../../../proto/gen/sidestep/v1/runs.ts";
 import type { BulkAction } from "../../../proto/gen/sidestep/v1/runs.ts";
 import { Signal } from "../../../proto/gen/sidestep/internal/v1/plan.ts";
-import { Bulk } from "../../../proto/gen/sidestep/internal/v1/record.ts";
+import { Bulk, DefinitionEntry, DefinitionVersion } from "../../../proto/gen/sidestep/internal/v1/record.ts";
 import { fittingRuns } from "../compile/filter/bulkFilter.ts";
 import { parseFilter } from "../compile/filter/parseFilter.ts";
 import type { RunStore } from "../processor/runStore.ts";
 import { openRunStore } from "../sql/store.ts";
 import { makeRow } from "../sql/testing.ts";
+import type { MigrationRequest } from "../processor/migration.ts";
 import { toBulkAct } from "./bulkAction.ts";
 import { getBulk, listBulks, previewBulk, startBulk, stopBulk } from "./bulks.ts";
 import type { BulksOptions } from "./bulks.ts";
@@ -41,12 +42,23 @@ beforeAll(async () => {
   options = { lists, bulks: fakeBulks(), payloadBytesMax: 1_000 };
 });
 
+/** Two versions of each workflow, the second one active. */
+const definitions = {
+  get: (workflow: string) => ({
+    ...DefinitionEntry.decode(new Uint8Array()),
+    workflow,
+    activeVersion: 2,
+    version: [1, 2].map((number) => DefinitionVersion.fromPartial({ number, planHash: Uint8Array.of(number) })),
+  }),
+};
+
 const action = (kind: Kind, more: Partial<BulkAction> = {}): BulkAction => ({
   kind,
   reason: "r",
   result: Buffer.of(),
   payload: Buffer.of(),
   name: "",
+  toVersion: 0,
   ...more,
 });
 const begin = (filter: string, kind: Kind, key?: string, rate = 0) => {
@@ -101,7 +113,7 @@ test("one begins once for a key, is found until it is stopped, and ten go on at 
 
 test("a run of many is asked under an id of its own, and is not asked again when it has taken that", async () => {
   const front = fakeFront();
-  const act = toBulkAct({ front, payloadBytesMax: 1_000, store });
+  const act = toBulkAct({ front, payloadBytesMax: 1_000, store, definitions });
   const bulk = (kind: Kind): Bulk => ({ ...Bulk.decode(new Uint8Array()), id: "b", action: kind, reason: "r" });
   front.run = {};
   expect(await act(bulk(Kind.CANCEL), someRun, false)).toEqual({ kind: "done" });
@@ -134,7 +146,7 @@ test("a run of many is asked under an id of its own, and is not asked again when
 function openAct(kind: Kind, more: Partial<Bulk> = {}) {
   const front = fakeFront();
   front.run = {};
-  const act = toBulkAct({ front, payloadBytesMax: 1_000, store });
+  const act = toBulkAct({ front, payloadBytesMax: 1_000, store, definitions });
   const bulk: Bulk = { ...Bulk.decode(new Uint8Array()), id: "b", action: kind, reason: "r", actor: "bob", ...more };
   return { front, act: (isRepeat = false) => act(bulk, someRun, isRepeat) };
 }
@@ -151,6 +163,7 @@ test("a preview counts the runs that a patch, a signal, a decision or a rerun ma
   };
   expect(await fits(Kind.SIGNAL)).toBe(3n);
   expect(await fits(Kind.RERUN)).toBe(3n);
+  expect(await fits(Kind.MIGRATE)).toBe(3n);
   expect([await fits(Kind.PATCH), await fits(Kind.APPROVE), await fits(Kind.REJECT)]).toEqual([0n, 0n, 0n]);
 });
 
@@ -211,6 +224,31 @@ test("a run of many is patched once at its only incident, or at the one that is 
   other.fateOf = taken;
   expect(await actNamed(true)).toEqual({ kind: "done" });
   expect(other.requests).toHaveLength(1);
+});
+
+test("a run of many goes on by the version that is meant, or by the active one, once", async () => {
+  for (const toVersion of [1, 0]) {
+    const { front, act } = openAct(Kind.MIGRATE, { toVersion });
+    const asked: MigrationRequest[] = [];
+    front.migrate = (_, request) => {
+      asked.push(request);
+      return Promise.resolve({ kind: "done", at: "a" });
+    };
+    expect(await act()).toEqual({ kind: "done" });
+    const version = toVersion === 0 ? 2 : toVersion;
+    expect(asked).toEqual([{ version, planHash: Uint8Array.of(version), reason: "r", actor: "bob", requestId }]);
+    front.fateOf = taken;
+    expect(await act(true)).toEqual({ kind: "done" });
+    expect(asked).toHaveLength(1);
+  }
+  const { front, act } = openAct(Kind.MIGRATE);
+  front.migrate = () => Promise.resolve({ kind: "differs", sequence: 3, step: "a", text: "it is another one" });
+  expect(await act()).toMatchObject({ kind: "refused", reason: "NOT_MIGRATABLE" });
+  front.migrate = () => Promise.resolve({ kind: "same" });
+  expect(await act()).toEqual({ kind: "done" });
+  const { front: other, act: actOther } = openAct(Kind.MIGRATE, { toVersion: 7 });
+  other.run = {};
+  expect(await actOther()).toMatchObject({ kind: "refused", reason: "WORKFLOW_NOT_FOUND" });
 });
 
 test("a run of many goes on once in a new run, and refuses when it goes on itself or came no further", async () => {

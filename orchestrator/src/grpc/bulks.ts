@@ -71,7 +71,14 @@ export async function startBulk(
     (rate > rateMax ? invalidBulk(`its rate is ${rate} runs a second, at most ${rateMax} are taken`) : undefined) ??
     tooLong({ key: key ?? "" });
   if (wrong !== undefined) return failed(wrong);
-  const { kind = Kind.KIND_UNSPECIFIED, reason = "", result = none, payload = none, name = "" } = action ?? {};
+  const {
+    kind = Kind.KIND_UNSPECIFIED,
+    reason = "",
+    result = none,
+    payload = none,
+    name = "",
+    toVersion = 0,
+  } = action ?? {};
   const counted = await asked(options.lists, filter, nowMs, (lists, found) =>
     countOf(lists, fitting(lists, found, kind)),
   );
@@ -85,6 +92,7 @@ export async function startBulk(
     result,
     payload,
     name,
+    toVersion,
     actor,
     rate: rate === 0 ? rateDefault : rate,
     startedMs: nowMs,
@@ -143,6 +151,7 @@ const blank: Kept = {
   result: none,
   payload: none,
   name: "",
+  toVersion: 0,
   actor: "",
   rate: 0,
   startedMs: 0,
@@ -239,6 +248,7 @@ function toPublic(bulk: Kept): Bulk {
       result: Buffer.from(result),
       payload: Buffer.from(payload),
       name,
+      toVersion: bulk.toVersion,
     },
     rate,
     state: stopped ? Bulk_State.STOPPED : endedMs > 0 ? Bulk_State.COMPLETED : Bulk_State.RUNNING,

@@ -21,7 +21,7 @@ import { runEnded } from "./runFailure.ts";
 import { done, failed } from "./unary.ts";
 import type { Answered } from "./unary.ts";
 
-export interface MigratingOptions extends ListsOptions {
+export interface MigratingOptions {
   readonly front: Pick<Front, "migration" | "migrate" | "get">;
   readonly definitions: Pick<Definitions, "get">;
 }
@@ -39,7 +39,7 @@ const atOnce = 8;
 /** Whether runs can go on by another version, and where not. */
 export async function previewMigration(
   request: PreviewMigrationRequest,
-  options: MigratingOptions,
+  options: MigratingOptions & ListsOptions,
 ): Promise<Answered<PreviewMigrationResponse>> {
   const { front } = options;
   if (request.runId !== "") {
@@ -84,9 +84,9 @@ export async function migrate(
   const result = await front.migrate(runId, { ...target, reason, ...by }, AbortSignal.timeout(migrateTimeoutMs));
   switch (result.kind) {
     case "done":
-      return done({ already: false });
+      return done({ already: false, step: result.at });
     case "same":
-      return done({ already: true });
+      return done({ already: true, step: "" });
     case "ended":
       return failed(runEnded(runId));
     case "busy":
@@ -128,10 +128,10 @@ async function lookAt(
 
 function shown(found: MigrationFound): Omit<MigrationOfRun, "runId"> {
   const { version } = found;
-  const none = { version, sequence: 0n, step: "", text: "" };
+  const none = { version, sequence: 0n, step: "", text: "", anew: [] };
   switch (found.kind) {
     case "can":
-      return { ...none, kind: Kind.CAN };
+      return { ...none, kind: Kind.CAN, step: found.at, anew: found.anew.map(({ step }) => step) };
     case "same":
       return { ...none, kind: Kind.SAME };
     case "ended":
@@ -141,7 +141,7 @@ function shown(found: MigrationFound): Omit<MigrationOfRun, "runId"> {
     case "busy":
       return { ...none, kind: Kind.BUSY, step: found.step };
     case "differs":
-      return { version, kind: Kind.DIFFERS, sequence: BigInt(found.sequence), step: found.step, text: found.text };
+      return { ...none, kind: Kind.DIFFERS, sequence: BigInt(found.sequence), step: found.step, text: found.text };
   }
 }
 
@@ -165,7 +165,7 @@ function noVersion(workflow: string, version: number): Failure {
 }
 
 function busy(runId: string, step: string): Failure {
-  const what = step === "" ? "it moves on" : `a call of ${step} is under way`;
+  const what = step === "" ? "it moves on" : `a call of ${step} may be under way, which that version makes otherwise`;
   return {
     code: code.ABORTED,
     message: `run ${runId} can't go on by another version now: ${what}`,

@@ -14,7 +14,7 @@ import { toFact } from "./fact.ts";
 import { partitionOf } from "../../../proto/wire/layout.ts";
 import type { Inspected } from "./front.ts";
 import { withPayloads } from "./loading.ts";
-import type { PartitionLog, Payloads, Plans } from "./ports.ts";
+import type { LogMessage, PartitionLog, Payloads, Plans } from "./ports.ts";
 
 /** What looking into a run needs; its partition may be anybody's. */
 export interface InspectGround {
@@ -101,20 +101,30 @@ function requestIdOf({ kind }: Event): string | undefined {
   return value !== undefined && "requestId" in value ? String(value.requestId) : undefined;
 }
 
+/** What the log has of a run. */
+export interface ReadRecords {
+  /** The one it is pinned to. */
+  readonly plan: LoadedPlan;
+  readonly records: readonly LogRecord[];
+  /** All of it, what is no record of ours among it. */
+  readonly messages: readonly LogMessage[];
+}
+
 /** All records of a run and the plan it is pinned to. Throws when NATS does not answer. */
 export async function readRecords(
   { layouts, logOf, plans, payloads, credentials }: InspectGround,
   runId: RunId,
-): Promise<{ readonly plan: LoadedPlan; readonly records: readonly LogRecord[] } | undefined> {
+): Promise<ReadRecords | undefined> {
   const partition = partitionOf(layouts, runId);
   if (partition === undefined) return undefined;
-  const records = (await logOf(partition).load(runId)).flatMap((message) => {
+  const messages = await logOf(partition).load(runId);
+  const records = messages.flatMap((message) => {
     const fact = toFact(message, credentials);
     return fact.kind === "record" ? [fact.record] : [];
   });
   const started = startIn(records);
   const plan = started === undefined ? undefined : await plans.load(started.planHash);
-  return plan === undefined ? undefined : { plan, records: await withPayloads(payloads, plan, records) };
+  return plan === undefined ? undefined : { plan, records: await withPayloads(payloads, plan, records), messages };
 }
 
 async function fold(

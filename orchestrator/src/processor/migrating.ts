@@ -1,8 +1,8 @@
 import { Event } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import type { Migrated as MigratedEvent } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import { partitionOf } from "../../../proto/wire/layout.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
 import { migrationOf } from "../engine/migration.ts";
-import type { LogRecord } from "../engine/record.ts";
 import { startIn } from "../engine/snapshot/resume.ts";
 import type { Unavailable, Unknown } from "./front.ts";
 import { isHidden, readRecords, readState } from "./inspect.ts";
@@ -17,12 +17,13 @@ export type MigrateGround = InspectGround & WaitGround;
 
 interface Looked {
   readonly found: MigrationFound;
-  /** Of its last event. */
+  /** Of its last message, and of its last event. */
+  readonly last: number;
   readonly lastEvent: number;
 }
 
 /** So often a run may move on while it is looked at. */
-const tries = 5;
+const tries = 8;
 
 /** Whether a run can go on by a plan. Undefined: there is no such run. Throws when NATS does not answer. */
 export async function lookAtMigration(
@@ -34,8 +35,8 @@ export async function lookAtMigration(
 }
 
 /**
- * Has a run go on by another plan, if it can: written only where nothing has come to the run since it was looked at, when no call is under way
- * either, so that all that was compared is all there is before it. Throws when NATS does not answer.
+ * Has a run go on by another plan, if it can: what is written counts only if nothing has come to the run since it was looked at, so that all that
+ * was compared is all there is before it. Else it is tried again. Throws when NATS does not answer.
  */
 export async function migrateRun(
   ground: MigrateGround,
@@ -45,36 +46,54 @@ export async function migrateRun(
 ): Promise<Migrated | Unknown | Unavailable> {
   const partition = partitionOf(ground.layouts, runId);
   if (partition === undefined) return { kind: "unknown" };
-  const event = Event.encode({ kind: { $case: "migrated", value: request } }).finish();
+  const log = ground.logOf(partition);
   for (let at = 0; at < tries; at++) {
     const looked = await look(ground, runId, request.planHash);
     if (looked === undefined) return { kind: "unknown" };
-    if (looked.found.kind !== "can") return looked.found;
-    const written = await ground.logOf(partition).appendAfter(runId, looked.lastEvent, event, { signal });
+    const { found, last, lastEvent } = looked;
+    if (found.kind !== "can") return found;
+    // What came of one subject while the other one was read may be missing before what was read.
+    const stands = await log.positions(runId);
+    if (stands.event !== lastEvent || Math.max(stands.event, stands.outcome) !== last) continue;
+    const value = { ...request, through: last, anew: [...found.anew] };
+    const event = Event.encode({ kind: { $case: "migrated", value } }).finish();
+    const written = await log.appendAfter(runId, lastEvent, event, { signal });
     if (written.kind === "conflict") continue;
     if (written.kind !== "stored") return late;
     const waited = await waitFor(ground, runId, theFold(written.sequence), signal);
-    return waited !== "aborted" && waited.$case === "folded" ? { kind: "done" } : late;
+    if (waited === "aborted") return late;
+    if (await isInForceAt(ground, runId, written.sequence, value)) return { kind: "done", at: found.at };
   }
   return { kind: "busy", step: "" };
 }
 
-async function look(ground: InspectGround, runId: RunId, planHash: Uint8Array): Promise<Looked | undefined> {
-  const found = await readRecords(ground, runId);
-  const to = await ground.plans.load(planHash);
-  const started = found === undefined ? undefined : startIn(found.records);
-  if (found === undefined || started === undefined || to === undefined) return undefined;
-  const { version } = started;
-  const lastEvent = lastEventIn(found.records);
-  if (isEqual(started.planHash, planHash)) return { found: { kind: "same", version }, lastEvent };
-  const folded = await readState(ground, runId);
-  if (folded === undefined || isHidden(folded.state)) return undefined;
-  const records = await withPayloads(ground.payloads, to, found.records);
-  return { found: { ...migrationOf(found.plan, to, runId, records), version }, lastEvent };
+/** No outcome has come in between. Whoever folded it may have forgotten by now what it was: it is read again. */
+async function isInForceAt(
+  ground: InspectGround,
+  runId: RunId,
+  sequence: number,
+  { planHash, through }: Pick<MigratedEvent, "planHash" | "through">,
+): Promise<boolean> {
+  const read = await readRecords(ground, runId);
+  const started = read === undefined ? undefined : startIn(read.records);
+  if (read === undefined || started === undefined || !isEqual(started.planHash, planHash)) return false;
+  return (read.records.findLast((record) => record.sequence < sequence)?.sequence ?? 0) <= through;
 }
 
-function lastEventIn(records: readonly LogRecord[]): number {
-  return records.findLast(({ fact }) => fact.kind === "event")?.sequence ?? 0;
+async function look(ground: InspectGround, runId: RunId, planHash: Uint8Array): Promise<Looked | undefined> {
+  const read = await readRecords(ground, runId);
+  const to = await ground.plans.load(planHash);
+  const started = read === undefined ? undefined : startIn(read.records);
+  if (read === undefined || started === undefined || to === undefined) return undefined;
+  const { plan, messages } = read;
+  const { version } = started;
+  const last = messages.at(-1)?.sequence ?? 0;
+  const lastEvent = messages.findLast(({ subject }) => subject.endsWith(".e"))?.sequence ?? 0;
+  if (isEqual(started.planHash, planHash)) return { found: { kind: "same", version }, last, lastEvent };
+  const folded = await readState(ground, runId);
+  if (folded === undefined || isHidden(folded.state)) return undefined;
+  const records = await withPayloads(ground.payloads, to, read.records);
+  return { found: { ...migrationOf(plan, to, runId, records), version }, last, lastEvent };
 }
 
 function isEqual(one: Uint8Array, other: Uint8Array): boolean {

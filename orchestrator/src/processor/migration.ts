@@ -15,5 +15,5 @@ export type MigrationFound = (Migration | { readonly kind: "same" }) & {
   readonly version: number;
 };
 
-/** What became of a migration: it has gone on by the plan, or why not. */
-export type Migrated = Migration | { readonly kind: "same" | "done" };
+/** What became of a migration: it has gone on by the plan, at that step, or why not. */
+export type Migrated = Migration | { readonly kind: "same" } | { readonly kind: "done"; readonly at: string };

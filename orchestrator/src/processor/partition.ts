@@ -12,7 +12,7 @@ import { askAgainForHeld, execute, scheduleShortTimers } from "./execute.ts";
 import { toFact } from "./fact.ts";
 import type { Ground, Ownership } from "./ownership.ts";
 import type { LogMessage, LogReader } from "./ports.ts";
-import { Residents } from "./residents.ts";
+import { isUnsure, Residents } from "./residents.ts";
 import type { ResidentRun } from "./residentRun.ts";
 import { openDeletions } from "./deletions.ts";
 import { openRetentions } from "./retentions.ts";
@@ -172,7 +172,7 @@ class Loop implements Partition {
     if (!isLocal) tell(reply(runId, { $case: "registered", value: {} }));
     const untilMs = isLocal ? Infinity : this.#owner.now() + waiterKeptMs;
     const forget = this.#waiters.add(runId, { request, tell, untilMs });
-    if (run === undefined) setTimeout(() => void this.#lookFor(runId), absentAfterMs);
+    if (isUnsure(run)) setTimeout(() => void this.#lookFor(runId), absentAfterMs);
     return forget;
   }
 
@@ -369,7 +369,7 @@ class Loop implements Partition {
 
   /** A run that somebody waits for and that is not in memory: it has ended long ago, stands still, or is not known. */
   async #lookFor(runId: RunId): Promise<void> {
-    if (this.#phase !== "live" || this.#residents.get(runId) !== undefined) return;
+    if (this.#phase !== "live" || !isUnsure(this.#residents.get(runId))) return;
     const { log, signal, logger } = this.#owner;
     try {
       const run = await this.#residents.ensure(runId);

@@ -333,6 +333,11 @@ export function beginLock(owner: Ownership, run: ResidentRun, records: readonly 
   }
 }
 
+/** It is not in memory, or is being loaded and may turn out to be none. */
+export function isUnsure(run: ResidentRun | undefined): boolean {
+  return run === undefined || run.phase === "loading";
+}
+
 /** Remembers that a message of the run has come. */
 export function see(run: ResidentRun, sequence: number, isEvent: boolean): void {
   if (sequence > run.seen) run.seen = sequence;

@@ -11,11 +11,18 @@ import type * as Scenes from "./scenes.ts";
 import { plantedBugs as engineBugs } from "./plantedBugs.ts";
 import type { PlantedBug } from "./plantedBugs.ts";
 import { afterlifeBugs } from "./afterlifeBugs.ts";
+import { versionBugs } from "./versionBugs.ts";
 import { stepBugs } from "./stepBugs.ts";
 import { processorBugs } from "./processorBugs.ts";
 
 /** All of them. */
-export const plantedBugs: readonly PlantedBug[] = [...engineBugs, ...stepBugs, ...processorBugs, ...afterlifeBugs];
+export const plantedBugs: readonly PlantedBug[] = [
+  ...engineBugs,
+  ...stepBugs,
+  ...processorBugs,
+  ...afterlifeBugs,
+  ...versionBugs,
+];
 
 const root = new URL("../../../", import.meta.url).href;
 /** Code of ours of which every bug gets copies: what may have a bug, and what stands on it. */
@@ -133,6 +140,8 @@ async function findAgain(number: number, bug: PlantedBug, known: string | undefi
 
 function tiersOf(bug: PlantedBug): readonly Tier[] {
   if (bug.kind === "rule") return ["model"];
+  // Neither is played anywhere else.
+  if (versionBugs.includes(bug)) return ["stack"];
   return bug.file.startsWith("orchestrator/src/engine/")
     ? ["transcript", "snapshot", "scene", "model", "stack"]
     : ["scene", "stack"];

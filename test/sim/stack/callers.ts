@@ -1,7 +1,9 @@
 import type { Front, RunRequest, StartResult } from "../../../orchestrator/src/processor/front.ts";
 import type { LoadedPlan } from "../../../orchestrator/src/engine/plan.ts";
+import type { MigrationRequest } from "../../../orchestrator/src/processor/migration.ts";
 import type { RunEnded } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
+import type { ToldMigration } from "../rules/migrations.ts";
 import type { SimOrchestrator } from "./orchestrator.ts";
 import type { Stage } from "./stage.ts";
 import { wireMs } from "./world.ts";
@@ -26,6 +28,10 @@ export interface Callers {
   begin(plan: LoadedPlan, planNumber: number, key: string): void;
   /** An operator's request, repeated until somebody says that it is done. */
   request(runId: RunId, request: RunRequest): void;
+  /** Has a run go on by another version. */
+  migrate(runId: RunId, request: MigrationRequest): void;
+  /** Those of which somebody was told that they are done. */
+  readonly migrated: readonly ToldMigration[];
   /** Signals of which somebody was told that the run has them. */
   readonly acceptedSignals: readonly { readonly runId: RunId; readonly payload: string }[];
   /** Runs of which somebody was told that they are deleted. */
@@ -131,7 +137,29 @@ export function openCallers(stage: Stage, pick: () => SimOrchestrator | undefine
     );
   };
 
+  const migrated: ToldMigration[] = [];
+  const migrate = (runId: RunId, wanted: MigrationRequest): void => {
+    pending.add(wanted.requestId);
+    call(
+      (front, signal) => front.migrate(runId, wanted, signal),
+      (result) => {
+        if (result === undefined || result.kind === "unavailable") {
+          scheduler.after(undefined, random.int(50, 3_000), () => migrate(runId, wanted));
+          return;
+        }
+        pending.delete(wanted.requestId);
+        stage.world.tell(() => `migration of ${runId} to plan ${wanted.planHash[0]}: ${JSON.stringify(result)}`);
+        stage.counts.migrations[result.kind] = (stage.counts.migrations[result.kind] ?? 0) + 1;
+        if (result.kind === "done") migrated.push({ runId, requestId: wanted.requestId, at: result.at });
+        if (result.kind === "unknown" && !toBeDeleted.has(runId))
+          stage.world.violations.push(`a run is unknown to a migration: ${runId}`);
+      },
+    );
+  };
+
   return {
+    migrate,
+    migrated,
     all,
     begin: (plan, planNumber, key) => {
       const caller: Caller = { plan, key, runId: undefined, ended: undefined, isLost: false };

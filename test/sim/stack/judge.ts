@@ -2,6 +2,7 @@ import { isLockId } from "../../../proto/wire/lockId.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
 import { engine } from "../engine.ts";
 import type { StoredRecord } from "../../../testing/src/partition/log.ts";
+import { checkMigrations } from "../rules/migrations.ts";
 import { checkTogether } from "../rules/outside.ts";
 import { checkClosed, checkRun, checkSame, refold } from "../rules/run.ts";
 import type { Refolded } from "../rules/run.ts";
@@ -13,15 +14,16 @@ import type { Stage } from "./stage.ts";
 
 /** Everything that must hold once all is quiet; returns how the runs ended. */
 export function judge(stage: Stage, crew: Crew, callers: Callers, records: readonly StoredRecord[]): readonly number[] {
-  const { world, plans, service } = stage;
+  const { world, planOf, service } = stage;
   const ends: number[] = [];
   const keys = new Map<string, string>();
   const runs = new Map<string, Refolded>();
+  const ofRun = Map.groupBy(records, (one) => one.runId);
   for (const { runId, record } of records) {
     const { fact } = record;
     if (fact.kind !== "event" || fact.event.kind?.$case !== "runStarted") continue;
-    const { planHash, key, workflow } = fact.event.kind.value;
-    const plan = plans[planHash[0] ?? 0];
+    const { key, workflow } = fact.event.kind.value;
+    const plan = planOf({ started: engine.startIn((ofRun.get(runId) ?? []).map((one) => one.record)) });
     if (plan === undefined) continue;
     const run = refold(engine, plan, records, runId);
     if (run.state.phase === "void") continue;
@@ -39,6 +41,18 @@ export function judge(stage: Stage, crew: Crew, callers: Callers, records: reado
     keys.set(name, runId);
   }
   checkTogether(world, { runs, records, messages: stage.messages, isOneClock: world.faults.skewMsMax === 0 });
+  checkMigrations(world, {
+    engine,
+    planOf: (started) => planOf({ started }),
+    runs,
+    records,
+    executions: service.executions,
+    told: callers.migrated,
+  });
+  // Who stood still, or waited until a claim was durable, goes on with what it was told before.
+  if (world.faults.sidecarStops === 0)
+    for (const rule of stage.drift.misfits(service.executions, (id) => unclaimedMethod(stage, id)))
+      world.violations.push(rule);
   checkAfterlife(stage, callers.deleted, runs);
   checkLocks(stage, records);
   checkAccepted(stage, callers, runs);
@@ -48,6 +62,12 @@ export function judge(stage: Stage, crew: Crew, callers: Callers, records: reado
   checkMemory(stage, crew);
   checkLeft(stage, openProgress(stage).isCheckpointed());
   return ends;
+}
+
+/** The method that an attempt calls without a claim; undefined: there is one. */
+function unclaimedMethod({ tasks }: Stage, id: string): string | undefined {
+  const parts = tasks.get(id)?.split("|") ?? [];
+  return parts.at(-1) === "false" ? parts[0] : undefined;
 }
 
 /** PROTOCOL §12.10: nobody has a lock any more, or waits for one. */

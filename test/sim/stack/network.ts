@@ -30,6 +30,8 @@ export interface Network {
   breakDown(this: void, place: Place, forMs: number): void;
   /** The place stands still for so long, then does what it has been asked. */
   stall(this: void, place: Place, forMs: number): void;
+  /** A place stands still, or does now what it was asked meanwhile. */
+  isStalled(): boolean;
   /** Asked of whoever sends something that matters, before and after: does it die of it? */
   dies: (process: Process) => boolean;
 }
@@ -79,6 +81,7 @@ export function openNetwork(world: World): Network {
 
   const network: Network = {
     dies: () => false,
+    isStalled: () => [...stalledUntilMs.values()].some((untilMs) => scheduler.nowMs < untilMs + 1_000),
     open: (process) => ({
       process,
       isConnected: true,

@@ -46,6 +46,7 @@ export function openOrchestrator(stage: Stage, name: string): SimOrchestrator {
       workflows: toWorkflows(stage, link),
       credentials: stage.credentials,
       observer: toObserver(stage),
+      drift: stage.drift.viewOf(process),
       limits: { ...noLimits, payloadBytesMax: 262_144, evaluationStepsMax: 100_000, pendingStepsMax: 1_000 },
       requestBytesMax: 262_144,
       backlogMax: 50_000,
@@ -125,6 +126,11 @@ function noteTask(stage: Stage, id: string, body: Uint8Array): void {
   const before = stage.tasks.get(id);
   stage.tasks.set(id, bytes);
   if (before !== undefined && before !== bytes) stage.world.violations.push(`6: two tasks of the id ${id}`);
+  const key = headers.find(({ key: name }) => name === idempotencyKeyHeader)?.value ?? new Uint8Array();
+  const call = `${toHex(key)} ${attempt?.phase}`;
+  const sent = stage.requests.get(call) ?? toHex(request);
+  stage.requests.set(call, sent);
+  if (sent !== toHex(request)) stage.world.violations.push(`6: two requests of the idempotency key of ${id}`);
 }
 
 /** A logical call and its attempt, as the service sees them. */

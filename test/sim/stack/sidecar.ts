@@ -63,8 +63,7 @@ class Pulling {
     this.#worker = new Worker(
       {
         ask: (task, ask) => askOwner(world, network, link, core, task.message.partition, ask),
-        // The simulation has one contract.
-        contracts: { contractOf: () => "", isUnsure: () => false, learn: () => undefined },
+        contracts: stage.drift.contractsOf(),
         report: (task, outcome) => this.#report(task, outcome),
         now: () => this.#now(),
         logNow: () => this.#now() + this.#offset.aheadMs,

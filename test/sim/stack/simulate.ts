@@ -15,7 +15,9 @@ import { toRandom } from "../random.ts";
 import type { Random } from "../random.ts";
 import { tellStory } from "../story.ts";
 import type { StoredRecord } from "../../../testing/src/partition/log.ts";
+import { otherVersion, versionSeeds } from "../versions.ts";
 import { toWorkflows } from "../workflow.ts";
+import type { Workflows } from "../workflow.ts";
 import { leftOf } from "./afterlife.ts";
 import { openBucket } from "./buckets.ts";
 import { openCallers } from "./callers.ts";
@@ -23,12 +25,14 @@ import type { Callers } from "./callers.ts";
 import { openChaos, openPeople } from "./chaos.ts";
 import { openCrew } from "./crew.ts";
 import type { Crew } from "./crew.ts";
+import { driftSeeds, openDrifts } from "./drift.ts";
 import { toFaults } from "./faults.ts";
 import type { Faults } from "./faults.ts";
 import { installGlobals } from "./globals.ts";
 import { judge } from "./judge.ts";
 import { callName } from "./orchestrator.ts";
 import { watchVerdicts } from "./verdicts.ts";
+import { openMigrations } from "./migrations.ts";
 import { openNetwork } from "./network.ts";
 import { openCore } from "./questions.ts";
 import { openProgress } from "./progress.ts";
@@ -56,6 +60,9 @@ export interface Simulated {
   readonly virtualMs: number;
   /** Steps of all processes. */
   readonly steps: number;
+  /** Migrations by what became of them, and steps that waited for a service that fits. */
+  readonly migrations: Readonly<Record<string, number>>;
+  readonly drifts: number;
   /** Of everything in the logs and everything that services did. */
   readonly digest: string;
   readonly story: () => readonly string[];
@@ -74,6 +81,8 @@ export interface Scenario {
   readonly plans: readonly PlanSketch[];
   /** Those that runs start, by the full name of their rpc. */
   readonly children?: ReadonlyMap<string, PlanSketch>;
+  /** Other versions of the plans and of the children, by their place among these. */
+  readonly versions?: readonly { readonly of: number; readonly sketch: PlanSketch }[] | undefined;
   readonly partitions: number;
   /** What the service answers; undefined: chance says. */
   readonly script: Script | undefined;
@@ -94,7 +103,16 @@ export function simulate(seed: number, options: { readonly tells?: boolean } = {
   const partitions = random.int(1, 3);
   const workflows = toWorkflows(random, faults.endless, random.int(1, 3));
   const always = { begin: beginSome, script: undefined, dies: undefined, isDeadly: false };
-  return play({ seed, random, faults, ...workflows, partitions, tells: options.tells === true, ...always });
+  const versions = versionsOf(toRandom(seed + versionSeeds), faults, workflows);
+  return play({ seed, random, faults, ...workflows, versions, partitions, tells: options.tells === true, ...always });
+}
+
+/** One seed in three has other versions of its workflows. */
+function versionsOf(random: Random, faults: Faults, { plans, children }: Workflows): Scenario["versions"] {
+  if (faults.isQuiet || !random.chance(0.33)) return [];
+  return [...plans, ...children.values()].flatMap((sketch, of) =>
+    Array.from({ length: random.int(0, 2) }, () => ({ of, sketch: otherVersion(random, sketch) })),
+  );
 }
 
 /** Plays a scenario to its end. */
@@ -122,6 +140,8 @@ export async function play(scenario: Scenario): Promise<Simulated> {
   const callers = openCallers(stage, () => crew.pick());
   openChaos(stage, crew);
   openPeople(stage, callers, toRandom(seed + laterSeeds));
+  openMigrations(stage, callers, toRandom(seed + versionSeeds + 1));
+  stage.drift.begin(toRandom(seed + driftSeeds));
   scenario.begin(stage, callers);
   await runUntilQuiet(stage, crew, callers);
 
@@ -136,6 +156,8 @@ export async function play(scenario: Scenario): Promise<Simulated> {
     executions: stage.service.executions,
     virtualMs: scheduler.nowMs - startMs,
     steps: scheduler.steps,
+    migrations: stage.counts.migrations,
+    drifts: records.filter(isDrift).length,
     digest: digestOf(stage),
     story: () =>
       [...lines, ...tellStory(records, stage.service.executions, startMs)].toSorted(
@@ -144,7 +166,7 @@ export async function play(scenario: Scenario): Promise<Simulated> {
   };
 }
 
-function toStage(world: World, { plans, children, partitions, script }: Scenario): Stage {
+function toStage(world: World, { plans, children, versions = [], partitions, script }: Scenario): Stage {
   const network = openNetwork(world);
   const logs = Array.from({ length: partitions }, () => openStream(world));
   const logOf = (partition: number): (typeof logs)[number] => {
@@ -159,6 +181,9 @@ function toStage(world: World, { plans, children, partitions, script }: Scenario
     ...plans.map((sketch) => toPlan(sketch, workflowName)),
     ...[...(children ?? [])].map(([name, sketch]) => toPlan(sketch, name)),
   ];
+  const first = all.length;
+  all.push(...versions.map(({ of, sketch }) => toPlan(sketch, all[of]?.plan.workflow ?? workflowName)));
+  const familyOf = (number: number): number => versions[number - first]?.of ?? number;
   return {
     world,
     network,
@@ -174,14 +199,17 @@ function toStage(world: World, { plans, children, partitions, script }: Scenario
     layouts: { layout: [{ generation: 0, partitions: logs.length }] },
     credentials,
     plans: all,
+    versionsOf: (number) => [...all.keys()].filter((other) => familyOf(other) === familyOf(number)),
+    drift: openDrifts(world),
     planOf: ({ started }) => (started === undefined ? undefined : all[started.planHash[0] ?? 0]),
     startable: plans.length,
     ...openUserStream(world),
     states: new Map(),
     tasks: new Map(),
+    requests: new Map(),
     attempts,
     closedAt: new Map(),
-    counts: { setAside: 0, garbageTasks: 0, callers: 0 },
+    counts: { setAside: 0, garbageTasks: 0, callers: 0, migrations: {} },
   };
 }
 
@@ -240,8 +268,8 @@ async function runUntilQuiet(stage: Stage, crew: Crew, callers: Callers): Promis
 
 /** All has ended and been told, nothing is left in the queue or the timers, and nobody stands still. */
 function isQuiet(stage: Stage, crew: Crew, callers: Callers, progress: Progress): boolean {
-  const { world, queue, timers } = stage;
-  if (world.isFaulty() || crew.isStopped() || callers.pending.size > 0) return false;
+  const { world, network, queue, timers } = stage;
+  if (world.isFaulty() || crew.isStopped() || network.isStalled() || callers.pending.size > 0) return false;
   if (callers.all.length < stage.counts.callers) return false;
   if (callers.all.some(({ ended, isLost }) => ended === undefined && !isLost)) return false;
   if (queue.tasks.length > 0 || crew.held() > 0 || progress.open() > 0 || !progress.isCheckpointed()) return false;
@@ -273,6 +301,10 @@ function recordsOf(stage: Stage): readonly StoredRecord[] {
       return fact.kind === "record" ? [{ runId: fact.runId, record: fact.record }] : [];
     }),
   );
+}
+
+function isDrift({ record: { fact } }: StoredRecord): boolean {
+  return fact.kind === "event" && fact.event.kind?.$case === "commandDeferred" && fact.event.kind.value.drift;
 }
 
 function digestOf({ logs, service, world }: Stage): string {

@@ -4,6 +4,7 @@ import type { RunState } from "../../../orchestrator/src/engine/state.ts";
 import type { Layouts } from "../../../proto/gen/sidestep/internal/v1/record.ts";
 import type { StoredMessage } from "../performed.ts";
 import type { Bucket } from "./buckets.ts";
+import type { Drifts } from "./drift.ts";
 import type { Network } from "./network.ts";
 import type { Core } from "./questions.ts";
 import type { Queue } from "./queue.ts";
@@ -29,8 +30,11 @@ export interface Stage {
   readonly credentials: Credentials;
   /** By the first byte of their hash. */
   readonly plans: readonly LoadedPlan[];
+  /** By the number of each plan: those of its workflow, itself among them. */
+  readonly versionsOf: (number: number) => readonly number[];
+  readonly drift: Drifts;
   /** What a run that has started is made of. */
-  readonly planOf: (run: RunState) => LoadedPlan | undefined;
+  readonly planOf: (run: Pick<RunState, "started">) => LoadedPlan | undefined;
   /** So many of them are started by callers, the others by runs. */
   readonly startable: number;
   /** What the user's stream has taken. */
@@ -41,9 +45,17 @@ export interface Stage {
   readonly states: Map<string, RunState>;
   /** Bytes of every task that was asked for, by id, without what may differ. */
   readonly tasks: Map<string, string>;
+  /** What was sent under each idempotency key. */
+  readonly requests: Map<string, string>;
   /** Id of the attempt that a call is of, by what the service sees of it. */
   readonly attempts: Map<string, string>;
   /** When an owner first closed an attempt, by id. */
   readonly closedAt: Map<string, number>;
-  readonly counts: { setAside: number; garbageTasks: number; callers: number };
+  readonly counts: {
+    setAside: number;
+    garbageTasks: number;
+    callers: number;
+    /** By what became of them. */
+    readonly migrations: Record<string, number>;
+  };
 }

@@ -22,22 +22,18 @@ export function watchVerdicts(stage: Stage): void {
 }
 
 function foldUpTo(stage: Stage, partition: number, runId: string, sequence: number): RunState | undefined {
-  const { logOf, credentials, plans } = stage;
+  const { logOf, credentials, planOf } = stage;
   // What has been cut since counts as well.
   const subjects = new Set([names.eventSubject(partition, runId), names.outcomeSubject(partition, runId)]);
-  const messages = logOf(partition).messages.filter(({ subject }) => subjects.has(subject));
-  let state: RunState | undefined;
-  let plan: Stage["plans"][number] | undefined;
-  for (const message of messages) {
-    if (message.sequence > sequence) break;
-    const fact = toFact(message, credentials);
-    if (fact.kind !== "record") continue;
-    const { record } = fact;
-    if (record.fact.kind === "event" && record.fact.event.kind?.$case === "runStarted") {
-      plan = plans[record.fact.event.kind.value.planHash[0] ?? 0];
-      state = engine.newRun(runId);
-    }
-    if (plan !== undefined && state !== undefined) engine.advance(plan, state, record);
-  }
+  const records = logOf(partition).messages.flatMap((message) => {
+    const fact =
+      subjects.has(message.subject) && message.sequence <= sequence ? toFact(message, credentials) : undefined;
+    return fact?.kind === "record" ? [fact.record] : [];
+  });
+  const started = engine.startIn(records);
+  const plan = started === undefined ? undefined : planOf({ started });
+  if (plan === undefined) return undefined;
+  const state = engine.newRun(runId);
+  for (const record of records) engine.advance(plan, state, record);
   return state;
 }

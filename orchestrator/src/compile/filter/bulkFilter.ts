@@ -7,6 +7,7 @@ export function fittingRuns(action: Kind): RunFilter {
     case Kind.CANCEL:
     case Kind.TERMINATE:
     case Kind.SIGNAL:
+    case Kind.MIGRATE:
       return goesOn;
     case Kind.PAUSE:
       return { kind: "all", of: [goesOn, { kind: "not", of: isHeld }] };

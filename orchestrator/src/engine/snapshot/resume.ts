@@ -50,22 +50,30 @@ export function isStart({ fact }: LogRecord): boolean {
 }
 
 /**
- * The RunStarted among a run's records, or in a Snapshot among them; its plan_hash names the plan to load: that of the last version which the run
- * was migrated to, which asks for the same as those before.
+ * The RunStarted among a run's records, or in the last Snapshot among them; its plan_hash names the plan to load: that of the last version which the
+ * run was migrated to, which asks for the same as those before.
  */
 export function startIn(records: readonly LogRecord[]): RunStarted | undefined {
   let started: RunStarted | undefined;
-  for (const { fact } of records) {
+  let before = 0;
+  for (const { fact, sequence } of records) {
     const kind = fact.kind === "event" ? fact.event.kind : undefined;
-    if (kind?.$case === "migrated") started = started && { ...started, ...planOf(kind.value) };
-    if (started !== undefined) continue;
-    if (kind?.$case === "runStarted") started = kind.value;
-    if (kind?.$case === "snapshot") started = kind.value.started;
+    if (kind?.$case === "runStarted") started ??= kind.value;
+    // Below it outcomes may be gone that a migration did not know of; it says what they came to.
+    if (kind?.$case === "snapshot") started = kind.value.started ?? started;
+    if (kind?.$case === "migrated" && isInForce(kind.value, before))
+      started = started && { ...started, ...planOf(kind.value) };
+    before = sequence;
   }
   return started;
 }
 
-/** Does the run go on by another plan from here on? */
+/** Nothing has come to the run that whoever migrated it did not know of. `before`: position of the run's record before it. */
+export function isInForce({ through }: Migrated, before: number): boolean {
+  return through === 0 || before <= through;
+}
+
+/** Does the run go on by another plan from here on, if that is in force? */
 export function isMigration({ fact }: LogRecord): boolean {
   return fact.kind === "event" && fact.event.kind?.$case === "migrated";
 }
