@@ -23,6 +23,8 @@ const help = `npm run bench [-- options]
        npm run bench -- start     how soon our programs are ready (--help)
        npm run bench -- sidecar   what a sidecar holds in memory (--help)
        npm run bench -- storm     a service that is away under a thousand runs (--help)
+       npm run bench -- soak      half an hour at 70 % of what the machine can do (--help)
+       npm run bench -- kit       the order saga in the test kit and in sweep (--help)
        npm run bench -- check     a tree of 100 workflows through the checker
        npm run bench -- engine    turns of the engine alone
        npm run bench -- loop      one run of many passes, its owner killed on the way (--help)

@@ -21,6 +21,7 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<unk
   dev: async (args) => (await import("./dev.ts")).measureDev(args),
   sidecar: async (args) => (await import("./sidecar.ts")).measureSidecar(args),
   soak: async (args) => (await import("./soak.ts")).measureSoak(args),
+  kit: async (args) => (await import("./kit.ts")).measureKit(args),
   storm: async (args) => (await import("./storm.ts")).measureStorm(args),
   check: () => import("./check.ts"),
   engine: async (args) => (await import("./engine.ts")).measureEngine(args),

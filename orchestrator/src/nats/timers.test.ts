@@ -30,7 +30,7 @@ test("a timer fires into its run's log, once, however often it is armed", async 
     });
   }
   await timers.arm({ partition: 0, runId, name: 2 }, dueMs + 600, Buffer.from("second"), limits);
-  await expect.poll(() => fired.map(({ data }) => data.toString())).toEqual(["first", "second"]);
+  await expect.poll(() => fired.map(({ data }) => Buffer.from(data).toString())).toEqual(["first", "second"]);
   expect(fired.every(({ subject }) => subject === names.eventSubject(0, runId))).toBe(true);
   expect(fired[0]?.storedMs).toBeGreaterThanOrEqual(dueMs);
 });
@@ -49,7 +49,7 @@ test("a timer survives the death of the server, and one that is cancelled stays 
   expect(await timers.cancel({ partition: 0, runId, name: "closed" }, limits)).toMatchObject({ kind: "stored" });
   await server.kill9();
   await server.restart();
-  await expect.poll(() => fired.map(({ data }) => data.toString()), { timeout: 10_000 }).toEqual(["2"]);
+  await expect.poll(() => fired.map(({ data }) => Buffer.from(data).toString()), { timeout: 10_000 }).toEqual(["2"]);
   expect(await timersLeft(server.url)).toEqual([]);
 });
 

@@ -102,9 +102,8 @@ export const processorBugs: readonly PlantedBug[] = [
     kind: "source",
     name: "§6 a redelivery is told as a first delivery",
     file: `${sidecar}/worker.ts`,
-    find: "const facts: OutcomeFacts = { delivery: first.delivery, recheck, sidecar: this.#options.sidecar };",
-    replace:
-      "const facts: OutcomeFacts = { delivery: 1, recheck: recheck && first.delivery < 0, sidecar: this.#options.sidecar };",
+    find: "      delivery: first.delivery,\n      recheck: mayHaveBegun(reason),",
+    replace: "      delivery: 1,\n      recheck: mayHaveBegun(reason) && first.delivery < 0,",
   },
   {
     kind: "source",
@@ -125,8 +124,8 @@ export const processorBugs: readonly PlantedBug[] = [
     kind: "source",
     name: "§6 a task is acknowledged before its outcome is stored",
     file: `${sidecar}/worker.ts`,
-    find: "    let reported = await this.#ports.report(held.task, outcome);",
-    replace: "    this.#ackAll(held);\n    let reported = await this.#ports.report(held.task, outcome);",
+    find: "    const reported = await this.#ports.report(task, outcome);",
+    replace: "    this.#ackAll(held);\n    const reported = await this.#ports.report(task, outcome);",
   },
   {
     kind: "source",
