@@ -1,4 +1,4 @@
-import { jetstreamManager } from "@nats-io/jetstream";
+import { DiscardPolicy, jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import { expect, test } from "vitest";
 import { startNats } from "../../test/support/nats.ts";
@@ -204,5 +204,19 @@ test("a stream without room is told of once, until it stores again", async () =>
   await publish();
   await publish();
   expect([changes, lines.length]).toEqual([[true, false], 2]);
+  await connection.close();
+});
+
+test("a stream of others that is full says nothing of the room for ours", async () => {
+  await using nats = await startNats();
+  const connection = await connect({ servers: nats.url });
+  const manager = await jetstreamManager(connection);
+  await manager.streams.add({ name: "OTHERS", subjects: ["others.>"], max_msgs: 1, discard: DiscardPolicy.New });
+  const lines: string[] = [];
+  using room = openStoreRoom(logger("test", { write: (line) => void lines.push(line) }));
+  using publisher = openPublisher(connection, { room });
+  expect(await publisher.publish("others.a", bytes)).toMatchObject({ kind: "stored" });
+  expect(await publisher.publish("others.a", bytes)).toMatchObject({ kind: "retryable", code: 10_077 });
+  expect([room.isFull(), lines]).toEqual([false, []]);
   await connection.close();
 });

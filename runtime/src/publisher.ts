@@ -84,7 +84,7 @@ export type PublisherOptions = {
   /** One without an answer after this long is retryable. */
   readonly timeoutMs?: number;
   readonly inboxPrefix?: string;
-  /** Told which streams have none, and which have again. */
+  /** Told which of the streams that are named have none, and which have again. */
   readonly room?: StoreRoom | undefined;
 };
 
@@ -200,16 +200,17 @@ class InboxPublisher implements Publisher {
     const waiting = this.#waiting.get(key);
     const stream = waiting?.stream;
     if (stream !== undefined && published.kind === "stored") this.#answeredMs.set(stream, waiting?.sentMs ?? 0);
-    this.#tellRoom(stream ?? "", published);
+    this.#tellRoom(stream, published);
     if (waiting !== undefined) this.#settle(waiting, published);
     if (!this.#absent.isAny() || published.kind !== "stored" || !this.#absent.answered(published.stream)) return;
     const backMs = Date.now();
     setTimeout(() => this.#expire(backMs), lostAfterMs).unref();
   }
 
-  #tellRoom(stream: string, published: Published): void {
+  /** Streams of others, which are never named here, may be full as they like. */
+  #tellRoom(stream: string | undefined, published: Published): void {
     const { room } = this.#options;
-    if (room === undefined) return;
+    if (room === undefined || stream === undefined) return;
     if (isNoRoom(published)) room.refused(stream, published.message);
     else if (room.isFull() && published.kind === "stored") room.stored(stream);
   }

@@ -11,25 +11,25 @@ import type { Failure } from "./failure.ts";
 export interface OwnRuns {
   /** What a service is given with a run that it has begun or joined. Says nothing to another service, and the same at every orchestrator. */
   proof(service: string, runId: RunId): string;
-  /** Why the service is told nothing of the run; undefined: it is its own, by the proof or by the run's history. */
+  /** Why the service is told nothing of the run; undefined: it is its own, by the proof or by the run's start. */
   refusal(service: string, runId: RunId, proof: string): Promise<Failure | undefined>;
 }
 
 /** What proves it takes. */
 export interface OwnRunsGround {
   readonly credentials: Pick<Credentials, "token" | "isAuthentic">;
-  readonly front: Pick<Front, "history">;
+  readonly front: Pick<Front, "starterOf">;
 }
 
-/** Proofs from the secret that all orchestrators share; without one the history says who has begun the run. */
+/** Proofs from the secret that all orchestrators share; without one the run's start says who has begun it. */
 export function toOwnRuns({ credentials, front }: OwnRunsGround): OwnRuns {
   return {
     proof: (service, runId) => Buffer.from(credentials.token(claimOf(service, runId))).toString("base64url"),
     refusal: async (service, runId, proof) => {
       if (credentials.isAuthentic(claimOf(service, runId), Buffer.from(proof, "base64url"))) return undefined;
-      const got = await front.history(runId, 0, 1);
-      if (got.kind !== "history") return absenceFailure(runId, got);
-      return got.events[0]?.actor === service ? undefined : notOwn(service, runId);
+      const got = await front.starterOf(runId);
+      if (got.kind !== "starter") return absenceFailure(runId, got);
+      return got.actor === service ? undefined : notOwn(service, runId);
     },
   };
 }

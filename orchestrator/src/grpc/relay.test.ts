@@ -1,6 +1,5 @@
 import { afterAll, expect, test } from "vitest";
 import { DecideRequest, WaitRunRequest } from "../../../proto/gen/sidestep/v1/runs.ts";
-import { HistoryEvent } from "../../../proto/gen/sidestep/v1/run.ts";
 import { fromHex } from "../../../proto/wire/runId.ts";
 import { toCredentials } from "../processor/credentials.ts";
 import type { PayloadRef } from "../../../proto/gen/sidestep/internal/v1/event.ts";
@@ -221,12 +220,11 @@ test("what a run comes to is told to the service that has begun or joined it, at
   }
 });
 
-test("without a proof the run's history says who has begun it", async () => {
+test("without a proof the run's start says who has begun it", async () => {
   const { front, carry } = await open();
   front.run = {};
   front.end({});
-  const events = [HistoryEvent.fromPartial({ actor: service })];
-  front.history = () => Promise.resolve({ kind: "history", events, next: undefined });
+  front.starterOf = () => Promise.resolve({ kind: "starter", actor: service });
   expect((await heard(carry, service, resuming(""))).last).toMatchObject(own);
   expect((await heard(carry, "bank.v1.Accounts", resuming(""))).last).toMatchObject(refusedGoingOn);
 });

@@ -47,7 +47,7 @@ async function answerOf(front: Front, runId: RunId): Promise<Answered<RerunRunRe
   const signal = AbortSignal.timeout(startedWithinMs);
   const nextPauseMs = growingPause(10, 500);
   for (;;) {
-    const found = await front.planOf(next);
+    const found = await front.planOf(next, () => true);
     if (found.kind === "plan") return done({ runId: next });
     if (signal.aborted || found.kind === "unavailable")
       return failed(absenceFailure(next, { kind: "unavailable", message: `the run ${next} is being started` }));

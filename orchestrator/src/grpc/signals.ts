@@ -117,7 +117,7 @@ function sendTo(ground: RunGround, runId: RunId, signal: Signal): Promise<Answer
   const { payload } = signal;
   if (payload.length > payloadBytesMax) return Promise.resolve(failed(tooLarge(payload.length, payloadBytesMax)));
   return inLane(ground, runId, async () => {
-    const found = await front.planOf(runId);
+    const found = await front.planOf(runId, (plan) => unfitFor(runId, signal, plan) === undefined);
     if (found.kind !== "plan") return failed(absenceFailure(runId, found));
     return unfitFor(runId, signal, found.plan) ?? done({ answer: store(ground, runId, signal) });
   });

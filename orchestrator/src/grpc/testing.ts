@@ -128,6 +128,7 @@ export function fakeFront(): FakeFront {
       ),
     find: () => Promise.resolve(front.run === undefined ? { kind: "unknown" } : { kind: "found", runId: someRun }),
     planOf: () => Promise.resolve({ kind: "plan", plan: front.plan }),
+    starterOf: () => Promise.resolve({ kind: "starter", actor: "" }),
     query: () => Promise.resolve(front.queryAnswer),
     follow: (_runId, from, signal) => front.yielding(from, signal),
     rerunPlace: () => Promise.resolve({ kind: "place", index: 0 }),

@@ -20,3 +20,15 @@ test("who has left a signal leaves the others their place", async () => {
   over.abort();
   expect(await waits).toBe("aborted");
 });
+
+test("work that fails when nobody waits for it any more is no failure of the process", async () => {
+  const unheard: unknown[] = [];
+  const note = (error: unknown): void => void unheard.push(error);
+  process.on("unhandledRejection", note);
+  const { promise, reject } = Promise.withResolvers<string>();
+  expect(await unlessAborted(AbortSignal.abort(), promise, "aborted")).toBe("aborted");
+  reject(new Error("NATS is away"));
+  await new Promise((resolve) => setImmediate(resolve));
+  process.off("unhandledRejection", note);
+  expect(unheard).toEqual([]);
+});

@@ -9,7 +9,11 @@ const tellings = new WeakMap<AbortSignal, Telling>();
 
 /** What `work` yields, or `otherwise` as soon as the signal aborts; the work is not stopped by that. */
 export async function unlessAborted<T, U>(signal: AbortSignal, work: Promise<T>, otherwise: U): Promise<T | U> {
-  if (signal.aborted) return otherwise;
+  if (signal.aborted) {
+    // As when it aborts later: what becomes of the work is nobody's business.
+    work.catch(() => undefined);
+    return otherwise;
+  }
   const aborted = Promise.withResolvers<U>();
   const stop = onceAborted(signal, () => aborted.resolve(otherwise));
   try {

@@ -6,7 +6,7 @@ import { rerunPlace } from "../engine/rerun.ts";
 import { evaluateQuery } from "../engine/query.ts";
 import { unlessAborted } from "./abort.ts";
 import { explainRun } from "./explaining.ts";
-import { findRun, planOfRun } from "./find.ts";
+import { findRun, planOfRun, startedEvent } from "./find.ts";
 import { lookAtMigration, migrateRun } from "./migrating.ts";
 import type { Front, Question, QueryAnswer, Unavailable, Unknown } from "./front.ts";
 import { changeHolds } from "./holds.ts";
@@ -48,11 +48,16 @@ export function toFront(ground: CallersGround): Front {
         const runId = await findRun(ground, workflow, key);
         return runId === undefined ? { kind: "unknown" } : { kind: "found", runId };
       }),
-    planOf: (runId) =>
+    planOf: (runId, suits) =>
       orUnavailable(async () => {
         const here = readHere(ground, runId);
-        const plan = here?.plan ?? (await planOfRun(ground, runId));
+        const plan = here?.plan ?? (await planOfRun(ground, runId, suits));
         return plan === undefined ? { kind: "unknown" } : { kind: "plan", plan };
+      }),
+    starterOf: (runId) =>
+      orUnavailable(async () => {
+        const started = await startedEvent(ground, runId);
+        return started === undefined ? { kind: "unknown" } : { kind: "starter", actor: started.actor };
       }),
     query: (runId, question) => orUnavailable(() => query(ground, runId, question)),
     request: (runId, asked, signal) =>

@@ -15,7 +15,12 @@ export interface EndedRuns {
 export function openEndedRuns(): EndedRuns {
   let ended: { readonly run: ResidentRun; readonly atMs: number }[] = [];
   return {
-    note: (run, atMs) => void ended.push({ run, atMs }),
+    note: (run, atMs) => {
+      // A clock that was put back keeps nothing here until it has caught up.
+      if (atMs < (ended.at(-1)?.atMs ?? 0))
+        ended = ended.map((one) => ({ run: one.run, atMs: Math.min(one.atMs, atMs) }));
+      ended.push({ run, atMs });
+    },
     take: (untilMs) => {
       const later = ended.findIndex(({ atMs }) => atMs > untilMs);
       const due = later === -1 ? ended : ended.slice(0, later);

@@ -1,6 +1,6 @@
 import type { RunId } from "../../../proto/wire/runId.ts";
 import { evaluateInboundKey, evaluateStart } from "../engine/key.ts";
-import type { SignalPlan } from "../engine/plan.ts";
+import type { LoadedPlan, SignalPlan } from "../engine/plan.ts";
 import { misfitOf } from "../engine/request.ts";
 import { eventKey, garbage, outcomeOf, startOf } from "./eventStart.ts";
 import type { EventGround, EventOutcome, Meant } from "./eventStart.ts";
@@ -59,13 +59,15 @@ async function send(
 ): Promise<EventOutcome> {
   if (payload.length > payloadBytesMax)
     return garbage("TOO_LARGE", `the signal has ${payload.length} bytes, at most ${payloadBytesMax} are taken`);
-  const of = await front.planOf(runId);
+  const refusal = (plan: LoadedPlan): string | undefined =>
+    plan.signals.find((one) => one.name === name)?.type === type
+      ? misfitOf(plan, type, payload)
+      : `the run ${runId} takes no such signal`;
+  const of = await front.planOf(runId, (plan) => refusal(plan) === undefined);
   if (of.kind === "unavailable") return { kind: "later", reason: of.message };
   if (of.kind === "unknown") return { kind: "early", reason: `the run ${runId} is gone` };
-  const known = of.plan.signals.find((one) => one.name === name);
-  if (known?.type !== type) return garbage("SIGNAL_REFUSED", `the run ${runId} takes no such signal`);
-  const misfit = misfitOf(of.plan, type, payload);
-  if (misfit !== undefined) return garbage("SIGNAL_REFUSED", misfit);
+  const refused = refusal(of.plan);
+  if (refused !== undefined) return garbage("SIGNAL_REFUSED", refused);
   const requestId = eventKey(planned.trigger.name, identity);
   const actor = `trigger ${active.workflow}/${planned.trigger.name}`;
   const result = await front.request(runId, { kind: "signal", event: { name, payload, requestId, actor } }, signal);

@@ -183,8 +183,13 @@ export interface Front {
     workflow: string,
     key: string,
   ): Promise<{ readonly kind: "found"; readonly runId: RunId } | Unknown | Unavailable>;
-  /** The plan that a run is pinned to for life. */
-  planOf(runId: RunId): Promise<{ readonly kind: "plan"; readonly plan: LoadedPlan } | Unknown | Unavailable>;
+  /** The plan that a run goes by. Where it was migrated, one that it went by before will do, if that passes `suits`. */
+  planOf(
+    runId: RunId,
+    suits: (plan: LoadedPlan) => boolean,
+  ): Promise<{ readonly kind: "plan"; readonly plan: LoadedPlan } | Unknown | Unavailable>;
+  /** Who has started a run. */
+  starterOf(runId: RunId): Promise<{ readonly kind: "starter"; readonly actor: string } | Unknown | Unavailable>;
   /** Asks a run's variables, as they stand at its owner here, else in its log; writes nothing. */
   query(runId: RunId, question: Question): Promise<QueryAnswer | Unknown | Unavailable>;
   /** Messages of a streaming run from a number on, as soon as there are some; its end when all have been told. */

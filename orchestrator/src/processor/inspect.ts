@@ -111,8 +111,14 @@ export interface ReadRecords {
 }
 
 /** All records of a run and the plan it is pinned to. Throws when NATS does not answer. */
-export async function readRecords(
-  { layouts, logOf, plans, payloads, credentials }: InspectGround,
+export async function readRecords(ground: InspectGround, runId: RunId): Promise<ReadRecords | undefined> {
+  const read = await readWithoutPayloads(ground, runId);
+  return read && { ...read, records: await withPayloads(ground.payloads, read.plan, read.records) };
+}
+
+/** The same without what is kept apart. */
+export async function readWithoutPayloads(
+  { layouts, logOf, plans, credentials }: Omit<InspectGround, "payloads">,
   runId: RunId,
 ): Promise<ReadRecords | undefined> {
   const partition = partitionOf(layouts, runId);
@@ -124,7 +130,7 @@ export async function readRecords(
   });
   const started = startIn(records);
   const plan = started === undefined ? undefined : await plans.load(started.planHash);
-  return plan === undefined ? undefined : { plan, records: await withPayloads(payloads, plan, records), messages };
+  return plan && { plan, records, messages };
 }
 
 async function fold(

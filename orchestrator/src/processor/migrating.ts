@@ -17,9 +17,9 @@ export type MigrateGround = InspectGround & WaitGround;
 
 interface Looked {
   readonly found: MigrationFound;
-  /** Of its last message, and of its last event. */
-  readonly last: number;
+  /** Of its last event, and of its last outcome. */
   readonly lastEvent: number;
+  readonly lastOutcome: number;
 }
 
 /** So often a run may move on while it is looked at. */
@@ -50,12 +50,12 @@ export async function migrateRun(
   for (let at = 0; at < tries; at++) {
     const looked = await look(ground, runId, request.planHash);
     if (looked === undefined) return { kind: "unknown" };
-    const { found, last, lastEvent } = looked;
+    const { found, lastEvent, lastOutcome } = looked;
     if (found.kind !== "can") return found;
-    // What came of one subject while the other one was read may be missing before what was read.
+    // What came of one subject while the other one was read may be missing, and stand before what was read.
     const stands = await log.positions(runId);
-    if (stands.event !== lastEvent || Math.max(stands.event, stands.outcome) !== last) continue;
-    const value = { ...request, through: last, anew: [...found.anew] };
+    if (stands.event !== lastEvent || stands.outcome !== lastOutcome) continue;
+    const value = { ...request, through: Math.max(lastEvent, lastOutcome), anew: [...found.anew] };
     const event = Event.encode({ kind: { $case: "migrated", value } }).finish();
     const written = await log.appendAfter(runId, lastEvent, event, { signal });
     if (written.kind === "conflict") continue;
@@ -67,7 +67,7 @@ export async function migrateRun(
   return { kind: "busy", step: "" };
 }
 
-/** No outcome has come in between. Whoever folded it may have forgotten by now what it was: it is read again. */
+/** No outcome has come in between, whatever came since. Whoever folded it may have forgotten by now what it was: it is read again. */
 async function isInForceAt(
   ground: InspectGround,
   runId: RunId,
@@ -75,9 +75,12 @@ async function isInForceAt(
   { planHash, through }: Pick<MigratedEvent, "planHash" | "through">,
 ): Promise<boolean> {
   const read = await readRecords(ground, runId);
-  const started = read === undefined ? undefined : startIn(read.records);
-  if (read === undefined || started === undefined || !isEqual(started.planHash, planHash)) return false;
-  return (read.records.findLast((record) => record.sequence < sequence)?.sequence ?? 0) <= through;
+  if (read === undefined) return false;
+  const at = read.records.findIndex((record) => record.sequence === sequence);
+  if (at > 0) return (read.records[at - 1]?.sequence ?? 0) <= through;
+  // A Snapshot has summed it up: that has the plan.
+  const started = startIn(read.records);
+  return started !== undefined && isEqual(started.planHash, planHash);
 }
 
 async function look(ground: InspectGround, runId: RunId, planHash: Uint8Array): Promise<Looked | undefined> {
@@ -87,13 +90,14 @@ async function look(ground: InspectGround, runId: RunId, planHash: Uint8Array): 
   if (read === undefined || started === undefined || to === undefined) return undefined;
   const { plan, messages } = read;
   const { version } = started;
-  const last = messages.at(-1)?.sequence ?? 0;
-  const lastEvent = messages.findLast(({ subject }) => subject.endsWith(".e"))?.sequence ?? 0;
-  if (isEqual(started.planHash, planHash)) return { found: { kind: "same", version }, last, lastEvent };
+  const lastOf = (kind: "e" | "o"): number =>
+    messages.findLast(({ subject }) => subject.endsWith(`.${kind}`))?.sequence ?? 0;
+  const [lastEvent, lastOutcome] = [lastOf("e"), lastOf("o")];
+  if (isEqual(started.planHash, planHash)) return { found: { kind: "same", version }, lastEvent, lastOutcome };
   const folded = await readState(ground, runId);
   if (folded === undefined || isHidden(folded.state)) return undefined;
   const records = await withPayloads(ground.payloads, to, read.records);
-  return { found: { ...migrationOf(plan, to, runId, records), version }, last, lastEvent };
+  return { found: { ...migrationOf(plan, to, runId, records), version }, lastEvent, lastOutcome };
 }
 
 function isEqual(one: Uint8Array, other: Uint8Array): boolean {
