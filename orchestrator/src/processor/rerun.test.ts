@@ -165,3 +165,42 @@ test("where the run before is gone by then, who starts with its key has a new ru
   for (const one of [rerunId, third.runId]) expect((await front.wait(one, within())).kind).toBe("ended");
   expect(await door.start(plan, { key: "k" })).toEqual({ kind: "joined", runId: third.runId });
 });
+
+test("a key that comes late to a run that is gone on for already goes on to the one in its place", async () => {
+  await using server = await startNats();
+  await using ground = await openOrchestrator(server.url, plan, { owns: [] });
+  const { promise: released, resolve: release } = Promise.withResolvers<void>();
+  let reads = 0;
+  const keys: typeof ground.ports.keys = {
+    ...ground.ports.keys,
+    read: (...place) => {
+      reads += 1;
+      return ground.ports.keys.read(...place);
+    },
+    take: async (...about) => {
+      // The first start takes it as nobody's; every other one is a move.
+      if (about[3] > 0) await released;
+      return ground.ports.keys.take(...about);
+    },
+  };
+  await using orchestrator = await openOrchestrator(server.url, plan, { over: { ports: { ...ground.ports, keys } } });
+  const { front } = orchestrator.processor;
+  const goOnFor = async (runId: RunId): Promise<RunId> => {
+    const about = { reason: "", actor: "", requestId: "" };
+    await front.request(runId, { kind: "terminate", event: about }, within());
+    expect((await front.wait(runId, within())).kind).toBe("ended");
+    const asked = await front.request(runId, { kind: "rerun", event: { ...about, step: "a" } }, within());
+    expect(asked).toMatchObject({ ignored: false });
+    const next = parseRunId((await runOf(orchestrator, runId)).rerunAsRunId);
+    assert(next !== undefined);
+    await expect.poll(async () => (await front.get(next)).kind, patience).toBe("run");
+    return next;
+  };
+  const first = await goOnFor(await orchestrator.begin(plan, "late"));
+  await expect.poll(() => reads, patience).toBe(1);
+  const second = await goOnFor(first);
+  // It found the key with the run before, and left it.
+  await expect.poll(() => reads, patience).toBe(2);
+  release();
+  await expect.poll(() => ground.start(plan, { key: "late" }), patience).toEqual({ kind: "joined", runId: second });
+});

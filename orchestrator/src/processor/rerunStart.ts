@@ -6,12 +6,14 @@ import type { StartRerun } from "../engine/command.ts";
 import { rerunStart } from "../engine/rerun.ts";
 import { aboutRun } from "./aboutRun.ts";
 import { chain } from "./chain.ts";
+import { readWithoutPayloads } from "./inspect.ts";
 import { keyPlace } from "./keyPlace.ts";
 import type { Ownership } from "./ownership.ts";
 import { untilRead } from "./reading.ts";
 import type { ResidentRun } from "./residentRun.ts";
 import { afterWrite, holdWhile } from "./settle.ts";
 import type { Carry } from "./settle.ts";
+import { hasStarted } from "./start.ts";
 
 /**
  * Starts the run that goes on in place of an ended one. The key goes over to it once it is there, so that who starts with it again joins it: a key that
@@ -38,16 +40,36 @@ export function startRerun(owner: Ownership, run: ResidentRun, command: StartRer
   holdWhile(owner, run, hold, chain(run, runId, start));
 }
 
-/** False: the partition has been left. */
+/**
+ * False: the partition has been left. The run that the key goes over to may have been gone on for before the key came: who did that found it with a run
+ * before, and left it there. So it is looked after that once the key is there, and the key goes on.
+ */
 async function moveKey(owner: Ownership, from: RunId, to: RunId, workflow: string, key: string): Promise<boolean> {
   const { bucket, hash } = keyPlace(workflow, key);
+  let [before, after] = [from, to];
   while (!owner.signal.aborted) {
     const held = await untilRead(owner, "the record of a key", () => owner.keys.read(bucket, hash));
-    if (held === undefined || parseRunId(held.record.runId) !== from) return true;
-    const record = { ...held.record, runId: fromHex(to) };
-    const taken = await owner.keys.take(bucket, hash, record, held.revision, owner.signal);
-    if (taken.kind === "stored") return true;
-    if (taken.kind === "abandoned") break;
+    const holder = held === undefined ? undefined : parseRunId(held.record.runId);
+    if (held === undefined || (holder !== before && holder !== after)) return true;
+    if (holder === before) {
+      const record = { ...held.record, runId: fromHex(after) };
+      const taken = await owner.keys.take(bucket, hash, record, held.revision, owner.signal);
+      if (taken.kind === "abandoned") break;
+      if (taken.kind === "held") continue;
+    }
+    const next = await untilRead(owner, "the run that has the key", () => inPlaceOf(owner, after));
+    if (next === undefined) return true;
+    [before, after] = [after, next];
   }
   return false;
+}
+
+/** The run that goes on in place of one, and has started: of those that were asked for only one ever does. */
+async function inPlaceOf(owner: Ownership, runId: RunId): Promise<RunId | undefined> {
+  for (const { fact } of (await readWithoutPayloads(owner, runId))?.records ?? []) {
+    const kind = fact.kind === "event" ? fact.event.kind : undefined;
+    const next = kind?.$case === "rerunRequested" ? parseRunId(kind.value.runId) : undefined;
+    if (next !== undefined && (await hasStarted(owner, next))) return next;
+  }
+  return undefined;
 }

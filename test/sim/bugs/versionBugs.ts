@@ -58,8 +58,8 @@ export const versionBugs: readonly PlantedBug[] = [
     kind: "source",
     name: "migration: the event does not say what was known",
     file: `${processor}/migrating.ts`,
-    find: "through: last,",
-    replace: "through: last + 1_000,",
+    find: "through: Math.max(lastEvent, lastOutcome),",
+    replace: "through: Math.max(lastEvent, lastOutcome) + 1_000,",
   },
   {
     kind: "source",
