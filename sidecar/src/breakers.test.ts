@@ -55,6 +55,7 @@ function makeGround() {
       storedAtMs: 0,
       receivedAtMs: 0,
       age: "unknown",
+      isFirst: true,
       ack: () => ground.said.push("ack"),
       nak: (ms) => ground.said.push(`nak ${ms}`),
       extend: () => undefined,

@@ -67,7 +67,7 @@ export class Breakers {
       case "probe":
         return onSettled(delivery, () => probeLost(breaker));
       case "rest":
-        delivery.nak(admitted.ms);
+        delivery.nak(admitted.ms, true);
         return undefined;
     }
   }

@@ -13,4 +13,6 @@ export type Held = {
   askedAtMs: number;
   call: Call | undefined;
   isReset: boolean;
+  /** Bytes of its call may have left. */
+  isBegun: boolean;
 };

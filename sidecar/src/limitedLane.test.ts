@@ -56,6 +56,7 @@ function makeGround(limit: Partial<Limit>, free = 10) {
         storedAtMs: 0,
         receivedAtMs: 0,
         age: "unknown",
+        isFirst: true,
         ack: () => ground.said.push(`${number} ack`),
         nak: (ms) => ground.said.push(`${number} nak ${ms}`),
         extend: () => ground.said.push(`${number} extend`),

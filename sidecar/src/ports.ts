@@ -15,9 +15,11 @@ export interface Delivery {
   /** By this machine's clock. */
   readonly receivedAtMs: number;
   readonly age: DeliveryAge;
+  /** The count says so, or all earlier deliveries came here and were given back before their call. */
+  readonly isFirst: boolean;
   ack(): void;
-  /** Gives it back; it is delivered again after the delay. */
-  nak(delayMs: number): void;
+  /** Gives it back; it is delivered again after the delay. `isUnbegun`: its call has certainly not begun here. */
+  nak(delayMs: number, isUnbegun?: boolean): void;
   /** It is still being worked on. */
   extend(): void;
   /** It will never be delivered again. */

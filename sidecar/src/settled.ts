@@ -2,7 +2,7 @@ import type { Delivery } from "./ports.ts";
 
 /** The delivery, and what is done each time it is acknowledged, given back or set aside. */
 export function onSettled(delivery: Delivery, settle: () => void): Delivery {
-  const { body, delivery: number, streamSequence, storedAtMs, receivedAtMs, age } = delivery;
+  const { body, delivery: number, streamSequence, storedAtMs, receivedAtMs, age, isFirst } = delivery;
   return {
     body,
     delivery: number,
@@ -10,12 +10,13 @@ export function onSettled(delivery: Delivery, settle: () => void): Delivery {
     storedAtMs,
     receivedAtMs,
     age,
+    isFirst,
     ack: () => {
       delivery.ack();
       settle();
     },
-    nak: (delayMs) => {
-      delivery.nak(delayMs);
+    nak: (delayMs, isUnbegun) => {
+      delivery.nak(delayMs, isUnbegun);
       settle();
     },
     extend: () => delivery.extend(),

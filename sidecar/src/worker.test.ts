@@ -127,8 +127,39 @@ test.each([14, 4])(
     await ground.settle();
     expect(ground.outcomes).toEqual([]);
     expect(ground.said).toEqual(["1 nak 1000"]);
+    expect(ground.unbegun).toEqual([true]);
   },
 );
+
+test("the outcome of a task that nobody else has had says so, however often it was given back", async () => {
+  const ground = Object.assign(makeGround(), {
+    verdicts: [AskReply_Verdict.OPEN, AskReply_Verdict.OPEN],
+    now: 1_002_000,
+  });
+  ground.deliver({}, { delivery: 3, isFirst: true });
+  ground.deliver({ number: 2 }, { delivery: 3 });
+  await ground.settle();
+  for (const call of ground.calls) call.end(failed({ code: 9, origin: "service", sent: true }));
+  await ground.settle();
+  expect(ground.asks.map(({ delivery }) => delivery)).toEqual([3, 3]);
+  expect(ground.outcomes.map(({ delivery, recheck }) => [delivery, recheck])).toEqual([
+    [1, false],
+    [3, true],
+  ]);
+});
+
+test("what is given back after its call, or its claim, is not said to be unbegun", async () => {
+  const ground = Object.assign(makeGround(), { verdicts: [AskReply_Verdict.NOT_NOW] });
+  ground.reported.push({ kind: "stopped" }, { kind: "stored" });
+  ground.deliver({});
+  await ground.settle();
+  ground.calls[0]?.end(answered);
+  await ground.settle();
+  ground.deliver({ number: 2, claim: true });
+  await ground.settle();
+  expect(ground.said).toEqual(["1 nak 1000", "2 nak 500"]);
+  expect(ground.unbegun).toEqual([false, false]);
+});
 
 test.each([
   ["sent", { sent: true }],

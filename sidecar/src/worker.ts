@@ -86,7 +86,7 @@ export class Worker {
 
   /** Takes a delivery for a service. Never throws. */
   accept(delivery: Delivery, service: Service): void {
-    if (this.#isDraining) return delivery.nak(0);
+    if (this.#isDraining) return delivery.nak(0, true);
     const reading = readTask(delivery.body);
     if (reading.kind === "garbage") {
       this.#ports.observer.setAside(reading.reason, delivery);
@@ -96,7 +96,7 @@ export class Worker {
     const same = this.#held.get(reading.task.key);
     if (same !== undefined) return void same.deliveries.push(delivery);
     // More than was asked for: a pull that was believed dead was not.
-    if (this.#waiting.length >= Math.max(this.#slots.total, waitingMin)) return delivery.nak(fullDelayMs);
+    if (this.#waiting.length >= Math.max(this.#slots.total, waitingMin)) return delivery.nak(fullDelayMs, true);
     const held: Held = {
       key: reading.task.key,
       task: reading.task,
@@ -106,6 +106,7 @@ export class Worker {
       askedAtMs: delivery.receivedAtMs,
       call: undefined,
       isReset: false,
+      isBegun: false,
     };
     this.#held.add(held);
     if (this.#slots.take()) void this.#run(held, delivery);
@@ -156,8 +157,8 @@ export class Worker {
 
   /** Has what waits longest take a slot that is free; false: nothing waits. */
   #takeUp(): boolean {
-    const [delivery] = this.#waiting[0]?.deliveries ?? [];
-    const next = this.#waiting[0];
+    const [next] = this.#waiting;
+    const delivery = next?.deliveries[0];
     if (next === undefined || delivery === undefined || !this.#slots.take()) return false;
     this.#waiting.shift();
     void this.#run(next, delivery);
@@ -194,7 +195,8 @@ export class Worker {
     const { message } = task;
     const reason = this.#reasonToAsk(held, first);
     const facts: OutcomeFacts = {
-      delivery: first.delivery,
+      // Of a step that is claimed it tells deliveries apart.
+      delivery: first.isFirst && !message.claim ? 1 : first.delivery,
       recheck: mayHaveBegun(reason),
       sidecar: this.#options.sidecar,
     };
@@ -216,11 +218,12 @@ export class Worker {
     }
     if (body === "gone") return this.#report(held, withoutRequestOutcome(task, facts, this.#ports.now()), "REFUSED");
     if (held.isReset) return this.#report(held, resetOutcome(task, facts, this.#ports.now()), "CANCELLED");
+    held.isBegun = true;
     held.call = this.#begin(held, headers, body);
     const ending = await held.call.ending;
     held.call = undefined;
     if (wasNeverSent(ending) && !message.claim) {
-      this.#giveBack(held, unsentDelayMs);
+      this.#giveBack(held, unsentDelayMs, true);
       return "GIVEN_BACK";
     }
     const isKeptApart = ending.kind === "answered" && isLarge(task, ending);
@@ -290,7 +293,7 @@ export class Worker {
   #reasonToAsk({ task }: Held, delivery: Delivery): AskReason | undefined {
     return reasonToAsk({
       recheck: task.message.recheck,
-      delivery: delivery.delivery,
+      delivery: delivery.isFirst ? 1 : delivery.delivery,
       storedAtMs: delivery.storedAtMs,
       issuedAtMs: task.message.issuedAtMs,
       nowMs: this.#ports.logNow(),
@@ -375,8 +378,9 @@ export class Worker {
     for (const delivery of held.deliveries) delivery.ack();
   }
 
-  #giveBack(held: Held, delayMs: number): void {
-    for (const delivery of held.deliveries) delivery.nak(delayMs);
+  // A claim may be durable.
+  #giveBack(held: Held, delayMs: number, isUnbegun = !held.isBegun && !held.task.message.claim): void {
+    for (const delivery of held.deliveries) delivery.nak(delayMs, isUnbegun);
   }
 }
 

@@ -4,6 +4,7 @@ import { MessageWriter } from "../../../runtime/src/messageWriter.ts";
 import { atTurnEnd } from "../../../runtime/src/turnEnd.ts";
 import type { DeliveryAge } from "../core/admission.ts";
 import type { DeliveryFacts } from "../core/delivery.ts";
+import type { GivenBack } from "../core/givenBack.ts";
 import type { Delivery } from "../ports.ts";
 
 const encoder = new TextEncoder();
@@ -18,17 +19,26 @@ export class TaskDelivery implements Delivery {
   readonly storedAtMs: number;
   readonly receivedAtMs = Date.now();
   readonly age: DeliveryAge;
+  readonly isFirst: boolean;
   readonly #answers: Answers;
+  readonly #givenBack: GivenBack;
   readonly #subject: string;
 
-  /** `subject`: where its answers go. */
-  constructor(answers: Answers, subject: string, facts: DeliveryFacts, body: Uint8Array, age: DeliveryAge) {
+  /** `subject`: where its answers go. `age` and `isFirst`: what the consumer's `givenBack` makes of it. */
+  constructor(
+    { answers, givenBack }: { readonly answers: Answers; readonly givenBack: GivenBack },
+    subject: string,
+    facts: DeliveryFacts & { readonly age: DeliveryAge; readonly isFirst: boolean },
+    body: Uint8Array,
+  ) {
     this.body = body;
     this.delivery = facts.delivery;
     this.streamSequence = facts.streamSequence;
     this.storedAtMs = facts.storedAtMs;
-    this.age = age;
+    this.age = facts.age;
+    this.isFirst = facts.isFirst;
     this.#answers = answers;
+    this.#givenBack = givenBack;
     this.#subject = subject;
   }
 
@@ -36,7 +46,8 @@ export class TaskDelivery implements Delivery {
     this.#answers.say(this.#subject, acknowledge);
   }
 
-  nak(delayMs: number): void {
+  nak(delayMs: number, isUnbegun = false): void {
+    if (isUnbegun) this.#givenBack.note(this, performance.now());
     this.#answers.say(this.#subject, encoder.encode(`-NAK {"delay":${nanos(delayMs)}}`));
   }
 

@@ -9,6 +9,7 @@ import { atTurnEnd } from "../../../runtime/src/turnEnd.ts";
 import { ageOf } from "../core/admission.ts";
 import { Asked } from "../core/asked.ts";
 import { parseAckSubject } from "../core/delivery.ts";
+import { GivenBack } from "../core/givenBack.ts";
 import { neverEmpty, settled, tellEmpty } from "../core/emptiness.ts";
 import type { Emptiness } from "../core/emptiness.ts";
 import { firstWindow, grown, nextBatch, rankOf } from "../core/pullWindow.ts";
@@ -61,7 +62,7 @@ export class TaskPuller {
   readonly #inbox = `${createInbox()}.`;
   readonly #subject: string;
   #subscription: Subscription;
-  readonly #answers: Answers;
+  readonly #answers: { readonly answers: Answers; readonly givenBack: GivenBack };
   readonly #asked = new Asked();
   readonly #forget: () => void;
   readonly #watchdog: NodeJS.Timeout;
@@ -88,11 +89,11 @@ export class TaskPuller {
     const consumer = method === undefined ? names.taskConsumer(service) : names.limitedConsumer(method);
     this.#about = method === undefined ? { service } : { service, method };
     this.#subject = `$JS.API.CONSUMER.MSG.NEXT.${names.tasksStream}.${consumer}`;
-    this.#answers = new Answers(nats.connection);
+    this.#answers = { answers: new Answers(nats.connection), givenBack: new GivenBack() };
     this.#subscription = this.#subscribe();
     const forgets = [
       nats.onReconnect(() => this.#restart()),
-      nats.onDisconnect(() => this.#asked.clear()),
+      nats.onDisconnect(() => this.#forgetServer()),
       nats.onLeaving(() => this.#leave()),
     ];
     this.#forget = () => forgets.forEach((forget) => forget());
@@ -196,8 +197,15 @@ export class TaskPuller {
   #toDelivery(answerTo: string, body: Uint8Array): Delivery | undefined {
     const facts = parseAckSubject(answerTo);
     if (facts === undefined) return undefined;
-    const age = ageOf(facts.streamSequence, facts.delivery, this.#emptiness.sequence);
-    return new TaskDelivery(this.#answers, answerTo, facts, body, age);
+    const known = this.#answers.givenBack.ageOf(facts, performance.now());
+    const age = known ?? ageOf(facts.streamSequence, facts.delivery, this.#emptiness.sequence);
+    const isFirst = age !== "again" && (known !== undefined || facts.delivery === 1);
+    return new TaskDelivery(this.#answers, answerTo, { ...facts, age, isFirst }, body);
+  }
+
+  #forgetServer(): void {
+    this.#asked.clear();
+    this.#answers.givenBack.clear();
   }
 
   #receiveStatus(message: Msg): void {
@@ -225,6 +233,8 @@ export class TaskPuller {
         : "waiting for the first workflow that calls the service";
       this.#options.log.info(reason, this.#about);
     } else if (code !== 503) {
+      // Another one would count anew.
+      this.#answers.givenBack.clear();
       if (/consumer deleted/i.test(description)) this.#wasFound = false;
       this.#options.log.info("a pull has ended", { ...this.#about, code, description });
     }

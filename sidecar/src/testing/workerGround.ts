@@ -22,6 +22,8 @@ export function makeGround({ concurrency = 4 } = {}) {
     secrets: new Map<string, Uint8Array>(),
     payloads: new Map<string, Uint8Array>(),
     said: [] as string[],
+    /** Of each that is given back: its call has certainly not begun. */
+    unbegun: [] as boolean[],
     isUnsure: false,
     learned: [] as (AskReply_Verdict | undefined)[],
   };
@@ -98,8 +100,12 @@ export function makeGround({ concurrency = 4 } = {}) {
         storedAtMs: 1_000_000,
         receivedAtMs: ground.now,
         age: "unknown",
+        isFirst: (facts.delivery ?? 1) === 1,
         ack: () => say("ack"),
-        nak: (ms) => say(`nak ${ms}`),
+        nak: (ms, isUnbegun) => {
+          say(`nak ${ms}`);
+          ground.unbegun.push(isUnbegun === true);
+        },
         extend: () => say("extend"),
         discard: (reason) => say(`discard: ${reason}`),
         ...facts,

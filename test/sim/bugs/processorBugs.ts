@@ -102,7 +102,7 @@ export const processorBugs: readonly PlantedBug[] = [
     kind: "source",
     name: "§6 a redelivery is told as a first delivery",
     file: `${sidecar}/worker.ts`,
-    find: "      delivery: first.delivery,\n      recheck: mayHaveBegun(reason),",
+    find: "      delivery: first.isFirst && !message.claim ? 1 : first.delivery,\n      recheck: mayHaveBegun(reason),",
     replace: "      delivery: 1,\n      recheck: mayHaveBegun(reason) && first.delivery < 0,",
   },
   {

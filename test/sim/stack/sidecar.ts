@@ -3,6 +3,7 @@ import { Outcome } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import { toHex } from "../../../proto/wire/runId.ts";
 import { growingPause, pause } from "../../../runtime/src/pause.ts";
 import { ageOf, observeClock, unknownOffset } from "../../../sidecar/src/core/admission.ts";
+import { GivenBack } from "../../../sidecar/src/core/givenBack.ts";
 import type { ParsedTask } from "../../../sidecar/src/core/taskMessage.ts";
 import type { Delivery, Reported, Service as Offered } from "../../../sidecar/src/ports.ts";
 import { Worker } from "../../../sidecar/src/worker.ts";
@@ -49,6 +50,7 @@ class Pulling {
   readonly #clockErrorMs: number;
   #offset = unknownOffset;
   #emptySequence: number | undefined;
+  readonly #givenBack = new GivenBack();
   /** Asked for and not here, and when that was asked last. */
   #outstanding = 0;
   #askedMs = 0;
@@ -95,6 +97,7 @@ class Pulling {
     this.#link.onReconnect.add(() => {
       this.#outstanding = 0;
       this.#emptySequence = undefined;
+      this.#givenBack.clear();
       this.#pull();
     });
     setInterval(() => this.#worker.extend(), extendCheckMs);
@@ -145,15 +148,23 @@ class Pulling {
     const receivedAtMs = this.#now();
     this.#offset = observeClock(this.#offset, task.storedMs, receivedAtMs);
     this.#outstanding = Math.max(this.#outstanding - 1, 0);
+    const given = { streamSequence: task.sequence, delivery, storedAtMs: task.storedMs };
+    const known = this.#givenBack.ageOf(given, receivedAtMs);
+    const age = known ?? ageOf(task.sequence, delivery, this.#emptySequence);
+    const isFirst = age !== "again" && (known !== undefined || delivery === 1);
     const taken: Delivery = {
       body: task.body,
       delivery,
       streamSequence: task.sequence,
       storedAtMs: task.storedMs,
       receivedAtMs,
-      age: ageOf(task.sequence, delivery, this.#emptySequence),
+      age,
+      isFirst,
       ack: () => answer(() => queue.remove(task)),
-      nak: (delayMs) => answer(() => queue.hold(task, delayMs)),
+      nak: (delayMs, isUnbegun = false) => {
+        if (isUnbegun) this.#givenBack.note({ ...given, age, isFirst }, this.#now());
+        answer(() => queue.hold(task, delayMs));
+      },
       extend: () => answer(() => queue.hold(task, ackWaitMs)),
       discard: () => answer(() => queue.remove(task)),
     };
