@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { MeshCall, MeshReply } from "../../proto/gen/sidestep/internal/v1/relay.ts";
+import { names } from "./testing/fakeOrchestrator.ts";
 import type { FakeOrchestrator } from "./testing/fakeOrchestrator.ts";
 import { calls, sayBytes, startEcho, startGround, startSidecar } from "./testing/programs.ts";
 
@@ -62,6 +64,19 @@ test("a sidecar asks for no more tasks than it has free slots", async () => {
   expect(await orchestrator.inHands("echo.v1.Echo")).toBe(3);
   expect(await orchestrator.pullsWaiting("echo.v1.Echo")).toBe(0);
   expect(sidecar.isRunning()).toBe(true);
+});
+
+test("a sidecar that stops finishes the calls that others have under way there", async () => {
+  const args = ["--service", echo.address, "--expose", "echo.v1.Echo", "--mesh-allow", "echo.v1.Echo=*"];
+  await using sidecar = await startSidecar(ground.nats, ...args);
+  await orchestrator.outcome(await orchestrator.publish({ number: 1, request: sayBytes({ text: "first" }) }));
+  const request = sayBytes({ text: "of another", delayMs: 1_000 });
+  const call = MeshCall.fromPartial({ method: "echo.v1.Echo/Say", request, timeoutMs: 10_000 });
+  const subject = names.meshSubject("echo.v1.Echo", "shop.v1.Orders");
+  const answer = orchestrator.connection.request(subject, MeshCall.encode(call).finish(), { timeout: 10_000 });
+  await echo.waitForLine(/^begin.*of another/);
+  expect(await sidecar.stop()).toEqual({ code: 0, signal: undefined });
+  expect(MeshReply.decode((await answer).data).kind?.$case).toBe("completed");
 });
 
 test("a drain is bounded: what does not end in time is left behind, and that is an exit code of 1", async () => {

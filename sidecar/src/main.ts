@@ -130,6 +130,7 @@ async function serve(settings: SidecarSettings, log: Log, signal: AbortSignal): 
   await aborted(signal);
   const [isDone] = await Promise.all([sidecar.drain(settings.drainTimeout), passage.drain(settings.drainTimeout)]);
   await passage[Symbol.asyncDispose]();
+  sidecar[Symbol.dispose]();
   log.info(isDone ? "drained" : "calls in flight were left behind; their tasks are delivered again", {
     left: worker.running(),
   });

@@ -68,7 +68,7 @@ const awayDelayMs = 1_000;
 const describeMaxMs = 3_000;
 
 /** Pulls for each service that its watches find and that is healthy, and works off what comes. */
-export class Sidecar {
+export class Sidecar implements Disposable {
   readonly worker: Worker;
   readonly #options: SidecarOptions;
   readonly #watches = new Set<ServiceWatch>();
@@ -188,7 +188,7 @@ export class Sidecar {
 
   /**
    * Stops pulling, gives back what was not begun, and waits until what runs is reported and acknowledged, at most `boundMs`. True when
-   * all was done.
+   * all was done. The connections to the services stay: calls that others make go on.
    */
   async drain(boundMs: number): Promise<boolean> {
     this.#isDraining = true;
@@ -213,8 +213,12 @@ export class Sidecar {
     await atMost(lastWordsMs, Promise.allSettled([flushed]));
     this.#publisher[Symbol.dispose]();
     this.#storeRoom[Symbol.dispose]();
-    for (const watch of this.#watches) watch[Symbol.dispose]();
     return isDone;
+  }
+
+  /** Lets go of the services; after a drain. */
+  [Symbol.dispose](): void {
+    for (const watch of this.#watches) watch[Symbol.dispose]();
   }
 
   #begin(service: string): Pulling {
@@ -323,7 +327,7 @@ export class Sidecar {
     }
     const provider = this.#providers.get(splitMethod(method).service);
     // Asked for while it still served: another sidecar may have one that does.
-    if (provider?.isServing !== true) return delivery.nak(awayDelayMs);
+    if (provider?.isServing !== true) return delivery.nak(awayDelayMs, true);
     const admitted = this.#breakers.admitted(method, delivery);
     if (admitted !== undefined) onServing(admitted, provider);
   }

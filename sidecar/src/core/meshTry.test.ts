@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { Failure_Origin } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import { code } from "../../../proto/wire/status.ts";
-import { mayTryAgain } from "./meshTry.ts";
+import { mayTryAgain, meshEnd } from "./meshTry.ts";
 import type { MeshTry } from "./meshTry.ts";
 
 const failed = (number: number, origin: Failure_Origin, sent: boolean): MeshTry => ({
@@ -26,4 +26,19 @@ const table: readonly (readonly [string, MeshTry, boolean, boolean])[] = [
 test.each(table)("%s", (_, tried, once, twice) => {
   expect(mayTryAgain(tried, false)).toBe(once);
   expect(mayTryAgain(tried, true)).toBe(twice);
+});
+
+const ends: readonly (readonly [string, MeshTry, number, number])[] = [
+  ["nobody made it", { kind: "refused", why: "" }, code.UNAVAILABLE, code.UNAVAILABLE],
+  ["no answer", { kind: "silent", why: "" }, code.UNKNOWN, code.UNAVAILABLE],
+  ["never sent", failed(code.UNAVAILABLE, Failure_Origin.TRANSPORT, false), code.UNAVAILABLE, code.UNAVAILABLE],
+  ["its service died", failed(code.UNAVAILABLE, Failure_Origin.TRANSPORT, true), code.UNKNOWN, code.UNAVAILABLE],
+  ["its service says so", failed(code.UNAVAILABLE, Failure_Origin.SERVICE, true), code.UNAVAILABLE, code.UNAVAILABLE],
+  ["too late", failed(code.DEADLINE_EXCEEDED, Failure_Origin.TRANSPORT, true), 4, 4],
+];
+
+test.each(ends)("%s: in doubt where it may not be made twice", (_, tried, once, twice) => {
+  expect(meshEnd(tried, false).code).toBe(once);
+  expect(meshEnd(tried, true).code).toBe(twice);
+  expect(meshEnd(tried, false).message.startsWith("in doubt: ")).toBe(once === code.UNKNOWN);
 });

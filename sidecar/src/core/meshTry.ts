@@ -38,14 +38,18 @@ export function meshEnd(tried: MeshTry, isIdempotent: boolean): CallEnd {
     case "refused":
       return failedEnd(code.UNAVAILABLE, tried.why);
     case "silent":
-      return isIdempotent
-        ? failedEnd(code.UNAVAILABLE, tried.why)
-        : failedEnd(code.UNKNOWN, `in doubt: the call may have been carried out, or not; ${tried.why}`);
+      return isIdempotent ? failedEnd(code.UNAVAILABLE, tried.why) : inDoubt(tried.why);
     case "failed": {
-      const { code: number, message, details } = tried.failure;
+      const { code: number, message, details, origin } = tried.failure;
+      const isLost = number === code.UNAVAILABLE && origin === Failure_Origin.TRANSPORT && tried.sent;
+      if (isLost && !isIdempotent) return inDoubt(message);
       return { code: number, message, details, trailers: new Map() };
     }
   }
+}
+
+function inDoubt(why: string): CallEnd {
+  return failedEnd(code.UNKNOWN, `in doubt: the call may have been carried out, or not; ${why}`);
 }
 
 /** How often somebody who has a call under way is asked whether he has, in milliseconds: three times without an answer, and he is gone. */

@@ -1,3 +1,4 @@
+import { remembered } from "../../../proto/wire/remembered.ts";
 import { encodeFields, encodeName, lengthBytesMax, putLength } from "../http2/wire/hpackEncoder.ts";
 import { fieldBytes, fieldOverhead } from "../http2/wire/hpackTable.ts";
 import type { Field } from "../http2/wire/hpackTable.ts";
@@ -33,9 +34,9 @@ type Prefix = { readonly encoded: Uint8Array; readonly listBytes: number };
 export class CallHeaders {
   readonly #scheme: "http" | "https";
   readonly #authority: string;
-  readonly #prefixes = new Map<string, Prefix>();
+  readonly #prefixOf = remembered((method) => this.#toPrefix(method));
   readonly #timeouts = new Map<number, Prefix>();
-  readonly #names = new Map<string, Name>();
+  readonly #nameOf = remembered(toName);
   #bytes: Buffer = Buffer.allocUnsafeSlow(scratchBytes);
   #listBytes = 0;
 
@@ -97,10 +98,6 @@ export class CallHeaders {
 
   // Looked up before anything is made: a call asks for eight of them.
 
-  #prefixOf(method: string): Prefix {
-    return this.#prefixes.get(method) ?? kept(this.#prefixes, method, this.#toPrefix(method));
-  }
-
   #toPrefix(method: string): Prefix {
     if (!pathForm.test(method)) throw new Error(`${JSON.stringify(method)} is no name of a method`);
     return toPrefix([
@@ -116,11 +113,12 @@ export class CallHeaders {
   }
 
   #timeoutOf(timeoutMs: number): Prefix {
-    return this.#timeouts.get(timeoutMs) ?? kept(this.#timeouts, timeoutMs, toTimeout(timeoutMs));
-  }
-
-  #nameOf(key: string): Name {
-    return this.#names.get(key) ?? kept(this.#names, key, toName(key));
+    const known = this.#timeouts.get(timeoutMs);
+    if (known !== undefined) return known;
+    const made = toTimeout(timeoutMs);
+    if (this.#timeouts.size >= cachedMax) this.#timeouts.clear();
+    this.#timeouts.set(timeoutMs, made);
+    return made;
   }
 }
 
@@ -138,12 +136,6 @@ function toName(key: string): Name {
   if (!keyForm.test(name)) throw new Error(`${JSON.stringify(key)} is no name of a header`);
   if (keysTaken.has(name)) throw new Error(`${name} is not the task's to set`);
   return { encoded: encodeName(name), isBinary: name.endsWith("-bin"), listBytes: name.length + fieldOverhead };
-}
-
-function kept<K, V>(known: Map<K, V>, key: K, made: V): V {
-  if (known.size >= cachedMax) known.clear();
-  known.set(key, made);
-  return made;
 }
 
 function fieldBytesMax(key: string, value: Uint8Array): number {

@@ -269,6 +269,26 @@ test("half-sent requests are bounded together, and what a call held is free when
   expect(await Promise.race([another, half(opened, 900)])).toMatchObject(refusedFor(/have 1500 bytes/));
 });
 
+test("of a compressed request what it unpacks to is held, too", async () => {
+  const open = await bounded({ heldBytesMax: 1_500 });
+  const opened = open();
+  const frame = Buffer.from(callFrame(gzipSync(Buffer.alloc(900))));
+  frame[0] = 1;
+  const whole = (): Promise<Readonly<Record<string, unknown>>> => {
+    const stream = opened.request({
+      ":method": "POST",
+      ":path": "/a.B/C",
+      "content-type": "application/grpc",
+      "grpc-encoding": "gzip",
+    });
+    stream.on("error", () => undefined);
+    stream.end(frame);
+    return new Promise((resolve) => stream.once("response", resolve));
+  };
+  // One of them is carried, and waits.
+  expect(await Promise.race([whole(), whole()])).toMatchObject(refusedFor(/have 1500 bytes/));
+});
+
 test("a request that does not become whole is not waited for", async () => {
   const open = await bounded({ requestWithinMs: 50 });
   const opened = open();

@@ -168,6 +168,8 @@ function take(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, options: 
     const given = { encoding: one(headers["grpc-encoding"]) ?? "identity", bytesMax: options.requestBytesMax };
     void requestOf(messages, given).then((request) => {
       if (!(request instanceof Uint8Array)) return answer.end(request);
+      // What was unpacked is held besides.
+      if (request !== messages?.[0]?.bytes && !gathered.hold(request.length)) return undefined;
       if (stream.destroyed || stream.writableEnded) return;
       const leftMs = (): number | undefined =>
         dueMs === undefined ? undefined : Math.max(1, Math.ceil(dueMs - performance.now()));
@@ -180,6 +182,8 @@ function take(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, options: 
 interface Gathered {
   /** Ends the call unless that has been; what still comes is dropped. */
   refuse(end: CallEnd): void;
+  /** So many bytes more are held; false: they are too many, and the call is refused. */
+  hold(bytes: number): boolean;
   /** Not called when the call has been refused. */
   onWhole(listener: (messages: Messages) => void): void;
 }
@@ -204,20 +208,28 @@ function gather(
     () => refuseOnce(failedEnd(code.DEADLINE_EXCEEDED, `the request was not whole within ${requestWithinMs} ms`)),
     requestWithinMs,
   );
+  let isOver = false;
   stream.once("close", () => {
     clearTimeout(timer);
+    isOver = true;
     held.bytes -= ownBytes;
   });
+  const hold = (bytes: number): boolean => {
+    if (isOver) return true;
+    ownBytes += bytes;
+    held.bytes += bytes;
+    if (held.bytes <= heldBytesMax) return true;
+    refuseOnce(failedEnd(code.RESOURCE_EXHAUSTED, heldTooMuch(heldBytesMax)));
+    return false;
+  };
   stream.on("data", (piece: Uint8Array) => {
     if (isRefused) return;
-    ownBytes += piece.length;
-    held.bytes += piece.length;
-    if (held.bytes > heldBytesMax) refuseOnce(failedEnd(code.RESOURCE_EXHAUSTED, heldTooMuch(heldBytesMax)));
-    else if (frames.add(piece))
+    if (hold(piece.length) && frames.add(piece))
       refuseOnce(failedEnd(code.RESOURCE_EXHAUSTED, `the request has more than ${requestBytesMax} bytes`));
   });
   return {
     refuse: refuseOnce,
+    hold,
     onWhole: (listener) => {
       stream.once("end", () => {
         clearTimeout(timer);

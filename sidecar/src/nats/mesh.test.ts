@@ -4,6 +4,7 @@ import { toNames } from "../../../proto/wire/subjects.ts";
 import { connectTo } from "../../../test/support/connectTo.ts";
 import { startNats } from "../../../test/support/nats.ts";
 import { parseCallTimeout } from "../core/callTimeout.ts";
+import type { IncomingCall } from "../wayIn.ts";
 import { openMesh } from "./mesh.ts";
 import type { Mesh } from "./mesh.ts";
 import { serveMesh } from "./meshServer.ts";
@@ -48,8 +49,40 @@ test("a call that nobody answers in time is told as that, and so is one that nob
   expect(asked).toBe(1);
 });
 
-function codeOf(mesh: Mesh, leftMs: () => number | undefined): Promise<number> {
-  const call = { method: "stock.v1.Stock/Count", request: new Uint8Array(), headers: [], leftMs };
+test("a call that is too large with its headers is not sent, and told as that", async () => {
+  const server = closing.use(await startNats());
+  const names = toNames();
+  const [called, calling] = [closing.use(await connectTo(server.url)), closing.use(await connectTo(server.url))];
+  let asked = 0;
+  called.connection.subscribe(names.meshSubject("stock.v1.Stock", "*"), { callback: () => void (asked += 1) });
+  await called.connection.flush();
+  const mesh = openMesh(calling, names);
+  const headers = [{ key: "x-large", value: new Uint8Array(48 * 1024) }];
+  expect(await codeOf(mesh, () => 500, { headers, request: new Uint8Array(1_000_000) })).toBe(8);
+  await calling.connection.flush();
+  expect(asked).toBe(0);
+});
+
+test("a service of which no sidecar says whether it has a call is not asked for each call", async () => {
+  const server = closing.use(await startNats());
+  const names = toNames();
+  const [called, calling] = [closing.use(await connectTo(server.url)), closing.use(await connectTo(server.url))];
+  let asks = 0;
+  const done = MeshReply.encode(MeshReply.fromPartial({ kind: { $case: "completed", value: new Uint8Array() } }));
+  const answer = done.finish();
+  called.connection.subscribe(names.meshSubject("stock.v1.Stock", "*"), {
+    callback: (_, message) => void message.respond(answer),
+  });
+  called.connection.subscribe(names.meshAskSubject("stock.v1.Stock", "*"), { callback: () => void (asks += 1) });
+  await called.connection.flush();
+  const mesh = openMesh(calling, names);
+  const codes = await Promise.all(Array.from({ length: 50 }, () => codeOf(mesh, () => 60_000)));
+  expect(new Set(codes)).toEqual(new Set([0]));
+  expect(asks).toBe(1);
+});
+
+function codeOf(mesh: Mesh, leftMs: () => number | undefined, more: Partial<IncomingCall> = {}): Promise<number> {
+  const call = { method: "stock.v1.Stock/Count", request: new Uint8Array(), headers: [], leftMs, ...more };
   return new Promise((resolve) => {
     mesh.carry("shop.v1.Orders", call, {
       headers: () => undefined,

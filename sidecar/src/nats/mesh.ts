@@ -12,6 +12,7 @@ import { askEveryMs, mayTryAgain, meshEnd } from "../core/meshTry.ts";
 import type { MeshTry } from "../core/meshTry.ts";
 import type { CallAnswer, IncomingCall } from "../wayIn.ts";
 import { MeshAsks } from "./meshAsks.ts";
+import type { MeshAnswer } from "./meshAsks.ts";
 import { learn, MeshWatch } from "./meshWatch.ts";
 import type { MeshKnowledge, MeshPlace } from "./meshWatch.ts";
 
@@ -132,6 +133,11 @@ function tryOnce(
   const id = nextId();
   const carried = carriedHeaders(headers).map(({ key, value }) => ({ key, value, secret: "" }));
   const data = MeshCall.encode({ method, request, headers: carried, timeoutMs: leftMs, id }).finish();
+  const bytesMax = nats.connection.info?.max_payload ?? payloadBytesDefault;
+  if (data.length > bytesMax) {
+    const message = `the call has ${data.length} bytes with its headers, the mesh carries ${bytesMax}`;
+    return Promise.resolve(ours(code.RESOURCE_EXHAUSTED, message));
+  }
   return new Promise((resolve) => {
     const over = watch.begin(place, { id, everyMs, isGivenUp, onLost: () => resolve(nobodyHasIt) });
     void ask(ground, subject, { method, data, timeoutMs: leftMs + answerMarginMs }).then((tried) => {
@@ -149,8 +155,14 @@ async function ask(
   subject: string,
   { method, data, timeoutMs }: { readonly method: string; readonly data: Uint8Array; readonly timeoutMs: number },
 ): Promise<MeshTry> {
+  let asked: Promise<MeshAnswer>;
   try {
-    const answer = await asks.ask(subject, data, timeoutMs);
+    asked = asks.ask(subject, data, timeoutMs);
+  } catch (error) {
+    return { kind: "refused", why: `it can't be sent: ${errorText(error)}` };
+  }
+  try {
+    const answer = await asked;
     switch (answer.kind) {
       case "nobody":
         return {
@@ -175,7 +187,7 @@ async function ask(
         return { kind: "silent", why: "its sidecar's answer can't be read" };
     }
   } catch (error) {
-    return { kind: "silent", why: `its sidecar did not answer: ${errorText(error)}` };
+    return { kind: "silent", why: `its sidecar's answer can't be read: ${errorText(error)}` };
   }
 }
 

@@ -53,6 +53,8 @@ export class MeshWatch {
   readonly #asks: MeshAsks;
   readonly #knowledge: MeshKnowledge;
   readonly #watched = new Set<Watched>();
+  /** When somebody was asked last there where nobody has answered yet; of the services that may be called. */
+  readonly #introducedMs = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(nats: Nats, asks: MeshAsks, knowledge: MeshKnowledge) {
@@ -61,9 +63,14 @@ export class MeshWatch {
     this.#knowledge = knowledge;
   }
 
-  /** Asks any sidecar of the service about a method, if none of it has answered yet. */
+  /** Asks any sidecar of the service about a method, if none of it has answered yet, nor been asked within that time. */
   introduce(place: MeshPlace, withinMs: number): void {
-    if (!this.#knowledge.answering.has(place.subject)) void this.#isAnswered(place, nobodysCall, withinMs);
+    const { subject } = place;
+    if (this.#knowledge.answering.has(subject)) return;
+    const nowMs = performance.now();
+    if (nowMs - (this.#introducedMs.get(subject) ?? Number.NEGATIVE_INFINITY) < withinMs) return;
+    this.#introducedMs.set(subject, nowMs);
+    void this.#isAnswered(place, nobodysCall, withinMs);
   }
 
   /** Watches a call until what is returned is called, or it is lost. */
