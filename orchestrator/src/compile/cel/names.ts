@@ -233,13 +233,13 @@ function typeNamed(registry: Registry, name: string, isStrict: boolean): CelType
   return message === undefined ? undefined : typeOfMessage(message);
 }
 
-/** Names for "did you mean". */
 /** The hint at a path that begins like a package, where a variable was meant. */
 export function readableHere(checking: Checking, [root = ""]: readonly string[], place: Place): string | undefined {
   const known = suggest(root, visibleNames(checking, place), "known here");
   return known === undefined ? undefined : `'${root}' is a package; ${known}`;
 }
 
+/** Names for "did you mean". */
 function visibleNames(checking: Checking, place: Place): readonly string[] {
   const names: string[] = [];
   for (let local = place.locals; local !== undefined; local = local.outer)
