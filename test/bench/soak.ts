@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
-import { quantile, residentMiB } from "./accounting.ts";
+import { cpuNow, cpuPerUnit, quantile, residentMiB } from "./accounting.ts";
 import { buildBundles } from "./bundles.ts";
 import type { DriverReply } from "./driverMessages.ts";
 import type { Inspector } from "./profile/inspector.ts";
@@ -32,6 +32,8 @@ interface Look {
   readonly done: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
+  /** Of each program since the last look, µs a run. */
+  readonly cpuMicrosPerRun: Readonly<Record<string, number>>;
   readonly held: Held;
 }
 
@@ -84,13 +86,15 @@ export async function measureSoak(args: readonly string[]): Promise<void> {
   let lastError = "";
   const startMs = Date.now();
   while (Date.now() - startMs < Number(values.minutes) * 60_000) {
+    const cpuBefore = cpuNow(stack.pids);
     const windowMs = Number(values.look) * 1_000;
     const perSecond = stepsPerSecond / stepsOfRun;
     const reply = await stack.driver.ask({ kind: "pace", address: stack.side.address, method, perSecond, windowMs });
     if (reply.kind !== "pace") throw new Error("the driver gave no figures");
     errors += reply.errors;
     if (reply.errors > 0) lastError = reply.lastError;
-    const seen = toLook(reply, (Date.now() - startMs) / 60_000, await look());
+    const cpuMicrosPerRun = cpuPerUnit(cpuBefore, cpuNow(stack.pids), reply.okMillis.length);
+    const seen = { ...toLook(reply, (Date.now() - startMs) / 60_000), cpuMicrosPerRun, held: await look() };
     looks.push(seen);
     progress(`  ${lineOf(seen)}`);
   }
@@ -139,13 +143,15 @@ async function fullLoad({ driver, side }: Stack): Promise<number> {
   return Math.round((reply.done * stepsOfRun) / reply.seconds);
 }
 
-function toLook({ okMillis }: Extract<DriverReply, { kind: "pace" }>, minute: number, held: Held): Look {
+function toLook(
+  { okMillis }: Extract<DriverReply, { kind: "pace" }>,
+  minute: number,
+): Pick<Look, "minute" | "done" | "p50Ms" | "p99Ms"> {
   return {
     minute: Math.round(minute * 10) / 10,
     done: okMillis.length,
     p50Ms: Math.round(quantile(okMillis, 0.5) * 10) / 10,
     p99Ms: Math.round(quantile(okMillis, 0.99) * 10) / 10,
-    held,
   };
 }
 
@@ -159,8 +165,9 @@ function perHour(looks: readonly Look[], name: keyof Held): number {
   return Math.round((60 * over * 10) / under) / 10;
 }
 
-function lineOf({ minute, done, p50Ms, p99Ms, held }: Look): string {
-  return `minute ${minute}: ${done} runs, p50 ${p50Ms}, p99 ${p99Ms} ms; ${names.map((name) => `${name} ${held[name]}`).join("; ")}`;
+function lineOf({ minute, done, p50Ms, p99Ms, cpuMicrosPerRun, held }: Look): string {
+  const cpu = Object.entries(cpuMicrosPerRun).map(([name, micros]) => `${name} ${micros}`);
+  return `minute ${minute}: ${done} runs, p50 ${p50Ms}, p99 ${p99Ms} ms; CPU a run, µs: ${cpu.join(", ")}; ${names.map((name) => `${name} ${held[name]}`).join("; ")}`;
 }
 
 const rowsOfTable = 7;
@@ -173,6 +180,9 @@ function toTable(looks: readonly Look[], growth: Readonly<Record<string, number>
     ["minute", ...some.map((it) => String(it.minute)), "growth an hour, second half"],
     ["p50 of a run, ms", ...some.map((it) => String(it.p50Ms)), ""],
     ["p99", ...some.map((it) => String(it.p99Ms)), ""],
+    ...Object.keys(some[0]?.cpuMicrosPerRun ?? {}).map((name) =>
+      [`${name}, CPU µs a run`, some.map((it) => String(it.cpuMicrosPerRun[name] ?? "")), ""].flat(),
+    ),
     ...names.map((name) => [name, some.map((it) => String(it.held[name])), String(growth[name] ?? "")].flat()),
   ]);
 }
