@@ -30,8 +30,11 @@ export const processorBugs: readonly PlantedBug[] = [
     kind: "source",
     name: "§3 a key is taken over at once",
     file: `${processor}/start.ts`,
-    find: "const orphanedKeyMs = 60_000;",
-    replace: "const orphanedKeyMs = 0;",
+    find: "      } else held = taken.held;",
+    replace:
+      "      } else if ((await ground.keys.take(bucket, hash, record, taken.held.revision, signal)).kind === 'stored')\n" +
+      "        return (await append(ground, prepared, runId, signal)) ?? unavailable('');\n" +
+      "      else held = taken.held;",
   },
   {
     kind: "source",
