@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { createServer } from "node:net";
 import path from "node:path";
 import { Client, credentials } from "@grpc/grpc-js";
@@ -123,6 +124,22 @@ test("a service with listen calls workflows at its own sidecar", async () => {
   });
   client.close();
   expect(answer?.toString("latin1")).toContain("Hello Ada!");
+});
+
+test("what is saved while it starts is deployed, too", async () => {
+  await using early = await openTestProject({ "greeter.cjs": greeter, "sidestep.yaml": greeterYaml });
+  const starting = early.dev();
+  // By then the contracts are being read, or have been.
+  const log = path.join(early.folder, ".sidestep/dev/logs/orchestrator.log");
+  await expect.poll(() => existsSync(log), { timeout: 30_000, interval: 5 }).toBe(true);
+  await early.edit(helloFile, '"!"', '" at last"');
+  const { address } = await starting;
+  let tries = 0;
+  const asked = async (): Promise<string> => {
+    const request = JSON.stringify({ request_id: `early-${++tries}`, name: "Ada" });
+    return (await runHere(["run", "exec", workflow, "--address", address, "-d", request])).stdout;
+  };
+  await expect.poll(asked, { timeout: 20_000 }).toContain("Hello Ada at last");
 });
 
 test("a second one in the same folder is refused", async () => {

@@ -92,6 +92,8 @@ async function perform(stage: Stage, signal: AbortSignal): Promise<ExitCode> {
   const client = stack.use(openFrontClient(ports.listen));
   const deploys = openDeploys({ folder, client, screen, color, signal });
   late.at("nats-server and the first build");
+  // Followed before it is read: what is saved in between would be seen by nobody.
+  const saves = stack.use(followSaves(folder, screen));
   const building = deploys.prepare();
   stack.use(await openNatsServer({ port: ports.nats, folder: store.folder, signal }, around));
   store.claim(ports.nats);
@@ -112,16 +114,50 @@ async function perform(stage: Stage, signal: AbortSignal): Promise<ExitCode> {
   const readyMs = performance.now() - startedAt;
   screen.say(greeting({ version, readyMs, addresses, deployed: deploys.state(), running, screen }));
   void running.tellAbsent(deploys.state(), client, signal);
-  stack.use(
-    watchFolder(folder, {
-      isWanted: (file) => isContract(file) || running.reads(path.join(folder, file)),
-      changed: () => void deploys.now().then(() => running.refresh(deploys.state(), client, signal)),
-      failed: (reason) => screen.say(`${folder} can't be followed: ${reason}; start again after changes`),
-    }),
-  );
+  saves.begin({
+    reads: (file) => running.reads(file),
+    saved: () => void deploys.now().then(() => running.refresh(deploys.state(), client, signal)),
+  });
   await aborted(signal);
   screen.say("\nstopping …");
   return exit.ok;
+}
+
+interface SaveListener {
+  /** Whether a file, an absolute path, has to do with what is run. */
+  readonly reads: (file: string) => boolean;
+  readonly saved: () => void;
+}
+
+interface Saves extends Disposable {
+  /** Tells of saves from now on, and at once if there was one before. */
+  begin(listener: SaveListener): void;
+}
+
+/** Follows what is saved in a project's folder. */
+function followSaves(folder: string, screen: Screen): Saves {
+  const early = new Set<string>();
+  let isEarly = false;
+  let listener: SaveListener | undefined;
+  const watch = watchFolder(folder, {
+    isWanted: (file) => {
+      if (listener === undefined) early.add(path.join(folder, file));
+      return isContract(file) || listener?.reads(path.join(folder, file)) === true;
+    },
+    changed: () => {
+      if (listener === undefined) isEarly = true;
+      else listener.saved();
+    },
+    failed: (reason) => screen.say(`${folder} can't be followed: ${reason}; start again after changes`),
+  });
+  return {
+    begin: (given) => {
+      listener = given;
+      if (isEarly || [...early].some(given.reads)) given.saved();
+      early.clear();
+    },
+    [Symbol.dispose]: () => watch[Symbol.dispose](),
+  };
 }
 
 async function hasConsole(door: string): Promise<boolean> {
