@@ -28,9 +28,11 @@ const keptMax = 200;
 
 /** Reads the contracts when they are asked for, and keeps them. */
 export function openContracts(door: RpcDoor): Contracts {
-  const own = toRegistry();
+  // Not at the start: it takes a fifth of that, and most who call speak gRPC.
+  let made: Registry | undefined;
+  const own = (): Registry => (made ??= toRegistry());
   const kept = new Map<string, Registry>();
-  let all: { readonly key: string; readonly registry: Registry } = { key: "", registry: own };
+  let all: Known | undefined;
   const readDeployed = async (service: string): Promise<Known | undefined> => {
     const contract = await door.contractOf(service);
     if (contract === undefined) return undefined;
@@ -45,14 +47,15 @@ export function openContracts(door: RpcDoor): Contracts {
   const readAll = async (): Promise<Registry> => {
     const known = (await Promise.all(door.services().map(readDeployed))).filter((one) => one !== undefined);
     const key = known.map((one) => one.key).join();
-    if (key !== all.key) all = { key, registry: createRegistry(...known.map((one) => one.registry), own) };
+    if (key !== all?.key)
+      all = { key, registry: key === "" ? own() : createRegistry(...known.map((one) => one.registry), own()) };
     return all.registry;
   };
   return {
     typesOf: async (service, method) => {
       const deployed = await readDeployed(service);
       const isOwn = deployed === undefined;
-      const found = (deployed?.registry ?? own).getService(service)?.methods.find((one) => one.name === method);
+      const found = (deployed?.registry ?? own()).getService(service)?.methods.find((one) => one.name === method);
       return found === undefined
         ? undefined
         : { method: found, registry: deployed?.registry ?? (await readAll()), isOwn };

@@ -74,8 +74,10 @@ export async function attach({ nats, names, partitions, log, signal, ...streams 
   const publisher = openPublisher(connection, { room });
   const cluster = { nats, names, publisher };
   await untilAnswered(() => ensurePartitionsBucket(connection, topology), signal);
-  const layouts = await agreeOnLayouts(cluster, partitions, signal);
-  const secret = await agreeOnSecret(cluster, signal);
+  const [layouts, secret] = await Promise.all([
+    agreeOnLayouts(cluster, partitions, signal),
+    agreeOnSecret(cluster, signal),
+  ]);
   await untilAnswered(() => ensureTopology(connection, topology, partitionCount(layouts), log), signal);
   const writer = openWriter(nats, publisher);
   const directGets = openDirectGets(nats);

@@ -43,6 +43,34 @@ test("streams, buckets and consumers are made once, and making them again change
   expect(consumers).toEqual(["shop-v1-Orders"]);
 });
 
+test("a start asks for its streams in two round trips, however many they are", async () => {
+  await using server = await startNats();
+  await using nats = await connectTo(server.url);
+  await ensurePartitionsBucket(nats.connection, options);
+  // What is asked for in one turn of the event loop; again counts as once.
+  const asked = new Set<string>();
+  const rounds: number[] = [];
+  let isRoundOpen = false;
+  const connection = new Proxy(nats.connection, {
+    get: (whole, name) => {
+      const value: unknown = Reflect.get(whole, name, whole);
+      if (typeof value !== "function") return value;
+      return (subject: string, ...rest: unknown[]): unknown => {
+        if (name === "request" && !asked.has(subject)) {
+          if (!isRoundOpen) rounds.push(0);
+          if (!isRoundOpen) setImmediate(() => (isRoundOpen = false));
+          isRoundOpen = true;
+          rounds[rounds.length - 1] = (rounds.at(-1) ?? 0) + 1;
+          asked.add(subject);
+        }
+        return Reflect.apply(value, whole, [subject, ...rest]);
+      };
+    },
+  });
+  await ensureTopology(connection, options, 5, silent);
+  expect(rounds).toEqual([11, 5]);
+});
+
 test("a stream that another program made with other settings is refused by name", async () => {
   await using server = await startNats();
   await using nats = await connectTo(server.url);

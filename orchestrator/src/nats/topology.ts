@@ -56,17 +56,22 @@ export async function ensureTopology(
   log: Log,
 ): Promise<void> {
   const durableSource = replicas > 1 && isAtLeast(connection, replicatedSourceSince);
-  await ensureStream(connection, timersStream(names, replicas));
-  await ensureStream(connection, tasksStream(names, replicas));
-  await ensureStream(connection, auditStream(names, replicas, auditRetentionMs));
-  await ensureStream(connection, parkedStream(names, replicas));
-  for (const config of otherBuckets(names, replicas)) await ensureStream(connection, config);
-  for (let partition = 0; partition < partitions; partition++) {
-    if (durableSource) {
+  const ensureLog = async (partition: number): Promise<void> => {
+    if (durableSource)
       await ensureConsumer(connection, names.timersStream, timersSourceConsumer(names, partition, replicas));
-    }
     await ensureStream(connection, logStream(names, partition, replicas, durableSource));
-  }
+  };
+  // Nothing waits for the answer of another but what sources from it: a start has two round trips, however many streams there are.
+  await Promise.all(
+    [
+      timersStream(names, replicas),
+      tasksStream(names, replicas),
+      auditStream(names, replicas, auditRetentionMs),
+      parkedStream(names, replicas),
+      ...otherBuckets(names, replicas),
+    ].map((config) => ensureStream(connection, config)),
+  );
+  await Promise.all(Array.from({ length: partitions }, (_, partition) => ensureLog(partition)));
   reportDurability(connection, replicas, durableSource, log);
 }
 
