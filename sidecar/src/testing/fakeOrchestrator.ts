@@ -221,6 +221,8 @@ export async function startFakeOrchestrator(url: string): Promise<FakeOrchestrat
     subject_transform: names.outTransform(partition),
     duplicate_window: nanos(120_000),
   });
+  // A service's description is kept there before its tasks are pulled.
+  await api.streams.add({ name: names.payloadsStream, subjects: [names.payloadSubjects()], allow_direct: true });
   await api.streams.add({
     name: `KV_${names.catalogBucket}`,
     subjects: [`$KV.${names.catalogBucket}.>`],
