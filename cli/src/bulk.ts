@@ -44,7 +44,14 @@ const kinds: Readonly<Record<Steering, Kind>> = {
   delete: Kind.DELETE,
 };
 
-const nothing = { result: Buffer.of(), payload: Buffer.of(), name: "", toVersion: 0 } as const;
+/** What an action has that brings nothing. */
+export const nothing = {
+  result: Buffer.of(),
+  payload: Buffer.of(),
+  name: "",
+  toVersion: 0,
+  dropSignals: false,
+} as const;
 
 /** Shows what an action on many runs would meet, or begins it and tells how far it is until it has ended; the action does not need the command. */
 export async function steerMany(steering: Steering, options: BulkOptions, terminal: Terminal): Promise<void> {

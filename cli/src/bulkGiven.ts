@@ -1,7 +1,7 @@
 import type { Run } from "../../proto/gen/sidestep/v1/run.ts";
 import { BulkAction_Kind as Kind } from "../../proto/gen/sidestep/v1/runs.ts";
 import type { BulkAction } from "../../proto/gen/sidestep/v1/runs.ts";
-import { actOnMany, findFirst } from "./bulk.ts";
+import { actOnMany, findFirst, nothing } from "./bulk.ts";
 import type { BulkOptions } from "./bulk.ts";
 import { openFrontClient } from "./frontClient.ts";
 import type { FrontClient } from "./frontClient.ts";
@@ -35,7 +35,7 @@ const kinds: Readonly<Record<Giving, Kind>> = {
 /** Gives the same to many runs, typed as the newest of them takes it; those of another version that it does not fit refuse it. */
 export async function giveToMany(giving: Giving, options: GiveManyOptions, terminal: Terminal): Promise<void> {
   const { name, reason, filter } = options;
-  const bare = { kind: kinds[giving], reason, name, result: Buffer.of(), payload: Buffer.of(), toVersion: 0 };
+  const bare = { ...nothing, kind: kinds[giving], reason, name };
   if (giving === "reject" || giving === "rerun") {
     await actOnMany(giving, bare, options, terminal);
     return;

@@ -38,6 +38,7 @@ export function addMigrate(
     .option("--to <version>", "the version; 0: the active one", wholeNumber, 0)
     .option("--workflow <package.Service/Method>", "its live runs of other versions", workflowName)
     .option("--filter <cel>", "of those the ones that it finds", "")
+    .option("--drop-signals", "also those for which signals wait that the version does not know; these are lost", false)
     .option("--preview", "only tell which can, and where others can't", false)
     .option("--rate <number>", "with --workflow: runs a second, up to 1000; 0: 100", wholeNumber, 0)
     .option("--reason <text>", "kept in the history", "")
@@ -51,6 +52,7 @@ export function addMigrate(
           readonly to: number;
           readonly workflow?: string;
           readonly filter: string;
+          readonly dropSignals: boolean;
           readonly preview: boolean;
           readonly rate: number;
           readonly reason: string;

@@ -5,7 +5,7 @@ import {
   PreviewMigrationResponse,
 } from "../../proto/gen/sidestep/v1/runs.ts";
 import type { MigrateRunResponse, MigrationOfRun } from "../../proto/gen/sidestep/v1/runs.ts";
-import { actOnMany } from "./bulk.ts";
+import { actOnMany, nothing } from "./bulk.ts";
 import { toRegistry } from "../../proto/json/registry.ts";
 import { CliFailure, exit } from "./failure.ts";
 import type { ExitCode } from "./failure.ts";
@@ -23,6 +23,8 @@ export interface MigrateOptions {
   readonly filter: string;
   /** 0: the active version. */
   readonly to: number;
+  /** Signals that wait for runs, and which the version does not know, may be dropped. */
+  readonly dropSignals: boolean;
   /** Only tell. */
   readonly isPreview: boolean;
   readonly reason: string;
@@ -58,18 +60,19 @@ export async function migrateRuns(options: MigrateOptions, terminal: Terminal): 
   if (options.output === "json") {
     const bytes = PreviewMigrationResponse.encode(answer).finish();
     terminal.out(`${bytesToJson(toRegistry(), "sidestep.v1.PreviewMigrationResponse", bytes)}\n`);
-  } else terminal.out(`${groupsText(answer)}\n`);
-  return answer.runs.every(({ kind }) => kind === Kind.CAN) ? exit.ok : exit.findings;
+  } else terminal.out(`${groupsText(answer, options.dropSignals)}\n`);
+  const can = ({ kind }: MigrationOfRun): boolean => kind === Kind.CAN || (kind === Kind.DROPS && options.dropSignals);
+  return answer.runs.every(can) ? exit.ok : exit.findings;
 }
 
 /** As an action on many runs: it goes on without this command, whatever happens to the orchestrator. */
 async function migrateMany(
-  { address, workflow, filter, to, reason, rate }: MigrateOptions & { readonly workflow: string },
+  { address, workflow, filter, to, reason, dropSignals, rate }: MigrateOptions & { readonly workflow: string },
   terminal: Terminal,
 ): Promise<ExitCode> {
   const parts = [`workflow == ${JSON.stringify(workflow)}`, ...(to === 0 ? [] : [`version != ${to}`])];
   const meant = [...parts, ...(filter === "" ? [] : [`(${filter})`])].join(" && ");
-  const action = { kind: Action.MIGRATE, reason, name: "", result: Buffer.of(), payload: Buffer.of(), toVersion: to };
+  const action = { ...nothing, kind: Action.MIGRATE, reason, toVersion: to, dropSignals };
   const ended = await actOnMany(
     "migrate",
     action,
@@ -84,9 +87,9 @@ async function migrateMany(
 async function migrate(
   client: FrontClient,
   runId: string,
-  { to, reason }: MigrateOptions,
+  { to, reason, dropSignals }: MigrateOptions,
 ): Promise<MigrateRunResponse> {
-  return client.call(client.runs.migrate.bind(client.runs), { runId, toVersion: to, reason });
+  return client.call(client.runs.migrate.bind(client.runs), { runId, toVersion: to, reason, dropSignals });
 }
 
 function versionText(to: number): string {
@@ -94,25 +97,32 @@ function versionText(to: number): string {
 }
 
 /** Runs that are alike together: version, what can be done, where. */
-function groupsText({ runs, more }: PreviewMigrationResponse): string {
+function groupsText({ runs, more }: PreviewMigrationResponse, dropSignals: boolean): string {
   const groups = Map.groupBy(
     runs,
-    ({ version, kind, step, anew, text }) => `${version} ${kind} ${step} ${anew.join()} ${text}`,
+    ({ version, kind, step, anew, text, drops }) =>
+      `${version} ${kind} ${step} ${anew.join()} ${text} ${drops.map(({ name }) => name).join()}`,
   );
   const rows = [...groups.values()].flatMap((group) => {
     const [first] = group;
     if (first === undefined) return [];
     const { version, step, text, runId } = first;
-    return [[String(group.length), String(version), kindText(first), step, text, runId]];
+    return [[String(group.length), String(version), kindText(first, dropSignals), step, text, runId]];
   });
   const table = rows.length === 0 ? "no run" : tableText(["RUNS", "VERSION", "", "STEP", "WHY", "ONE OF THEM"], rows);
   return more ? `${table}and more, which were not looked into` : table.trimEnd();
 }
 
-function kindText({ kind, anew }: MigrationOfRun): string {
+function kindText({ kind, anew, drops }: MigrationOfRun, dropSignals: boolean): string {
+  const can = anew.length === 0 ? "can" : `can, and tries ${anew.join(", ")} anew`;
+  const signals = drops.map(({ name }) => name).join(", ");
   switch (kind) {
     case Kind.CAN:
-      return anew.length === 0 ? "can" : `can, and tries ${anew.join(", ")} anew`;
+      return can;
+    case Kind.DROPS:
+      return dropSignals
+        ? `${can}, and loses signals that wait: ${signals}`
+        : `only with --drop-signals: it does not know signals that wait: ${signals}`;
     case Kind.BUSY:
       return "not now: a call may be under way";
     case Kind.DIFFERS:

@@ -39,6 +39,13 @@ service Flows {
       output: '{text: last.text}'
     };
   }
+  rpc Keeps(echo.v1.SayRequest) returns (echo.v1.SayResponse) {
+    option (sidestep.v1.workflow) = {
+      step { id: "go" signal { name: "go" type: "google.protobuf.Empty" } }
+      step { id: "more" signal { name: "${last === "old" ? "more" : "other"}" type: "google.protobuf.Empty" } }
+      output: '{text: input.text}'
+    };
+  }
 }
 `;
 
@@ -122,6 +129,32 @@ test("many runs go on by another version, over a kill -9 of the orchestrator in 
   for (const id of ids) expect(await sidestep("run", "signal", id, "go")).toMatchObject({ code: 0 });
   for (const id of ids) expect(await sidestep("run", "watch", id)).toMatchObject({ code: 0 });
   for (let n = 0; n < runs; n++) expect([saidOf(`newest-${n}`), saidOf(`old-${n}`)]).toEqual([1, 0]);
+});
+
+test("a run for which signals wait that the new version does not know goes on by it only when that is said", async () => {
+  await deploy(contract("right", 0, "old"));
+  const [one, other] = await Promise.all(["-1", "-2"].map((text) => start("Keeps", { text })));
+  for (const id of [one ?? "", other ?? ""])
+    expect(await sidestep("run", "signal", id, "more")).toMatchObject({ code: 0 });
+  await expect.poll(() => countOf("Keeps"), patience).toContain("running 2 ");
+  await deploy(contract("right", 0, "unlike"));
+  const many = ["run", "migrate", "--workflow", "flows.v1.Flows/Keeps"];
+  expect(await sidestep(...many, "--preview")).toMatchObject({
+    code: 10,
+    stdout: expect.stringMatching(/2 +1 +only with --drop-signals: it does not know signals that wait: more +go/),
+  });
+  expect(await sidestep(...many)).toMatchObject({ code: 10, text: expect.stringContaining("2 × DROPS_SIGNALS") });
+  expect(await sidestep("run", "migrate", one ?? "")).toMatchObject({
+    text: expect.stringMatching(/would lose signals that wait.*1 × more/),
+  });
+  expect((await shown(one ?? "")).version).toBe(1);
+  expect(await sidestep(...many, "--drop-signals", "--preview")).toMatchObject({ code: 0 });
+  expect(await sidestep(...many, "--drop-signals", "--reason", "tidy")).toMatchObject({ code: 0 });
+  for (const id of [one ?? "", other ?? ""])
+    expect(await sidestep("run", "history", id)).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining("which drops signals that it does not know (1 × more): tidy"),
+    });
 });
 
 test("a run is replayed by its id, by its own definition and by another one", async () => {

@@ -132,8 +132,10 @@ function showDeferral({ command, reason, drift }: CommandDeferred): Shown {
   return { kind: drift ? Kind.DRIFTED : Kind.COMMAND_DEFERRED, ...showCommand(command), text: reason };
 }
 
-function showMigration({ version, reason, actor }: Migrated): Shown {
-  return { kind: Kind.MIGRATED, text: `to version ${version}${reason === "" ? "" : `: ${reason}`}`, actor };
+function showMigration({ version, reason, actor, droppedSignals }: Migrated): Shown {
+  const signals = droppedSignals.map(({ name, count }) => `${count} × ${name}`).join(", ");
+  const dropped = signals === "" ? "" : `, which drops signals that it does not know (${signals})`;
+  return { kind: Kind.MIGRATED, text: `to version ${version}${dropped}${reason === "" ? "" : `: ${reason}`}`, actor };
 }
 
 function rerunText({ steps }: LoadedPlan, rerun: Rerun | undefined): string {

@@ -24,6 +24,7 @@ const migratedTo = (version: number, through: number, anew: Migrated["anew"] = [
   requestId: "",
   through,
   anew,
+  droppedSignals: [],
 });
 
 /** It has called, and waits. */
@@ -34,8 +35,8 @@ const waiting: readonly LogRecord[] = [
 
 test("what would have asked for the same can go on, whatever comes later", () => {
   const other = makePlan({ steps: [call("a", "x.X/A"), wait("w", 60_000), call("c", "x.X/C"), wait("v", 1)] });
-  expect(migrationOf(plan, other, testRunId, waiting)).toEqual({ kind: "can", at: "w", anew: [] });
-  expect(migrationOf(plan, plan, testRunId, waiting)).toEqual({ kind: "can", at: "w", anew: [] });
+  expect(migrationOf(plan, other, testRunId, waiting)).toEqual({ kind: "can", at: "w", anew: [], drops: [] });
+  expect(migrationOf(plan, plan, testRunId, waiting)).toEqual({ kind: "can", at: "w", anew: [], drops: [] });
 });
 
 test.each<[string, readonly StepSketch[], number, string, string]>([
@@ -53,12 +54,18 @@ test.each<[string, readonly StepSketch[], number, string, string]>([
 
 test("a call that is under way, or waits for its next attempt, is no hindrance", () => {
   const other = makePlan({ steps: [call("a", "x.X/A"), wait("w", 60_000)] });
-  expect(migrationOf(plan, other, testRunId, waiting.slice(0, 1))).toEqual({ kind: "can", at: "a", anew: [] });
+  expect(migrationOf(plan, other, testRunId, waiting.slice(0, 1))).toEqual({
+    kind: "can",
+    at: "a",
+    anew: [],
+    drops: [],
+  });
   const failed = outcomeAt(2, 5, attempt, { $case: "failed", value: makeFailure("UNAVAILABLE", "away") });
   expect(migrationOf(plan, other, testRunId, [...waiting.slice(0, 1), failed])).toEqual({
     kind: "can",
     at: "a",
     anew: [],
+    drops: [],
   });
 });
 
@@ -117,7 +124,7 @@ test("of a step at an incident the calls may be others: it is tried anew with wh
   const before = makePlan({ steps: [asking("x.X/A", { request: "'wrong'" })] });
   const after = makePlan({ steps: [asking("x.X/Z", { request: "'right'", timeoutMs: 9_000 }), call("b", "x.X/B")] });
   const anew = [{ step: "a", compensation: false }];
-  expect(migrationOf(before, after, testRunId, failedOnce)).toEqual({ kind: "can", at: "a", anew });
+  expect(migrationOf(before, after, testRunId, failedOnce)).toEqual({ kind: "can", at: "a", anew, drops: [] });
   const state = newRun(testRunId);
   const turn = (sequence: number, kind: Parameters<typeof eventAt>[2]) =>
     advance(after, state, eventAt(sequence, 20, kind)).commands;
@@ -141,7 +148,7 @@ test("a step at an incident whose call may be under way is waited for, and where
   const lingering = outcomeAt(2, 5, attempt, { $case: "failed", value: status }, { delivery: 2 });
   const records = start === undefined ? [] : [start, lingering];
   expect(migrationOf(before, after, testRunId, records)).toEqual({ kind: "busy", step: "a" });
-  expect(migrationOf(before, before, testRunId, records)).toEqual({ kind: "can", at: "a", anew: [] });
+  expect(migrationOf(before, before, testRunId, records)).toEqual({ kind: "can", at: "a", anew: [], drops: [] });
   const retrying = makePlan({ steps: [asking("x.X/A", { attempts: 3 })] });
   expect(migrationOf(before, retrying, testRunId, records)).toMatchObject({ kind: "differs", step: "" });
 });
@@ -164,6 +171,30 @@ test("a migration that something came before which it did not know of is none", 
     value: { sequence: 3, started: makeStarted({ version: 1 }), state: new Uint8Array() },
   });
   expect(startIn([start, migrated(1), summedUp])).toMatchObject({ version: 1 });
+});
+
+test("signals that wait and that the other plan does not know are told, and none is read as another type", () => {
+  const taking = (...signals: readonly string[]) => makePlan({ steps: [wait("w", 60_000)], signals });
+  const given = (sequence: number, name: string): LogRecord =>
+    eventAt(sequence, sequence, { $case: "signalReceived", value: { name, payload: done, id: "", actor: "" } });
+  const records = [
+    eventAt(1, 0, { $case: "runStarted", value: makeStarted() }),
+    ...["go", "stop", "go"].map((name, at) => given(at + 2, name)),
+  ];
+  const from = taking("go", "stop");
+  const found = (to: ReturnType<typeof taking>) => migrationOf(from, to, testRunId, records);
+  expect(found(from)).toMatchObject({ kind: "can", drops: [] });
+  expect(found(taking("stop"))).toMatchObject({ kind: "can", drops: [{ name: "go", count: 2 }] });
+  const both = [
+    { name: "go", count: 2 },
+    { name: "stop", count: 1 },
+  ];
+  expect(found(taking())).toMatchObject({ kind: "can", drops: both });
+  const retyped = { ...from, signals: from.signals.map((signal) => ({ ...signal, type: "x.Other" })) };
+  expect(found(retyped)).toMatchObject({
+    kind: "differs",
+    text: expect.stringMatching(/^a signal go waits to be taken: of type .+ here, x\.Other there$/),
+  });
 });
 
 test("a run that took steps over from another one can't go on where these have other places", () => {

@@ -1,5 +1,10 @@
 import { AttemptId_Phase as Phase } from "../../../proto/gen/sidestep/internal/v1/event.ts";
-import type { AttemptId, Migrated_AnewStep, Rerun } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import type {
+  AttemptId,
+  Migrated_AnewStep,
+  Migrated_DroppedSignals,
+  Rerun,
+} from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import { advance } from "./advance.ts";
 import { placeOf } from "./ahead.ts";
 import type { CloseAttempt, Command, PublishTask } from "./command.ts";
@@ -12,11 +17,21 @@ import type { RunState } from "./state.ts";
 
 /** A step at an open incident whose calls the other plan makes otherwise. */
 export type Anew = Migrated_AnewStep;
+/** Signals of one name that no step has taken yet. */
+export type DroppedSignals = Migrated_DroppedSignals;
 
 /** Whether a run can go on by another plan. */
 export type Migration =
-  /** `at`: the step of the workflow's own block where it goes on; empty: all are behind it. `anew`: what it tries otherwise, when somebody has it tried. */
-  | { readonly kind: "can"; readonly at: string; readonly anew: readonly Anew[] }
+  /**
+   * `at`: the step of the workflow's own block where it goes on; empty: all are behind it. `anew`: what it tries otherwise, when somebody has it tried.
+   * `drops`: signals that wait to be taken, and which the other plan does not know.
+   */
+  | {
+      readonly kind: "can";
+      readonly at: string;
+      readonly anew: readonly Anew[];
+      readonly drops: readonly DroppedSignals[];
+    }
   /** It could, but a call may be under way that the other plan would have made otherwise. */
   | { readonly kind: "busy"; readonly step: string }
   /** At this record the other plan asks for something else: the first such place. */
@@ -59,6 +74,13 @@ export function migrationOf(from: LoadedPlan, to: LoadedPlan, runId: string, rec
   }
   if (before.phase !== after.phase)
     return { kind: "differs", sequence: before.lastSequence, step: "", text: `it would be ${after.phase}` };
+  const misread = before.signals.find(
+    ({ name }) => typeOf(to, name) !== undefined && typeOf(to, name) !== typeOf(from, name),
+  );
+  if (misread !== undefined) {
+    const text = `a signal ${misread.name} waits to be taken: of type ${typeOf(from, misread.name)} here, ${typeOf(to, misread.name)} there`;
+    return { kind: "differs", sequence: before.lastSequence, step: "", text };
+  }
   return goesOn(to, before, after, [...anew]);
 }
 
@@ -84,7 +106,17 @@ function goesOn(to: LoadedPlan, before: RunState, after: RunState, anew: readonl
     }
   }
   const steps = anew.map((step) => ({ step: step.path, compensation: step.phase === Phase.COMPENSATE }));
-  return { kind: "can", at: placeOf(to, after).step, anew: steps };
+  return { kind: "can", at: placeOf(to, after).step, anew: steps, drops: dropsOf(to, before) };
+}
+
+/** What waits to be taken, and would not be there any more, by the names of the signals. */
+function dropsOf(to: LoadedPlan, { signals }: RunState): readonly DroppedSignals[] {
+  const unknown = signals.filter(({ name }) => typeOf(to, name) === undefined);
+  return [...Map.groupBy(unknown, ({ name }) => name)].map(([name, { length }]) => ({ name, count: length }));
+}
+
+function typeOf({ signals }: LoadedPlan, name: string): string | undefined {
+  return signals.find((signal) => signal.name === name)?.type;
 }
 
 function isCall({ call, verifies }: LiveStep): boolean {

@@ -196,7 +196,7 @@ function factOf(kind: FactKind, sequence: number, scene: Scene): LogRecord {
     case "migrated":
       return event({
         $case: "migrated",
-        value: { version: 2, planHash: new Uint8Array(32), through: 0, anew: [], ...request },
+        value: { version: 2, planHash: new Uint8Array(32), through: 0, anew: [], droppedSignals: [], ...request },
       });
     case "runStarted":
       return event({ $case: "runStarted", value: makeStarted() });

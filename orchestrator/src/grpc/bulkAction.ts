@@ -93,8 +93,10 @@ async function actOn(ground: Ground, bulk: Bulk, runId: RunId, requestId: string
     }
     case Kind.RERUN:
       return rerun(runId, { runId, step: name, reason }, { requestId, actor }, ground);
-    case Kind.MIGRATE:
-      return migrate(runId, { runId, toVersion: bulk.toVersion, reason }, { requestId, actor }, ground);
+    case Kind.MIGRATE: {
+      const { toVersion, dropSignals } = bulk;
+      return migrate(runId, { runId, toVersion, reason, dropSignals }, { requestId, actor }, ground);
+    }
     case Kind.KIND_UNSPECIFIED:
     case Kind.UNRECOGNIZED:
       throw new Error(`this version knows no action ${bulk.action}`);

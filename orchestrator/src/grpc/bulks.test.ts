@@ -59,6 +59,7 @@ const action = (kind: Kind, more: Partial<BulkAction> = {}): BulkAction => ({
   payload: Buffer.of(),
   name: "",
   toVersion: 0,
+  dropSignals: false,
   ...more,
 });
 const begin = (filter: string, kind: Kind, key?: string, rate = 0) => {
@@ -236,7 +237,9 @@ test("a run of many goes on by the version that is meant, or by the active one, 
     };
     expect(await act()).toEqual({ kind: "done" });
     const version = toVersion === 0 ? 2 : toVersion;
-    expect(asked).toEqual([{ version, planHash: Uint8Array.of(version), reason: "r", actor: "bob", requestId }]);
+    expect(asked).toEqual([
+      { version, planHash: Uint8Array.of(version), reason: "r", actor: "bob", requestId, dropSignals: false },
+    ]);
     front.fateOf = taken;
     expect(await act(true)).toEqual({ kind: "done" });
     expect(asked).toHaveLength(1);

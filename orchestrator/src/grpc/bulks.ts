@@ -78,6 +78,7 @@ export async function startBulk(
     payload = none,
     name = "",
     toVersion = 0,
+    dropSignals = false,
   } = action ?? {};
   const counted = await asked(options.lists, filter, nowMs, (lists, found) =>
     countOf(lists, fitting(lists, found, kind)),
@@ -93,6 +94,7 @@ export async function startBulk(
     payload,
     name,
     toVersion,
+    dropSignals,
     actor,
     rate: rate === 0 ? rateDefault : rate,
     startedMs: nowMs,
@@ -152,6 +154,7 @@ const blank: Kept = {
   payload: none,
   name: "",
   toVersion: 0,
+  dropSignals: false,
   actor: "",
   rate: 0,
   startedMs: 0,
@@ -249,6 +252,7 @@ function toPublic(bulk: Kept): Bulk {
       payload: Buffer.from(payload),
       name,
       toVersion: bulk.toVersion,
+      dropSignals: bulk.dropSignals,
     },
     rate,
     state: stopped ? Bulk_State.STOPPED : endedMs > 0 ? Bulk_State.COMPLETED : Bulk_State.RUNNING,

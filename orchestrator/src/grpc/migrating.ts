@@ -10,6 +10,7 @@ import { parseRunId } from "../../../proto/wire/runId.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
 import { code } from "../../../proto/wire/status.ts";
 import type { RunFilter } from "../compile/filter/runFilter.ts";
+import type { DroppedSignals } from "../engine/migration.ts";
 import type { Definitions } from "../processor/definitions.ts";
 import type { Front } from "../processor/front.ts";
 import type { MigrationFound, MigrationRequest } from "../processor/migration.ts";
@@ -72,7 +73,7 @@ export async function previewMigration(
 /** Has a run go on by another version of its workflow. */
 export async function migrate(
   runId: RunId,
-  { toVersion, reason }: MigrateRunRequest,
+  { toVersion, reason, dropSignals }: MigrateRunRequest,
   by: Pick<MigrationRequest, "actor" | "requestId">,
   options: MigratingOptions,
 ): Promise<Answered<MigrateRunResponse>> {
@@ -81,7 +82,11 @@ export async function migrate(
   if (got.kind !== "run") return failed(absenceFailure(runId, got));
   const target = targetOf(options, got.run.workflow, toVersion);
   if (target === undefined) return failed(noVersion(got.run.workflow, toVersion));
-  const result = await front.migrate(runId, { ...target, reason, ...by }, AbortSignal.timeout(migrateTimeoutMs));
+  const result = await front.migrate(
+    runId,
+    { ...target, reason, dropSignals, ...by },
+    AbortSignal.timeout(migrateTimeoutMs),
+  );
   switch (result.kind) {
     case "done":
       return done({ already: false, step: result.at });
@@ -89,6 +94,8 @@ export async function migrate(
       return done({ already: true, step: "" });
     case "ended":
       return failed(runEnded(runId));
+    case "drops":
+      return failed(dropsSignals(runId, result.signals));
     case "busy":
       return failed(busy(runId, result.step));
     case "differs": {
@@ -128,10 +135,12 @@ async function lookAt(
 
 function shown(found: MigrationFound): Omit<MigrationOfRun, "runId"> {
   const { version } = found;
-  const none = { version, sequence: 0n, step: "", text: "", anew: [] };
+  const none = { version, sequence: 0n, step: "", text: "", anew: [], drops: [] };
   switch (found.kind) {
-    case "can":
-      return { ...none, kind: Kind.CAN, step: found.at, anew: found.anew.map(({ step }) => step) };
+    case "can": {
+      const kind = found.drops.length === 0 ? Kind.CAN : Kind.DROPS;
+      return { ...none, kind, step: found.at, anew: found.anew.map(({ step }) => step), drops: [...found.drops] };
+    }
     case "same":
       return { ...none, kind: Kind.SAME };
     case "ended":
@@ -171,6 +180,16 @@ function busy(runId: string, step: string): Failure {
     message: `run ${runId} can't go on by another version now: ${what}`,
     reason: "RUN_BUSY",
     metadata: { run_id: runId, step },
+  };
+}
+
+function dropsSignals(runId: string, signals: readonly DroppedSignals[]): Failure {
+  const names = signals.map(({ name, count }) => `${count} × ${name}`).join(", ");
+  return {
+    code: code.FAILED_PRECONDITION,
+    message: `run ${runId} would lose signals that wait for it to take them, for that version does not know them: ${names}`,
+    reason: "DROPS_SIGNALS",
+    metadata: { run_id: runId },
   };
 }
 

@@ -25,9 +25,9 @@ function versionOf(number: number, steps: readonly Step[], over: Partial<Plan> =
   return makePlan(steps, `test.v1.Flows/Flow${number}`, over);
 }
 
-function requestTo({ plan }: LoadedPlan, requestId: string) {
+function requestTo({ plan }: LoadedPlan, requestId: string, dropSignals = false) {
   const planHash = hash("sha256", plan.workflow, "buffer");
-  return { version: Number(plan.workflow.at(-1)), planHash, reason: "", actor: "", requestId };
+  return { version: Number(plan.workflow.at(-1)), planHash, reason: "", actor: "", requestId, dropSignals };
 }
 
 async function migrationsOf({ ports }: Orchestrator, runId: RunId): Promise<readonly Migrated[]> {
@@ -98,6 +98,30 @@ test("who migrates a run does not take back what somebody else makes of it right
   }));
   expect(await door.processor.front.migrate(runId, requestTo(to, "m"), within())).toEqual({ kind: "done", at: "w" });
   expect((await migrationsOf(owner, runId)).map(({ version }) => version)).toEqual([2, 3]);
+});
+
+test("signals that wait are lost only if somebody said that they may be, and the history says which", async () => {
+  await using server = await startNats();
+  const go = Signal.fromPartial({ name: "go", type: "google.protobuf.StringValue" });
+  const from = versionOf(1, [makeWait("w", 60_000)], { signals: [go] });
+  const to = versionOf(2, [makeWait("w", 60_000)]);
+  await using owner = await openOrchestrator(server.url, [from, to]);
+  const { front } = owner.processor;
+  const runId = await owner.begin(from);
+  for (const requestId of ["one", "two"]) {
+    const event = { name: "go", payload: new Uint8Array(), actor: "", requestId };
+    expect(await front.request(runId, { kind: "signal", event }, within())).toMatchObject({ kind: "done" });
+  }
+  const signals = [{ name: "go", count: 2 }];
+  expect(await front.migrate(runId, requestTo(to, "m"), within())).toEqual({ kind: "drops", signals });
+  expect(await migrationsOf(owner, runId)).toEqual([]);
+  expect(await front.migrate(runId, requestTo(to, "m", true), within())).toMatchObject({ kind: "done" });
+  expect(await migrationsOf(owner, runId)).toMatchObject([{ version: 2, droppedSignals: signals }]);
+  const got = await front.get(runId);
+  expect(got).toMatchObject({ run: { version: 2, signalsWaiting: 0 } });
+  // Back again nothing is to be dropped: what came is folded by its first version, and waits again.
+  expect(await front.migrate(runId, requestTo(from, "back"), within())).toMatchObject({ kind: "done" });
+  expect(await front.get(runId)).toMatchObject({ run: { version: 1, signalsWaiting: 2 } });
 });
 
 test("who asks for the plan of a migrated run gets the one that it goes by, wherever it is", async () => {

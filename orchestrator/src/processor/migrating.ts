@@ -41,21 +41,27 @@ export async function lookAtMigration(
 export async function migrateRun(
   ground: MigrateGround,
   runId: RunId,
-  request: MigrationRequest,
+  { dropSignals, ...asked }: MigrationRequest,
   signal: AbortSignal,
 ): Promise<Migrated | Unknown | Unavailable> {
   const partition = partitionOf(ground.layouts, runId);
   if (partition === undefined) return { kind: "unknown" };
   const log = ground.logOf(partition);
   for (let at = 0; at < tries; at++) {
-    const looked = await look(ground, runId, request.planHash);
+    const looked = await look(ground, runId, asked.planHash);
     if (looked === undefined) return { kind: "unknown" };
     const { found, lastEvent, lastOutcome } = looked;
     if (found.kind !== "can") return found;
+    if (found.drops.length > 0 && !dropSignals) return { kind: "drops", signals: found.drops };
     // What came of one subject while the other one was read may be missing, and stand before what was read.
     const stands = await log.positions(runId);
     if (stands.event !== lastEvent || stands.outcome !== lastOutcome) continue;
-    const value = { ...request, through: Math.max(lastEvent, lastOutcome), anew: [...found.anew] };
+    const value: MigratedEvent = {
+      ...asked,
+      through: Math.max(lastEvent, lastOutcome),
+      anew: [...found.anew],
+      droppedSignals: [...found.drops],
+    };
     const event = Event.encode({ kind: { $case: "migrated", value } }).finish();
     const written = await log.appendAfter(runId, lastEvent, event, { signal });
     if (written.kind === "conflict") continue;

@@ -1,4 +1,4 @@
-import type { Migration } from "../engine/migration.ts";
+import type { DroppedSignals, Migration } from "../engine/migration.ts";
 
 /** The version to go on by, and who asks. */
 export interface MigrationRequest {
@@ -7,6 +7,8 @@ export interface MigrationRequest {
   readonly reason: string;
   readonly actor: string;
   readonly requestId: string;
+  /** Signals that wait to be taken, and which the version does not know, may be dropped; else the run stays. */
+  readonly dropSignals: boolean;
 }
 
 /** Whether a run can go on by another plan; `same`: it does. */
@@ -16,4 +18,9 @@ export type MigrationFound = (Migration | { readonly kind: "same" }) & {
 };
 
 /** What became of a migration: it has gone on by the plan, at that step, or why not. */
-export type Migrated = Migration | { readonly kind: "same" } | { readonly kind: "done"; readonly at: string };
+export type Migrated =
+  | Migration
+  | { readonly kind: "same" }
+  /** Signals wait that would be dropped, and nobody said that they may. */
+  | { readonly kind: "drops"; readonly signals: readonly DroppedSignals[] }
+  | { readonly kind: "done"; readonly at: string };

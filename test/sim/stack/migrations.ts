@@ -23,6 +23,7 @@ export function openMigrations(stage: Stage, callers: Callers, random: Random): 
           reason: "",
           actor: "",
           requestId: `migration ${++count}`,
+          dropSignals: true,
         });
       }
     }
