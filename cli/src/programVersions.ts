@@ -34,12 +34,14 @@ export function addMigrate(
     .description(
       "let live runs go on by another version of their workflow, those that would have come to the same by it",
     )
-    .argument("[run id]", "one run; without it those of --workflow")
+    .usage("(<run id> | --workflow <name>) [options]")
+    .argument("[run id]", "one run; not with --workflow")
     .option("--to <version>", "the version; 0: the active one", wholeNumber, 0)
     .option("--workflow <package.Service/Method>", "its live runs of other versions", workflowName)
     .option("--filter <cel>", "of those the ones that it finds", "")
     .option("--drop-signals", "also those for which signals wait that the version does not know; these are lost", false)
-    .option("--preview", "only tell which can, and where others can't", false)
+    .option("--preview", "only tell which can, and where others can't; so it is without --yes, but for one run", false)
+    .option("--yes", "with --workflow: do it", false)
     .option("--rate <number>", "with --workflow: runs a second, up to 1000; 0: 100", wholeNumber, 0)
     .option("--reason <text>", "kept in the history", "")
     .addOption(outputOption())
@@ -54,14 +56,15 @@ export function addMigrate(
           readonly filter: string;
           readonly dropSignals: boolean;
           readonly preview: boolean;
+          readonly yes: boolean;
           readonly rate: number;
           readonly reason: string;
           readonly output: "table" | "json";
         },
       ) => {
         const { migrateRuns } = await import("./runMigrate.ts");
-        const { workflow, preview: isPreview } = given;
-        end(await migrateRuns({ ...given, runId, workflow, isPreview }, terminal));
+        const { workflow, preview: isPreview, yes: isSure } = given;
+        end(await migrateRuns({ ...given, runId, workflow, isPreview, isSure }, terminal));
       },
     );
 }

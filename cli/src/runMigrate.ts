@@ -7,11 +7,12 @@ import {
 import type { MigrateRunResponse, MigrationOfRun } from "../../proto/gen/sidestep/v1/runs.ts";
 import { actOnMany, nothing } from "./bulk.ts";
 import { toRegistry } from "../../proto/json/registry.ts";
-import { CliFailure, exit } from "./failure.ts";
+import { exit } from "./failure.ts";
 import type { ExitCode } from "./failure.ts";
 import { openFrontClient } from "./frontClient.ts";
 import type { FrontClient } from "./frontClient.ts";
 import { bytesToJson } from "./messageJson.ts";
+import { unclear } from "./programBulk.ts";
 import { tableText } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -27,6 +28,8 @@ export interface MigrateOptions {
   readonly dropSignals: boolean;
   /** Only tell. */
   readonly isPreview: boolean;
+  /** Many are moved; without it they are only told. */
+  readonly isSure: boolean;
   readonly reason: string;
   /** Of many, runs a second; 0: as the orchestrator does it. */
   readonly rate: number;
@@ -37,9 +40,8 @@ const previewTimeoutMs = 120_000;
 
 /** Tells which runs can go on by another version, where, and where others can't; or has those go on that can. 10: some can't. */
 export async function migrateRuns(options: MigrateOptions, terminal: Terminal): Promise<ExitCode> {
-  const { runId, workflow, isPreview } = options;
-  if (runId === undefined && workflow === undefined)
-    throw new CliFailure(exit.usage, "no run is meant", "sidestep run migrate", "give a run id, or --workflow");
+  const { runId, isPreview } = options;
+  const workflow = workflowOf(options);
   using client = openFrontClient(options.address);
   if (runId !== undefined && !isPreview) {
     const { step } = await migrate(client, runId, options);
@@ -47,22 +49,52 @@ export async function migrateRuns(options: MigrateOptions, terminal: Terminal): 
     terminal.err(`run ${runId} goes on by ${versionText(options.to)}${at}\n`);
     return exit.ok;
   }
+  if (!isPreview && options.isSure) return migrateMany({ ...options, workflow }, terminal);
+  return await preview(client, workflow, options, terminal);
+}
+
+/** Empty: one run is meant. Throws CliFailure when nothing says which runs are, or too much does. */
+function workflowOf({ runId, workflow, filter, rate, isSure }: MigrateOptions): string {
+  if (runId === undefined) {
+    if (workflow === undefined) throw unclear("no run is meant", "give a run id, or --workflow");
+    return workflow;
+  }
+  const ofMany =
+    workflow !== undefined
+      ? "--workflow"
+      : filter !== ""
+        ? "--filter"
+        : rate > 0
+          ? "--rate"
+          : isSure
+            ? "--yes"
+            : undefined;
+  if (ofMany !== undefined)
+    throw unclear(`a run (${runId}) and ${ofMany} are given`, `leave the run's id or ${ofMany} out`);
+  return "";
+}
+
+/** What can be done, of the runs that are looked into. */
+async function preview(
+  client: FrontClient,
+  workflow: string,
+  { runId = "", to, filter, output, dropSignals }: MigrateOptions,
+  terminal: Terminal,
+): Promise<ExitCode> {
   const { runs } = client;
-  const asked = {
-    workflow: workflow ?? "",
-    toVersion: options.to,
-    filter: options.filter,
-    runId: runId ?? "",
-    pageSize: 0,
-  };
-  if (!isPreview) return migrateMany({ ...options, workflow: workflow ?? "" }, terminal);
+  const asked = { workflow, toVersion: to, filter, runId, pageSize: 0 };
   const answer = await client.call(runs.previewMigration.bind(runs), asked, previewTimeoutMs);
-  if (options.output === "json") {
+  if (output === "json") {
     const bytes = PreviewMigrationResponse.encode(answer).finish();
     terminal.out(`${bytesToJson(toRegistry(), "sidestep.v1.PreviewMigrationResponse", bytes)}\n`);
-  } else terminal.out(`${groupsText(answer, options.dropSignals)}\n`);
-  const can = ({ kind }: MigrationOfRun): boolean => kind === Kind.CAN || (kind === Kind.DROPS && options.dropSignals);
-  return answer.runs.every(can) ? exit.ok : exit.findings;
+  } else terminal.out(`${groupsText(answer, dropSignals)}\n`);
+  const can = ({ kind }: MigrationOfRun): boolean => kind === Kind.CAN || (kind === Kind.DROPS && dropSignals);
+  const fitting = answer.runs.filter(can).length;
+  if (runId === "" && fitting > 0) {
+    const all = `${fitting} of ${answer.runs.length} runs${answer.more ? " and perhaps more" : ""}`;
+    terminal.err(`${all} can go on by ${versionText(to)}; nothing was done; with --yes it is\n`);
+  }
+  return fitting === answer.runs.length ? exit.ok : exit.findings;
 }
 
 /** As an action on many runs: it goes on without this command, whatever happens to the orchestrator. */

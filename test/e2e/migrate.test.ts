@@ -42,7 +42,7 @@ service Flows {
   rpc Keeps(echo.v1.SayRequest) returns (echo.v1.SayResponse) {
     option (sidestep.v1.workflow) = {
       step { id: "go" signal { name: "go" type: "google.protobuf.Empty" } }
-      step { id: "more" signal { name: "${last === "old" ? "more" : "other"}" type: "google.protobuf.Empty" } }
+      step { id: "more" signal { name: "${last === "unlike" ? "other" : "more"}" type: "google.protobuf.Empty" } }
       output: '{text: input.text}'
     };
   }
@@ -77,9 +77,9 @@ async function start(rpc: string, request: object): Promise<string> {
   return String(JSON.parse((await sidestep(...args)).stdout).runId);
 }
 
-async function deploy(text: string): Promise<void> {
+async function deploy(text: string, ...flags: readonly string[]): Promise<void> {
   await writeFile(path.join(folder, "flows/v1/flows.proto"), text);
-  expect(await sidestep("deploy", folder)).toMatchObject({ code: 0 });
+  expect(await sidestep("deploy", folder, ...flags)).toMatchObject({ code: 0 });
 }
 
 const saidOf = (text: string): number =>
@@ -114,7 +114,7 @@ test("many runs go on by another version, over a kill -9 of the orchestrator in 
   const ids = await Promise.all(Array.from({ length: runs }, (_, n) => start("Waits", { text: `-${n}` })));
   await expect.poll(() => countOf("Waits"), patience).toContain(`running ${runs} `);
   await deploy(contract("right", 0, "newest"));
-  const moving = sidestep("run", "migrate", "--workflow", "flows.v1.Flows/Waits", "--rate", "3", "--to", "3");
+  const moving = sidestep("run", "migrate", "--workflow", "flows.v1.Flows/Waits", "--rate", "3", "--to", "3", "--yes");
   const done = async (): Promise<number> => {
     const { bulks = [] } = JSON.parse((await sidestep("bulk", "list", "-o", "json")).stdout);
     return Number(bulks[0]?.done ?? 0);
@@ -137,19 +137,29 @@ test("a run for which signals wait that the new version does not know goes on by
   for (const id of [one ?? "", other ?? ""])
     expect(await sidestep("run", "signal", id, "more")).toMatchObject({ code: 0 });
   await expect.poll(() => countOf("Keeps"), patience).toContain("running 2 ");
-  await deploy(contract("right", 0, "unlike"));
+  await deploy(contract("right", 0, "unlike"), "--allow-breaking");
   const many = ["run", "migrate", "--workflow", "flows.v1.Flows/Keeps"];
   expect(await sidestep(...many, "--preview")).toMatchObject({
     code: 10,
     stdout: expect.stringMatching(/2 +1 +only with --drop-signals: it does not know signals that wait: more +go/),
   });
-  expect(await sidestep(...many)).toMatchObject({ code: 10, text: expect.stringContaining("2 × DROPS_SIGNALS") });
+  expect(await sidestep(...many, "--yes")).toMatchObject({
+    code: 10,
+    text: expect.stringContaining("2 × DROPS_SIGNALS"),
+  });
   expect(await sidestep("run", "migrate", one ?? "")).toMatchObject({
     text: expect.stringMatching(/would lose signals that wait.*1 × more/),
   });
+  expect(await sidestep("run", "migrate", one ?? "", "--yes")).toMatchObject({
+    code: 2,
+    text: expect.stringContaining("and --yes are given"),
+  });
   expect((await shown(one ?? "")).version).toBe(1);
-  expect(await sidestep(...many, "--drop-signals", "--preview")).toMatchObject({ code: 0 });
-  expect(await sidestep(...many, "--drop-signals", "--reason", "tidy")).toMatchObject({ code: 0 });
+  expect(await sidestep(...many, "--drop-signals")).toMatchObject({
+    code: 0,
+    text: expect.stringContaining("2 of 2 runs can go on by the active version; nothing was done; with --yes it is"),
+  });
+  expect(await sidestep(...many, "--drop-signals", "--reason", "tidy", "--yes")).toMatchObject({ code: 0 });
   for (const id of [one ?? "", other ?? ""])
     expect(await sidestep("run", "history", id)).toMatchObject({
       code: 0,

@@ -185,7 +185,9 @@ test("runs in flight go on by a version that would have come to the same, and ot
   const [first = "", second = "", third = ""] = ids;
   expect(await sidestep("run", "migrate", first, "--reason", "express is gone")).toMatchObject({ code: 0 });
   expect((await sidestep("run", "history", first)).text).toMatch(/migrated .*to version \d+: express is gone/);
-  expect(await sidestep("run", "migrate", "--workflow", workflow, "--filter", `id == "${second}"`)).toMatchObject({
+  expect(
+    await sidestep("run", "migrate", "--workflow", workflow, "--yes", "--filter", `id == "${second}"`),
+  ).toMatchObject({
     code: 0,
     text: expect.stringContaining("1 of 1 runs go on by the active version"),
   });
