@@ -190,7 +190,10 @@ test("signals that wait and that the other plan does not know are told, and none
     { name: "stop", count: 1 },
   ];
   expect(found(taking())).toMatchObject({ kind: "can", drops: both });
-  const retyped = { ...from, signals: from.signals.map((signal) => ({ ...signal, type: "x.Other" })) };
+  const retyped = {
+    ...from,
+    signals: from.signals.map(({ name, method, key, start }) => ({ name, method, key, start, type: "x.Other" })),
+  };
   expect(found(retyped)).toMatchObject({
     kind: "differs",
     text: expect.stringMatching(/^a signal go waits to be taken: of type .+ here, x\.Other there$/),
