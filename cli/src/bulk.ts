@@ -51,6 +51,7 @@ export const nothing = {
   name: "",
   toVersion: 0,
   dropSignals: false,
+  by: "",
 } as const;
 
 /** Shows what an action on many runs would meet, or begins it and tells how far it is until it has ended; the action does not need the command. */
@@ -198,6 +199,8 @@ function bulkText(bulk: Bulk): string {
     ["bulk", bulk.bulkId],
     ["action", actionName(bulk)],
     ["filter", bulk.filter],
+    ["to", targetText(bulk)],
+    ["decides as", bulk.action?.by ?? ""],
     ["reason", bulk.action?.reason ?? ""],
     ["by", bulk.actor],
     ["state", stateName(bulk)],
@@ -209,6 +212,14 @@ function bulkText(bulk: Bulk): string {
   ]);
   const rows = bulk.refusals.map(({ reason, runs, runId, message }) => [String(runs), reason, runId, message]);
   return rows.length === 0 ? head : `${head}\n${tableText(["RUNS", "REFUSED FOR", "ONE OF THEM", ""], rows)}`;
+}
+
+/** The version to go on by; empty: it is no migration. */
+function targetText({ action, toVersions }: Bulk): string {
+  if (action?.kind !== Kind.MIGRATE) return "";
+  if (action.toVersion > 0) return `version ${action.toVersion}`;
+  const each = Object.entries(toVersions).map(([workflow, version]) => `version ${version} of ${workflow}`);
+  return each.length === 0 ? "the active version" : each.join(", ");
 }
 
 /** Ends one of them. */

@@ -17,6 +17,8 @@ export type Giving = "skip" | "patch" | "signal" | "approve" | "reject" | "rerun
 export interface GiveManyOptions extends BulkOptions {
   /** Of the signal, or of the step; empty: the only one. */
   readonly name: string;
+  /** Who decides; empty: who asks. */
+  readonly by: string;
   /** JSON, @file or -; undefined: an empty message. */
   readonly request: string | undefined;
   /** Folder with the .proto files of the step's method; undefined: the orchestrator describes it. */
@@ -34,8 +36,8 @@ const kinds: Readonly<Record<Giving, Kind>> = {
 
 /** Gives the same to many runs, typed as the newest of them takes it; those of another version that it does not fit refuse it. */
 export async function giveToMany(giving: Giving, options: GiveManyOptions, terminal: Terminal): Promise<void> {
-  const { name, reason, filter } = options;
-  const bare = { ...nothing, kind: kinds[giving], reason, name };
+  const { name, reason, filter, by } = options;
+  const bare = { ...nothing, kind: kinds[giving], reason, name, by };
   if (giving === "reject" || giving === "rerun") {
     await actOnMany(giving, bare, options, terminal);
     return;

@@ -85,17 +85,20 @@ export async function giveMeant(
   giving: Giving,
   runId: string | undefined,
   given: GivenMeant,
-  many: Pick<GiveManyOptions, "name" | "reason" | "request" | "protoFolder"> & { readonly unfit?: string | undefined },
+  many: Pick<GiveManyOptions, "name" | "reason" | "request" | "protoFolder"> & {
+    readonly by?: string;
+    readonly unfit?: string | undefined;
+  },
   one: (runId: string) => Promise<void>,
   terminal: Terminal,
 ): Promise<void> {
   const { address, filter, rate } = given;
   const meant = oneMeant(runId, given);
   if (meant !== undefined) return one(meant);
-  const { unfit, ...rest } = many;
+  const { unfit, by = "", ...rest } = many;
   if (unfit !== undefined)
     throw new CliFailure(exit.usage, `${unfit} is for one run`, "the options", `leave ${unfit} out`);
-  const options = { ...rest, address, filter, rate, isPreview: given.preview || !given.yes };
+  const options = { ...rest, by, address, filter, rate, isPreview: given.preview || !given.yes };
   return (await import("./bulkGiven.ts")).giveToMany(giving, options, terminal);
 }
 

@@ -130,7 +130,7 @@ export function addApprovals(program: Command, terminal: Terminal, withAddress: 
     .option("--approve", "let the run go on", false)
     .option("--reject", "refuse it", false)
     .option("--step <path>", "which approval, when there are several", "")
-    .option("--by <name>", "who decides", "")
+    .option("--by <name>", "who decides; another's name takes an admin where there are tokens", "")
     .option("--comment <text>", "kept in the history", "")
     .option("-d, --form <json>", "what is to be filled in, as JSON, @file, or - for stdin")
     .addHelpText("after", example(`sidestep approval decide ${someRun} --approve --by ann -d '{"limit": 100}'`));
@@ -150,8 +150,7 @@ export function addApprovals(program: Command, terminal: Terminal, withAddress: 
         throw unclear("nothing says whether it is approved", "give one of --approve and --reject");
       const { step, by, comment, form } = given;
       const decision = given.approve ? "approve" : "reject";
-      const unfit = by === "" ? undefined : "--by";
-      const many = { name: step, reason: comment, request: form, protoFolder: undefined, unfit };
+      const many = { name: step, reason: comment, request: form, protoFolder: undefined, by };
       const one = async (id: string): Promise<void> =>
         (await import("./approvals.ts")).decideApproval({ ...given, runId: id, form, decision }, terminal);
       return giveMeant(decision, runId, given, many, one, terminal);

@@ -28,7 +28,7 @@ service Flows {
     };
   }
   rpc Approved(echo.v1.SayRequest) returns (echo.v1.SayResponse) {
-    option (sidestep.v1.workflow) = { step { id: "may" approve { title: '"may it?"' type: "echo.v1.SayRequest" } } output: '{text: may.text}' };
+    option (sidestep.v1.workflow) = { step { id: "may" approve { title: '"may it?"' approvers: '["ann"]' type: "echo.v1.SayRequest" } } output: '{text: may.text}' };
   }
   rpc Rejected(echo.v1.SayRequest) returns (echo.v1.SayResponse) {
     option (sidestep.v1.workflow) = { step { id: "may" approve { title: '"may it?"' } } output: '{}' };
@@ -83,7 +83,7 @@ const givings = [
     rpc: "Approved",
     before: "running",
     after: `completed ${runs}`,
-    give: ["approval", "decide", "--approve", "-d", '{"text": "granted"}'],
+    give: ["approval", "decide", "--approve", "--by", "ann", "-d", '{"text": "granted"}'],
   },
   { rpc: "Rejected", before: "running", after: `failed ${runs}`, give: ["approval", "decide", "--reject"] },
   { rpc: "Ends", before: "completed", after: `completed ${2 * runs}`, give: ["run", "rerun", "--step", "said"] },

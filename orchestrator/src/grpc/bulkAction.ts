@@ -1,6 +1,7 @@
 import { Metadata } from "@grpc/grpc-js";
 import type { Bulk } from "../../../proto/gen/sidestep/internal/v1/record.ts";
 import { BulkAction_Kind as Kind, bulkAction_KindFromJSON } from "../../../proto/gen/sidestep/v1/runs.ts";
+import { actorHeader } from "../../../proto/wire/headers.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
 import { code } from "../../../proto/wire/status.ts";
 import type { Acted } from "../processor/bulkWork.ts";
@@ -80,22 +81,26 @@ async function actOn(ground: Ground, bulk: Bulk, runId: RunId, requestId: string
       return toObject(await ground.signals.toRun(runId, { name, payload, type: undefined, id: requestId, actor }));
     case Kind.APPROVE:
     case Kind.REJECT: {
-      // In the name of whoever began it, and no other: nobody else's word has to be asked about.
+      // Whether whoever began it may decide in that name has been asked when it began.
+      const metadata = new Metadata();
+      if (actor !== "") metadata.set(actorHeader, actor);
       const decision = {
         runId,
         step: name,
         approved: kind === Kind.APPROVE,
         form: payload,
-        by: actor,
+        by: bulk.by,
         comment: reason,
       };
-      return decide(runId, decision, new Metadata(), requestId, ground);
+      return decide(runId, decision, metadata, requestId, ground);
     }
     case Kind.RERUN:
       return rerun(runId, { runId, step: name, reason }, { requestId, actor }, ground);
     case Kind.MIGRATE: {
-      const { toVersion, dropSignals } = bulk;
-      return migrate(runId, { runId, toVersion, reason, dropSignals }, { requestId, actor }, ground);
+      const { toVersion, target, dropSignals } = bulk;
+      const pinned = (workflow: string): number => target.find((one) => one.workflow === workflow)?.version ?? 0;
+      const toVersionOf = toVersion === 0 ? pinned : () => toVersion;
+      return migrate(runId, { toVersionOf, reason, dropSignals }, { requestId, actor }, ground);
     }
     case Kind.KIND_UNSPECIFIED:
     case Kind.UNRECOGNIZED:

@@ -10,17 +10,17 @@ import { parseFilter } from "../compile/filter/parseFilter.ts";
 import type { RunStore } from "../processor/runStore.ts";
 import { openRunStore } from "../sql/store.ts";
 import { makeRow } from "../sql/testing.ts";
+import type { Definitions } from "../processor/definitions.ts";
 import type { MigrationRequest } from "../processor/migration.ts";
 import { toBulkAct } from "./bulkAction.ts";
 import { getBulk, listBulks, previewBulk, startBulk, stopBulk } from "./bulks.ts";
-import type { BulksOptions } from "./bulks.ts";
 import { lengthsMax } from "./lengths.ts";
 import { fakeBulks, fakeFront, makePlan, someRun } from "./testing.ts";
 
 const closing = new AsyncDisposableStack();
 afterAll(() => closing.disposeAsync());
 
-let options: BulksOptions;
+let options: Parameters<typeof startBulk>[2];
 let store: RunStore;
 /** Six runs: the even ones have ended. */
 beforeAll(async () => {
@@ -39,7 +39,7 @@ beforeAll(async () => {
     rebuild: () => Promise.resolve(),
     archived: () => Promise.resolve(undefined),
   };
-  options = { lists, bulks: fakeBulks(), payloadBytesMax: 1_000 };
+  options = { lists, bulks: fakeBulks(), payloadBytesMax: 1_000, definitions };
 });
 
 /** Two versions of each workflow, the second one active. */
@@ -60,6 +60,7 @@ const action = (kind: Kind, more: Partial<BulkAction> = {}): BulkAction => ({
   name: "",
   toVersion: 0,
   dropSignals: false,
+  by: "",
   ...more,
 });
 const begin = (filter: string, kind: Kind, key?: string, rate = 0) => {
@@ -144,10 +145,10 @@ test("a run of many is asked under an id of its own, and is not asked again when
 });
 
 /** Acts on one run of many, as a bulk of this kind that bob began. */
-function openAct(kind: Kind, more: Partial<Bulk> = {}) {
+function openAct(kind: Kind, more: Partial<Bulk> = {}, deployed: Pick<Definitions, "get"> = definitions) {
   const front = fakeFront();
   front.run = {};
-  const act = toBulkAct({ front, payloadBytesMax: 1_000, store, definitions });
+  const act = toBulkAct({ front, payloadBytesMax: 1_000, store, definitions: deployed });
   const bulk: Bulk = { ...Bulk.decode(new Uint8Array()), id: "b", action: kind, reason: "r", actor: "bob", ...more };
   return { front, act: (isRepeat = false) => act(bulk, someRun, isRepeat) };
 }
@@ -198,11 +199,34 @@ test("a run of many is approved once in the name of whoever began it, who has to
   expect(front.requests).toEqual([]);
   front.run = { approvals: [{ ...approval, approvers: ["bob"] }] };
   expect(await act()).toEqual({ kind: "done" });
-  const event = { step: "a", approved: true, form: text("fine"), by: "bob", comment: "r", requestId, actor: "" };
+  const event = { step: "a", approved: true, form: text("fine"), by: "bob", comment: "r", requestId, actor: "bob" };
   expect(front.requests).toEqual([{ kind: "decide", event }]);
   front.fateOf = taken;
   expect(await act(true)).toEqual({ kind: "done" });
   expect(front.requests).toHaveLength(1);
+});
+
+test("many are decided in another's name by an admin alone, where there are tokens, and it is told who did it", async () => {
+  const start = (role: string | undefined) => {
+    const metadata = new Metadata();
+    metadata.set("sidestep-actor", "bob");
+    if (role !== undefined) metadata.set("sidestep-role", role);
+    const approve = action(Kind.APPROVE, { by: "ann" });
+    return startBulk(
+      { filter: "held", action: approve, rate: 0 },
+      { metadata, actor: "bob" },
+      { ...options, bulks: fakeBulks() },
+      1,
+    );
+  };
+  const refused = { kind: "failure", failure: { code: status.PERMISSION_DENIED, reason: "NOT_YOUR_NAME" } };
+  expect(await start("operator")).toMatchObject(refused);
+  for (const role of ["admin", undefined])
+    expect(await start(role)).toMatchObject({ answer: { bulk: { action: { by: "ann" }, actor: "bob" } } });
+  const { front, act } = openAct(Kind.APPROVE, { by: "ann" });
+  front.run = { approvals: [{ ...PendingApproval.fromPartial({ step: "a" }), approvers: ["ann"] }] };
+  expect(await act()).toEqual({ kind: "done" });
+  expect(front.requests).toMatchObject([{ kind: "decide", event: { by: "ann", actor: "bob" } }]);
 });
 
 test("a run of many is rejected at the approval that is named", async () => {
@@ -252,6 +276,45 @@ test("a run of many goes on by the version that is meant, or by the active one, 
   const { front: other, act: actOther } = openAct(Kind.MIGRATE, { toVersion: 7 });
   other.run = {};
   expect(await actOther()).toMatchObject({ kind: "refused", reason: "WORKFLOW_NOT_FOUND" });
+});
+
+test("the versions that are active when it begins are kept with an action: a deploy in the midst of it changes nothing", async () => {
+  const bulks = fakeBulks();
+  const begun = await startBulk(
+    { filter: "version > 0", action: action(Kind.MIGRATE), rate: 0 },
+    { metadata: new Metadata(), actor: "" },
+    { ...options, bulks },
+    1_000,
+  );
+  const [kept] = await bulks.list();
+  const { workflow } = makeRow(1, {});
+  expect(begun).toMatchObject({ answer: { bulk: { action: { toVersion: 0 }, toVersions: { [workflow]: 2 } } } });
+  const named = await startBulk(
+    { filter: "version > 0", action: action(Kind.MIGRATE, { toVersion: 1 }), rate: 0 },
+    { metadata: new Metadata(), actor: "" },
+    { ...options, bulks },
+    1_000,
+  );
+  expect(named).toMatchObject({ answer: { bulk: { toVersions: {} } } });
+  // Version 3 is deployed meanwhile.
+  const later = {
+    get: (name: string) => {
+      const entry = definitions.get(name);
+      const next = DefinitionVersion.fromPartial({ number: 3, planHash: Uint8Array.of(3) });
+      return { ...entry, activeVersion: 3, version: [...entry.version, next] };
+    },
+  };
+  const { front, act } = openAct(Kind.MIGRATE, { target: kept?.target ?? [] }, later);
+  const asked: number[] = [];
+  front.migrate = (_, { version }) => {
+    asked.push(version);
+    return Promise.resolve({ kind: "done", at: "a" });
+  };
+  for (const of of [workflow, "other.v1.Unknown/Then"]) {
+    front.run = { workflow: of };
+    expect(await act()).toEqual({ kind: "done" });
+  }
+  expect(asked).toEqual([2, 3]);
 });
 
 test("a run of many goes on once in a new run, and refuses when it goes on itself or came no further", async () => {

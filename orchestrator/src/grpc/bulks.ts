@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
 import type { Metadata } from "@grpc/grpc-js";
-import type { Bulk as Kept } from "../../../proto/gen/sidestep/internal/v1/record.ts";
+import type { Bulk as Kept, BulkTarget } from "../../../proto/gen/sidestep/internal/v1/record.ts";
 import { Bulk_State, bulkAction_KindFromJSON, BulkAction_Kind as Kind } from "../../../proto/gen/sidestep/v1/runs.ts";
 import type {
   Bulk,
@@ -16,11 +16,15 @@ import { code } from "../../../proto/wire/status.ts";
 import { errorText } from "../../../runtime/src/log.ts";
 import type { RunFilter } from "../compile/filter/runFilter.ts";
 import type { BulkStore } from "../processor/bulks.ts";
+import type { Definitions } from "../processor/definitions.ts";
+import type { RunCount } from "../processor/runStore.ts";
+import { actorOf, mayDecideAs } from "./access.ts";
 import { tooLarge } from "./failure.ts";
 import type { Failure } from "./failure.ts";
 import { tooLong } from "./lengths.ts";
 import { asked, lagOf, toListedRun } from "./listing.ts";
 import type { ListsOptions, RunLists } from "./listing.ts";
+import { notYourName } from "./runFailure.ts";
 import { header } from "./starting.ts";
 import { toTimestamp } from "./time.ts";
 import { done, failed } from "./unary.ts";
@@ -31,12 +35,19 @@ export interface BulksOptions extends ListsOptions {
   readonly payloadBytesMax: number;
 }
 
+/** Where it is known which versions are active. */
+interface Deployed {
+  readonly definitions: Pick<Definitions, "get">;
+}
+
 const rateDefault = 100;
 const rateMax = 1_000;
 const goingMax = 10;
 const shownMax = 10;
 /** The record of all bulks is one message; results and payloads are small. */
 const resultBytesMax = 8_192;
+/** Workflows of one action whose versions are kept. */
+const targetsMax = 64;
 
 /** What an action on many runs would meet. */
 export async function previewBulk(
@@ -62,14 +73,15 @@ export async function previewBulk(
 export async function startBulk(
   { filter, action, rate }: StartBulkRequest,
   { metadata, actor }: { readonly metadata: Metadata; readonly actor: string },
-  options: BulksOptions,
+  options: BulksOptions & Deployed,
   nowMs: number,
 ): Promise<Answered<{ readonly bulk: Bulk }>> {
   const key = header(metadata, idempotencyKeyHeader);
   const wrong =
     wrongAction(filter, action, options) ??
     (rate > rateMax ? invalidBulk(`its rate is ${rate} runs a second, at most ${rateMax} are taken`) : undefined) ??
-    tooLong({ key: key ?? "" });
+    tooLong({ key: key ?? "" }) ??
+    wrongName(action, metadata);
   if (wrong !== undefined) return failed(wrong);
   const {
     kind = Kind.KIND_UNSPECIFIED,
@@ -79,11 +91,17 @@ export async function startBulk(
     name = "",
     toVersion = 0,
     dropSignals = false,
+    by = "",
   } = action ?? {};
-  const counted = await asked(options.lists, filter, nowMs, (lists, found) =>
-    countOf(lists, fitting(lists, found, kind)),
-  );
+  const isPinned = kind === Kind.MIGRATE && toVersion === 0;
+  const counted = await asked(options.lists, filter, nowMs, async (lists, found) => {
+    const counts = await lists.store.count(fitting(lists, found, kind));
+    return { runs: sumOf(counts), target: isPinned ? targetsOf(counts, options) : [] };
+  });
   if (counted.kind === "failure") return counted;
+  const { runs, target } = counted.answer;
+  if (target.length > targetsMax)
+    return failed(invalidBulk(`its runs are of more than ${targetsMax} workflows: take fewer at a time`));
   const bulk: Kept = {
     ...blank,
     id: key === undefined ? toHex(randomBytes(16)) : createHash("sha256").update(key).digest("hex").slice(0, 32),
@@ -95,10 +113,12 @@ export async function startBulk(
     name,
     toVersion,
     dropSignals,
+    by,
+    target,
     actor,
     rate: rate === 0 ? rateDefault : rate,
     startedMs: nowMs,
-    runs: counted.answer,
+    runs,
   };
   let stands = bulk;
   let isFull = false;
@@ -155,6 +175,8 @@ const blank: Kept = {
   name: "",
   toVersion: 0,
   dropSignals: false,
+  by: "",
+  target: [],
   actor: "",
   rate: 0,
   startedMs: 0,
@@ -174,7 +196,20 @@ function fitting(lists: RunLists, filter: RunFilter, action: Kind): RunFilter {
 }
 
 async function countOf({ store }: RunLists, filter: RunFilter): Promise<number> {
-  return (await store.count(filter)).reduce((sum, { runs }) => sum + runs, 0);
+  return sumOf(await store.count(filter));
+}
+
+function sumOf(counts: readonly RunCount[]): number {
+  return counts.reduce((sum, { runs }) => sum + runs, 0);
+}
+
+/** The versions that are active now, of the workflows whose runs are meant: a deploy in the midst of it changes nothing. */
+function targetsOf(counts: readonly RunCount[], { definitions }: Deployed): BulkTarget[] {
+  const workflows = new Set(counts.map(({ workflow }) => workflow));
+  return [...workflows].flatMap((workflow) => {
+    const version = definitions.get(workflow)?.activeVersion ?? 0;
+    return version === 0 ? [] : [{ workflow, version }];
+  });
 }
 
 function wrongAction(
@@ -186,12 +221,18 @@ function wrongAction(
     return invalidBulk("it has no action that is known");
   if (filter.trim() === "") return invalidBulk("it has no filter; what is meant for all runs says so: started < now");
   const max = Math.min(payloadBytesMax, resultBytesMax);
-  const { kind, name, reason } = action;
+  const { kind, name, reason, by } = action;
   const size = Math.max(action.result.length, action.payload.length);
   if (size > max) return tooLarge(size, max);
   if (name === "" && kind === Kind.SIGNAL) return invalidBulk("it does not name the signal");
   if (name === "" && kind === Kind.RERUN) return invalidBulk("it does not name the step to go on from");
-  return tooLong({ reason, "step path": name });
+  return tooLong({ reason, "step path": name, by });
+}
+
+/** Nobody decides in another's name unasked. */
+function wrongName(action: BulkAction | undefined, metadata: Metadata): Failure | undefined {
+  const by = action?.by ?? "";
+  return by === "" || mayDecideAs(by, metadata) ? undefined : notYourName(undefined, by, actorOf(metadata));
 }
 
 async function list({ bulks }: BulksOptions): Promise<Answered<readonly Kept[]>> {
@@ -253,8 +294,10 @@ function toPublic(bulk: Kept): Bulk {
       name,
       toVersion: bulk.toVersion,
       dropSignals: bulk.dropSignals,
+      by: bulk.by,
     },
     rate,
+    toVersions: Object.fromEntries(bulk.target.map((one) => [one.workflow, one.version])),
     state: stopped ? Bulk_State.STOPPED : endedMs > 0 ? Bulk_State.COMPLETED : Bulk_State.RUNNING,
     actor,
     startedAt: toTimestamp(startedMs),

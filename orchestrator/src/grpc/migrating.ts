@@ -70,18 +70,25 @@ export async function previewMigration(
   return done({ runs, more: rows.answer.length > limit });
 }
 
+/** What is asked of a run: the version to go on by, of its workflow; 0: the active one. */
+interface Wanted extends Pick<MigrateRunRequest, "reason" | "dropSignals"> {
+  readonly toVersionOf: (workflow: string) => number;
+}
+
 /** Has a run go on by another version of its workflow. */
 export async function migrate(
   runId: RunId,
-  { toVersion, reason, dropSignals }: MigrateRunRequest,
+  { toVersionOf, reason, dropSignals }: Wanted,
   by: Pick<MigrationRequest, "actor" | "requestId">,
   options: MigratingOptions,
 ): Promise<Answered<MigrateRunResponse>> {
   const { front } = options;
   const got = await front.get(runId);
   if (got.kind !== "run") return failed(absenceFailure(runId, got));
-  const target = targetOf(options, got.run.workflow, toVersion);
-  if (target === undefined) return failed(noVersion(got.run.workflow, toVersion));
+  const { workflow } = got.run;
+  const toVersion = toVersionOf(workflow);
+  const target = targetOf(options, workflow, toVersion);
+  if (target === undefined) return failed(noVersion(workflow, toVersion));
   const result = await front.migrate(
     runId,
     { ...target, reason, dropSignals, ...by },

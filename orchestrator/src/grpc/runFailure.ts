@@ -46,12 +46,12 @@ export function notAnApprover(runId: string, step: string, by: string): Failure 
 }
 
 /** The token says another name than the decision. */
-export function notYourName(runId: string, by: string, actor: string): Failure {
+export function notYourName(runId: string | undefined, by: string, actor: string): Failure {
   return {
     code: code.PERMISSION_DENIED,
     message: `${actor} may not decide as ${JSON.stringify(by)}: leave \`by\` empty, or ask with a token of the role admin`,
     reason: "NOT_YOUR_NAME",
-    metadata: { run_id: runId, by },
+    metadata: { ...(runId === undefined ? {} : { run_id: runId }), by },
   };
 }
 

@@ -229,7 +229,9 @@ function steering(
       ofRun(request.runId, (id) => {
         const by = { actor: actorOf(metadata), requestId: requestId(metadata) };
         const long = tooLong({ reason: request.reason, key: by.requestId });
-        return long === undefined ? migrate(id, request, by, options) : Promise.resolve(failed(long));
+        return long === undefined
+          ? migrate(id, { ...request, toVersionOf: () => request.toVersion }, by, options)
+          : Promise.resolve(failed(long));
       }),
     ),
     delete: unary(({ request: { runId, reason }, metadata }) =>
