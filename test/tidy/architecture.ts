@@ -23,6 +23,7 @@ const filter = "orchestrator/src/compile/filter";
 const projection = "orchestrator/src/projection";
 const processor = "orchestrator/src/processor";
 const runtime = "runtime/src";
+const http2 = "runtime/src/http2";
 // What a loop may call of the runtime: words for the log, and waiting.
 const forLoops = ["type:runtime/src", "runtime/src/log.ts", "runtime/src/pause.ts", "runtime/src/gate.ts"];
 // A port with an error class of its own: who fulfils it throws that.
@@ -59,6 +60,9 @@ export const architecture: readonly Part[] = [
     imports: contracts,
     packages: [...protobuf, ...nats, "@grpc/grpc-js", "@opentelemetry/*"],
   },
+  // HTTP/2 knows nothing of the rest: frames and headers as data, and the connections around them.
+  { folder: "runtime/src/http2/wire", imports: [], packages: [], pure: true },
+  { folder: http2, imports: ["runtime/src/http2/wire"], packages: [] },
 
   // The orchestrator's pure core.
   {
@@ -141,9 +145,6 @@ export const architecture: readonly Part[] = [
 
   // The sidecar: core, loop, adapters, main.
   { folder: "sidecar/src/core", imports: contracts, packages: protobuf, pure: true },
-  // HTTP/2 knows nothing of the rest: frames and headers as data, and the connection around them.
-  { folder: "sidecar/src/http2/wire", imports: [], packages: [], pure: true },
-  { folder: "sidecar/src/http2", imports: ["sidecar/src/http2/wire"], packages: [] },
   {
     folder: "sidecar/src/worker.ts",
     imports: [...contracts, "sidecar/src/core", "type:sidecar/src", ...forLoops],
@@ -159,8 +160,8 @@ export const architecture: readonly Part[] = [
     imports: [
       ...contracts,
       "sidecar/src/core",
-      "sidecar/src/http2",
-      "sidecar/src/http2/wire",
+      http2,
+      "runtime/src/http2/wire",
       "type:sidecar/src/worker.ts",
       "type:sidecar/src",
       runtime,

@@ -1,6 +1,6 @@
 /** The messages of a gRPC request, put together from what arrives. */
 export interface CallFrames {
-  /** Takes a piece; true once more has come than there may be. */
+  /** Takes a copy of a piece; true once more has come than there may be. */
   add(piece: Uint8Array): boolean;
   /** All of them, when nothing more comes; undefined: the last one is not whole. */
   messages(): readonly CallFrame[] | undefined;
@@ -13,19 +13,28 @@ export interface CallFrame {
 }
 
 const prefixBytes = 5;
+const nothing = new Uint8Array();
 
 /** Of at most so many bytes in all, their prefixes included. */
 export function openCallFrames(bytesMax: number): CallFrames {
-  const pieces: Uint8Array[] = [];
+  // One piece of memory, however small the pieces are in which it comes.
+  let room: Uint8Array = nothing;
   let length = 0;
   return {
     add: (piece) => {
+      const before = length;
       length += piece.length;
-      if (length <= bytesMax) pieces.push(piece);
-      return length > bytesMax;
+      if (length > bytesMax) return true;
+      if (length > room.length) {
+        const larger = new Uint8Array(before === 0 ? length : Math.min(bytesMax, 2 * length));
+        larger.set(room.subarray(0, before));
+        room = larger;
+      }
+      room.set(piece, before);
+      return false;
     },
     messages: () => {
-      const all = joined(pieces, length);
+      const all = room.subarray(0, length);
       const view = new DataView(all.buffer, all.byteOffset, all.byteLength);
       const messages: CallFrame[] = [];
       let at = 0;
@@ -46,16 +55,4 @@ export function callFrame(bytes: Uint8Array): Uint8Array {
   new DataView(frame.buffer).setUint32(1, bytes.length);
   frame.set(bytes, prefixBytes);
   return frame;
-}
-
-function joined(pieces: readonly Uint8Array[], length: number): Uint8Array {
-  const [first] = pieces;
-  if (first !== undefined && pieces.length === 1) return first;
-  const all = new Uint8Array(length);
-  let at = 0;
-  for (const piece of pieces) {
-    all.set(piece, at);
-    at += piece.length;
-  }
-  return all;
 }

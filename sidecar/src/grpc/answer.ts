@@ -1,5 +1,5 @@
 import { code } from "../../../proto/wire/status.ts";
-import { uint32At } from "../http2/wire/frame.ts";
+import { uint32At } from "../../../runtime/src/http2/wire/frame.ts";
 import { messageBytesMax } from "./channel.ts";
 
 /** Why an answer can't be taken. */

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { HpackDecoder } from "../http2/wire/hpackDecoder.ts";
+import { HpackDecoder } from "../../../runtime/src/http2/wire/hpackDecoder.ts";
 import type { CallRequest } from "../ports.ts";
 import { CallHeaders } from "./callHeaders.ts";
 import { parseCallStatus } from "./callStatus.ts";

@@ -1,7 +1,7 @@
 import { remembered } from "../../../proto/wire/remembered.ts";
-import { encodeFields, encodeName, lengthBytesMax, putLength } from "../http2/wire/hpackEncoder.ts";
-import { fieldBytes, fieldOverhead } from "../http2/wire/hpackTable.ts";
-import type { Field } from "../http2/wire/hpackTable.ts";
+import { encodeFields, encodeName, lengthBytesMax, putLength } from "../../../runtime/src/http2/wire/hpackEncoder.ts";
+import { fieldBytes, fieldOverhead } from "../../../runtime/src/http2/wire/hpackTable.ts";
+import type { Field } from "../../../runtime/src/http2/wire/hpackTable.ts";
 import type { CallRequest } from "../ports.ts";
 
 const pathForm = /^[!-~]+$/;

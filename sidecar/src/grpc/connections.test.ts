@@ -2,11 +2,19 @@ import { randomBytes } from "node:crypto";
 import { afterEach, expect, test } from "vitest";
 import { wasNeverSent } from "../core/ending.ts";
 import type { Ending } from "../core/ending.ts";
-import { answer, frame, goAway, head, headInPieces, number, settings } from "../http2/testing/frames.ts";
-import { ScriptedServer } from "../http2/testing/scriptedServer.ts";
-import { frameType } from "../http2/wire/frame.ts";
-import { HpackDecoder } from "../http2/wire/hpackDecoder.ts";
-import { setting } from "../http2/wire/settings.ts";
+import {
+  answer,
+  frame,
+  goAway,
+  head,
+  headInPieces,
+  number,
+  settings,
+} from "../../../runtime/src/http2/testing/frames.ts";
+import { ScriptedServer } from "../../../runtime/src/http2/testing/scriptedServer.ts";
+import { frameType } from "../../../runtime/src/http2/wire/frame.ts";
+import { HpackDecoder } from "../../../runtime/src/http2/wire/hpackDecoder.ts";
+import { setting } from "../../../runtime/src/http2/wire/settings.ts";
 import type { CallRequest } from "../ports.ts";
 import { UnaryClient } from "./unaryClient.ts";
 

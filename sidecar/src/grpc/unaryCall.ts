@@ -1,9 +1,9 @@
 import { code } from "../../../proto/wire/status.ts";
 import type { Deadline, Timed } from "../../../runtime/src/deadlines.ts";
-import type { Connection } from "../http2/connection.ts";
-import type { OutgoingRequest } from "../http2/session.ts";
-import type { Stream, StreamEnd, StreamHead, StreamSink } from "../http2/stream.ts";
-import { errorCode } from "../http2/wire/frame.ts";
+import type { Connection } from "../../../runtime/src/http2/clientConnection.ts";
+import type { OutgoingRequest } from "../../../runtime/src/http2/clientSession.ts";
+import type { ClientStream, StreamEnd, StreamHead, StreamSink } from "../../../runtime/src/http2/clientStream.ts";
+import { errorCode } from "../../../runtime/src/http2/wire/frame.ts";
 import type { Ending, EndingRest } from "../core/ending.ts";
 import type { Call, CallRequest } from "../ports.ts";
 import type { Answer } from "./answer.ts";
@@ -31,7 +31,7 @@ export class UnaryCall implements Call, StreamSink, Timed {
   readonly #startedAtMs = Date.now();
   #peer: string;
   #connection: Connection | undefined;
-  #stream: Stream | undefined;
+  #stream: ClientStream | undefined;
   #wasMoved = false;
   #status: CallStatus | undefined;
   #httpStatus = 200;

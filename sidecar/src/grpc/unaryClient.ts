@@ -1,9 +1,9 @@
 import { code } from "../../../proto/wire/status.ts";
 import { Deadlines } from "../../../runtime/src/deadlines.ts";
 import { errorText } from "../../../runtime/src/log.ts";
-import { openConnection } from "../http2/connection.ts";
-import type { Connection } from "../http2/connection.ts";
-import { putUint32 } from "../http2/wire/frame.ts";
+import { openConnection } from "../../../runtime/src/http2/clientConnection.ts";
+import type { Connection } from "../../../runtime/src/http2/clientConnection.ts";
+import { putUint32 } from "../../../runtime/src/http2/wire/frame.ts";
 import type { Call, CallRequest } from "../ports.ts";
 import { openMessage, openStream } from "./answer.ts";
 import type { CallClient } from "./callClient.ts";

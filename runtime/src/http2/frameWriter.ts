@@ -2,17 +2,22 @@ import type { Outbox } from "./outbox.ts";
 import { frameFlag, frameHeaderBytes, frameType, putFrameHeader, putUint32 } from "./wire/frame.ts";
 import { emptyTable } from "./wire/hpackEncoder.ts";
 
-const preface = new TextEncoder().encode("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+/** A client begins with these bytes (RFC 9113, section 3.4). */
+export const preface = new TextEncoder().encode("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
 const settingBytes = 6;
 
-/** The first bytes of a client: preface, settings, and what the connection's window has over the default. */
-export function writePreface(
+/** The first bytes of a client. */
+export function writePreface(outbox: Outbox): void {
+  const at = outbox.claim(preface.length);
+  outbox.slab.set(preface, at);
+}
+
+/** The first frames of either side: settings, and what the connection's window has over the default. */
+export function writeSettings(
   outbox: Outbox,
   settings: readonly (readonly [name: number, value: number])[],
   moreWindowBytes: number,
 ): void {
-  const at = outbox.claim(preface.length);
-  outbox.slab.set(preface, at);
   const length = settings.length * settingBytes;
   let next = beginFrame(outbox, length, frameType.SETTINGS, 0, 0);
   for (const [name, value] of settings) {
@@ -45,25 +50,35 @@ export function writeWindowUpdate(outbox: Outbox, streamId: number, bytes: numbe
   writeUint32Frame(outbox, frameType.WINDOW_UPDATE, streamId, bytes);
 }
 
-/** The last word: no stream of the peer's was looked at, since a client takes none. */
-export function writeGoAway(outbox: Outbox, code: number): void {
+/** No stream of the peer's beyond `lastId` was looked at, or will be. */
+export function writeGoAway(outbox: Outbox, lastId: number, code: number): void {
   const at = beginFrame(outbox, 8, frameType.GOAWAY, 0, 0);
-  putUint32(outbox.slab, at, 0);
+  putUint32(outbox.slab, at, lastId);
   putUint32(outbox.slab, at + 4, code);
 }
 
-/** A block of headers of so many bytes, in as many frames as it takes. `isTableCut`: the peer waits for word that its table is empty. */
+/** A block of headers to be written. */
+export type OutgoingBlock = {
+  readonly bytes: Uint8Array;
+  /** So much of `bytes` is the block. */
+  readonly length: number;
+  /** The stream ends with it. */
+  readonly isEnd: boolean;
+  /** The peer waits for word that its table is empty. */
+  readonly isTableCut: boolean;
+};
+
+/** Writes a block of headers in as many frames of at most `frameBytes` as it takes. */
 export function writeBlock(
   outbox: Outbox,
   streamId: number,
-  block: Uint8Array,
-  blockBytes: number,
+  { bytes: block, length: blockBytes, isEnd, isTableCut }: OutgoingBlock,
   frameBytes: number,
-  isTableCut: boolean,
 ): void {
   const lead = isTableCut ? 1 : 0;
   const first = Math.min(blockBytes, frameBytes - lead);
-  let flags = first === blockBytes ? frameFlag.END_HEADERS : 0;
+  const ending = isEnd ? frameFlag.END_STREAM : 0;
+  let flags = ending | (first === blockBytes ? frameFlag.END_HEADERS : 0);
   let at = beginFrame(outbox, lead + first, frameType.HEADERS, flags, streamId);
   if (isTableCut) outbox.slab[at] = emptyTable;
   copy(block, 0, first, outbox.slab, at + lead);
@@ -76,9 +91,16 @@ export function writeBlock(
   }
 }
 
-/** A whole request in one frame. */
-export function writeSmallContent(outbox: Outbox, streamId: number, lead: Uint8Array, body: Uint8Array): void {
-  const at = beginFrame(outbox, lead.length + body.length, frameType.DATA, frameFlag.END_STREAM, streamId);
+/** Content in one frame, its first bytes apart. */
+export function writeSmallContent(
+  outbox: Outbox,
+  streamId: number,
+  lead: Uint8Array,
+  body: Uint8Array,
+  isEnd: boolean,
+): void {
+  const flags = isEnd ? frameFlag.END_STREAM : 0;
+  const at = beginFrame(outbox, lead.length + body.length, frameType.DATA, flags, streamId);
   outbox.slab.set(lead, at);
   outbox.slab.set(body, at + lead.length);
 }

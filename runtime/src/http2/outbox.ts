@@ -1,4 +1,4 @@
-const slabBytes = 64 * 1024;
+const slabBytesDefault = 64 * 1024;
 
 /**
  * What is to be sent, collected over one turn of the event loop and written at its end with one call. Small things are written into a
@@ -9,14 +9,21 @@ export class Outbox {
   readonly #onFlushed: () => void;
   readonly #flushSoon = (): void => this.flush();
   #pieces: Uint8Array[] = [];
-  #slab: Buffer = Buffer.allocUnsafeSlow(slabBytes);
+  readonly #slabBytes: number;
+  #slab: Buffer;
   #from = 0;
   #to = 0;
   #pendingBytes = 0;
   #isFlushDue = false;
 
   /** `write` says whether the pieces are out of its hands: then their memory is used again. `onFlushed` may fill the next turn's. */
-  constructor(write: (pieces: readonly Uint8Array[]) => boolean, onFlushed: () => void) {
+  constructor(
+    write: (pieces: readonly Uint8Array[]) => boolean,
+    onFlushed: () => void,
+    slabBytes: number = slabBytesDefault,
+  ) {
+    this.#slabBytes = slabBytes;
+    this.#slab = Buffer.allocUnsafeSlow(slabBytes);
     this.#write = write;
     this.#onFlushed = onFlushed;
   }
@@ -35,7 +42,7 @@ export class Outbox {
   claim(bytes: number): number {
     if (this.#slab.length - this.#to < bytes) {
       this.#seal();
-      this.#slab = Buffer.allocUnsafeSlow(Math.max(slabBytes, bytes));
+      this.#slab = Buffer.allocUnsafeSlow(Math.max(this.#slabBytes, bytes));
       this.#from = 0;
       this.#to = 0;
     }

@@ -31,22 +31,25 @@ export const settingsDefault: PeerSettings = {
   headerListBytes: Number.POSITIVE_INFINITY,
 };
 
-/** The settings after a SETTINGS frame of a server. Throws `Http2Error` for values that are none. */
-export function readSettings(before: PeerSettings, content: Uint8Array): PeerSettings {
+/** Who sent settings: a server may not take pushes. */
+export type PeerRole = "client" | "server";
+
+/** The settings after a SETTINGS frame. Throws `Http2Error` for values that are none. */
+export function readSettings(before: PeerSettings, content: Uint8Array, role: PeerRole): PeerSettings {
   let after = before;
   for (let at = 0; at + settingBytes <= content.length; at += settingBytes) {
     const name = ((content[at] ?? 0) << 8) | (content[at + 1] ?? 0);
-    after = changed(after, name, uint32At(content, at + 2));
+    after = changed(after, name, uint32At(content, at + 2), role);
   }
   return after;
 }
 
-function changed(before: PeerSettings, name: number, value: number): PeerSettings {
+function changed(before: PeerSettings, name: number, value: number, role: PeerRole): PeerSettings {
   switch (name) {
     case setting.HEADER_TABLE_SIZE:
       return { ...before, headerTableBytes: value };
     case setting.ENABLE_PUSH:
-      if (value !== 0) throw wrong(errorCode.PROTOCOL_ERROR, "ENABLE_PUSH", value);
+      if (value > (role === "client" ? 1 : 0)) throw wrong(errorCode.PROTOCOL_ERROR, "ENABLE_PUSH", value);
       return before;
     case setting.MAX_CONCURRENT_STREAMS:
       return { ...before, streamsMax: value };

@@ -2,8 +2,9 @@ import net from "node:net";
 import type { Socket } from "node:net";
 import { performance } from "node:perf_hooks";
 import tls from "node:tls";
+import { ClientSession } from "./clientSession.ts";
 import { Outbox } from "./outbox.ts";
-import { Session } from "./session.ts";
+import { writePieces } from "./writePieces.ts";
 
 /** Where to connect to, and how. */
 export type ConnectionOptions = {
@@ -24,7 +25,7 @@ const lastWordsMs = 1_000;
 
 /** A connection on which requests can be made. */
 export type Connection = {
-  readonly session: Session;
+  readonly session: ClientSession;
   /** "127.0.0.1:50051"; undefined for a unix socket. */
   readonly peer: string | undefined;
 };
@@ -37,14 +38,14 @@ export function openConnection(options: ConnectionOptions): Promise<Connection> 
   const { promise, resolve, reject } = Promise.withResolvers<Connection>();
   const socket = dial(options, (chunk) => session.receive(chunk));
   const outbox = new Outbox(
-    (pieces) => write(socket, pieces),
+    (pieces) => writePieces(socket, pieces),
     () => session.resume(),
   );
   const timer = setTimeout(
     () => session.end(`no HTTP/2 server answered within ${options.timeoutMs} ms`),
     options.timeoutMs,
   );
-  const session = new Session({
+  const session = new ClientSession({
     outbox,
     unwrittenBytes: () => socket.writableLength,
     now: () => performance.now(),
@@ -93,19 +94,6 @@ function dial({ where, tls: secrets }: ConnectionOptions, onChunk: (chunk: Uint8
     ...(secrets.key === undefined ? {} : { key: secrets.key }),
     ALPNProtocols: ["h2"],
   });
-}
-
-/** True when all of it has gone to the system. */
-function write(socket: Socket, pieces: readonly Uint8Array[]): boolean {
-  if (socket.destroyed || socket.writableEnded) return true;
-  const [first] = pieces;
-  if (pieces.length === 1 && first !== undefined) socket.write(first);
-  else {
-    socket.cork();
-    for (const piece of pieces) socket.write(piece);
-    socket.uncork();
-  }
-  return socket.writableLength === 0;
 }
 
 function peerOf({ remoteAddress, remotePort }: Socket): string | undefined {

@@ -1,7 +1,7 @@
 import { Outbox } from "../outbox.ts";
-import { Session } from "../session.ts";
-import type { SessionOptions } from "../session.ts";
-import type { StreamEnd, StreamSink } from "../stream.ts";
+import { ClientSession } from "../clientSession.ts";
+import type { ClientSessionOptions } from "../clientSession.ts";
+import type { StreamEnd, StreamSink } from "../clientStream.ts";
 import { frameType } from "../wire/frame.ts";
 import { framesIn, settings } from "./frames.ts";
 import type { CameFrame } from "./frames.ts";
@@ -30,7 +30,7 @@ export class Recorder implements StreamSink {
 }
 
 /** A session without a socket: what it sends is kept, what a server says is put in. */
-export function openSession(rest: Partial<SessionOptions> = {}) {
+export function openSession(rest: Partial<ClientSessionOptions> = {}) {
   let sent: Buffer = Buffer.alloc(0);
   let read = prefaceBytes;
   const over: string[] = [];
@@ -41,7 +41,7 @@ export function openSession(rest: Partial<SessionOptions> = {}) {
     },
     () => session.resume(),
   );
-  const session = new Session({
+  const session = new ClientSession({
     outbox,
     unwrittenBytes: () => 0,
     now: () => 0,
@@ -73,7 +73,10 @@ export function openSession(rest: Partial<SessionOptions> = {}) {
 }
 
 /** One that is ready, its first words read. */
-export function readySession(pairs: readonly (readonly [number, number])[] = [], rest: Partial<SessionOptions> = {}) {
+export function readySession(
+  pairs: readonly (readonly [number, number])[] = [],
+  rest: Partial<ClientSessionOptions> = {},
+) {
   const opened = openSession(rest);
   opened.session.receive(settings(...pairs));
   opened.sent();

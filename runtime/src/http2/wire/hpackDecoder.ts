@@ -20,6 +20,7 @@ export class HpackDecoder {
   #bytes: Uint8Array = nothing;
   #at = 0;
   #hasUsedTable = false;
+  #tableVersion = 0;
 
   /** `listBytesMax`: the size of a list, as SETTINGS_MAX_HEADER_LIST_SIZE counts it, beyond which it is only read over. */
   constructor(listBytesMax: number) {
@@ -31,7 +32,12 @@ export class HpackDecoder {
     this.#tableBytesMax = bytesMax;
   }
 
-  /** The last block neither read the table nor changed it: whenever it comes again, it is the same list. */
+  /** Another one after each change of the table: until then the same block is the same list, unless it changes the table itself. */
+  get tableVersion(): number {
+    return this.#tableVersion;
+  }
+
+  /** The last block did not read the table: whenever it comes again, it is the same list. */
   wasStateless(): boolean {
     return !this.#hasUsedTable;
   }
@@ -64,6 +70,7 @@ export class HpackDecoder {
     if (bytes > this.#tableBytesMax)
       throw broken(`a table of ${bytes} bytes, at most ${this.#tableBytesMax} are allowed`);
     this.#hasUsedTable = true;
+    this.#tableVersion += 1;
     this.#table.resize(bytes);
   }
 
@@ -75,6 +82,7 @@ export class HpackDecoder {
     const field: Field = [name, this.#text()];
     if (isAdded) {
       this.#hasUsedTable = true;
+      this.#tableVersion += 1;
       this.#table.add(field);
     }
     return field;

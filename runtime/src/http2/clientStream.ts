@@ -1,5 +1,6 @@
 import { ReceiveWindow } from "./receiveWindow.ts";
-import type { Head } from "./wire/headReader.ts";
+import type { Sending } from "./sendQueue.ts";
+import type { AnswerHead } from "./wire/answerHead.ts";
 
 /** How a stream came to its end. */
 export type StreamEnd =
@@ -15,7 +16,7 @@ export type StreamEnd =
   | { readonly kind: "lost"; readonly message: string };
 
 /** Headers or trailers that came on a stream. */
-export type StreamHead = Extract<Head, { readonly kind: "head" }>;
+export type StreamHead = Extract<AnswerHead, { readonly kind: "head" }>;
 
 /** Who is told what comes on a stream; the end comes last, and once. */
 export interface StreamSink {
@@ -25,7 +26,7 @@ export interface StreamSink {
 }
 
 /** What one stream holds while it is open. */
-export class Stream {
+export class ClientStream implements Sending {
   readonly id: number;
   readonly sink: StreamSink;
   readonly receiveWindow: ReceiveWindow;
@@ -33,6 +34,7 @@ export class Stream {
   sendWindow: number;
   /** The rest of the request, no piece of it empty. */
   unsent: readonly Uint8Array[] = [];
+  readonly endsWithContent = true;
   hasHead = false;
   /** What `content-length` announced, less what came. */
   announcedLeft: number | undefined;

@@ -1,5 +1,6 @@
 import { array, assert, constantFrom, integer, oneof, property, string, tuple, uint8Array } from "fast-check";
 import { expect, test } from "vitest";
+import { toAnswerHead } from "./answerHead.ts";
 import { Http2Error } from "./frame.ts";
 import { HpackDecoder } from "./hpackDecoder.ts";
 import { encodeFields } from "./hpackEncoder.ts";
@@ -133,7 +134,7 @@ test.each([
 });
 
 function refusalOf(blocks: readonly Uint8Array[]): unknown {
-  const reader = new HeadReader(1_000);
+  const reader = new HeadReader(1_000, toAnswerHead);
   try {
     for (const block of blocks) reader.read(block);
     return undefined;
@@ -142,8 +143,8 @@ function refusalOf(blocks: readonly Uint8Array[]): unknown {
   }
 }
 
-test("a block that hangs on no other is read once; one that builds on the table is read anew", () => {
-  const reader = new HeadReader(1_000);
+test("a block is read once, and one that builds on the table anew when that has changed", () => {
+  const reader = new HeadReader(1_000, toAnswerHead);
   const fieldsOf = (block: string) => {
     const head = reader.read(hex(block));
     return head.kind === "head" ? head : undefined;
@@ -157,6 +158,10 @@ test("a block that hangs on no other is read once; one that builds on the table 
   fieldsOf("88 40 0178 0133");
   expect(fieldsOf("88be")?.fields.get("x")).toBe("3");
   expect(fieldsOf("88 00 0178 0131")).toBe(alone);
+  // As long as the table stays as it is, that byte is the same list.
+  expect(fieldsOf("88be")).toBe(fieldsOf("88be"));
+  // Smaller, it has nothing of it any more.
+  expect(() => fieldsOf("20 88be")).toThrow(Http2Error);
 });
 
 test("garbage is refused or read, and never anything else", () => {

@@ -1,20 +1,18 @@
-import type { Stream } from "./stream.ts";
-
 const slotsMin = 64;
 
 /**
  * The open streams by their numbers. A Map would do, but one whose entries come and go by the thousand leaves a trail of tables that the
  * garbage collector takes for living; this one stays where it is. Numbers follow each other, so most lie in the slot of their own.
  */
-export class StreamTable {
-  #slots: (Stream | undefined)[] = emptySlots(slotsMin);
+export class StreamTable<T extends { readonly id: number }> {
+  #slots: (T | undefined)[] = emptySlots(slotsMin);
   #size = 0;
 
   get size(): number {
     return this.#size;
   }
 
-  get(id: number): Stream | undefined {
+  get(id: number): T | undefined {
     const mask = this.#slots.length - 1;
     for (let at = (id >>> 1) & mask; ; at = (at + 1) & mask) {
       const stream = this.#slots[at];
@@ -23,7 +21,7 @@ export class StreamTable {
   }
 
   /** Takes one whose number is not in it. */
-  add(stream: Stream): void {
+  add(stream: T): void {
     // At most half full, so that a search soon meets an empty slot.
     if (this.#size * 2 >= this.#slots.length) this.#grow();
     this.#size += 1;
@@ -52,11 +50,11 @@ export class StreamTable {
   }
 
   /** All that are in it now, in no order. */
-  values(): readonly Stream[] {
+  values(): readonly T[] {
     return this.#slots.filter((stream) => stream !== undefined);
   }
 
-  #put(stream: Stream): void {
+  #put(stream: T): void {
     const mask = this.#slots.length - 1;
     let at = (stream.id >>> 1) & mask;
     while (this.#slots[at] !== undefined) at = (at + 1) & mask;
@@ -70,6 +68,6 @@ export class StreamTable {
   }
 }
 
-function emptySlots(count: number): (Stream | undefined)[] {
+function emptySlots<T>(count: number): (T | undefined)[] {
   return Array.from({ length: count }, () => undefined);
 }

@@ -2,19 +2,24 @@ import { FloodGuard } from "./floodGuard.ts";
 import {
   writeBlock,
   writeGoAway,
-  writePing,
   writePreface,
   writeReset,
+  writeSettings,
   writeSettingsAck,
   writeSmallContent,
   writeWindowUpdate,
 } from "./frameWriter.ts";
 import type { Outbox } from "./outbox.ts";
+import { PeerTable } from "./peerTable.ts";
+import { Pings } from "./pings.ts";
 import { ReceiveWindow } from "./receiveWindow.ts";
 import { SendQueue } from "./sendQueue.ts";
-import { Stream } from "./stream.ts";
-import type { StreamEnd, StreamHead, StreamSink } from "./stream.ts";
+import { ClientStream } from "./clientStream.ts";
+import type { StreamEnd, StreamHead, StreamSink } from "./clientStream.ts";
 import { StreamTable } from "./streamTable.ts";
+import { changeWindows } from "./streamWindows.ts";
+import { toAnswerHead } from "./wire/answerHead.ts";
+import type { AnswerHead } from "./wire/answerHead.ts";
 import { errorCode, errorName, frameFlag, frameType, Http2Error, uint31At, uint31Max, uint32At } from "./wire/frame.ts";
 import { FrameReader } from "./wire/frameReader.ts";
 import { HeadReader } from "./wire/headReader.ts";
@@ -22,7 +27,7 @@ import { readSettings, setting, settingsDefault } from "./wire/settings.ts";
 import type { PeerSettings } from "./wire/settings.ts";
 
 /** What a session has around it. */
-export type SessionOptions = {
+export type ClientSessionOptions = {
   readonly outbox: Outbox;
   /** Bytes that the socket holds. */
   readonly unwrittenBytes: () => number;
@@ -67,29 +72,29 @@ const settings = [
  * The client's side of one HTTP/2 connection (RFC 9113), bytes in and bytes out: streams, windows, settings, pings, and what a server may not
  * do. It knows no socket and no time but what it is given, and nothing of gRPC.
  */
-export class Session {
-  readonly #options: SessionOptions;
+export class ClientSession {
+  readonly #options: ClientSessionOptions;
   readonly #outbox: Outbox;
-  readonly #streams = new StreamTable();
-  readonly #sendQueue: SendQueue;
+  readonly #streams = new StreamTable<ClientStream>();
+  readonly #sendQueue: SendQueue<ClientStream>;
   readonly #receiveWindow = new ReceiveWindow(connectionWindowBytes);
-  readonly #heads = new HeadReader(listBytesMax);
+  readonly #heads = new HeadReader<AnswerHead>(listBytesMax, toAnswerHead);
   readonly #guard: FloodGuard;
   readonly #reader: FrameReader;
-  readonly #pings: (() => void)[] = [];
+  readonly #pings: Pings;
+  readonly #peerTable = new PeerTable();
   #peer: PeerSettings = settingsDefault;
   #nextId: number;
   #isReady = false;
   #isLeaving = false;
   #isOver = false;
-  #isTableCut = false;
-  #tableBytes = settingsDefault.headerTableBytes;
   /** Why the server went away, when it said so. */
   #farewell = "";
 
-  constructor(options: SessionOptions) {
+  constructor(options: ClientSessionOptions) {
     this.#options = options;
     this.#outbox = options.outbox;
+    this.#pings = new Pings(options.outbox);
     this.#nextId = options.firstStreamId ?? 1;
     this.#sendQueue = new SendQueue(options.outbox, options.unwrittenBytes);
     this.#guard = new FloodGuard(options.now);
@@ -98,7 +103,8 @@ export class Session {
       onBlock: (streamId, block, isEnd) => this.#takeBlock(streamId, block, isEnd),
       onFrame: (type, flags, streamId, content) => this.#takeFrame(type, flags, streamId, content),
     });
-    writePreface(this.#outbox, settings, connectionWindowBytes - settingsDefault.windowBytes);
+    writePreface(this.#outbox);
+    writeSettings(this.#outbox, settings, connectionWindowBytes - settingsDefault.windowBytes);
   }
 
   /** New requests can be made here, now or when there is room. */
@@ -117,16 +123,16 @@ export class Session {
   }
 
   /** Makes a request; only where `hasRoom`. */
-  open({ head, headBytes, lead, body }: OutgoingRequest, sink: StreamSink): Stream {
-    const stream = new Stream(this.#nextId, sink, this.#peer.windowBytes, streamWindowBytes);
+  open({ head, headBytes, lead, body }: OutgoingRequest, sink: StreamSink): ClientStream {
+    const stream = new ClientStream(this.#nextId, sink, this.#peer.windowBytes, streamWindowBytes);
     this.#nextId += 2;
     this.#streams.add(stream);
-    writeBlock(this.#outbox, stream.id, head, headBytes, this.#peer.frameBytes, this.#isTableCut);
-    this.#isTableCut = false;
+    const block = { bytes: head, length: headBytes, isEnd: false, isTableCut: this.#peerTable.takeCut() };
+    writeBlock(this.#outbox, stream.id, block, this.#peer.frameBytes);
     const bytes = lead.length + body.length;
     if (bytes <= copiedBytesMax && bytes <= this.#sendQueue.roomFor(stream)) {
       this.#sendQueue.took(stream, bytes);
-      writeSmallContent(this.#outbox, stream.id, lead, body);
+      writeSmallContent(this.#outbox, stream.id, lead, body, true);
     } else {
       stream.unsent = [new Uint8Array(lead), body].filter((piece) => piece.length > 0);
       this.#sendQueue.begin(stream);
@@ -135,7 +141,7 @@ export class Session {
   }
 
   /** Breaks a stream off; its sink is told nothing more. */
-  cancel(stream: Stream): void {
+  cancel(stream: ClientStream): void {
     if (this.#streams.get(stream.id) !== stream) return;
     this.#guard.allow(lateFramesMax);
     writeReset(this.#outbox, stream.id, errorCode.CANCEL);
@@ -145,8 +151,7 @@ export class Session {
 
   /** Asks whether the server is there; `onAnswer` is told when it says so. */
   ping(onAnswer: () => void): void {
-    this.#pings.push(onAnswer);
-    writePing(this.#outbox, pingContent, false);
+    this.#pings.ask(onAnswer);
   }
 
   /** Takes what came. */
@@ -156,7 +161,8 @@ export class Session {
       this.#reader.push(chunk);
     } catch (error) {
       if (!(error instanceof Http2Error)) throw error;
-      writeGoAway(this.#outbox, error.code);
+      // A client takes no streams.
+      writeGoAway(this.#outbox, 0, error.code);
       this.end(
         this.#isReady ? `the service broke HTTP/2: ${error.message}` : `no HTTP/2 server is there: ${error.message}`,
       );
@@ -211,7 +217,7 @@ export class Session {
     }
   }
 
-  #takeHead(stream: Stream, head: StreamHead, isEnd: boolean): void {
+  #takeHead(stream: ClientStream, head: StreamHead, isEnd: boolean): void {
     if (head.status === undefined) {
       if (!stream.hasHead || !isEnd)
         return this.#break(stream, "headers without a status, or trailers that are not the end");
@@ -236,7 +242,8 @@ export class Session {
       case frameType.SETTINGS:
         return (flags & frameFlag.ACK) === 0 ? this.#takeSettings(content) : this.#takeSettingsAck();
       case frameType.PING:
-        return this.#takePing(flags, content);
+        this.#guard.idle();
+        return this.#pings.take(flags, content);
       case frameType.GOAWAY:
         return this.#takeGoAway(content);
       case frameType.WINDOW_UPDATE:
@@ -252,22 +259,11 @@ export class Session {
   #takeSettings(content: Uint8Array): void {
     this.#guard.idle();
     const before = this.#peer;
-    this.#peer = readSettings(before, content);
+    this.#peer = readSettings(before, content, "server");
     const { headerTableBytes, windowBytes, frameBytes } = this.#peer;
-    // We add nothing to the peer's table, yet one that it made smaller it wants confirmed (RFC 7541, section 4.2).
-    if (headerTableBytes < this.#tableBytes) {
-      this.#tableBytes = 0;
-      this.#isTableCut = true;
-    }
+    this.#peerTable.allow(headerTableBytes);
     this.#sendQueue.limitFrames(frameBytes);
-    const change = windowBytes - before.windowBytes;
-    if (change !== 0) {
-      for (const stream of this.#streams.values()) {
-        stream.sendWindow += change;
-        if (stream.sendWindow > uint31Max)
-          throw new Http2Error(errorCode.FLOW_CONTROL_ERROR, "a stream's window overflows");
-      }
-    }
+    changeWindows(this.#streams, windowBytes - before.windowBytes);
     writeSettingsAck(this.#outbox);
     if (!this.#isReady) {
       this.#isReady = true;
@@ -280,12 +276,6 @@ export class Session {
   #takeSettingsAck(): void {
     this.#guard.idle();
     this.#heads.limitTable(0);
-  }
-
-  #takePing(flags: number, content: Uint8Array): void {
-    this.#guard.idle();
-    if ((flags & frameFlag.ACK) === 0) writePing(this.#outbox, content, true);
-    else this.#pings.shift()?.();
   }
 
   /** The server takes no more; it finishes the streams up to `lastId` (RFC 9113, section 6.8). */
@@ -324,7 +314,7 @@ export class Session {
   }
 
   /** Undefined: that stream is over. */
-  #find(streamId: number): Stream | undefined {
+  #find(streamId: number): ClientStream | undefined {
     if (!this.#isReady) throw new Http2Error(errorCode.PROTOCOL_ERROR, "the first frame is not SETTINGS");
     const stream = this.#streams.get(streamId);
     if (stream === undefined && (streamId % 2 === 0 || streamId >= this.#nextId))
@@ -332,7 +322,7 @@ export class Session {
     return stream;
   }
 
-  #complete(stream: Stream): void {
+  #complete(stream: ClientStream): void {
     const { announcedLeft, unsent } = stream;
     if (announcedLeft !== undefined && announcedLeft !== 0)
       return this.#break(stream, "the content has not the length that was announced");
@@ -342,19 +332,19 @@ export class Session {
     this.#finish(stream, { kind: "ended" });
   }
 
-  #break(stream: Stream, message: string, isTooLarge = false): void {
+  #break(stream: ClientStream, message: string, isTooLarge = false): void {
     this.#guard.allow(lateFramesMax);
     writeReset(this.#outbox, stream.id, isTooLarge ? errorCode.CANCEL : errorCode.PROTOCOL_ERROR);
     this.#finish(stream, { kind: "broken", isTooLarge, message });
   }
 
-  #finish(stream: Stream, end: StreamEnd): void {
+  #finish(stream: ClientStream, end: StreamEnd): void {
     this.#forget(stream);
     stream.sink.onEnd(end);
     this.#makeRoom();
   }
 
-  #forget(stream: Stream): void {
+  #forget(stream: ClientStream): void {
     this.#streams.delete(stream.id);
     this.#sendQueue.forget(stream);
   }
@@ -373,6 +363,3 @@ function reasonIn(content: Uint8Array): string {
 }
 
 const reasonBytesMax = 100;
-
-/** The same each time: answers come in the order of the questions. */
-const pingContent = Uint8Array.from([0x73, 0x69, 0x64, 0x65, 0x73, 0x74, 0x65, 0x70]);

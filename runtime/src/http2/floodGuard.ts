@@ -2,6 +2,8 @@ import { errorCode, Http2Error } from "./wire/frame.ts";
 
 const idleFramesMax = 1_000;
 const withinMs = 10_000;
+/** What we did may explain so many frames at the most. */
+const allowedMax = 300_000;
 
 /**
  * Bounds what a peer can make us do for nothing: pings, settings, empty frames, frames of streams that are over. A thousand in ten seconds
@@ -25,7 +27,7 @@ export class FloodGuard {
 
   /** So many idle frames may come because of what we did. */
   allow(frames: number): void {
-    this.#count -= frames;
+    this.#count = Math.max(this.#count - frames, -allowedMax);
   }
 
   /** A frame came that brings no call on. Throws `Http2Error` when there are too many. */

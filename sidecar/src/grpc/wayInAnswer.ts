@@ -1,0 +1,94 @@
+import { statusDetailsTrailer } from "../../../proto/wire/headers.ts";
+import { code } from "../../../proto/wire/status.ts";
+import type { ServerSession } from "../../../runtime/src/http2/serverSession.ts";
+import type { ServerStream } from "../../../runtime/src/http2/serverStream.ts";
+import { putUint32 } from "../../../runtime/src/http2/wire/frame.ts";
+import { encodeFields } from "../../../runtime/src/http2/wire/hpackEncoder.ts";
+import type { Field } from "../../../runtime/src/http2/wire/hpackTable.ts";
+import type { CallEnd } from "../core/callEnd.ts";
+import type { CallAnswer } from "../wayIn.ts";
+
+const begun: readonly Field[] = [
+  [":status", "200"],
+  ["content-type", "application/grpc"],
+];
+// What nearly all answers are made of.
+const head = encodeFields(begun);
+const wellEnded = encodeFields([["grpc-status", "0"]]);
+const foreign = encodeFields([[":status", "415"]]);
+const prefix = new Uint8Array(5);
+const atOnce = Promise.resolve();
+
+/** Writes an answer as gRPC has it. */
+export class WayInAnswer implements CallAnswer {
+  readonly #session: ServerSession;
+  readonly #stream: ServerStream;
+  #hasHead = false;
+  #isOver = false;
+  #waiting: (() => void)[] = [];
+
+  constructor(session: ServerSession, stream: ServerStream) {
+    this.#session = session;
+    this.#stream = stream;
+  }
+
+  /** It has been ended, or nobody is there any more. */
+  isOver(): boolean {
+    return this.#isOver || this.#stream.isOver;
+  }
+
+  headers(headers: ReadonlyMap<string, string>): void {
+    if (this.isOver() || this.#hasHead) return;
+    this.#hasHead = true;
+    const block = headers.size === 0 ? head : encodeFields([...begun, ...headers]);
+    this.#session.sendHead(this.#stream, block, false);
+  }
+
+  message(bytes: Uint8Array): Promise<void> {
+    if (this.isOver()) return atOnce;
+    this.headers(none);
+    putUint32(prefix, 1, bytes.length);
+    if (this.#session.sendContent(this.#stream, prefix, bytes)) return atOnce;
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  end(end: CallEnd): void {
+    if (this.isOver()) return;
+    this.#isOver = true;
+    if (this.#hasHead)
+      this.#session.sendTrailers(this.#stream, isPlain(end) ? wellEnded : encodeFields(trailersOf(end)));
+    else this.#session.sendHead(this.#stream, encodeFields([...begun, ...trailersOf(end)]), true);
+  }
+
+  /** Tells one who does not speak gRPC. */
+  endForeign(): void {
+    this.#isOver = true;
+    this.#session.sendHead(this.#stream, foreign, true);
+  }
+
+  /** All messages have gone out, or nobody waits for them. */
+  sent(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+}
+
+const none: ReadonlyMap<string, string> = new Map();
+
+function isPlain({ code: number, message, details, trailers }: CallEnd): boolean {
+  return number === code.OK && message === "" && details.length === 0 && trailers.size === 0;
+}
+
+function trailersOf({ code: number, message, details, trailers }: CallEnd): readonly Field[] {
+  const fields: Field[] = [...trailers, ["grpc-status", String(number)]];
+  if (message !== "") fields.push(["grpc-message", escaped(message)]);
+  if (details.length > 0) fields.push([statusDetailsTrailer, Buffer.from(details).toString("base64")]);
+  return fields;
+}
+
+/**
+ * Clients that decode by decodeURI (grpc-js does) leave what it reserves, such as %2C, as it came: that goes unescaped. Blanks do within, and not at
+ * the ends, where HTTP/2 forbids them.
+ */
+function escaped(message: string): string {
+  return encodeURI(message.toWellFormed()).replaceAll(/(?!^)%20(?!$)/g, " ");
+}
