@@ -7,11 +7,6 @@ export class ReceiveWindow {
     this.#bytesMax = bytesMax;
   }
 
-  /** Whether the peer may have sent so many. */
-  fits(bytes: number): boolean {
-    return this.#used + bytes <= this.#bytesMax;
-  }
-
   /** Takes bytes that came; returns how many to give back now, none until half of the window is used. */
   take(bytes: number): number {
     this.#used += bytes;

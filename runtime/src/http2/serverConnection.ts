@@ -13,6 +13,8 @@ export type ServeOptions = Pick<ServerSessionOptions, "streamsMax"> & {
   ) => ReturnType<ServerSessionOptions["onRequest"]>;
   /** A client is asked after so long whether it is there, and gone when it does not answer in time; undefined: it is not asked. */
   readonly keepalive?: { readonly everyMs: number; readonly withinMs: number } | undefined;
+  /** So long a client may go on not reading what it asked for. */
+  readonly unreadMsMax?: number;
   /** The connection is over; why, for people. */
   readonly onOver: (message: string) => void;
 };
@@ -21,8 +23,7 @@ export type ServeOptions = Pick<ServerSessionOptions, "streamsMax"> & {
 const slabBytes = 16 * 1024;
 /** A client that does not read what it asked for is not read from beyond this. */
 const unreadBytesMax = 1024 * 1024;
-/** So long it may go on not reading. */
-const unreadMsMax = 30_000;
+const unreadMsDefault = 30_000;
 /** Preface and settings. */
 const helloMsMax = 10_000;
 const lastWordsMs = 1_000;
@@ -70,7 +71,7 @@ export function serveConnection(socket: Socket, options: ServeOptions): ServerCo
     session.receive(chunk);
     if (unread !== undefined || outbox.pendingBytes + socket.writableLength <= unreadBytesMax) return;
     socket.pause();
-    unread = setTimeout(() => session.end("the client does not read"), unreadMsMax);
+    unread = setTimeout(() => session.end("the client does not read"), options.unreadMsMax ?? unreadMsDefault);
   });
   socket.on("drain", () => {
     if (unread !== undefined) {

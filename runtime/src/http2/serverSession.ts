@@ -205,15 +205,12 @@ export class ServerSession {
 
   #takeContent(streamId: number, piece: Uint8Array, flowBytes: number, isEnd: boolean): void {
     const stream = this.#find(streamId);
-    if (!this.#receiveWindow.fits(flowBytes))
-      throw new Http2Error(errorCode.FLOW_CONTROL_ERROR, "more came than the connection's window allows");
     const more = this.#receiveWindow.take(flowBytes);
     if (more > 0) writeWindowUpdate(this.#outbox, 0, more);
     if (stream === undefined || (piece.length === 0 && !isEnd)) this.#guard.idle();
     else this.#guard.calm();
     if (stream === undefined) return;
     if (stream.isRequestWhole) return this.#break(stream, errorCode.STREAM_CLOSED);
-    if (!stream.receiveWindow.fits(flowBytes)) return this.#break(stream, errorCode.FLOW_CONTROL_ERROR);
     if (stream.announcedLeft !== undefined) {
       stream.announcedLeft -= piece.length;
       if (stream.announcedLeft < 0) return this.#break(stream, errorCode.PROTOCOL_ERROR);

@@ -51,19 +51,17 @@ function valueOf(fields: readonly Field[], name: string): string | undefined {
 /** What belongs to the way here, and not to the call. */
 const notOfCalls = /^(?:grpc-.*|content-.*|accept-encoding|te|user-agent|host|connection|trailer)$/;
 
+/** Several values of a name are one with commas between; those of cookies have semicolons (RFC 9113, section 8.2.3). */
 function headersOf(fields: readonly Field[]): IncomingCall["headers"] {
   const texts = new Map<string, string>();
-  const headers: { readonly key: string; readonly value: Uint8Array }[] = [];
   for (const [key, value] of fields) {
     if (notOfCalls.test(key)) continue;
-    if (key.endsWith("-bin"))
-      headers.push(...value.split(",").map((part) => ({ key, value: Buffer.from(part, "base64") })));
-    else {
-      // Several values of a name are one with commas between, those of cookies have semicolons (RFC 9113, section 8.2.3).
-      const before = texts.get(key);
-      texts.set(key, before === undefined ? value : `${before}${key === "cookie" ? "; " : ", "}${value}`);
-    }
+    const before = texts.get(key);
+    texts.set(key, before === undefined ? value : `${before}${key === "cookie" ? "; " : ", "}${value}`);
   }
-  for (const [key, value] of texts) headers.push({ key, value: Buffer.from(value, "latin1") });
-  return headers;
+  return [...texts].flatMap(([key, value]) =>
+    key.endsWith("-bin")
+      ? value.split(",").map((part) => ({ key, value: Buffer.from(part, "base64") }))
+      : [{ key, value: Buffer.from(value, "latin1") }],
+  );
 }
