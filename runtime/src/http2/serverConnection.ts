@@ -85,6 +85,7 @@ export function serveConnection(socket: Socket, options: ServeOptions): ServerCo
   return {
     session,
     drain: () => {
+      if (session.isDraining()) return;
       session.drain();
       timers.push(setTimeout(() => session.leave(), drainMsMax).unref());
     },

@@ -104,6 +104,11 @@ export class ServerSession {
     return this.#isReady;
   }
 
+  /** The client has been told to go elsewhere. */
+  isDraining(): boolean {
+    return this.#isDraining;
+  }
+
   /** Requests that are open. */
   get size(): number {
     return this.#streams.size;
