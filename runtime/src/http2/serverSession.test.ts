@@ -187,7 +187,7 @@ test.each<readonly [string, number, Uint8Array]>([
 ])("a request with %s is broken off, and others go on", (_, code, bytes) => {
   const { session, sent, over, requests } = readyServerSession([], { isHeld: true });
   session.receive(bytes);
-  const [reset] = sent().filter(({ type }) => type === RST_STREAM);
+  const reset = sent().find(({ type }) => type === RST_STREAM);
   expect([reset?.streamId, uint32At(reset?.content ?? Buffer.alloc(4), 0)]).toEqual([1, code]);
   for (const one of requests) expect(one.told.at(-1)).toBe("over");
   session.receive(request(3, Buffer.from("next")));

@@ -130,7 +130,7 @@ test("grpc-js: a call that its caller leaves is given up", async () => {
   expect(givenUp.slice(before).every((why) => why === "gone")).toBe(true);
 });
 
-function request(rest: Partial<CallRequest>): CallRequest {
+function toRequest(rest: Partial<CallRequest>): CallRequest {
   const named = { service: "a.B", method: "a.B/Echo" };
   return { ...named, body: Buffer.alloc(0), headers: [], timeoutMs: 20_000, stream: undefined, ...rest };
 }
@@ -140,15 +140,15 @@ test("our own client, and the end of a drained way in", async () => {
   closing.use(client);
   const bodies = [Buffer.alloc(0), Buffer.from("hi"), Buffer.alloc(bytesMax, "xyz")];
   for (const body of bodies) {
-    const ending = await client.call(request({ body })).ending;
+    const ending = await client.call(toRequest({ body })).ending;
     expect(ending.kind === "answered" && Buffer.compare(ending.response, body)).toBe(0);
   }
   const headers = [{ key: "x-raw-bin", value: Uint8Array.of(0, 255) }];
-  const many = Array.from({ length: 1_500 }, () => client.call(request({ body: Buffer.alloc(100), headers })).ending);
+  const many = Array.from({ length: 1_500 }, () => client.call(toRequest({ body: Buffer.alloc(100), headers })).ending);
   expect(new Set((await Promise.all(many)).map(({ kind }) => kind))).toEqual(new Set(["answered"]));
-  const stuck = client.call(request({ method: "a.B/Never", timeoutMs: 300 })).ending;
+  const stuck = client.call(toRequest({ method: "a.B/Never", timeoutMs: 300 })).ending;
   const drained = wayIn.drain(10_000);
   expect(await stuck).toMatchObject({ kind: "failed", code: 4 });
   await drained;
-  expect(await client.call(request({ timeoutMs: 2_000 })).ending).toMatchObject({ kind: "failed", code: 14 });
+  expect(await client.call(toRequest({ timeoutMs: 2_000 })).ending).toMatchObject({ kind: "failed", code: 14 });
 });
