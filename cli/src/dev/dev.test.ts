@@ -142,6 +142,24 @@ test("what is saved while it starts is deployed, too", async () => {
   await expect.poll(asked, { timeout: 20_000 }).toContain("Hello Ada at last");
 });
 
+test("a service that misses packages says so, and is started at once when they have been installed", async () => {
+  const word = { name: "word", version: "1.0.0", main: "index.js" };
+  await using bare = await openTestProject({
+    "word/package.json": JSON.stringify(word),
+    "word/index.js": 'module.exports = "Hello";',
+    "package.json": JSON.stringify({ private: true, dependencies: { word: "file:word" } }),
+    "greeter.cjs": `process.env.WORD = require("word");${greeter}`,
+    "sidestep.yaml": greeterYaml,
+  });
+  const { program } = await bare.dev();
+  // By then it would wait for four seconds.
+  await program.waitForLine(/^greeter +│ ended with code 1; it is started again in 4 s; run `npm install` in \S+, and/);
+  const from = program.lines.length;
+  const npm = { name: "npm", command: "npm", args: ["install", "--offline", "--no-audit", "--no-fund"] };
+  expect(await runProgram({ ...npm, cwd: bare.folder })).toMatchObject({ code: 0 });
+  await program.waitForLine(/^greeter +│ greets at/, { from });
+});
+
 test("a second one in the same folder is refused", async () => {
   const second = await runProgram({
     name: "second",

@@ -2,6 +2,7 @@ import path from "node:path";
 import { keepRunning } from "./kept.ts";
 import type { Kept } from "./kept.ts";
 import type { Keeper } from "./keeper.ts";
+import { installedIn, lacksPackages } from "./packages.ts";
 import { freePort } from "./ports.ts";
 import { parseLogLine, programOf } from "./programOf.ts";
 import type { OwnPrograms } from "./programOf.ts";
@@ -55,11 +56,16 @@ export async function openServedService(service: ProjectService, around: Surroun
 function startCommand(service: ProjectService, line: string, address: string, around: Surroundings): Kept {
   const { project, environment, screen, keeper } = around;
   const port = /:(\d+)$/.exec(address)?.[1];
+  const cwd = path.resolve(project, service.cwd);
+  const lacks = (last: readonly string[]): string => {
+    const folder = lacksPackages(cwd, project, last);
+    return folder === undefined ? "" : `; run \`npm install\` in ${folder}, and it is started at once`;
+  };
   return keepRunning({
     command: line,
     args: [],
     isShell: true,
-    cwd: path.resolve(project, service.cwd),
+    cwd,
     env: {
       OTEL_EXPORTER_OTLP_ENDPOINT: `http://${around.address}`,
       OTEL_SERVICE_NAME: service.name,
@@ -71,7 +77,9 @@ function startCommand(service: ProjectService, line: string, address: string, ar
     },
     keeper,
     onLine: (text) => screen.line(service.name, text),
-    fell: (how, againMs) => screen.line(service.name, screen.tone(fellText(how, againMs), "bad")),
+    fell: (how, againMs, last) =>
+      screen.line(service.name, screen.tone(`${fellText(how, againMs)}${lacks(last)}`, "bad")),
+    standsOn: () => installedIn(cwd, project),
     graceMs: commandGraceMs,
   });
 }
