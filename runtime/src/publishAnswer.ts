@@ -1,4 +1,4 @@
-import type { Msg } from "@nats-io/transport-node";
+import { remembered } from "../../proto/wire/remembered.ts";
 
 /**
  * What became of one publish to a stream. `retryable`: nobody knows whether it was stored, try again later with the same id.
@@ -27,13 +27,38 @@ const wrongLastSequence = 10_071;
 /** The account's storage is full, the server's memory or disk is, or a write to it failed: it passes when somebody makes room. */
 const full: ReadonlySet<number> = new Set([10_002, 10_023, 10_028, 10_047, 10_077]);
 
-/** What an answer in the acknowledgement inbox says. */
-export function toPublished(message: Msg): Published {
-  if (message.data.length === 0) {
-    const code = message.headers?.code ?? 0;
-    return { kind: "retryable", code, message: code === 503 ? "No stream answers." : `Status ${code}.` };
+/** What an answer in the acknowledgement inbox says; its bytes as characters. */
+export function toPublished(text: string): Published {
+  return parseStored(text) ?? toAnswered(text);
+}
+
+/** What a status says that came instead. */
+export function toUnanswered(code: number): Published {
+  return { kind: "retryable", code, message: code === 503 ? "No stream answers." : `Status ${code}.` };
+}
+
+const beforeSequence = `"seq":`;
+
+/** Nearly all are {"stream":"…", "seq":…}, of a few streams. */
+function parseStored(text: string): Published | undefined {
+  if (!text.endsWith("}")) return undefined;
+  const at = text.indexOf(beforeSequence) + beforeSequence.length;
+  const last = text.length - 1;
+  let sequence = 0;
+  for (let next = at; next < last; next += 1) {
+    const digit = text.charCodeAt(next) - 48;
+    if (!(digit >= 0 && digit <= 9)) return undefined;
+    sequence = sequence * 10 + digit;
   }
-  const answer = parseAnswer(message.data);
+  const stream = streamIn(text.slice(0, at));
+  return stream === undefined ? undefined : { kind: "stored", stream, sequence, duplicate: false };
+}
+
+/** The stream that is named alone before a sequence. */
+const streamIn = remembered((text) => /^\{"stream":\s*"([^"\\]+)",\s*"seq":$/.exec(text)?.[1]);
+
+function toAnswered(text: string): Published {
+  const answer = parseAnswer(text);
   if (answer === undefined) return { kind: "retryable", code: 0, message: "An acknowledgement that is none." };
   if (answer.error === undefined) {
     return {
@@ -83,9 +108,9 @@ interface Answer {
 }
 
 /** The one parse function of this edge: the acknowledgement of a stream. */
-function parseAnswer(data: Uint8Array): Answer | undefined {
+function parseAnswer(text: string): Answer | undefined {
   try {
-    const answer: unknown = JSON.parse(Buffer.from(data.buffer, data.byteOffset, data.length).toString());
+    const answer: unknown = JSON.parse(Buffer.from(text, "latin1").toString());
     return typeof answer === "object" && answer !== null ? answer : undefined;
   } catch {
     return undefined;

@@ -2,9 +2,10 @@ import { createInbox } from "@nats-io/transport-node";
 import type { NatsConnection, Subscription } from "@nats-io/transport-node";
 import { KeyTable } from "../../proto/wire/keyTable.ts";
 import { toAbsentStreams } from "./absentStreams.ts";
+import { subscribeRaw } from "./messageReader.ts";
 import { MessageWriter } from "./messageWriter.ts";
 import { pause } from "./pause.ts";
-import { disconnected, isNoRoom, timedOut, toFailure, toPublished } from "./publishAnswer.ts";
+import { disconnected, isNoRoom, timedOut, toFailure, toPublished, toUnanswered } from "./publishAnswer.ts";
 import type { Published } from "./publishAnswer.ts";
 import type { StoreRoom } from "./storeRoom.ts";
 import { atTurnEnd } from "./turnEnd.ts";
@@ -123,10 +124,10 @@ class InboxPublisher implements Publisher {
     this.#options = options;
     this.#writer = new MessageWriter(connection);
     this.#inbox = `${createInbox(options.inboxPrefix)}.`;
-    this.#subscription = connection.subscribe(`${this.#inbox}*`, {
-      callback: (error, message) => {
-        if (error === null) this.#take(message.subject.slice(this.#inbox.length), toPublished(message));
-      },
+    const { length } = this.#inbox;
+    this.#subscription = subscribeRaw(connection, `${this.#inbox}*`, {
+      take: (message) => this.#take(message.subjectBehind(length), toPublished(message.dataText())),
+      status: ({ subject, headers }) => this.#take(subject.slice(length), toUnanswered(headers?.code ?? 0)),
     });
     // Ends with the connection.
     void this.#follow();

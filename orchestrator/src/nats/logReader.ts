@@ -1,6 +1,8 @@
 import { createInbox, nuid } from "@nats-io/transport-node";
 import type { Msg, Subscription } from "@nats-io/transport-node";
 import type { Log } from "../../../runtime/src/log.ts";
+import { subscribeRaw } from "../../../runtime/src/messageReader.ts";
+import type { Incoming } from "../../../runtime/src/messageReader.ts";
 import type { Nats } from "../../../runtime/src/natsConnection.ts";
 import type { LogMessage, LogReader } from "../processor/ports.ts";
 import { openCopies } from "./copies.ts";
@@ -102,9 +104,10 @@ class Reader implements LogReader {
     else if (Date.now() - this.#heardMs > silenceMaxMs) void this.#renew("silence");
   }
 
-  #take(message: Msg, place: Place): void {
+  #take(message: Incoming): void {
     const consumer = this.#consumer;
-    if (consumer === undefined) return;
+    const place = parsePlace(message.replyTo());
+    if (consumer === undefined || place === undefined) return;
     consumer.delivered++;
     consumer.open--;
     if (place.delivered !== consumer.delivered) {
@@ -113,8 +116,8 @@ class Reader implements LogReader {
     }
     if (place.sequence >= this.#next) {
       this.#next = place.sequence + 1;
-      const data = this.#copy(message.data);
-      this.#options.onMessage({ sequence: place.sequence, storedMs: place.storedMs, subject: message.subject, data });
+      const data = this.#copy(message.data());
+      this.#options.onMessage({ sequence: place.sequence, storedMs: place.storedMs, subject: message.subject(), data });
     }
     if (consumer.open <= 0) this.pull();
   }
@@ -153,13 +156,17 @@ class Reader implements LogReader {
   }
 
   #listen(name: string, mine: number): void {
-    const subscription = this.#nats.connection.subscribe(createInbox(), {
-      callback: (error, message) => {
-        if (error !== null || mine !== this.#generation) return;
-        this.#heardMs = Date.now();
-        const place = parsePlace(message.reply);
-        if (place === undefined) this.#onStatus(message);
-        else this.#take(message, place);
+    const isMine = (): boolean => {
+      if (mine !== this.#generation) return false;
+      this.#heardMs = Date.now();
+      return true;
+    };
+    const subscription = subscribeRaw(this.#nats.connection, createInbox(), {
+      take: (message) => {
+        if (isMine()) this.#take(message);
+      },
+      status: (message) => {
+        if (isMine()) this.#onStatus(message);
       },
     });
     this.#consumer = { name, subscription, delivered: 0, open: 0 };

@@ -3,6 +3,8 @@ import type { Msg, Subscription } from "@nats-io/nats-core";
 import { byLoadGroup } from "../../../proto/wire/subjects.ts";
 import type { Names } from "../../../proto/wire/subjects.ts";
 import type { Log } from "../../../runtime/src/log.ts";
+import { subscribeRaw } from "../../../runtime/src/messageReader.ts";
+import type { Incoming } from "../../../runtime/src/messageReader.ts";
 import type { Nats } from "../../../runtime/src/natsConnection.ts";
 import { atMost } from "../../../runtime/src/shutdown.ts";
 import { atTurnEnd } from "../../../runtime/src/turnEnd.ts";
@@ -101,10 +103,9 @@ export class TaskPuller {
   }
 
   #subscribe(): Subscription {
-    return this.#options.nats.connection.subscribe(`${this.#inbox}*`, {
-      callback: (error, message) => {
-        if (error === null) this.#receive(message);
-      },
+    return subscribeRaw(this.#options.nats.connection, `${this.#inbox}*`, {
+      take: (message) => this.#receive(message),
+      status: (message) => this.#receiveStatus(message),
     });
   }
 
@@ -176,13 +177,10 @@ export class TaskPuller {
     else this.#subscription.unsubscribe();
   }
 
-  #receive(message: Msg): void {
+  #receive(message: Incoming): void {
     this.#heardAtMs = performance.now();
-    // The client reads headers when it is asked for one: those of a task, which is never empty, say nothing.
-    const body = message.data;
-    if (body.length === 0 && (message.headers?.code ?? 0) !== 0) return this.#receiveStatus(message);
     this.#emptiness = settled(this.#emptiness, this.#heardAtMs);
-    const delivery = this.#toDelivery(message.reply ?? "", body);
+    const delivery = this.#toDelivery(message.replyTo(), message.data());
     this.#asked.take();
     if (this.#asked.outstanding() === 0) {
       this.#leaving?.resolve();
@@ -190,7 +188,7 @@ export class TaskPuller {
     }
     this.#wasFound = true;
     if (this.#isMissing) this.#found();
-    if (delivery !== undefined) this.#options.accept(delivery, message.subject);
+    if (delivery !== undefined) this.#options.accept(delivery, message.subject());
     this.#pullSoon();
   }
 
@@ -209,6 +207,7 @@ export class TaskPuller {
   }
 
   #receiveStatus(message: Msg): void {
+    this.#heardAtMs = performance.now();
     const { code = 0, description = "" } = message.headers ?? {};
     if (code === 100) {
       this.#wasFound = true;
