@@ -70,6 +70,7 @@ const readme = `# A first workflow
 \`\`\`sh
 sidestep check                  # what is wrong, with file:line:column
 sidestep dev                    # all it needs on this machine; deploys at each save, and sidestep.yaml has the service answered for
+npm install && npm test         # the workflow without services: test/hello.test.js
 sidestep run exec hello.v1.HelloWorkflow/Hello -d '{"request_id": "1", "name": "world"}'
 \`\`\`
 `;
@@ -78,6 +79,28 @@ const stubbed = `# What \`sidestep dev\` runs besides; docs/dev.md has all of it
 stubs:
   # Answered for until there is one. Then: services: [{ name: greeting, address: 127.0.0.1:50051 }]
   - greeting.v1.GreetingService
+`;
+
+const testFile = `import { fails, loadContracts, openSandbox } from "@sidestep/testing";
+import { expect, test } from "vitest";
+
+const contracts = await loadContracts(".");
+const workflow = "hello.v1.HelloWorkflow/Hello";
+const greet = "greeting.v1.GreetingService/Greet";
+const request = { request_id: "1", name: "world" };
+
+test("who is named is greeted, aloud", async () => {
+  const box = openSandbox(contracts, { fakes: { [greet]: ({ name }) => ({ greeting: "Hello " + name }) } });
+  const run = await box.start(workflow, request).ended();
+  expect(run.response).toEqual({ greeting: "Hello world!" });
+});
+
+test("a service that is away is called five times, and then the run fails", async () => {
+  const box = openSandbox(contracts, { fakes: { [greet]: fails("UNAVAILABLE", "away") } });
+  const run = await box.start(workflow, request).ended();
+  expect(run.status).toMatchObject({ code: "UNAVAILABLE", message: "away" });
+  expect(box.calls(greet)).toHaveLength(5);
+});
 `;
 
 /** What git is to leave alone in a project. */
@@ -98,3 +121,6 @@ export const firstFiles: ReadonlyMap<string, string> = new Map([
   ["proto/hello/v1/hello.proto", workflow],
   ["proto/README.md", readme],
 ]);
+
+/** And what tests of it take, where there is no package.json yet. */
+export const firstTests: ReadonlyMap<string, string> = new Map([["test/hello.test.js", testFile]]);

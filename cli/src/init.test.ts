@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { check } from "./check.ts";
+import { repositoryRoot } from "../../test/support/program.ts";
 import { parseProject } from "./dev/projectFile.ts";
 import { exampleNames } from "./exampleNames.ts";
 import { init } from "./init.ts";
@@ -34,6 +35,25 @@ describe("init", () => {
     ]);
     const vendored = readFileSync(path.join(fresh, "proto", schemaFile), "utf8");
     expect(vendored).toBe(readFileSync(path.join(ownProtoFolder(), schemaFile), "utf8"));
+  });
+
+  it("writes a package with a test, by this installation's own packages", async () => {
+    expect(await init(path.join(folder, "My flows!"), { out })).toBe(0);
+    const files = readdirSync(path.join(folder, "My flows!"));
+    expect(files).toEqual([".gitignore", "buf.yaml", "package.json", "proto", "sidestep.yaml", "test"]);
+    const manifest = JSON.parse(readFileSync(path.join(folder, "My flows!", "package.json"), "utf8"));
+    expect(manifest).toMatchObject({ name: "my-flows", scripts: { test: "vitest run" } });
+    expect(manifest.devDependencies).toMatchObject({
+      sidestep: `file:${path.join(repositoryRoot, "dist/package")}`,
+      "@sidestep/testing": `file:${path.join(repositoryRoot, "testing")}`,
+    });
+  });
+
+  it("leaves a package that is there as it is", async () => {
+    writeFileSync(path.join(folder, "package.json"), "{}");
+    expect(await init(folder, { out })).toBe(0);
+    expect(readFileSync(path.join(folder, "package.json"), "utf8")).toBe("{}");
+    expect(readdirSync(folder)).not.toContain("test");
   });
 
   it("overwrites nothing and writes nothing beside what exists", async () => {

@@ -4,7 +4,8 @@ import path from "node:path";
 import { exampleFiles } from "./exampleFiles.ts";
 import type { ExampleName } from "./exampleNames.ts";
 import { ownProtoFolder, schemaFile } from "./ownProto.ts";
-import { firstFiles } from "./firstFiles.ts";
+import { firstFiles, firstTests } from "./firstFiles.ts";
+import { lacksBuild, projectPackage } from "./projectPackage.ts";
 
 /** How `sidestep init` is asked to work. */
 export interface InitOptions {
@@ -23,7 +24,7 @@ const leftAlone: ReadonlySet<string> = new Set([".gitignore"]);
  */
 export async function init(folder: string, { example, out }: InitOptions): Promise<0 | 1> {
   const schema = await readFile(path.join(ownProtoFolder(), schemaFile), "utf8");
-  const own = example === undefined ? firstFiles : await exampleFiles(example);
+  const own = example === undefined ? firstFilesIn(folder) : await exampleFiles(example);
   const files = new Map([[`proto/${schemaFile}`, schema], ...own]);
   const existing = [...files.keys()].filter((file) => existsSync(path.join(folder, file)));
   const inTheWay = existing.filter((file) => !leftAlone.has(file));
@@ -48,7 +49,21 @@ export async function init(folder: string, { example, out }: InitOptions): Promi
     return 1;
   }
   for (const file of files.keys()) out(`wrote ${path.join(folder, file)}`);
+  const build = files.has("package.json") ? lacksBuild() : undefined;
+  if (build !== undefined) out(`\nBefore npm install: ${build}`);
   const next = example === undefined ? `sidestep dev ${folder}` : `cd ${folder} && npm install && npm test`;
   out(`\nNext: ${next}`);
   return 0;
+}
+
+/** A package that is there already is the user's, and has tests of its own. */
+function firstFilesIn(folder: string): ReadonlyMap<string, string> {
+  if (existsSync(path.join(folder, "package.json"))) return firstFiles;
+  const name = path
+    .basename(path.resolve(folder))
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9-]+/g, "-")
+    .replaceAll(/^-+|-+$/g, "");
+  const manifest = projectPackage(name === "" ? "workflows" : name, { isServed: false });
+  return new Map([...firstFiles, ["package.json", manifest], ...firstTests]);
 }

@@ -22,10 +22,10 @@ beforeAll(async () => {
   const all = { ...dependencies, sidestep: command, "@sidestep/testing": kit };
   await writeFile(path.join(folder, "package.json"), JSON.stringify({ private: true, dependencies: all }));
   await npm(folder, ["install", "--no-audit", "--no-fund", "--prefer-offline"]);
-  for (const name of exampleNames) {
-    await bin(folder, ["init", "--example", name, name]);
+  for (const name of exampleNames) await bin(folder, ["init", "--example", name, name]);
+  await bin(folder, ["init", "plain"]);
+  for (const name of ["plain", ...exampleNames])
     await symlink("../node_modules", path.join(folder, name, "node_modules"));
-  }
 }, 300_000);
 
 afterAll(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
@@ -65,7 +65,7 @@ async function pack(from: string): Promise<string> {
   return path.join(from, packed);
 }
 
-test.each(exampleNames)("%s: npm test passes", async (name) => {
+test.each(["plain", ...exampleNames])("%s: npm test passes", async (name) => {
   const said = await npm(path.join(folder, name), ["test"]);
   expect(said).toMatch(/Tests.*\d+ passed/);
   expect(said).not.toMatch(/failed|skipped/);
