@@ -1,5 +1,6 @@
 import { Failure_Origin } from "../../proto/gen/sidestep/internal/v1/task.ts";
 import type { MeshCall, MeshReply } from "../../proto/gen/sidestep/internal/v1/relay.ts";
+import { KeyTable } from "../../proto/wire/keyTable.ts";
 import { code } from "../../proto/wire/status.ts";
 import { splitMethod } from "../../proto/wire/subjects.ts";
 import { refusalOf } from "./core/exposure.ts";
@@ -29,7 +30,7 @@ const slotWithinMs = 250;
 
 /** Makes them beside a service: each takes a slot, as a task does, and no caller more than its share. */
 export function openMeshCalls({ slots, provider, onEnded }: MeshCallsOptions): MadeCalls {
-  const byCaller = new Map<string, number>();
+  const byCaller = new KeyTable<{ readonly key: string; calls: number }>();
   let all = 0;
   const line: (() => void)[] = [];
   let isEmpty = (): void => undefined;
@@ -50,17 +51,19 @@ export function openMeshCalls({ slots, provider, onEnded }: MeshCallsOptions): M
   };
   return {
     make: async (caller, call) => {
-      const own = byCaller.get(caller) ?? 0;
-      if (!mayCallMore(own, all, slots.total)) return refused(`${caller} has as many calls at its sidecar as it gets`);
-      byCaller.set(caller, own + 1);
+      const known = byCaller.get(caller);
+      const own = known ?? { key: caller, calls: 0 };
+      if (!mayCallMore(own.calls, all, slots.total))
+        return refused(`${caller} has as many calls at its sidecar as it gets`);
+      if (known === undefined) byCaller.add(own);
+      own.calls++;
       all++;
       try {
         return await makeIn(call);
       } finally {
         all--;
-        const left = (byCaller.get(caller) ?? 1) - 1;
-        if (left > 0) byCaller.set(caller, left);
-        else byCaller.delete(caller);
+        own.calls--;
+        if (own.calls === 0) byCaller.delete(caller);
         if (all === 0) isEmpty();
       }
     },

@@ -1,10 +1,11 @@
-import { Client, credentials } from "@grpc/grpc-js";
 import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { freePort } from "../support/freePort.ts";
 import { startNats } from "../support/nats.ts";
 import { cpuNow, cpuPerUnit, median, quantile } from "./accounting.ts";
 import type { Pids } from "./accounting.ts";
+import { callerNames, openMeshCaller, parseCallerKind } from "./meshCaller.ts";
+import type { CallerKind } from "./meshCaller.ts";
 import { startProduct } from "./product.ts";
 import { toSayRequest } from "./sayRequest.ts";
 import { parseServiceKind, startService } from "./services/service.ts";
@@ -17,6 +18,7 @@ What a call costs that a service makes through its sidecar: a method of another 
 the same call made at the orchestrator. All by the same client, one after the other and many at a time, round by round in turn.
 
   --service <kind>  plain, node or python (node)
+  --caller <kind>   grpc-js, or lean: the sidecar's own client (grpc-js)
   --at <n>          calls under way, for calls/s (64)
   --rounds <n>      (3)
   --seconds <s>     for each figure (3)
@@ -42,6 +44,7 @@ export async function measureMesh(args: readonly string[]): Promise<void> {
     args: [...args],
     options: {
       service: { type: "string", default: "node" },
+      caller: { type: "string", default: "grpc-js" },
       at: { type: "string", default: "64" },
       rounds: { type: "string", default: "3" },
       seconds: { type: "string", default: "3" },
@@ -54,6 +57,7 @@ export async function measureMesh(args: readonly string[]): Promise<void> {
     return;
   }
   const kind = parseServiceKind(values.service);
+  const by = parseCallerKind(values.caller);
   const rounds = Number(values.rounds);
   const ms = Number(values.seconds) * 1_000;
   await using started = new AsyncDisposableStack();
@@ -85,17 +89,17 @@ export async function measureMesh(args: readonly string[]): Promise<void> {
     ours: [orchestrator.program.pid, ...product.sidecars.map(({ program }) => program.pid), nats.pid()],
   };
   const found = new Map<Way, Figures[]>(ways.map((way) => [way, []]));
-  for (const way of ways) await measure(way, Number(values.at), ms, pids);
+  for (const way of ways) await measure(way, by, Number(values.at), ms, pids);
   for (let round = 1; round <= rounds; round++) {
     for (const way of ways) {
-      const figures = await measure(way, Number(values.at), ms, pids);
+      const figures = await measure(way, by, Number(values.at), ms, pids);
       found.get(way)?.push(figures);
       progress(
         `round ${round}: ${way.name}: p50 ${quantile(figures.idleMs, 0.5).toFixed(3)} ms, ${Math.round(figures.perSecond)} calls/s`,
       );
     }
   }
-  console.log(await heading(kind));
+  console.log(`${await heading(kind)}Caller: ${callerNames[by]}.\n`);
   console.log(
     textTable([
       ["", "p50 ms", "p99 ms", `calls/s at ${values.at}`, "CPU a call, µs"],
@@ -118,36 +122,25 @@ function rowOf({ name }: Way, figures: readonly Figures[]): readonly string[] {
   return [name, p(0.5), p(0.99), String(perSecond), median(figures.map((one) => one.cpuMicros)).toFixed(0)];
 }
 
-async function measure({ address, method }: Way, at: number, ms: number, pids: Pids): Promise<Figures> {
-  const client = new Client(address, credentials.createInsecure());
-  try {
-    const idleMs: number[] = [];
-    for (const endMs = performance.now() + ms; performance.now() < endMs;) {
-      const beganMs = performance.now();
-      await call(client, method);
-      idleMs.push(performance.now() - beganMs);
-    }
-    const before = cpuNow(pids);
+async function measure({ address, method }: Way, by: CallerKind, at: number, ms: number, pids: Pids): Promise<Figures> {
+  using caller = openMeshCaller(by, address);
+  const idleMs: number[] = [];
+  for (const endMs = performance.now() + ms; performance.now() < endMs;) {
     const beganMs = performance.now();
-    let calls = 0;
-    const endMs = beganMs + ms;
-    const caller = async (): Promise<void> => {
-      for (; performance.now() < endMs; calls++) await call(client, method);
-    };
-    await Promise.all(Array.from({ length: at }, caller));
-    const seconds = (performance.now() - beganMs) / 1_000;
-    const cpu = cpuPerUnit(before, cpuNow(pids), calls);
-    return { idleMs, perSecond: calls / seconds, cpuMicros: Object.values(cpu).reduce((sum, each) => sum + each, 0) };
-  } finally {
-    client.close();
+    await caller.call(method, request);
+    idleMs.push(performance.now() - beganMs);
   }
+  const before = cpuNow(pids);
+  const beganMs = performance.now();
+  let calls = 0;
+  const endMs = beganMs + ms;
+  const loop = async (): Promise<void> => {
+    for (; performance.now() < endMs; calls++) await caller.call(method, request);
+  };
+  await Promise.all(Array.from({ length: at }, loop));
+  const seconds = (performance.now() - beganMs) / 1_000;
+  const cpu = cpuPerUnit(before, cpuNow(pids), calls);
+  return { idleMs, perSecond: calls / seconds, cpuMicros: Object.values(cpu).reduce((sum, each) => sum + each, 0) };
 }
 
 const request = toSayRequest("hello");
-const same = (bytes: Buffer): Buffer => bytes;
-
-function call(client: Client, method: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    client.makeUnaryRequest(`/${method}`, same, same, request, (error) => (error === null ? resolve() : reject(error)));
-  });
-}

@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from "vitest";
-import { MeshCall, MeshReply } from "../../../proto/gen/sidestep/internal/v1/relay.ts";
+import { MeshAsk, MeshCall, MeshReply, MeshState } from "../../../proto/gen/sidestep/internal/v1/relay.ts";
 import { toNames } from "../../../proto/wire/subjects.ts";
 import { connectTo } from "../../../test/support/connectTo.ts";
 import { startNats } from "../../../test/support/nats.ts";
@@ -91,6 +91,38 @@ function codeOf(mesh: Mesh, leftMs: () => number | undefined, more: Partial<Inco
     });
   });
 }
+
+test("a call that its caller leaves, or that is lost, is let go at once and not at its deadline", async () => {
+  const server = closing.use(await startNats());
+  const names = toNames();
+  const [called, calling] = [closing.use(await connectTo(server.url)), closing.use(await connectTo(server.url))];
+  const taken = Promise.withResolvers<void>();
+  called.connection.subscribe(names.meshSubject("stock.v1.Stock", "*"), { callback: () => taken.resolve() });
+  // Somebody is there, and has none of the calls.
+  const state = MeshState.encode({ isIdempotent: false }).finish();
+  called.connection.subscribe(names.meshAskSubject("stock.v1.Stock", "*"), {
+    callback: (_, message) => {
+      if (MeshAsk.decode(message.data).id.length === 0) message.respond(state);
+    },
+  });
+  await called.connection.flush();
+  const mesh = openMesh(calling, names);
+  const call = { method: "stock.v1.Stock/Count", request: new Uint8Array(), headers: [], leftMs: () => 60_000 };
+  const told: string[] = [];
+  const giveUp = mesh.carry("shop.v1.Orders", call, {
+    headers: () => undefined,
+    message: () => Promise.resolve(),
+    end: (end) => told.push(end.message),
+  });
+  await taken.promise;
+  // The question who is there has been answered.
+  await expect.poll(() => mesh.waiting()).toBe(1);
+  giveUp();
+  expect([mesh.waiting(), told]).toEqual([0, []]);
+  // Missed three times, every 300 ms: its deadline is far.
+  expect(await codeOf(mesh, () => 2_400)).toBe(2);
+  expect(mesh.waiting()).toBe(0);
+});
 
 test("calls that are on their way to a sidecar that stops are answered", async () => {
   const server = closing.use(await startNats());

@@ -17,6 +17,12 @@ const noResponders = 503;
 const nobody: MeshAnswer = { kind: "nobody" };
 const silence: MeshAnswer = { kind: "silence" };
 
+/** A question that waits for its answer. */
+export interface Asking {
+  /** Nobody waits for the answer any more; nothing of it is kept. */
+  forget(): void;
+}
+
 /**
  * Questions over one inbox and one timer. The client's own `request` makes two timers' worth of promises for each and an error with a stack even for one
  * that was answered.
@@ -38,31 +44,46 @@ export class MeshAsks {
     });
   }
 
-  /** Asks. Throws what publishing does. */
-  ask(subject: string, data: Uint8Array, timeoutMs: number): Promise<MeshAnswer> {
+  /** Questions that wait. */
+  get size(): number {
+    return this.#waiting.size;
+  }
+
+  /** Asks; `onAnswer` is told once, unless it is forgotten. Throws what publishing does. */
+  ask(subject: string, data: Uint8Array, timeoutMs: number, onAnswer: (answer: MeshAnswer) => void): Asking {
     const reply = this.#inbox + (this.#count++).toString(36);
     this.#writer.write(subject, data, reply, "");
     this.#writer.flush();
-    return new Promise((resolve) => {
-      const asked = new Asked(reply, (answer) => {
-        this.#waiting.delete(reply);
-        this.#deadlines.over(deadline);
-        resolve(answer);
-      });
-      const deadline: Deadline = this.#deadlines.add(asked, timeoutMs);
-      this.#waiting.add(asked);
-    });
+    const asked = new Asked(reply, this.#waiting, this.#deadlines, onAnswer);
+    asked.deadline = this.#deadlines.add(asked, timeoutMs);
+    this.#waiting.add(asked);
+    return asked;
   }
 }
 
-class Asked implements Timed {
+class Asked implements Asking, Timed {
   /** Where the answer goes. */
   readonly key: string;
-  readonly settle: (answer: MeshAnswer) => void;
+  readonly #waiting: KeyTable<Asked>;
+  readonly #deadlines: Deadlines;
+  readonly #onAnswer: (answer: MeshAnswer) => void;
+  deadline: Deadline | undefined;
 
-  constructor(key: string, settle: (answer: MeshAnswer) => void) {
+  constructor(key: string, waiting: KeyTable<Asked>, deadlines: Deadlines, onAnswer: (answer: MeshAnswer) => void) {
     this.key = key;
-    this.settle = settle;
+    this.#waiting = waiting;
+    this.#deadlines = deadlines;
+    this.#onAnswer = onAnswer;
+  }
+
+  settle(answer: MeshAnswer): void {
+    this.forget();
+    this.#onAnswer(answer);
+  }
+
+  forget(): void {
+    this.#waiting.delete(this.key);
+    if (this.deadline !== undefined) this.#deadlines.over(this.deadline);
   }
 
   expire(): void {

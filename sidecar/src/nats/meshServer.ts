@@ -1,6 +1,9 @@
 import { MeshAsk, MeshCall, MeshReply, MeshState } from "../../../proto/gen/sidestep/internal/v1/relay.ts";
 import { Failure_Origin } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import { isReplySubject } from "../../../proto/wire/inbox.ts";
+import { Encoder } from "../../../proto/wire/encoder.ts";
+import { KeyTable } from "../../../proto/wire/keyTable.ts";
+import { remembered } from "../../../proto/wire/remembered.ts";
 import { toHex } from "../../../proto/wire/runId.ts";
 import { code } from "../../../proto/wire/status.ts";
 import { splitMethod } from "../../../proto/wire/subjects.ts";
@@ -20,6 +23,8 @@ export interface MeshCalls {
 const queue = "mesh";
 const payloadBytesDefault = 1024 * 1024;
 
+const { toBytes } = new Encoder();
+
 /**
  * Takes calls of a service's methods from those that may call it ("*": from all) until it is disposed of; what is on its way then is answered, too. Whether a call
  * is under way is answered as long as the connection lives.
@@ -34,14 +39,17 @@ export function serveMesh(
   const { connection } = nats;
   const writer = new MessageWriter(connection);
   const callerAt = names.meshSubject("a", "b").split(".").length - 1;
-  const callerIn = (subject: string): string => (subject.split(".")[callerAt] ?? "").replaceAll("-", ".");
+  const callerIn = remembered((subject) => (subject.split(".")[callerAt] ?? "").replaceAll("-", "."));
   const subjects = callers.includes("*") ? ["*"] : callers;
-  const underWay = new Set<string>();
+  const underWay = new KeyTable<{ readonly key: string }>();
   const serve = async (caller: string, call: MeshCall, reply: string): Promise<void> => {
     const key = `${caller} ${toHex(call.id)}`;
-    underWay.add(key);
+    // One that is sent twice is asked for as one.
+    const entry = { key };
+    const isFirst = underWay.get(key) === undefined;
+    if (isFirst) underWay.add(entry);
     const answer = await calls.make(caller, call);
-    underWay.delete(key);
+    if (isFirst) underWay.delete(key);
     if (connection.isClosed()) return;
     writer.write(reply, fitting(answer, connection.info?.max_payload), "", "");
     writer.flush();
@@ -64,7 +72,7 @@ export function serveMesh(
         const ask = readAsk(data);
         if (ask === undefined || splitMethod(ask.method).service !== service) return;
         // Who asks for a call is answered by who has it alone.
-        if (ask.id.length > 0 && !underWay.has(`${callerIn(subject)} ${toHex(ask.id)}`)) return;
+        if (ask.id.length > 0 && underWay.get(`${callerIn(subject)} ${toHex(ask.id)}`) === undefined) return;
         const isIdempotent = calls.isIdempotent(ask.method);
         if (!connection.isClosed()) connection.publish(reply, MeshState.encode({ isIdempotent }).finish());
       },
@@ -80,7 +88,7 @@ export function serveMesh(
 
 /** An answer that no message has room for is told as that. */
 function fitting(reply: MeshReply, bytesMax = payloadBytesDefault): Uint8Array {
-  const data = MeshReply.encode(reply).finish();
+  const data = toBytes(MeshReply, reply);
   if (data.length <= bytesMax) return data;
   const message = `the answer has ${data.length} bytes, the mesh carries ${bytesMax}`;
   const failure = {

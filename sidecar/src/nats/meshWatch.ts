@@ -1,4 +1,6 @@
 import { MeshAsk, MeshState } from "../../../proto/gen/sidestep/internal/v1/relay.ts";
+import { Deadlines } from "../../../runtime/src/deadlines.ts";
+import type { Deadline, Timed } from "../../../runtime/src/deadlines.ts";
 import type { Nats } from "../../../runtime/src/natsConnection.ts";
 import type { MeshAsks } from "./meshAsks.ts";
 
@@ -20,23 +22,14 @@ export interface MeshPlace {
 export interface WatchedCall {
   readonly id: Uint8Array;
   readonly everyMs: number;
-  readonly isGivenUp: () => boolean;
   /** Nobody has it any more, although its answer did not come. */
   readonly onLost: () => void;
-}
-
-interface Watched extends WatchedCall {
-  readonly place: MeshPlace;
-  dueMs: number;
-  misses: number;
-  isAsking: boolean;
 }
 
 /** Methods that a service has told of; it calls no more than it was built to. */
 const methodsMax = 10_000;
 /** So often in a row nobody has it: a message may get lost, and a process be busy. */
 const missesMax = 3;
-const lookEveryMs = 100;
 const nobodysCall = new Uint8Array();
 
 /** Remembers that a method may be called twice. */
@@ -46,16 +39,15 @@ export function learn({ idempotent }: MeshKnowledge, method: string, isIdempoten
 
 /**
  * Asks again and again who has the calls that are under way for longer. Where nobody of a service answers such questions nothing is known, and it
- * waits on. One timer for all of them: most calls are over before it looks at them.
+ * waits on. One timer for all of them: most calls are over long before they are asked for.
  */
 export class MeshWatch {
   readonly #nats: Nats;
   readonly #asks: MeshAsks;
   readonly #knowledge: MeshKnowledge;
-  readonly #watched = new Set<Watched>();
+  readonly #deadlines = new Deadlines();
   /** When somebody was asked last there where nobody has answered yet; of the services that may be called. */
   readonly #introducedMs = new Map<string, number>();
-  #timer: NodeJS.Timeout | undefined;
 
   constructor(nats: Nats, asks: MeshAsks, knowledge: MeshKnowledge) {
     this.#nats = nats;
@@ -73,49 +65,79 @@ export class MeshWatch {
     void this.#isAnswered(place, nobodysCall, withinMs);
   }
 
-  /** Watches a call until what is returned is called, or it is lost. */
-  begin(place: MeshPlace, call: WatchedCall): () => void {
-    const watched = { ...call, place, dueMs: performance.now() + call.everyMs, misses: 0, isAsking: false };
-    this.#watched.add(watched);
-    this.#timer ??= setInterval(() => this.#look(), lookEveryMs);
-    return () => void this.#watched.delete(watched);
+  /** Watches a call until what is returned is disposed of, or it is lost. */
+  begin(place: MeshPlace, call: WatchedCall): Disposable {
+    const watched = new Watched(this.#deadlines, call, (one) => void this.#look(one, place));
+    watched.lookIn(call.everyMs);
+    return watched;
   }
 
-  #look(): void {
-    const nowMs = performance.now();
-    for (const watched of this.#watched) {
-      if (watched.isGivenUp()) this.#watched.delete(watched);
-      else if (!watched.isAsking && nowMs >= watched.dueMs) void this.#ask(watched, nowMs);
-    }
-    if (this.#watched.size > 0) return;
-    clearInterval(this.#timer);
-    this.#timer = undefined;
-  }
-
-  async #ask(watched: Watched, nowMs: number): Promise<void> {
-    const { place, id, everyMs } = watched;
-    watched.dueMs = nowMs + everyMs;
-    watched.isAsking = true;
+  async #look(watched: Watched, place: MeshPlace): Promise<void> {
+    const { id, everyMs, onLost } = watched.call;
+    const askedMs = performance.now();
     const isKnown = this.#knowledge.answering.has(place.subject);
     const isAnswered = await this.#isAnswered(place, isKnown ? id : nobodysCall, everyMs);
-    watched.isAsking = false;
     // Without a connection nothing is heard of anybody.
     if (isAnswered || !this.#nats.isConnected()) watched.misses = 0;
     else if (isKnown) watched.misses++;
-    if (watched.misses >= missesMax && this.#watched.delete(watched)) watched.onLost();
+    if (watched.isOver) return;
+    if (watched.misses < missesMax) return watched.lookIn(Math.max(0, askedMs + everyMs - performance.now()));
+    watched[Symbol.dispose]();
+    onLost();
   }
 
-  async #isAnswered({ subject, method }: MeshPlace, id: Uint8Array, withinMs: number): Promise<boolean> {
-    if (!this.#nats.isConnected()) return false;
+  #isAnswered({ subject, method }: MeshPlace, id: Uint8Array, withinMs: number): Promise<boolean> {
+    if (!this.#nats.isConnected()) return Promise.resolve(false);
+    const { promise, resolve } = Promise.withResolvers<boolean>();
     try {
-      const answer = await this.#asks.ask(subject, MeshAsk.encode({ id, method }).finish(), withinMs);
-      if (answer.kind !== "answer") return false;
-      learn(this.#knowledge, method, MeshState.decode(answer.data).isIdempotent);
-      this.#knowledge.answering.add(subject);
-      return true;
+      this.#asks.ask(subject, MeshAsk.encode({ id, method }).finish(), withinMs, (answer) => {
+        const isIdempotent = answer.kind === "answer" ? stateIn(answer.data)?.isIdempotent : undefined;
+        if (isIdempotent === undefined) return resolve(false);
+        learn(this.#knowledge, method, isIdempotent);
+        this.#knowledge.answering.add(subject);
+        resolve(true);
+      });
     } catch {
-      // It can't be sent, or is no answer: he may be there all the same.
-      return false;
+      // It can't be sent: he may be there all the same.
+      resolve(false);
     }
+    return promise;
+  }
+}
+
+class Watched implements Disposable, Timed {
+  readonly call: WatchedCall;
+  readonly #deadlines: Deadlines;
+  readonly #onDue: (watched: Watched) => void;
+  #deadline: Deadline | undefined;
+  misses = 0;
+  isOver = false;
+
+  constructor(deadlines: Deadlines, call: WatchedCall, onDue: (watched: Watched) => void) {
+    this.#deadlines = deadlines;
+    this.call = call;
+    this.#onDue = onDue;
+  }
+
+  lookIn(ms: number): void {
+    this.#deadline = this.#deadlines.add(this, ms);
+  }
+
+  expire(): void {
+    this.#onDue(this);
+  }
+
+  [Symbol.dispose](): void {
+    this.isOver = true;
+    if (this.#deadline !== undefined) this.#deadlines.over(this.#deadline);
+  }
+}
+
+/** Undefined: it is no answer. */
+function stateIn(data: Uint8Array): MeshState | undefined {
+  try {
+    return MeshState.decode(data);
+  } catch {
+    return undefined;
   }
 }
