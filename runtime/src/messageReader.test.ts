@@ -107,6 +107,19 @@ test.each([[[100_000]], [[1_000, 3, 70, 1, 9_000]], [[1]]])(
   },
 );
 
+test("a reconnect that is told twice has nothing read twice", async () => {
+  await using nats = await startNats();
+  await using way = await openParts(nats, [150, 20]);
+  const connection = await connect({ servers: way.url });
+  const { come } = listen(connection, "to.>");
+  for (let times = 0; times < 2; times++)
+    (connection as NatsConnectionImpl).protocol.dispatchStatus({ type: "reconnect", server: way.url });
+  await connection.flush();
+  await publishAll(connection);
+  expect(come).toEqual(wanted);
+  await connection.close();
+});
+
 test("a status is told as such, and what is asked of the server is answered beside it", async () => {
   await using nats = await startNats();
   const connection = await connect({ servers: nats.url });

@@ -49,6 +49,8 @@ class Reader {
   readonly #connection: NatsConnectionImpl;
   readonly #takers = new Map<number, { readonly subscription: Subscription; readonly taker: Taker }>();
   readonly #frame = new Frame();
+  /** The one that we stand before. */
+  #parser: Parser | undefined;
   /** Bytes of the message that the client is reading which have not come; 0: nobody knows. */
   #missing = 0;
 
@@ -78,6 +80,9 @@ class Reader {
   }
 
   #attach(parser: Parser): void {
+    // Of two reconnects the first may be heard of after the second.
+    if (parser === this.#parser) return;
+    this.#parser = parser;
     const rest = parser.parse.bind(parser);
     this.#missing = 0;
     parser.parse = (bytes) => {
