@@ -29,6 +29,7 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<unk
   each: async (args) => (await import("./long/each.ts")).measureEach(args),
   cancel: async (args) => (await import("./long/cancel.ts")).measureCancel(args),
   purge: async (args) => (await import("./purge.ts")).measurePurge(args),
+  deletion: async (args) => (await import("./deletion.ts")).measureDeletion(args),
   sim: async (args) => (await import("./sim.ts")).measureSimulation(args),
 };
 

@@ -47,6 +47,8 @@ export interface JetStreamAnswer {
   readonly state?: {
     readonly first_seq: number;
     readonly last_seq: number;
+    /** How many subjects have messages. */
+    readonly num_subjects?: number;
     readonly subjects?: Readonly<Record<string, number>>;
   };
   readonly message?: StoredAnswer;

@@ -11,7 +11,7 @@ const answerMaxMs = 5000;
 
 /**
  * The next messages of a log from a position on, at most so many; none: that is its end. By a consumer without filter, as a reader has it, which is
- * gone afterwards. Throws JetStreamFailure.
+ * gone afterwards. None is left out: one that got lost on the way is missed by the next one's number. Throws JetStreamFailure.
  */
 export async function readNext(
   nats: Nats,
@@ -43,7 +43,11 @@ async function pull(
   const take = (message: Msg): void => {
     const place = parsePlace(message.reply);
     if (place === undefined) return done.resolve();
-    const { sequence, storedMs } = place;
+    const { sequence, delivered, storedMs } = place;
+    if (delivered !== messages.length + 1) {
+      done.reject(new JetStreamFailure(`a message of ${stream} before ${sequence} got lost on the way`, 0, true));
+      return;
+    }
     messages.push({ sequence, storedMs, subject: message.subject, data: message.data.slice() });
     if (messages.length === request.batch) done.resolve();
   };

@@ -10,7 +10,7 @@ import { expectLastLine } from "../../../runtime/src/publisher.ts";
 import type { LogMessage, PartitionLog, Positions, Written } from "../processor/ports.ts";
 import type { DirectGets } from "./directGet.ts";
 import { askAgain, askJetStream, JetStreamFailure, readFromLeader } from "./jetstream.ts";
-import type { StoredMessage, Wanted } from "./jetstream.ts";
+import type { JetStreamAnswer, StoredMessage, Wanted } from "./jetstream.ts";
 import { readNext } from "./logNext.ts";
 import type { LoneStreams } from "./loneStreams.ts";
 import { openLogReader } from "./logReader.ts";
@@ -67,20 +67,38 @@ export function toPartitionLog(access: LogAccess, partition: number): PartitionL
       append(runId, event, { headers: expectLastLine(expected), id: undefined, onConflict: "last" }, limits),
     cut: (runId, through) => cutRun(access, partition, runId, through),
     remove: (runId, from, through) => removeRun(access, partition, runId, from, through),
+    firstOf: async (runId) => {
+      const subject = names.runSubjects(partition, runId);
+      return (await readFromLeader(nats.connection, stream, { kind: "first", subject }))?.sequence;
+    },
+    head: async () => (await stateOf(nats, stream)).first_seq,
+    keepOwner: (through, signal) => keepOwner(access, partition, through, signal),
+    cutHead: async (through) => {
+      await askJetStream(nats.connection, `STREAM.PURGE.${stream}`, { seq: through + 1 });
+    },
     next: (from, count) => readNext(nats, stream, from, count),
     writeOwner: (owner, epoch, signal) => writeOwner(access, partition, owner, epoch, signal),
     end: async () => {
-      const verb = `STREAM.INFO.${stream}`;
-      const { state, created } = await askAgain(nats.connection, verb, undefined);
-      if (state === undefined || created === undefined)
-        throw new JetStreamFailure(`NATS answered ${verb} without a state`, 0, true);
-      return { lastSequence: state.last_seq, created };
+      const { last_seq: lastSequence, created } = await stateOf(nats, stream);
+      return { lastSequence, created };
     },
   };
 }
 
+async function stateOf(
+  { connection }: Nats,
+  stream: string,
+): Promise<NonNullable<JetStreamAnswer["state"]> & { readonly created: string }> {
+  const verb = `STREAM.INFO.${stream}`;
+  const { state, created } = await askAgain(connection, verb, undefined);
+  if (state === undefined || created === undefined)
+    throw new JetStreamFailure(`NATS answered ${verb} without a state`, 0, true);
+  return { ...state, created };
+}
+
 const loadRounds = 5;
 const stalePauseMs = 10;
+const keepOwnerMaxMs = 10_000;
 
 /**
  * Both subjects of a run. Where there are replicas, any of them may answer a direct get, some 6 % of them late, so the leader's counts have to be
@@ -196,6 +214,29 @@ async function writeOwner(
     if (written.kind !== "conflict") return written;
   }
   return { kind: "abandoned" };
+}
+
+/** Whoever's record it is: by compare-and-set, so that it is never behind that of a later owner. */
+async function keepOwner(
+  { nats, names, writer }: LogAccess,
+  partition: number,
+  through: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const stream = names.logStream(partition);
+  const subject = names.ownerSubject(partition);
+  const stands = await readFromLeader(nats.connection, stream, { kind: "last", subject });
+  if (stands === undefined || stands.sequence > through) return;
+  const { data } = stands;
+  const headers = expectLastLine(stands.sequence);
+  const onConflict: Wanted = { kind: "last", subject };
+  const isOurs = (stored: StoredMessage): boolean => sameBytes(stored.data, data);
+  const written = await writer.write(
+    { stream, subject, data, headers, id: undefined, onConflict, isOurs },
+    { signal, giveUpAtMs: Date.now() + keepOwnerMaxMs },
+  );
+  if (written.kind !== "stored" || written.sequence <= through)
+    throw new JetStreamFailure(`the owner's record in ${stream} can't be kept now: ${written.kind}`, 0, true);
 }
 
 /** Positions that one purge goes over: it blocks the stream, by some 10 ms for each block that it has to read. */

@@ -2,6 +2,7 @@ import type { Names } from "../../../proto/wire/subjects.ts";
 import type { Nats } from "../../../runtime/src/natsConnection.ts";
 import type { Timer, Timers } from "../processor/ports.ts";
 import { askJetStream } from "./jetstream.ts";
+import { runsIn } from "./runsIn.ts";
 import type { Writer } from "./write.ts";
 
 /** How long what has fired is kept in the timer stream, from where the logs source it. */
@@ -41,5 +42,6 @@ export function toTimers(nats: Nats, names: Names, writer: Writer): Timers {
     remove: async (partition, runId) => {
       await askJetStream(nats.connection, `STREAM.PURGE.${stream}`, { filter: names.timersOfRun(partition, runId) });
     },
+    runs: (partition, subjectsMax) => runsIn(nats, stream, names.timersOfRun(partition, "*"), subjectsMax),
   };
 }

@@ -114,7 +114,9 @@ test("a deletion that stops before or after any of its requests leaves a run tha
     await finish(first, runId);
     const { event, outcome } = await first.ports.logOf(0).positions(runId);
     const { ground, seen } = fakeStops(first.ports, at);
-    await deleteRun(ground, runId, event, Math.max(event, outcome)).catch(() => undefined);
+    const run = { runId, first: 0, last: Math.max(event, outcome), start: undefined, endedAt: event };
+    const outside = { hasTimers: () => true, hasPayloads: () => true };
+    await deleteRun(ground, run, outside).catch(() => undefined);
     const found = await front.get(runId);
     expect(found.kind === "run" ? found.run.state : found.kind).toBeOneOf([Run_State.COMPLETED, "unknown"]);
     if (!seen.met) break;

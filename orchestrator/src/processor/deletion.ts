@@ -13,23 +13,74 @@ import type { LogMessage } from "./ports.ts";
 export type DeletionGround = Pick<
   Ground,
   "partition" | "log" | "keys" | "timers" | "credentials" | "signal" | "isLive" | "archive"
-> & { readonly payloads: Pick<Ground["payloads"], "remove"> };
+> & {
+  readonly timers: Pick<Ground["timers"], "remove" | "runs">;
+  readonly payloads: Pick<Ground["payloads"], "remove" | "runs">;
+};
+
+/** An ended run as its log was read. */
+export interface EndedRun {
+  readonly runId: RunId;
+  /** Nothing of it lies before, when `start` is known. */
+  readonly first: number;
+  /** Undefined: it was not met, and may be gone. */
+  readonly start: Pick<RunStarted, "workflow" | "key"> | undefined;
+  /** Position of its RunEnded. */
+  readonly endedAt: number;
+  /** Of the last message of it that is to go. */
+  readonly last: number;
+}
+
+/** Who has what outside of the log. */
+export interface Outside {
+  readonly hasTimers: (runId: RunId) => boolean;
+  readonly hasPayloads: (runId: RunId) => boolean;
+}
+
+/** Subjects of a stream that may be listed for each run that is to be deleted: asking for each of them costs about as much. */
+const subjectsPerRun = 20;
+const subjectsMin = 1_000;
+
+/** Asks once for many runs. What can't be listed may be anybody's. */
+export async function findOutside({ partition, timers, payloads }: DeletionGround, runs: number): Promise<Outside> {
+  if (runs === 0) return { hasTimers: () => false, hasPayloads: () => false };
+  const subjectsMax = Math.max(subjectsMin, subjectsPerRun * runs);
+  const [withTimers, withPayloads] = await Promise.all([
+    timers.runs(partition, subjectsMax),
+    payloads.runs(subjectsMax),
+  ]);
+  return {
+    hasTimers: (runId) => withTimers?.has(runId) !== false,
+    hasPayloads: (runId) => withPayloads?.has(runId) !== false,
+  };
+}
 
 /**
- * Removes an ended run once the archive has it, if there is one, in an order in which it may stop anywhere and be done again: its key, its timers, its history up to the end, ascending, so that
- * at every moment it is the whole run, what a cut leaves of it, or a log without a start; its payloads, which the history may claim; the end itself, by
- * which it is found, and what came later, as far as `through`.
+ * Removes an ended run, in an order in which it may stop anywhere and be done again: first `clearRun`, then what is left in the log, ascending, so that at every moment it
+ * is the whole run, what a cut leaves of it, or a log without a start, and the end, by which it is found, goes last of what was before it.
  */
-export async function deleteRun(ground: DeletionGround, runId: RunId, endedAt: number, through: number): Promise<void> {
-  const { archive } = ground;
+export async function deleteRun(ground: DeletionGround, run: EndedRun, outside: Outside): Promise<void> {
+  const first = await clearRun(ground, run, outside);
+  await unlessLeft(ground, () => ground.log.remove(run.runId, first, run.last));
+}
+
+/**
+ * Removes what an ended run has outside of the log, once the archive has it, if there is one: its key and its timers. Where it has payloads, its history goes up to the
+ * end, which may claim them, and then they. May stop anywhere and be done again. Where the rest of it lies from.
+ */
+export async function clearRun(ground: DeletionGround, run: EndedRun, outside: Outside): Promise<number> {
+  const { archive, log } = ground;
+  const { runId, endedAt } = run;
   if (archive !== undefined) await unlessLeft(ground, () => archive(runId));
-  const first = await ground.log.firstEvent(runId);
-  await unlessLeft(ground, () => freeKey(ground, runId, first));
-  await unlessLeft(ground, () => ground.timers.remove(ground.partition, runId));
-  if (first !== undefined && first.sequence < endedAt)
-    await unlessLeft(ground, () => ground.log.remove(runId, first.sequence, endedAt - 1));
+  const met = run.start === undefined ? await log.firstEvent(runId) : undefined;
+  const start = run.start ?? startIn(met);
+  const first = run.start === undefined ? Math.min(met?.sequence ?? endedAt, endedAt) : run.first;
+  await unlessLeft(ground, () => freeKey(ground, runId, start));
+  if (outside.hasTimers(runId)) await unlessLeft(ground, () => ground.timers.remove(ground.partition, runId));
+  if (!outside.hasPayloads(runId)) return first;
+  if (first < endedAt) await unlessLeft(ground, () => log.remove(runId, first, endedAt - 1));
   await unlessLeft(ground, () => ground.payloads.remove(runId));
-  await unlessLeft(ground, () => ground.log.remove(runId, endedAt, through));
+  return endedAt;
 }
 
 /**
@@ -38,7 +89,7 @@ export async function deleteRun(ground: DeletionGround, runId: RunId, endedAt: n
  */
 export async function deleteAsked(ground: DeletionGround, runId: RunId, askedAt: number): Promise<void> {
   const first = await ground.log.firstEvent(runId);
-  await unlessLeft(ground, () => freeKey(ground, runId, first));
+  await unlessLeft(ground, () => freeKey(ground, runId, startIn(first)));
   await unlessLeft(ground, () => ground.timers.remove(ground.partition, runId));
   if (first !== undefined && first.sequence < askedAt)
     await unlessLeft(ground, () => ground.log.remove(runId, first.sequence, askedAt - 1));
@@ -54,7 +105,7 @@ export async function deleteLeftover(
 ): Promise<boolean> {
   const first = await ground.log.firstEvent(runId);
   if (first !== undefined && beginsRun(first)) return false;
-  await unlessLeft(ground, () => freeKey(ground, runId, first));
+  await unlessLeft(ground, () => freeKey(ground, runId, startIn(first)));
   await unlessLeft(ground, () => ground.timers.remove(ground.partition, runId));
   await unlessLeft(ground, () => ground.payloads.remove(runId));
   await unlessLeft(ground, () => ground.log.remove(runId, Math.min(from, first?.sequence ?? from), through));
@@ -88,8 +139,8 @@ function isWanted(records: readonly LogRecord[]): boolean {
 }
 
 /** The record may name another run by now: then it stays. */
-async function freeKey(ground: DeletionGround, runId: RunId, first: LogMessage | undefined): Promise<void> {
-  const { key, workflow } = (first === undefined ? undefined : anyStart(first)) ?? { key: "", workflow: "" };
+async function freeKey(ground: DeletionGround, runId: RunId, start: EndedRun["start"]): Promise<void> {
+  const { key, workflow } = start ?? { key: "", workflow: "" };
   if (key === "") return;
   const { bucket, hash } = keyPlace(workflow, key);
   const held = await ground.keys.read(bucket, hash);
@@ -98,14 +149,14 @@ async function freeKey(ground: DeletionGround, runId: RunId, first: LogMessage |
 }
 
 /** A void start names its key, too. */
-function anyStart(first: LogMessage): RunStarted | undefined {
-  const kind = eventIn(first);
+function startIn(first: LogMessage | undefined): RunStarted | undefined {
+  const kind = first === undefined ? undefined : eventIn(first);
   if (kind?.$case === "snapshot") return kind.value.started;
   return kind?.$case === "runStarted" ? kind.value : undefined;
 }
 
 /** Whoever owns the partition next goes on with it. */
-async function unlessLeft(ground: DeletionGround, work: () => Promise<void>): Promise<void> {
+export async function unlessLeft(ground: DeletionGround, work: () => Promise<void>): Promise<void> {
   ground.signal.throwIfAborted();
   if (!ground.isLive()) throw new Error("the partition's lease is too old to delete anything");
   await work();

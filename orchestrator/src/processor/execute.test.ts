@@ -43,6 +43,7 @@ function makeOwner() {
       return Promise.resolve(stored);
     },
     remove: () => Promise.resolve(),
+    runs: () => Promise.resolve(undefined),
   };
   const published: Task[] = [];
   const tasks: Tasks = {

@@ -24,9 +24,7 @@ function openLog(keptMs: readonly number[]) {
   const clock = { nowMs: 0, now: () => clock.nowMs };
   const gone = new Map<RunId, number>();
   let reads = 0;
-  const nothing = () => Promise.resolve();
   const ground = {
-    bounds: { deletionsMax: 1_000 },
     clock,
     counts: zeroCounts(),
     logger: silentLog,
@@ -36,8 +34,8 @@ function openLog(keptMs: readonly number[]) {
     passedMs: () => Infinity,
     partition: 0,
     keys: {},
-    timers: { remove: nothing },
-    payloads: { remove: nothing },
+    timers: { runs: () => Promise.resolve(new Set()) },
+    payloads: { runs: () => Promise.resolve(new Set()) },
     log: {
       next: (from: number) => {
         reads += 1;

@@ -7,8 +7,8 @@ import type { Retention } from "./retention.ts";
 export interface OwnRetentions {
   /** A run has ended whose workflow says how long it is kept. */
   note(retentionMs: number, sequence: number): void;
-  /** Deletes some of what is due, one sweep after the other. Never rejects. */
-  sweep(): Promise<void>;
+  /** Deletes some of what is due, one sweep after the other. True: more may be due now. Never rejects. */
+  sweep(): Promise<boolean>;
   /** Nothing is left to do up to there. */
   swept(): Lease_Sweep[];
   /** Times of all sweeps. */
@@ -55,10 +55,12 @@ export function openOwnRetentions(ground: Ground, from: readonly Lease_Sweep[], 
       else known.last = Math.max(known.last, sequence);
     },
     sweep: async () => {
+      let isMore = false;
       for (const [retentionMs, { sweep, last }] of classes) {
         if (sweep.position() >= last) classes.delete(retentionMs);
-        else await sweep.sweep();
+        else if (await sweep.sweep()) isMore = true;
       }
+      return isMore;
     },
     swept: () => [...classes].map(([retentionMs, { sweep }]) => ({ retentionMs, swept: sweep.position() })),
     allMs: () => [...classes.keys()],

@@ -139,7 +139,7 @@ export interface Ground {
   readonly timers: Timers;
   readonly control: Control;
   readonly plans: Plans;
-  readonly payloads: Pick<Payloads, "get" | "remove">;
+  readonly payloads: Pick<Payloads, "get" | "remove" | "runs">;
   readonly observer: TurnObserver;
   /** Keeps an ended run before it is deleted; undefined: it just goes. */
   readonly archive?: Archive | undefined;

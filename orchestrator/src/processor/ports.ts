@@ -77,7 +77,15 @@ export interface PartitionLog {
   cut(runId: RunId, through: number): Promise<void>;
   /** Removes all that a run has from one position to another, ascending. Throws as `cut` does, and is resumed in the same way. */
   remove(runId: RunId, from: number, through: number): Promise<void>;
-  /** The next messages from a position on, at most so many; none: that is the end of the log. Throws when NATS does not answer. */
+  /** Position of the first message of all that a run has; undefined: it has none. Leader read. */
+  firstOf(runId: RunId): Promise<number | undefined>;
+  /** Position of the first message of all; behind the last one when there is none. Leader read. */
+  head(): Promise<number>;
+  /** Writes the owner's record again when it stands no later than there, so that it outlives a cut of the head. Throws when it can't be told to have done so. */
+  keepOwner(through: number, signal: AbortSignal): Promise<void>;
+  /** Removes everything up to a position, whoever it is of. Throws as `cut` does. */
+  cutHead(through: number): Promise<void>;
+  /** The next messages from a position on, none left out, at most so many; none: that is the end of the log. Throws when NATS does not answer. */
   next(from: number, count: number): Promise<readonly LogMessage[]>;
   /** Writes the owner's record unless one of an equal or higher epoch of somebody else stands there. */
   writeOwner(owner: string, epoch: number, signal: AbortSignal): Promise<Written>;
@@ -106,6 +114,8 @@ export interface Timers {
   cancel(timer: Timer, limits: WriteLimits): Promise<Written>;
   /** Removes what a run has left, once nothing arms timers of it any more. Throws when NATS does not answer. */
   remove(partition: number, runId: RunId): Promise<void>;
+  /** Runs that have any, as the leader says; undefined: the stream has more subjects than that. Throws as `remove` does. */
+  runs(partition: number, subjectsMax: number): Promise<ReadonlySet<string> | undefined>;
 }
 
 /** A message for others, in a stream of theirs. */
@@ -210,6 +220,8 @@ export interface Payloads {
   get(ref: PayloadRef): Promise<Uint8Array | undefined>;
   /** Removes all that a run has, whoever wrote it, or what one service wrote. */
   remove(runId: RunId, service?: string): Promise<void>;
+  /** Runs that have any, as the leader says; undefined: the stream has more subjects than that. */
+  runs(subjectsMax: number): Promise<ReadonlySet<string> | undefined>;
 }
 
 /** What the sidecars say they offer, as it was heard here. */

@@ -88,6 +88,10 @@ class FakeLog {
       appendAfter: unused,
       cut: unused,
       remove: unused,
+      firstOf: unused,
+      head: unused,
+      keepOwner: unused,
+      cutHead: unused,
       next: unused,
       writeOwner: unused,
     };

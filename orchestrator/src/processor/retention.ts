@@ -1,39 +1,40 @@
 import type { RunEnded } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import { isLockId } from "../../../proto/wire/lockId.ts";
-import { parseRunId } from "../../../proto/wire/runId.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
-import { parseLogSubject } from "../../../proto/wire/subjects.ts";
-import { deleteLeftover, deleteLock, deleteRun } from "./deletion.ts";
-import { beginsRun, eventIn } from "./eventIn.ts";
 import { openGate } from "../../../runtime/src/gate.ts";
+import { clearRun, deleteLeftover, deleteLock, deleteRun, findOutside, unlessLeft } from "./deletion.ts";
+import type { EndedRun } from "./deletion.ts";
+import { openFindings } from "./findings.ts";
+import type { Ended, Findings } from "./findings.ts";
 import type { Ground } from "./ownership.ts";
 import type { LogMessage } from "./ports.ts";
 
 /** Deletes what has ended for long. */
 export interface Retention {
-  /** Deletes some of what is due, where it is worth to look. What fails is tried again. Never rejects. */
-  sweep(): Promise<void>;
+  /** Deletes some of what is due, where it is worth to look. True: more of it may be due now. What fails is tried again. Never rejects. */
+  sweep(): Promise<boolean>;
   /** Nothing is left to do up to here. */
   position(): number;
 }
 
-/** Messages that a sweep looks at. */
+/** Messages that are looked at at a time, and then cut off or deleted. */
 const messagesMax = 5_000;
 const deletionsAtOnce = 16;
-
-/** What a sweep has found of one id, and where. */
-interface Found {
-  readonly first: number;
-  hasStart: boolean;
-  end: { readonly sequence: number; readonly ended: RunEnded } | undefined;
-}
+/** Ended runs that wait for the head to be cut; more are deleted one by one. */
+const endedMax = 10_000;
+/** Others that are remembered. */
+const keptMax = 20_000;
+/** The log's first message may turn out to be of somebody else than was thought, so often in a row. */
+const firstsMax = 8;
+const waitMaxMs = 60_000;
+const waitMinMs = 1_000;
 
 /** Ended runs that are kept for the same time. */
 export interface Keeping {
   /** 0: for ever. */
   readonly retentionMs: number;
   readonly takes: (end: RunEnded) => boolean;
-  /** What has no start is deleted as well. */
+  /** What has no start is deleted as well; and so may be the whole head of the log. */
   readonly hasLeftovers: boolean;
 }
 
@@ -43,117 +44,204 @@ export interface Keeping {
  * lease, is deleted, and only what ended before the time that all other partitions have passed.
  */
 export function openRetention(ground: Ground, keeping: Keeping, from: number): Retention {
-  const { bounds, clock, counts, logger } = ground;
-  const { retentionMs } = keeping;
-  let position = from;
-  let notBeforeMs = 0;
-
-  const sweepSome = async (): Promise<void> => {
-    const durable = ground.durable();
-    const untilMs = Math.min(clock.now() - retentionMs, ground.passedMs());
-    const messages = durable > position ? await ground.log.next(position + 1, messagesMax) : [];
-    const { due, isMore } = takeDue(messages, durable, untilMs, bounds.deletionsMax);
-    const before = { deletions: counts.deletions, leftovers: counts.leftovers };
-    const upTo = due.at(-1)?.sequence ?? position;
-    await deleteAll(ground, keeping, due, durable, upTo);
-    position = upTo;
-    // Where all that is due has been looked at, the next ones are left to become many: each look reads some that are not due yet.
-    if (!isMore) notBeforeMs = nextLookMs(ground, retentionMs, messages[due.length]);
-    const [runs, leftovers] = [counts.deletions - before.deletions, counts.leftovers - before.leftovers];
-    if (runs + leftovers > 0)
-      logger.info("deleted what had ended before the retention", { runs, leftovers, upTo: position });
-  };
-
-  return {
-    sweep: async () => {
-      if (retentionMs === 0 || clock.now() < notBeforeMs || !ground.isLive()) return;
-      try {
-        await sweepSome();
-      } catch (error) {
-        if (!ground.signal.aborted) logger.warn("ended runs can't be deleted now", { position, error });
-      }
-    },
-    position: () => position,
-  };
+  return new Sweep(ground, keeping, from);
 }
 
-/** When it is worth to look again: not before the first that is not due yet is, and not soon. */
-function nextLookMs({ clock }: Ground, retentionMs: number, first: LogMessage | undefined): number {
-  const soonMs = clock.now() + Math.min(retentionMs / 10, 60_000);
-  // What is stored from now on is due later still.
-  return Math.max(soonMs, first === undefined ? 0 : first.storedMs + retentionMs);
-}
+class Sweep implements Retention {
+  readonly #ground: Ground;
+  readonly #keeping: Keeping;
+  readonly #findings: Findings;
+  /** Longer than so nobody waits for the head to be cut, or for the next look. */
+  readonly #patienceMs: number;
+  #position: number;
+  /** Everything up to here has been met. */
+  #met: number;
+  /** Nothing is in the log up to #met but what #findings has: so up to the first of those that are kept all may go. */
+  #isWhole = false;
+  /** Runs and locks that were met, and not looked at whether something else than their end says that they go. */
+  readonly #doubtful = new Set<RunId>();
+  /** The head was cut up to here. */
+  #cutAt = 0;
+  /** Runs to be deleted wait since then for the head to be cut. */
+  #waitingSinceMs = Infinity;
+  #lookedMs: number;
+  #notBeforeMs = 0;
 
-/** The first of the messages: those that are old enough, with no more ends than may be deleted at a time. `isMore`: others may be due as well. */
-function takeDue(
-  messages: readonly LogMessage[],
-  durable: number,
-  untilMs: number,
-  endsMax: number,
-): { readonly due: readonly LogMessage[]; readonly isMore: boolean } {
-  let ends = 0;
-  for (const [at, message] of messages.entries()) {
-    if (message.sequence > durable || message.storedMs > untilMs) return { due: messages.slice(0, at), isMore: false };
-    if (ends >= endsMax) return { due: messages.slice(0, at), isMore: true };
-    if (isEnd(message)) ends++;
+  constructor(ground: Ground, keeping: Keeping, from: number) {
+    this.#ground = ground;
+    this.#keeping = keeping;
+    this.#findings = openFindings(keeping.takes);
+    this.#patienceMs = Math.min(keeping.retentionMs / 10, waitMaxMs);
+    this.#position = from;
+    this.#met = from;
+    this.#lookedMs = ground.clock.now();
   }
-  return { due: messages, isMore: messages.length > 0 };
+
+  position(): number {
+    return this.#position;
+  }
+
+  async sweep(): Promise<boolean> {
+    const { clock, counts, logger, signal } = this.#ground;
+    if (this.#keeping.retentionMs === 0 || clock.now() < this.#notBeforeMs || !this.#ground.isLive()) return false;
+    const before = { deletions: counts.deletions, leftovers: counts.leftovers };
+    try {
+      const isMore = await this.#sweepSome();
+      const [runs, leftovers] = [counts.deletions - before.deletions, counts.leftovers - before.leftovers];
+      if (runs + leftovers > 0)
+        logger.info("deleted what had ended before the retention", { runs, leftovers, upTo: this.#position });
+      return isMore;
+    } catch (error) {
+      if (!signal.aborted) logger.warn("ended runs can't be deleted now", { position: this.#position, error });
+      return false;
+    }
+  }
+
+  async #sweepSome(): Promise<boolean> {
+    const { clock, log } = this.#ground;
+    const { retentionMs, hasLeftovers } = this.#keeping;
+    const durable = this.#ground.durable();
+    const untilMs = Math.min(clock.now() - retentionMs, this.#ground.passedMs());
+    if (hasLeftovers && !this.#isWhole && (await log.head()) > this.#met) {
+      this.#findings.clear();
+      this.#isWhole = true;
+    }
+    const messages = durable > this.#met ? await log.next(this.#met + 1, messagesMax) : [];
+    const isDue = ({ sequence, storedMs }: LogMessage): boolean => sequence <= durable && storedMs <= untilMs;
+    const end = messages.findIndex((message) => !isDue(message));
+    const due = end < 0 ? messages : messages.slice(0, end);
+    for (const message of due) {
+      const runId = this.#findings.note(message);
+      if (hasLeftovers && runId !== undefined) this.#doubtful.add(runId);
+    }
+    this.#met = due.at(-1)?.sequence ?? this.#met;
+    await this.#deleteLeftovers();
+    await this.#deleteEnded();
+    const isMore = due.length > 0 && due.length === messages.length;
+    // Where all that is due has been looked at, the next ones are left to become many: each look reads some that are not due yet.
+    if (!isMore) this.#lookLater(due.length, messages[due.length]);
+    return isMore;
+  }
+
+  /** Not before the first that is not due yet is, and when about half as many are as are looked at at a time. */
+  #lookLater(dueCount: number, first: LogMessage | undefined): void {
+    const nowMs = this.#ground.clock.now();
+    const halfMs = ((nowMs - this.#lookedMs) / Math.max(dueCount, 1)) * (messagesMax / 2);
+    const soonMs = nowMs + Math.min(Math.max(halfMs, waitMinMs), this.#patienceMs);
+    this.#lookedMs = nowMs;
+    const laterMs = Math.max(soonMs, first === undefined ? 0 : first.storedMs + this.#keeping.retentionMs);
+    this.#notBeforeMs = Math.min(laterMs, this.#waitingSinceMs + this.#patienceMs);
+  }
+
+  /** What has no start, and locks that nobody wants. */
+  async #deleteLeftovers(): Promise<void> {
+    const ground = this.#ground;
+    const { runs } = this.#findings;
+    await inParallel([...this.#doubtful], async (runId) => {
+      const found = runs.get(runId);
+      if (found !== undefined && !found.isBegun && found.endedAt === undefined) {
+        const isGone = isLockId(runId)
+          ? await deleteLock(ground, runId, this.#met)
+          : await deleteLeftover(ground, runId, found.first, this.#met);
+        if (isGone) runs.delete(runId);
+        if (isGone) ground.counts.leftovers++;
+        else if (!isLockId(runId)) found.isBegun = true;
+      }
+      this.#doubtful.delete(runId);
+    });
+  }
+
+  async #deleteEnded(): Promise<void> {
+    if (this.#isWhole) await this.#cutHead();
+    const ended = this.#findings.ended();
+    if (this.#mayWait(ended.length)) {
+      this.#waitingSinceMs = Math.min(this.#waitingSinceMs, this.#ground.clock.now());
+      return;
+    }
+    await this.#deleteEach(ended);
+    const first = this.#findings.firstKept();
+    if (first !== undefined && ended.length > 0) first[1].isLong = true;
+    this.#waitingSinceMs = Infinity;
+    this.#position = this.#met;
+    this.#forgetSome();
+  }
+
+  #mayWait(ended: number): boolean {
+    const kept = this.#findings.runs.size - ended;
+    if (!this.#isWhole || ended === 0 || ended > endedMax || kept > keptMax) return false;
+    const isPatient = this.#ground.clock.now() - this.#waitingSinceMs < this.#patienceMs;
+    return isPatient && this.#findings.firstKept()?.[1].isLong !== true;
+  }
+
+  /** Removes all that lies before the first of those that are kept, when anybody's end does; who that is the leader says, before anything is deleted one by one. */
+  async #cutHead(): Promise<void> {
+    for (let tries = 0; tries < firstsMax; tries++) {
+      const { runs } = this.#findings;
+      const [runId, kept] = this.#findings.firstKept() ?? [];
+      const upTo = Math.min(this.#met, (kept?.first ?? Infinity) - 1);
+      const ended = this.#findings.ended();
+      if (ended.some(([, { endedAt }]) => endedAt <= upTo)) await this.#cut(upTo, ended);
+      const left = this.#findings.ended().length;
+      if (runId === undefined || kept === undefined || left === 0 || this.#mayWait(left)) return;
+      const first = await this.#ground.log.firstOf(runId);
+      if (first === undefined) runs.delete(runId);
+      else if (first > kept.first) kept.first = first;
+      else return;
+    }
+  }
+
+  async #cut(upTo: number, ended: readonly (readonly [RunId, Ended])[]): Promise<void> {
+    const ground = this.#ground;
+    const { log, counts, clock, signal } = ground;
+    const going = ended.filter(([, { first, isCleared }]) => first <= upTo && !isCleared);
+    const outside = await findOutside(ground, going.length);
+    await inParallel(going, async ([runId, found]) => {
+      await clearRun(ground, toEndedRun(runId, found), outside);
+      found.isCleared = true;
+    });
+    const ownerAt = this.#findings.ownerAt();
+    if (ownerAt > this.#cutAt && ownerAt <= upTo) await unlessLeft(ground, () => log.keepOwner(upTo, signal));
+    await unlessLeft(ground, () => log.cutHead(upTo));
+    for (const [runId, found] of ended) {
+      if (found.endedAt <= upTo && found.endedAt > this.#cutAt) counts.deletions++;
+      if (found.last <= upTo) this.#findings.runs.delete(runId);
+      else found.first = Math.max(found.first, upTo + 1);
+    }
+    this.#cutAt = upTo;
+    this.#position = Math.max(this.#position, upTo);
+    this.#waitingSinceMs = clock.now();
+  }
+
+  async #deleteEach(ended: readonly (readonly [RunId, Ended])[]): Promise<void> {
+    const ground = this.#ground;
+    const outside = await findOutside(ground, ended.filter(([, { isCleared }]) => !isCleared).length);
+    await inParallel(ended, async ([runId, found]) => {
+      if (!found.isCleared) await deleteRun(ground, toEndedRun(runId, found), outside);
+      else await unlessLeft(ground, () => ground.log.remove(runId, found.first, found.last));
+      this.#findings.runs.delete(runId);
+      if (found.endedAt > this.#cutAt) ground.counts.deletions++;
+    });
+  }
+
+  /** The oldest: they are found again, and asked about, by what is met of them. */
+  #forgetSome(): void {
+    const { runs } = this.#findings;
+    for (const [runId] of runs) {
+      if (runs.size <= keptMax) return;
+      runs.delete(runId);
+      this.#isWhole = false;
+    }
+  }
 }
 
-async function deleteAll(
-  ground: Ground,
-  keeping: Keeping,
-  due: readonly LogMessage[],
-  durable: number,
-  upTo: number,
-): Promise<void> {
+function toEndedRun(runId: RunId, { first, last, start, endedAt }: Ended): EndedRun {
+  return { runId, first, last, start, endedAt };
+}
+
+/** Some at a time. Nothing of it may go on into the next sweep. */
+async function inParallel<T>(all: readonly T[], work: (one: T) => Promise<void>): Promise<void> {
   const gate = openGate(deletionsAtOnce);
-  const works = [...findAll(due)].map(([runId, found]) =>
-    gate(() => deleteOne(ground, keeping, runId, found, durable, upTo)),
-  );
-  // Nothing of this sweep may go on into the next.
+  const works = all.map((one) => gate(() => work(one)));
   const failed = (await Promise.allSettled(works)).find(({ status }) => status === "rejected");
   if (failed?.status === "rejected") throw failed.reason;
-}
-
-async function deleteOne(
-  ground: Ground,
-  { takes, hasLeftovers }: Keeping,
-  runId: RunId,
-  { first, end, hasStart }: Found,
-  durable: number,
-  upTo: number,
-): Promise<void> {
-  if (isLockId(runId)) {
-    if (hasLeftovers && (await deleteLock(ground, runId, upTo))) ground.counts.leftovers++;
-  } else if (end !== undefined) {
-    if (!takes(end.ended)) return;
-    await deleteRun(ground, runId, end.sequence, durable);
-    ground.counts.deletions++;
-  } else if (hasLeftovers && !hasStart && (await deleteLeftover(ground, runId, first, upTo))) ground.counts.leftovers++;
-}
-
-function findAll(messages: readonly LogMessage[]): ReadonlyMap<RunId, Found> {
-  const runs = new Map<RunId, Found>();
-  for (const message of messages) {
-    const place = parseLogSubject(message.subject);
-    const runId = place === undefined ? undefined : parseRunId(place.runId);
-    if (place === undefined || runId === undefined) continue;
-    const found = runs.get(runId) ?? { first: message.sequence, hasStart: false, end: undefined };
-    runs.set(runId, found);
-    if (place.kind !== "e") continue;
-    const ended = endIn(message);
-    if (ended !== undefined) found.end = { sequence: message.sequence, ended };
-    else if (!found.hasStart) found.hasStart = beginsRun(message);
-  }
-  return runs;
-}
-
-function isEnd(message: LogMessage): boolean {
-  return endIn(message) !== undefined;
-}
-
-function endIn(message: LogMessage): RunEnded | undefined {
-  const kind = message.subject.endsWith(".e") ? eventIn(message) : undefined;
-  return kind?.$case === "runEnded" ? kind.value : undefined;
 }

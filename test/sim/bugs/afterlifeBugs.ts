@@ -65,7 +65,7 @@ export const afterlifeBugs: readonly PlantedBug[] = [
     kind: "source",
     name: "delete: the key stays",
     file: `${processor}/deletion.ts`,
-    find: "askedAt: number): Promise<void> {\n  const first = await ground.log.firstEvent(runId);\n  await unlessLeft(ground, () => freeKey(ground, runId, first));",
+    find: "askedAt: number): Promise<void> {\n  const first = await ground.log.firstEvent(runId);\n  await unlessLeft(ground, () => freeKey(ground, runId, startIn(first)));",
     replace: "askedAt: number): Promise<void> {\n  const first = await ground.log.firstEvent(runId);",
   },
   {

@@ -74,6 +74,17 @@ export function toPartitionLog(
       for (const subject of [names.eventSubject(partition, runId), names.outcomeSubject(partition, runId)])
         await ask(() => stream.purge(subject, through));
     },
+    firstOf: (runId) =>
+      ask(() => stream.of([names.eventSubject(partition, runId), names.outcomeSubject(partition, runId)])[0]?.sequence),
+    head: () => ask(() => stream.head()),
+    keepOwner: async (through) => {
+      await ask(() => {
+        const stands = stream.last(names.ownerSubject(partition));
+        if (stands === undefined || stands.sequence > through) return;
+        stream.append(stands.subject, stands.data, { expected: stands.sequence });
+      });
+    },
+    cutHead: (through) => ask(() => stream.cutHead(through)),
     next: (from, count) =>
       ask(() =>
         stream.messages

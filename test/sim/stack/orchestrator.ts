@@ -109,6 +109,7 @@ function toPorts(stage: Stage, link: Link): Ports {
       put: () => Promise.reject(new Error("nothing is large here")),
       get: () => Promise.resolve(undefined),
       remove: () => Promise.resolve(),
+      runs: () => Promise.resolve(new Set<string>()),
     },
     keys: toKeys(world, network, link, stage.keys),
     holds: toHolds(world, network, link, stage.holds),

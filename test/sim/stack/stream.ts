@@ -16,6 +16,10 @@ export interface Stream {
   first(subject: string): LogMessage | undefined;
   last(subject: string): LogMessage | undefined;
   of(subjects: readonly string[]): readonly LogMessage[];
+  /** Position of the first message; behind the last one when there is none. */
+  head(): number;
+  /** Removes everything up to a position. */
+  cutHead(through: number): void;
   /** Removes what a subject has up to a position. */
   purge(subject: string, through: number): void;
   isGone(sequence: number): boolean;
@@ -61,6 +65,10 @@ export function openStream(world: World): Stream {
         subject,
         of.filter(({ sequence }) => sequence > through),
       );
+    },
+    head: () => 1 + messages.findIndex(({ sequence }) => !gone.has(sequence)) || messages.length + 1,
+    cutHead: (through) => {
+      for (const subject of bySubject.keys()) stream.purge(subject, through);
     },
     isGone: (sequence) => gone.has(sequence),
     onAppend: (listener) => void listeners.push(listener),

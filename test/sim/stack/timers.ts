@@ -95,5 +95,10 @@ export function toTimers(
       });
       if (answer === undefined) throw new Error("the timers do not answer");
     },
+    runs: async () => {
+      const armed = await network.call(link, "timers", () => [...stream.armed.keys()]);
+      if (armed === undefined) throw new Error("the timers do not answer");
+      return new Set(armed.map((name) => name.split("/")[0] ?? ""));
+    },
   };
 }

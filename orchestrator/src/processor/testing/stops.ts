@@ -32,6 +32,8 @@ export function fakeStops(
       ...log,
       firstEvent: guard((runId: RunId) => log.firstEvent(runId)),
       remove: guard((...range: Parameters<PartitionLog["remove"]>) => log.remove(...range)),
+      keepOwner: guard((...given: Parameters<PartitionLog["keepOwner"]>) => log.keepOwner(...given)),
+      cutHead: guard((through: number) => log.cutHead(through)),
     },
     keys: {
       ...keys,
@@ -39,7 +41,7 @@ export function fakeStops(
       free: guard((...record: Parameters<Keys["free"]>) => keys.free(...record)),
     },
     timers: { ...timers, remove: guard((partition: number, runId: RunId) => timers.remove(partition, runId)) },
-    payloads: { remove: guard((runId: RunId) => payloads.remove(runId)) },
+    payloads: { ...payloads, remove: guard((runId: RunId) => payloads.remove(runId)) },
     signal: new AbortController().signal,
     isLive: () => true,
     credentials: toCredentials([new Uint8Array(16)]),
