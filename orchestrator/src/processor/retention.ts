@@ -51,7 +51,7 @@ class Sweep implements Retention {
   readonly #ground: Ground;
   readonly #keeping: Keeping;
   readonly #findings: Findings;
-  /** Longer than so nobody waits for the head to be cut, or for the next look. */
+  /** Longer than so the next look is not put off; nor, than twice that, what is due, for the head to be cut. */
   readonly #patienceMs: number;
   #position: number;
   /** Everything up to here has been met. */
@@ -62,6 +62,8 @@ class Sweep implements Retention {
   readonly #doubtful = new Set<RunId>();
   /** The head was cut up to here. */
   #cutAt = 0;
+  /** More may be due than what was met. */
+  #isMore = false;
   /** Runs to be deleted wait since then for the head to be cut. */
   #waitingSinceMs = Infinity;
   #lookedMs: number;
@@ -115,12 +117,12 @@ class Sweep implements Retention {
       if (hasLeftovers && runId !== undefined) this.#doubtful.add(runId);
     }
     this.#met = due.at(-1)?.sequence ?? this.#met;
+    this.#isMore = due.length > 0 && due.length === messages.length;
     await this.#deleteLeftovers();
     await this.#deleteEnded();
-    const isMore = due.length > 0 && due.length === messages.length;
     // Where all that is due has been looked at, the next ones are left to become many: each look reads some that are not due yet.
-    if (!isMore) this.#lookLater(due.length, messages[due.length]);
-    return isMore;
+    if (!this.#isMore) this.#lookLater(due.length, messages[due.length]);
+    return this.#isMore;
   }
 
   /** Not before the first that is not due yet is, and when about half as many are as are looked at at a time. */
@@ -169,8 +171,8 @@ class Sweep implements Retention {
   #mayWait(ended: number): boolean {
     const kept = this.#findings.runs.size - ended;
     if (!this.#isWhole || ended === 0 || ended > endedMax || kept > keptMax) return false;
-    const isPatient = this.#ground.clock.now() - this.#waitingSinceMs < this.#patienceMs;
-    return isPatient && this.#findings.firstKept()?.[1].isLong !== true;
+    const waitedMs = this.#ground.clock.now() - this.#waitingSinceMs;
+    return (this.#isMore || waitedMs < 2 * this.#patienceMs) && this.#findings.firstKept()?.[1].isLong !== true;
   }
 
   /** Removes all that lies before the first of those that are kept, when anybody's end does; who that is the leader says, before anything is deleted one by one. */
@@ -180,7 +182,7 @@ class Sweep implements Retention {
       const [runId, kept] = this.#findings.firstKept() ?? [];
       const upTo = Math.min(this.#met, (kept?.first ?? Infinity) - 1);
       const ended = this.#findings.ended();
-      if (ended.some(([, { endedAt }]) => endedAt <= upTo)) await this.#cut(upTo, ended);
+      if (upTo > this.#cutAt && ended.some(([, { endedAt }]) => endedAt <= upTo)) await this.#cut(upTo, ended);
       const left = this.#findings.ended().length;
       if (runId === undefined || kept === undefined || left === 0 || this.#mayWait(left)) return;
       const first = await this.#ground.log.firstOf(runId);
