@@ -12,6 +12,8 @@ import type { DirectGets } from "./directGet.ts";
 import { openLoneStreams } from "./loneStreams.ts";
 import { toPartitionLog } from "./partitionLog.ts";
 import { ensurePartitionsBucket, ensureTopology } from "./topology.ts";
+import { toRunPayloads } from "./payloads.ts";
+import { toTimers } from "./timers.ts";
 import { openWriter } from "./write.ts";
 
 const topology = { names, replicas: 1 };
@@ -32,7 +34,7 @@ async function openLog(url: string, lagging?: DirectGets) {
   // Only where there are replicas may one lag behind.
   const loneStreams = lagging === undefined ? openLoneStreams(nats, Date.now) : { has: () => Promise.resolve(false) };
   const log = toPartitionLog({ nats, names, writer, directGets, loneStreams, log: silent }, 0);
-  return { nats, publisher, log };
+  return { nats, publisher, writer, log };
 }
 
 test("a run's events and outcomes are loaded in order, page by page, and nobody else's", async () => {
@@ -94,6 +96,46 @@ test("an owner's record is never overwritten by one of a lower or equal epoch of
   expect(await log.writeOwner("two", 2, signal)).toEqual({ kind: "conflict" });
   expect(await log.writeOwner("two", 1, signal)).toEqual({ kind: "conflict" });
   expect(await log.writeOwner("two", 3, signal)).toEqual({ kind: "stored", sequence: 2 });
+});
+
+test("the head is cut off up to a position, whoever it is of; the owner's record is written again behind it, unless a later one stands there", async () => {
+  await using server = await startNats();
+  const { nats, publisher, log } = await openLog(server.url);
+  await using _connection = nats;
+  const { signal } = new AbortController();
+  const [runId, other] = [makeRunId("a"), makeRunId("b")];
+  await log.writeOwner("one", 2, signal);
+  await publisher.publish(names.outSubject(service, 0, runId), Buffer.from(""));
+  await publisher.publish(names.eventSubject(0, other), Buffer.from(""));
+  expect([await log.head(), await log.firstOf(runId), await log.firstOf(other)]).toEqual([1, 2, 3]);
+  await log.keepOwner(2, signal);
+  await log.cutHead(2);
+  expect([await log.head(), await log.firstOf(runId), await log.firstOf(other)]).toEqual([3, undefined, 3]);
+  expect(await log.positions(other)).toEqual({ event: 3, outcome: 0, ownerEpoch: 2 });
+  await log.keepOwner(3, signal);
+  expect((await log.end()).lastSequence).toBe(4);
+  expect(await log.writeOwner("one", 2, signal)).toEqual({ kind: "stored", sequence: 4 });
+  expect(await log.writeOwner("two", 3, signal)).toEqual({ kind: "stored", sequence: 5 });
+  await log.cutHead(5);
+  expect([await log.head(), (await log.end()).lastSequence]).toEqual([6, 5]);
+});
+
+test("which runs have timers or payloads is listed, unless that would be a long list", async () => {
+  await using server = await startNats();
+  const { nats, publisher, writer } = await openLog(server.url);
+  await using _connection = nats;
+  const [runId, other] = [makeRunId("a"), makeRunId("b")];
+  const [timers, payloads] = [toTimers(nats, names, writer), toRunPayloads(nats, names, publisher)];
+  expect([await timers.runs(0, 10), await payloads.runs(10)]).toEqual([new Set(), new Set()]);
+  const limits = { signal: AbortSignal.timeout(10_000) };
+  for (const [partition, run] of [
+    [0, runId],
+    [1, other],
+  ] as const)
+    await timers.arm({ partition, runId: run, name: 1 }, Date.now() + 3_600_000, new Uint8Array(1), limits);
+  for (const by of [service, "test.v1.Others"]) await payloads.put(by, other, new Uint8Array(1_200_000), limits.signal);
+  expect([await timers.runs(0, 10), await payloads.runs(10)]).toEqual([new Set([runId]), new Set([other])]);
+  expect([await timers.runs(0, 1), await payloads.runs(5)]).toEqual([undefined, undefined]);
 });
 
 test("the next messages are read from a position on, past what is gone, and at the end there are none", async () => {

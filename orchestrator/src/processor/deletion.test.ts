@@ -8,6 +8,7 @@ import { childRunId } from "../../../proto/wire/childRunId.ts";
 import { lockId } from "../../../proto/wire/lockId.ts";
 import { bucketOf, parseRunId } from "../../../proto/wire/runId.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
+import { silentLog } from "../../../runtime/src/log.ts";
 import { openPublisher } from "../../../runtime/src/publisher.ts";
 import { startNats } from "../../../test/support/nats.ts";
 import {
@@ -28,7 +29,9 @@ import type { LoadedPlan } from "../engine/plan.ts";
 import { askJetStream } from "../nats/jetstream.ts";
 import { deleteRun } from "./deletion.ts";
 import { fakeStops } from "./testing/stops.ts";
-import type { Bounds } from "./ownership.ts";
+import { zeroCounts } from "./ownership.ts";
+import type { Bounds, Ground } from "./ownership.ts";
+import { openRetention } from "./retention.ts";
 
 const partitions = 2;
 const patience = { timeout: 15_000, interval: 30 };
@@ -128,6 +131,77 @@ test("a deletion that stops before or after any of its requests leaves a run tha
   const left = async () => (await Promise.all(runs.map((runId) => leftOf(next, runId, 0)))).flat();
   await expect.poll(left, patience).toEqual([]);
   expect(await keysLeft(next)).toEqual([]);
+});
+
+test("a cut of the log's head that stops before or after any of its requests leaves runs that have ended or none, and is done by the next owner", async () => {
+  await using server = await startNats();
+  await using first = await openOrchestrator(server.url, plan, { over: { bounds: { ...soon, retentionMs: 0 } } });
+  await using _sidecar = await openFakeSidecar(server.url);
+  const { front } = first.processor;
+  const { logOf, payloads, timers } = first.ports;
+  const runs: RunId[] = [];
+  for (let at = 0; ; at++) {
+    const some = [await first.begin(plan, `a${at}`), await first.begin(plan, `b${at}`)] as const;
+    runs.push(...some);
+    await payloads.put(service, some[1], new Uint8Array(10), within());
+    const timer = { partition: 0, runId: some[1], name: 99 };
+    await timers.arm(timer, Date.now() + 3_600_000, new Uint8Array(), { signal: within() });
+    for (const runId of some) await finish(first, runId);
+    const isStopped = await sweepOnce(first, at);
+    for (const runId of some) {
+      const found = await front.get(runId);
+      expect(found.kind === "run" ? found.run.state : found.kind).toBeOneOf([Run_State.COMPLETED, "unknown"]);
+    }
+    await sweepOnce(first, Infinity);
+    for (const runId of some) expect(await leftOf(first, runId, 0)).toEqual([]);
+    expect(await keysLeft(first)).toEqual([]);
+    // Whoever asks reads there who owns the partition.
+    expect((await logOf(0).positions(some[0])).ownerEpoch).toBe(1);
+    if (!isStopped) break;
+  }
+  // Of each run the key and its record; of one timers, history, payloads; the owner's record, the head.
+  expect(runs).toHaveLength(2 * 19);
+  await first.kill();
+  await using later = await openOrchestrator(server.url, plan, { over: { bounds: { ...soon, retentionMs: 0 } } });
+  await finish(later, await later.begin(plan));
+});
+
+/** Sweeps a whole log whose runs are all due, as its owner does; the request `at` fails, if there are so many. */
+async function sweepOnce({ ports }: Orchestrator, at: number): Promise<boolean> {
+  const { lastSequence } = await ports.logOf(0).end();
+  const { ground, seen } = fakeStops(ports, at);
+  const more = { counts: zeroCounts(), clock: { now: () => Date.now() + 3_600_000 }, logger: silentLog };
+  const whole = { ...ground, ...more, durable: () => lastSequence, passedMs: () => Infinity } as object as Ground;
+  const retention = openRetention(whole, { retentionMs: 300, takes: () => true, hasLeftovers: true }, 0);
+  await retention.sweep();
+  return seen.met;
+}
+
+test("a run that goes on keeps all that it has, in the middle of what goes; nothing but the owner's record is left when it has ended as well", async () => {
+  await using server = await startNats();
+  const slow = makePlan([makeCall("a"), makeWait("long", 3_600_000)], "test.v1.Flows/Slow");
+  await using orchestrator = await openOrchestrator(server.url, [plan, slow], { over: { bounds: soon } });
+  await using _sidecar = await openFakeSidecar(server.url);
+  const { ports, processor, nats } = orchestrator;
+  const runs = [await orchestrator.begin(plan, "before")];
+  const alive = await orchestrator.begin(slow, "alive");
+  await expect.poll(async () => (await ports.logOf(0).load(alive)).length, patience).toBe(2);
+  for (let i = 0; i < 5; i++) runs.push(await orchestrator.begin(plan, `behind${i}`));
+  for (const runId of runs) await finish(orchestrator, runId);
+  const whole = await ports.logOf(0).load(alive);
+  const left = async () => (await Promise.all(runs.map((runId) => leftOf(orchestrator, runId, 0)))).flat();
+  await expect.poll(left, patience).toEqual([]);
+  expect(await ports.logOf(0).load(alive)).toEqual(whole);
+  expect(await processor.front.get(alive)).toMatchObject({ kind: "run" });
+  const event = { reason: "", actor: "", requestId: "" };
+  await processor.front.request(alive, { kind: "terminate", event }, within());
+  const subjects = async () => {
+    const verb = `STREAM.INFO.${names.logStream(0)}`;
+    return (await askJetStream(nats.connection, verb, { subjects_filter: ">" })).state?.subjects;
+  };
+  await expect.poll(subjects, patience).toEqual({ [names.ownerSubject(0)]: 1 });
+  expect(await keysLeft(orchestrator)).toEqual([]);
+  expect(processor.counts).toMatchObject({ deletions: 7, corruptRuns: 0 });
 });
 
 test("what comes for a run that is gone is deleted as well: events, outcomes, tasks; and the logs of locks that nobody wants", async () => {

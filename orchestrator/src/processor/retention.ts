@@ -66,7 +66,9 @@ class Sweep implements Retention {
   #isMore = false;
   /** Runs to be deleted wait since then for the head to be cut. */
   #waitingSinceMs = Infinity;
+  /** When all that was due had been met, and how many messages have been since. */
   #lookedMs: number;
+  #metSince = 0;
   #notBeforeMs = 0;
 
   constructor(ground: Ground, keeping: Keeping, from: number) {
@@ -121,18 +123,20 @@ class Sweep implements Retention {
     await this.#deleteLeftovers();
     await this.#deleteEnded();
     // Where all that is due has been looked at, the next ones are left to become many: each look reads some that are not due yet.
-    if (!this.#isMore) this.#lookLater(due.length, messages[due.length]);
+    this.#metSince += due.length;
+    if (!this.#isMore) this.#lookLater(messages[due.length]);
     return this.#isMore;
   }
 
   /** Not before the first that is not due yet is, and when about half as many are as are looked at at a time. */
-  #lookLater(dueCount: number, first: LogMessage | undefined): void {
+  #lookLater(first: LogMessage | undefined): void {
     const nowMs = this.#ground.clock.now();
-    const halfMs = ((nowMs - this.#lookedMs) / Math.max(dueCount, 1)) * (messagesMax / 2);
+    const halfMs = ((nowMs - this.#lookedMs) / Math.max(this.#metSince, 1)) * (messagesMax / 2);
     const soonMs = nowMs + Math.min(Math.max(halfMs, waitMinMs), this.#patienceMs);
     this.#lookedMs = nowMs;
+    this.#metSince = 0;
     const laterMs = Math.max(soonMs, first === undefined ? 0 : first.storedMs + this.#keeping.retentionMs);
-    this.#notBeforeMs = Math.min(laterMs, this.#waitingSinceMs + this.#patienceMs);
+    this.#notBeforeMs = Math.min(laterMs, this.#waitingSinceMs + 2 * this.#patienceMs);
   }
 
   /** What has no start, and locks that nobody wants. */
