@@ -233,32 +233,30 @@ class InboxPublisher implements Publisher {
 
   /** Nobody waits any longer for what was sent by then. */
   #expire(sentMs: number): void {
-    for (const waiting of this.#inOrder()) {
-      if (waiting.sentMs > sentMs) break;
-      this.#settle(waiting, timedOut);
-    }
+    for (const waiting of this.#inOrder(sentMs)) this.#settle(waiting, timedOut);
   }
 
   /** Nor for what a stream has left out. */
   #expirePassedOver(): void {
-    const sentMs = Date.now() - passedOverMs;
-    for (const waiting of this.#inOrder()) {
-      if (waiting.sentMs > sentMs) break;
+    for (const waiting of this.#inOrder(Date.now() - passedOverMs)) {
       const answeredMs = waiting.stream === undefined ? 0 : (this.#answeredMs.get(waiting.stream) ?? 0);
       if (answeredMs > waiting.sentMs + overtakingMs) this.#settle(waiting, timedOut);
     }
   }
 
-  /** Of sending. */
-  #inOrder(): readonly Waiting[] {
-    return this.#waiting.values().toSorted((a, b) => a.number - b.number);
+  /** What was sent by then, in the order of sending: hardly any is that old, so that it is looked for before it is sorted. */
+  #inOrder(sentMs: number): readonly Waiting[] {
+    return this.#waiting
+      .values()
+      .filter((waiting) => waiting.sentMs <= sentMs)
+      .toSorted((a, b) => a.number - b.number);
   }
 
   #failAll(published: Published): void {
     const queued = this.#queue.slice(this.#first);
     this.#queue = [];
     this.#first = 0;
-    for (const waiting of this.#inOrder()) this.#settle(waiting, published);
+    for (const waiting of this.#inOrder(Infinity)) this.#settle(waiting, published);
     for (const { resolve } of queued) resolve(published);
   }
 

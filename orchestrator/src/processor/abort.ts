@@ -23,8 +23,8 @@ export async function unlessAborted<T, U>(signal: AbortSignal, work: Promise<T>,
   }
 }
 
-/** Calls it when the signal aborts; returns how to have it not called any more. */
-function onceAborted(signal: AbortSignal, call: () => void): () => void {
+/** Calls it when the signal aborts, which it has not yet; returns how to have it not called any more. */
+export function onceAborted(signal: AbortSignal, call: () => void): () => void {
   const told = tellingOf(signal);
   told.calls.add(call);
   return () => {

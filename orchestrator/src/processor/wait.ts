@@ -3,7 +3,7 @@ import type { WaitReply, WaitRequest } from "../../../proto/gen/sidestep/interna
 import { fromHex } from "../../../proto/wire/runId.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
 import { growingPause, pause } from "../../../runtime/src/pause.ts";
-import { unlessAborted } from "./abort.ts";
+import { onceAborted, unlessAborted } from "./abort.ts";
 import { partitionOf } from "../../../proto/wire/layout.ts";
 import type { Partition } from "./partition.ts";
 import type { Questions, WaitCall } from "./ports.ts";
@@ -99,15 +99,15 @@ async function askRemote(
   using call: WaitCall = questions.wait(partition, request, ({ kind }) => told.resolve(kind));
   while (!signal.aborted) {
     const lost = new AbortController();
-    const stopListening = questions.onReconnect(() => lost.abort());
+    const stops = [questions.onReconnect(() => lost.abort()), onceAborted(signal, () => lost.abort())];
     try {
       const answer = await unlessAborted(lost.signal, call.ask(), "lost" as const);
       if (answer === "lost") continue;
       if (answer?.kind?.$case !== "registered") return answer?.kind;
-      const kind = await Promise.race([told.promise, pause(askAgainMs, AbortSignal.any([signal, lost.signal]))]);
+      const kind = await Promise.race([told.promise, pause(askAgainMs, lost.signal)]);
       if (kind !== undefined) return kind;
     } finally {
-      stopListening();
+      for (const stop of stops) stop();
       lost.abort();
     }
   }
