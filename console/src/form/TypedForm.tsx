@@ -19,9 +19,9 @@ export function TypedForm({ descriptors, type, first, onChange }: TypedFormProps
   const message = registry.getMessage(type);
   const [value, setValue] = useState<JsonObject>(first ?? {});
   const [text, setText] = useState<string>();
-  // What it begins with is given as it stands, also when nobody changes it.
+  // What it begins with is given as it stands, also when nobody changes it: it may be in place of another type's.
   useEffect(() => {
-    if (message !== undefined && first !== undefined) onChange(encode(message, first, registry));
+    if (message !== undefined) onChange(encode(message, first ?? {}, registry));
   }, [message]);
   if (message === undefined) return <p className="muted">The type {type} is not known here.</p>;
   const change = (next: JsonObject): void => {

@@ -2,6 +2,7 @@ import { useMemo } from "react";
 import { useAnswer } from "../api/ask.ts";
 import { object } from "../api/json.ts";
 import { Empty, Failure } from "../parts/pieces.tsx";
+import { NewSchedule } from "../schedules/NewSchedule.tsx";
 import { ScheduleTable } from "../schedules/ScheduleTable.tsx";
 import { toSchedules } from "../schedules/schedules.ts";
 import { useFresh } from "../services/useFresh.ts";
@@ -15,7 +16,8 @@ export function SchedulesPage() {
     <>
       <div className="pagehead">
         <h1>Schedules</h1>
-        <p className="muted pad">Runs that are started at nominal times.</p>
+        <p className="muted pad grow">Runs that are started at nominal times.</p>
+        <NewSchedule />
       </div>
       {error === undefined ? undefined : <Failure error={error} />}
       {schedules.length > 0 ? <ScheduleTable schedules={schedules} /> : undefined}
@@ -25,8 +27,8 @@ export function SchedulesPage() {
         ) : (
           <div className="card">
             <Empty title="There are no schedules">
-              <code>{"trigger { cron { … } }"}</code> in a workflow makes one, and so does{" "}
-              <code>sidestep schedule create</code>.
+              <code>{"trigger { cron { … } }"}</code> in a workflow makes one, and so do{" "}
+              <code>sidestep schedule create</code> and the button above.
             </Empty>
           </div>
         )

@@ -1,4 +1,4 @@
-import { lazy, Suspense, useState } from "react";
+import { lazy, Suspense, useEffect, useRef, useState } from "react";
 import type { FormEvent, ReactNode } from "react";
 import { refresh, toApiError } from "../api/ask.ts";
 import { call } from "../api/call.ts";
@@ -61,6 +61,10 @@ export function ActionDialog({
       .catch((thrown: unknown) => setError(toApiError(thrown)))
       .finally(() => setUnderWay(false));
   };
+  const buttons = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (error !== undefined) buttons.current?.scrollIntoView({ block: "end" });
+  }, [error]);
   const { form } = action;
   return (
     <Dialog title={action.yes ?? action.name} onClose={onClose}>
@@ -70,6 +74,7 @@ export function ActionDialog({
         {form === undefined ? undefined : (
           <Suspense fallback={<div className="skeleton" style={{ height: 80 }} />}>
             <TypedForm
+              key={form.type}
               descriptors={form.descriptors}
               type={form.type}
               first={form.first === undefined ? undefined : plainObject(form.first)}
@@ -85,7 +90,7 @@ export function ActionDialog({
               value={reason}
               onChange={(event) => setReason(event.target.value)}
               placeholder="kept in the audit"
-              autoFocus={form === undefined}
+              autoFocus={form === undefined && children === undefined}
             />
           </label>
         )}
@@ -95,7 +100,7 @@ export function ActionDialog({
           </Notice>
         ) : undefined}
         {error === undefined ? undefined : <Failure error={error} />}
-        <div className="buttons">
+        <div className="buttons" ref={buttons}>
           <button type="button" onClick={onClose}>
             Back
           </button>

@@ -3,6 +3,8 @@ import { refresh } from "../api/ask.ts";
 import { instantText } from "../parts/clock.ts";
 import { Chip, RunLink, When, WorkflowLink } from "../parts/pieces.tsx";
 import type { Look } from "../parts/states.ts";
+import { ActedTable } from "../parts/ActedTable.tsx";
+import { ActionButton } from "../run/ActionButton.tsx";
 import { ActionDialog } from "../run/ActionDialog.tsx";
 import type { Action } from "../run/ActionDialog.tsx";
 import { ActButton } from "../session/ActButton.tsx";
@@ -12,28 +14,11 @@ import type { Fired, Schedule } from "./schedules.ts";
 /** Schedules, when they start runs next, and what came of their last times. */
 export function ScheduleTable({ schedules }: { readonly schedules: readonly Schedule[] }) {
   return (
-    <div className="card scroll">
-      <table>
-        <thead>
-          <tr>
-            <th>Schedule</th>
-            <th>Times</th>
-            <th>State</th>
-            <th>Next</th>
-            <th>Last</th>
-            <th>In all</th>
-            <th>
-              <span className="unseen">Actions</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {schedules.map((schedule) => (
-            <Row key={schedule.id} schedule={schedule} />
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <ActedTable headings={["Schedule", "Times", "State", "Next", "Last", "In all"]}>
+      {schedules.map((schedule) => (
+        <Row key={schedule.id} schedule={schedule} />
+      ))}
+    </ActedTable>
   );
 }
 
@@ -162,19 +147,9 @@ function Actions({ schedule: { id, state, trigger: ofContract } }: { readonly sc
     done: `${id} is deleted.`,
   };
   const ofState = state === "PAUSED" ? [resume, trigger] : state === "ACTIVE" ? [pause, trigger] : [];
-  const button = (action: Action) => (
-    <ActButton
-      key={action.name}
-      method={action.method}
-      className={action.isDangerous ? "small danger" : "small"}
-      aria-label={`${action.name}: ${id}`}
-      onClick={() => setOpen(action)}
-    >
-      {action.name}
-    </ActButton>
-  );
+  const button = (action: Action) => <ActionButton key={action.name} action={action} of={id} onOpen={setOpen} />;
   return (
-    <span className="row">
+    <span className="row several">
       {ofState.map(button)}
       {state === "RETIRED" ? undefined : (
         <ActButton

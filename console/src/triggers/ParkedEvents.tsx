@@ -4,9 +4,10 @@ import { object } from "../api/json.ts";
 import type { Json } from "../api/json.ts";
 import { Link, useAddress, withQuery } from "../navigation.tsx";
 import { Empty, Failure, Notice, When } from "../parts/pieces.tsx";
+import { ActedTable } from "../parts/ActedTable.tsx";
+import { ActionButton } from "../run/ActionButton.tsx";
 import { ActionDialog } from "../run/ActionDialog.tsx";
 import type { Action } from "../run/ActionDialog.tsx";
-import { ActButton } from "../session/ActButton.tsx";
 import { useRefusal } from "../session/session.ts";
 import { say } from "../shell/toasts.tsx";
 import { retriedText, toParkedPage } from "./triggers.ts";
@@ -50,40 +51,26 @@ export function ParkedEvents({ triggerId }: { readonly triggerId: string }) {
         )
       ) : undefined}
       {events.length === 0 ? undefined : (
-        <div className="scroll">
-          <table>
-            <thead>
-              <tr>
-                <th>Parked</th>
-                <th>Why</th>
-                <th>Message</th>
-                <th>
-                  <span className="unseen">Actions</span>
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {events.map((event) => (
-                <tr key={event.id}>
-                  <td className="nowrap">
-                    <When at={event.parkedAt} />
-                    <div className="muted small-text mono">{event.id}</div>
-                    {event.times < 2 ? undefined : <div className="muted small-text">tried {event.times} times</div>}
-                  </td>
-                  <td>
-                    <code className="code-name">{event.code}</code> {event.reason}
-                  </td>
-                  <td>
-                    <Message event={event} />
-                  </td>
-                  <td className="number">
-                    <Acts {...act} parkedIds={[event.id]} which={`the message ${event.id}`} label={event.id} />
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <ActedTable headings={["Parked", "Why", "Message"]} isInside>
+          {events.map((event) => (
+            <tr key={event.id}>
+              <td className="nowrap">
+                <When at={event.parkedAt} />
+                <div className="muted small-text mono">{event.id}</div>
+                {event.times < 2 ? undefined : <div className="muted small-text">tried {event.times} times</div>}
+              </td>
+              <td>
+                <code className="code-name">{event.code}</code> {event.reason}
+              </td>
+              <td>
+                <Message event={event} />
+              </td>
+              <td className="number">
+                <Acts {...act} parkedIds={[event.id]} which={`the message ${event.id}`} label={event.id} />
+              </td>
+            </tr>
+          ))}
+        </ActedTable>
       )}
       {pageToken === "" && next === "" ? undefined : (
         <div className="in row">
@@ -166,15 +153,9 @@ function Acts({
   return (
     <span className="row">
       {[retry, drop].map((action) => (
-        <ActButton
-          key={action.name}
-          method={action.method}
-          className={action.isDangerous ? "small danger" : "small"}
-          aria-label={`${action.name}: ${label}`}
-          onClick={() => open(action)}
-        >
+        <ActionButton key={action.name} action={action} of={label} onOpen={open}>
           {parkedIds.length === 0 ? `${action.name} all` : action.name}
-        </ActButton>
+        </ActionButton>
       ))}
     </span>
   );

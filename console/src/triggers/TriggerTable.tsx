@@ -3,36 +3,22 @@ import { refresh } from "../api/ask.ts";
 import { Link, useAddress, withQuery } from "../navigation.tsx";
 import { Chip, When, WorkflowLink } from "../parts/pieces.tsx";
 import type { Look } from "../parts/states.ts";
+import { ActedTable } from "../parts/ActedTable.tsx";
+import { ActionButton } from "../run/ActionButton.tsx";
 import { ActionDialog } from "../run/ActionDialog.tsx";
 import type { Action } from "../run/ActionDialog.tsx";
-import { ActButton } from "../session/ActButton.tsx";
 import type { EventTrigger } from "./triggers.ts";
 
 /** Triggers by events, and what waits for each. */
 export function TriggerTable({ triggers }: { readonly triggers: readonly EventTrigger[] }) {
   return (
-    <div className="card scroll">
-      <table>
-        <thead>
-          <tr>
-            <th>Trigger</th>
-            <th>Subject</th>
-            <th>State</th>
-            <th className="number">Waiting</th>
-            <th className="number">In hands</th>
-            <th className="number">Parked</th>
-            <th>
-              <span className="unseen">Actions</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {triggers.map((trigger) => (
-            <Row key={trigger.id} trigger={trigger} />
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <ActedTable
+      headings={["Trigger", "Subject", "State", { number: "Waiting" }, { number: "In hands" }, { number: "Parked" }]}
+    >
+      {triggers.map((trigger) => (
+        <Row key={trigger.id} trigger={trigger} />
+      ))}
+    </ActedTable>
   );
 }
 
@@ -149,15 +135,7 @@ function Actions({ trigger: { id, state } }: { readonly trigger: EventTrigger })
   return (
     <span className="row">
       {offered[state].map((action) => (
-        <ActButton
-          key={action.name}
-          method={action.method}
-          className={action.isDangerous ? "small danger" : "small"}
-          aria-label={`${action.name}: ${id}`}
-          onClick={() => setOpen(action)}
-        >
-          {action.name}
-        </ActButton>
+        <ActionButton key={action.name} action={action} of={id} onOpen={setOpen} />
       ))}
       {open === undefined ? undefined : <ActionDialog action={open} onClose={() => setOpen(undefined)} />}
     </span>
