@@ -7,10 +7,12 @@ import { build } from "esbuild";
 import type { BuildOptions, Metafile } from "esbuild";
 import { nodeFlags } from "../bin/nodeFlags.mjs";
 import { builtinsOfParts, builtinsWithoutImport } from "./bundle/builtins.ts";
+import { beside, filesBeside } from "./bundle/beside.ts";
 import { buildConsole, placeConsole } from "./bundle/console.ts";
 import { leftOut } from "./bundle/leftOut.ts";
 import { makePackage } from "./bundle/package.ts";
 import { noticesOf } from "./bundle/notices.ts";
+import { pureClients } from "./bundle/pureClients.ts";
 
 const servers = { orchestrator: "orchestrator/src/main.ts", sidecar: "sidecar/src/main.ts" } as const;
 const thread = "orchestrator/src/sql/sqliteWorker.ts";
@@ -48,8 +50,12 @@ const options = {
 const made: Metafile[] = [];
 for (const name of ["orchestrator", "sidecar"] as const) {
   const banner = { js: `${interpreter(nodeFlags[name])}${requireOfModule}` };
-  made.push((await build({ ...options, banner, entryPoints: { [name]: servers[name] } })).metafile);
+  const plugins = [...options.plugins, beside, pureClients];
+  made.push((await build({ ...options, plugins, banner, entryPoints: { [name]: servers[name] } })).metafile);
 }
+// What they load only when it is needed.
+const files = Object.fromEntries(Object.entries(filesBeside).map(([source, name]) => [name, source]));
+made.push((await build({ ...options, banner: { js: requireOfModule }, entryPoints: files })).metafile);
 // The thread of SQLite, beside whatever starts it.
 const threads = { "sqlite-worker": thread, "parts/sqlite-worker": thread };
 made.push((await build({ ...options, banner: { js: requireOfModule }, entryPoints: threads })).metafile);

@@ -60,7 +60,7 @@ export const sidecarSettings = {
   grpcClient: choice(
     {
       flag: "grpc-client",
-      doc: "What makes the calls: our own HTTP/2, or grpc-js, which costs several times as much.",
+      doc: "What speaks to the service: our own HTTP/2, or grpc-js, which costs several times as much.",
     },
     "own",
     callClients,

@@ -15,7 +15,10 @@ import { breakerBounds, contradictions, parseWanted, sidecarSettings, targetsOf 
 import type { SidecarSettings } from "./config.ts";
 import { Slots } from "./core/slots.ts";
 import { servicesOfSet } from "./core/descriptors.ts";
+import type { CallClientName } from "./grpc/callClient.ts";
+import type { OpenDoors } from "./grpc/serviceDoors.ts";
 import { ServiceWatch } from "./grpc/serviceWatch.ts";
+import { openOwnDoors } from "./grpc/unaryClient.ts";
 import { openMeasures } from "./measures.ts";
 import { openPassage } from "./passage.ts";
 import type { Passage, PassageOptions } from "./passage.ts";
@@ -84,6 +87,7 @@ async function serve(settings: SidecarSettings, log: Log, signal: AbortSignal): 
   let sidecar: Sidecar | undefined;
   const admin = await openAdmin(settings, metrics.scrape, signal);
   log.info("admin server listens", { host: settings.adminHost, port: admin.port });
+  const openDoors = await doorsBy(settings.grpcClient);
   const watches = targetsOf(settings).map((target) => {
     const wanted = settings.expose
       .flatMap((one) => parseWanted(one) ?? [])
@@ -91,7 +95,7 @@ async function serve(settings: SidecarSettings, log: Log, signal: AbortSignal): 
     return new ServiceWatch({
       target,
       tls: files.tls,
-      callClient: settings.grpcClient,
+      openDoors,
       wanted: wanted.map((one) => one.service),
       described: files.described,
       onChange: () => sidecar?.update(),
@@ -139,6 +143,13 @@ async function serve(settings: SidecarSettings, log: Log, signal: AbortSignal): 
     Promise.allSettled([nats[Symbol.asyncDispose](), admin[Symbol.asyncDispose](), metrics[Symbol.asyncDispose]()]),
   );
   return isDone ? 0 : 1;
+}
+
+/** grpc-js is loaded by whoever asks for it. */
+async function doorsBy(client: CallClientName): Promise<OpenDoors> {
+  if (client === "own") return openOwnDoors;
+  const { openGrpcJsDoors } = await import("./grpc/grpcJsClient.ts");
+  return openGrpcJsDoors;
 }
 
 function openAdmin(

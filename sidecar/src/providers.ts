@@ -20,7 +20,7 @@ export function providersOf(
   for (const watch of watches) {
     for (const { exposed, isServing } of watch.offers()) {
       if (providers.get(exposed.service)?.isServing === true) continue;
-      const { text: target } = watch.channel.target;
+      const { text: target } = watch.target;
       const service = { offered: exposed, invoke: (request: CallRequest) => watch.client.call(request) };
       const descriptors = watch.descriptors();
       const state = { isServing: isServing && mayServe(exposed.service, descriptors), target, descriptors };

@@ -10,6 +10,7 @@ import { HealthClient, HealthCheckResponse_ServingStatus as Status } from "../..
 import { toRegistry } from "../../../proto/json/registry.ts";
 import { repositoryRoot } from "../../../test/support/program.ts";
 import { reflect } from "../../../sidecar/src/grpc/reflection.ts";
+import { openServiceLink } from "../../../sidecar/src/grpc/serviceLink.ts";
 import { buildImage } from "../buildImage.ts";
 import { loadStubs } from "./loadStubs.ts";
 import type { LoadedStub } from "./loadStubs.ts";
@@ -48,6 +49,7 @@ async function load(fixtures?: string, seed = 1): Promise<readonly LoadedStub[]>
 }
 
 interface Stage extends AsyncDisposable {
+  readonly address: string;
   readonly client: Client;
   readonly told: readonly string[];
   send(to: string, method?: string): Promise<readonly unknown[]>;
@@ -61,10 +63,12 @@ async function open(stubs: readonly LoadedStub[]): Promise<Stage> {
     port: 0,
     told: (method, outcome) => told.push(`${method} ${outcome}`),
   });
-  const client = new Client(`127.0.0.1:${server.port}`, credentials.createInsecure());
+  const address = `127.0.0.1:${server.port}`;
+  const client = new Client(address, credentials.createInsecure());
   const registry = toRegistry();
   const service = stubs[0]?.service;
   return {
+    address,
     client,
     told,
     send: (to, name = "Send") =>
@@ -108,7 +112,11 @@ async function collect(stream: AsyncIterable<Buffer>, read: (answer: Buffer) => 
 
 test("it is found by reflection and healthy, and shows what is stubbed alone", async () => {
   await using stage = await open(await load());
-  const found = await reflect(stage.client);
+  const connected = Promise.withResolvers<void>();
+  const address = stage.address;
+  using link = openServiceLink({ text: address, address }, undefined, () => connected.resolve());
+  await connected.promise;
+  const found = await reflect(link);
   expect(found).toMatchObject({ version: "v1", services: ["mail.v1.MailService"], failures: [] });
   const health = new HealthClient(stage.client.getChannel().getTarget(), credentials.createInsecure());
   const check = (service: string): Promise<Status | undefined> =>

@@ -1,6 +1,6 @@
 import { code } from "../../../proto/wire/status.ts";
 import { uint32At } from "../../../runtime/src/http2/wire/frame.ts";
-import { messageBytesMax } from "./channel.ts";
+import { messageBytesMax } from "./callClient.ts";
 
 /** Why an answer can't be taken. */
 export type Unfit = { readonly code: number; readonly message: string };

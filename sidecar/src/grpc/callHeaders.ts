@@ -56,7 +56,7 @@ export class CallHeaders {
   }
 
   /** Writes the headers of a call over those of the last one; returns their length. Throws when one of the task's can't be sent. */
-  write(request: CallRequest, timeoutMs: number): number {
+  write(request: Pick<CallRequest, "method" | "headers">, timeoutMs: number): number {
     const prefix = this.#prefixOf(request.method);
     const timeout = timeoutMs > 0 ? this.#timeoutOf(timeoutMs) : undefined;
     let bytesMax = prefix.encoded.length + (timeout?.encoded.length ?? 0);

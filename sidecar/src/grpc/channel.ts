@@ -1,21 +1,15 @@
 import { Client, connectivityState, credentials } from "@grpc/grpc-js";
-import type { ChannelCredentials } from "@grpc/grpc-js";
+import type { ChannelCredentials, ServiceError } from "@grpc/grpc-js";
+import { code } from "../../../proto/wire/status.ts";
+import { messageBytesMax } from "./callClient.ts";
+import type { Tls } from "./callClient.ts";
+import type { ServiceLink } from "./serviceLink.ts";
 import type { Target } from "./target.ts";
 
-/** Largest message either way. */
-export const messageBytesMax = 64 * 1024 * 1024;
-
-export type Tls = {
-  readonly ca: Buffer | undefined;
-  readonly cert: Buffer | undefined;
-  readonly key: Buffer | undefined;
-};
-
-/** The connection to one service process; it reconnects by itself. */
-export interface ServiceChannel extends Disposable {
+/** The connection to one service process by grpc-js. */
+export interface ServiceChannel extends ServiceLink {
   readonly client: Client;
   readonly target: Target;
-  isConnected(): boolean;
 }
 
 /** Opens it and tells each change between connected and not, beginning with the first one. */
@@ -60,6 +54,15 @@ export function openChannel(
     client,
     target,
     isConnected: () => isConnected,
+    ask: (method, request, timeoutMs, onMessage) => {
+      const ended = Promise.withResolvers<{ readonly code: number; readonly message: string }>();
+      const options = timeoutMs > 0 ? { deadline: Date.now() + timeoutMs } : {};
+      const call = client.makeServerStreamRequest(`/${method}`, bytesToBuffer, sameBuffer, request, options);
+      call.on("data", onMessage);
+      call.on("error", (error: ServiceError) => ended.resolve({ code: error.code, message: error.details }));
+      call.on("end", () => ended.resolve({ code: code.OK, message: "" }));
+      return { ended: ended.promise, cancel: () => call.cancel() };
+    },
     [Symbol.dispose]: () => {
       isClosed = true;
       client.close();
@@ -70,4 +73,17 @@ export function openChannel(
 function toCredentials(tls: Tls | undefined): ChannelCredentials {
   if (tls === undefined) return credentials.createInsecure();
   return credentials.createSsl(tls.ca ?? null, tls.key ?? null, tls.cert ?? null);
+}
+
+/**
+ * grpc-js writes nothing but Buffers, and NATS hands out plain views where a message straddles two reads; a copy would cost a large
+ * request dearly.
+ */
+export function bytesToBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+/** For what is not decoded. */
+export function sameBuffer(bytes: Buffer): Buffer {
+  return bytes;
 }

@@ -5,11 +5,19 @@ import type { Ending, EndingRest } from "../core/ending.ts";
 import type { Call, CallRequest } from "../ports.ts";
 import { openStream } from "./answer.ts";
 import type { StreamCaps } from "./answer.ts";
+import { messageBytesMax } from "./callClient.ts";
 import type { CallClient } from "./callClient.ts";
-import { messageBytesMax } from "./channel.ts";
+import { bytesToBuffer, openChannel, sameBuffer } from "./channel.ts";
 import type { ServiceChannel } from "./channel.ts";
+import type { OpenDoors } from "./serviceDoors.ts";
 
 const prefixBytes = 5;
+
+/** Everything by grpc-js (`--grpc-client grpc-js`): only then is it loaded, which would be a quarter of a sidecar's start. */
+export const openGrpcJsDoors: OpenDoors = (target, tls, onChange) => {
+  const link = openChannel(target, tls, onChange);
+  return { link, client: new GrpcJsClient(link) };
+};
 
 /**
  * Makes calls with grpc-js, on the channel that follows the service: for a server that our own HTTP/2 does not get on with. It costs several
@@ -119,18 +127,6 @@ function framed(message: Buffer): Buffer {
   const prefix = Buffer.alloc(prefixBytes);
   prefix.writeUInt32BE(message.length, 1);
   return Buffer.concat([prefix, message]);
-}
-
-/**
- * grpc-js writes nothing but Buffers, and NATS hands out plain views where a message straddles two reads; a copy would cost a large
- * request dearly.
- */
-function bytesToBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-}
-
-function sameBuffer(bytes: Buffer): Buffer {
-  return bytes;
 }
 
 /** True once an HTTP/2 stream was made for the call: from then on bytes may have left. */

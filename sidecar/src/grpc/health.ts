@@ -1,4 +1,3 @@
-import type { Client, ClientReadableStream, ServiceError } from "@grpc/grpc-js";
 import {
   HealthCheckRequest,
   HealthCheckResponse,
@@ -6,6 +5,7 @@ import {
 } from "../../../proto/gen/grpc/health/v1/health.ts";
 import { code } from "../../../proto/wire/status.ts";
 import { pause } from "../../../runtime/src/pause.ts";
+import type { ServiceLink } from "./serviceLink.ts";
 
 /** What a health service says of one service; "unspoken": the process has no health service, or does not know this one. */
 export type Healthiness = "serving" | "notServing" | "unspoken";
@@ -18,18 +18,18 @@ const checkTimeoutMs = 2_000;
  * a whole ("") when the service is not known. Ends when `signal` aborts, the stream breaks, or nothing more can be learned.
  */
 export async function followHealth(
-  client: Client,
+  link: ServiceLink,
   service: string,
   onChange: (health: Healthiness) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const end = await watch(client, service, onChange, signal);
+  const end = await watch(link, service, onChange, signal);
   switch (end) {
     case "unknownService":
       if (service === "") return onChange("unspoken");
-      return followHealth(client, "", onChange, signal);
+      return followHealth(link, "", onChange, signal);
     case "unimplemented":
-      return poll(client, service, onChange, signal);
+      return poll(link, service, onChange, signal);
     case "ended":
       return;
   }
@@ -38,48 +38,43 @@ export async function followHealth(
 type WatchEnd = "unknownService" | "unimplemented" | "ended";
 
 function watch(
-  client: Client,
+  link: ServiceLink,
   service: string,
   onChange: (health: Healthiness) => void,
   signal: AbortSignal,
 ): Promise<WatchEnd> {
   return new Promise((resolve) => {
-    const call = client.makeServerStreamRequest("/grpc.health.v1.Health/Watch", encodeRequest, decodeResponse, {
-      service,
-    });
     const done = (end: WatchEnd): void => {
       signal.removeEventListener("abort", cancel);
       resolve(end);
-      call.cancel();
+      asked.cancel();
     };
     const cancel = (): void => done("ended");
-    signal.addEventListener("abort", cancel, { once: true });
-    call.on("data", (response: HealthCheckResponse) => {
-      const health = toHealthiness(response.status);
+    const asked = link.ask("grpc.health.v1.Health/Watch", toRequest(service), 0, (message) => {
+      const health = toHealthiness(servingIn(message));
       if (health === undefined) done("unknownService");
       else onChange(health);
     });
-    endOf(call, (ended) =>
-      done(ended === code.UNIMPLEMENTED ? "unimplemented" : ended === code.NOT_FOUND ? "unknownService" : "ended"),
-    );
+    signal.addEventListener("abort", cancel, { once: true });
+    void asked.ended.then((end) => done(watchEnds.get(end.code) ?? "ended"));
     if (signal.aborted) cancel();
   });
 }
 
-function endOf(call: ClientReadableStream<HealthCheckResponse>, end: (ended: number) => void): void {
-  call.on("error", (error: ServiceError) => end(error.code));
-  call.on("end", () => end(code.OK));
-}
+const watchEnds: ReadonlyMap<number, WatchEnd> = new Map([
+  [code.UNIMPLEMENTED, "unimplemented"],
+  [code.NOT_FOUND, "unknownService"],
+]);
 
 async function poll(
-  client: Client,
+  link: ServiceLink,
   service: string,
   onChange: (health: Healthiness) => void,
   signal: AbortSignal,
 ): Promise<void> {
   let asked = service;
   while (!signal.aborted) {
-    const answer = await check(client, asked);
+    const answer = await check(link, asked);
     if (answer.code === code.UNIMPLEMENTED || (answer.code === code.NOT_FOUND && asked === ""))
       return onChange("unspoken");
     if (answer.code === code.NOT_FOUND) asked = "";
@@ -90,25 +85,29 @@ async function poll(
   }
 }
 
-function check(client: Client, service: string): Promise<{ readonly code: number; readonly serving: Serving }> {
-  return new Promise((resolve) => {
-    client.makeUnaryRequest(
-      "/grpc.health.v1.Health/Check",
-      encodeRequest,
-      decodeResponse,
-      { service },
-      { deadline: Date.now() + checkTimeoutMs },
-      (error, response) => resolve({ code: error?.code ?? code.OK, serving: response?.status ?? Serving.UNKNOWN }),
-    );
+async function check(
+  link: ServiceLink,
+  service: string,
+): Promise<{ readonly code: number; readonly serving: Serving }> {
+  let serving: Serving = Serving.UNKNOWN;
+  const asked = link.ask("grpc.health.v1.Health/Check", toRequest(service), checkTimeoutMs, (message) => {
+    serving = servingIn(message);
   });
+  const end = await asked.ended;
+  return { code: end.code, serving };
 }
 
-function encodeRequest(request: HealthCheckRequest): Buffer {
-  return Buffer.from(HealthCheckRequest.encode(request).finish());
+function toRequest(service: string): Uint8Array {
+  return HealthCheckRequest.encode({ service }).finish();
 }
 
-function decodeResponse(bytes: Buffer): HealthCheckResponse {
-  return HealthCheckResponse.decode(bytes);
+/** Bytes of another kind say nothing. */
+function servingIn(message: Uint8Array): Serving {
+  try {
+    return HealthCheckResponse.decode(message).status;
+  } catch {
+    return Serving.UNKNOWN;
+  }
 }
 
 /** Undefined: the server does not know the service. */

@@ -1,9 +1,9 @@
-import type { Client, ServiceError } from "@grpc/grpc-js";
 import { ServerReflectionRequest, ServerReflectionResponse } from "../../../proto/gen/grpc/reflection/v1/reflection.ts";
 import { code } from "../../../proto/wire/status.ts";
 import { parseFile } from "../core/descriptors.ts";
 import type { DescribedFile } from "../core/descriptors.ts";
 import { isInfrastructure } from "../core/exposure.ts";
+import type { ServiceLink } from "./serviceLink.ts";
 
 /** What a server says of itself. */
 export type Reflection = {
@@ -30,10 +30,10 @@ const timeoutMs = 5_000;
 const filesMax = 2_000;
 
 /** Asks by v1, and where there is none by v1alpha; undefined when the server has neither. Throws ReflectionError otherwise. */
-export async function reflect(client: Client): Promise<Reflection | undefined> {
+export async function reflect(link: ServiceLink): Promise<Reflection | undefined> {
   for (const version of ["v1", "v1alpha"] as const) {
     try {
-      return await converse(client, version);
+      return await converse(link, version);
     } catch (error) {
       if (!(error instanceof ReflectionError) || error.code !== code.UNIMPLEMENTED) throw error;
     }
@@ -41,9 +41,10 @@ export async function reflect(client: Client): Promise<Reflection | undefined> {
   return undefined;
 }
 
-async function converse(client: Client, version: Reflection["version"]): Promise<Reflection> {
-  using dialogue = openDialogue(client, version);
-  const listed = await dialogue.ask({ $case: "listServices", value: "*" });
+async function converse(link: ServiceLink, version: Reflection["version"]): Promise<Reflection> {
+  const untilMs = performance.now() + timeoutMs;
+  const ask = (question: Question): Promise<ServerReflectionResponse> => askOne(link, version, question, untilMs);
+  const listed = await ask({ $case: "listServices", value: "*" });
   if (listed.messageResponse?.$case !== "listServicesResponse")
     throw new ReflectionError(code.INTERNAL, "list_services was not answered");
   const services = listed.messageResponse.value.service.map((one) => one.name).toSorted();
@@ -53,15 +54,13 @@ async function converse(client: Client, version: Reflection["version"]): Promise
     services
       .filter((service) => !isInfrastructure(service))
       .map(async (service) => {
-        const problem = take(await dialogue.ask({ $case: "fileContainingSymbol", value: service }), files);
+        const problem = take(await ask({ $case: "fileContainingSymbol", value: service }), files);
         if (problem !== undefined) failures.push({ service, message: problem });
       }),
   );
   for (let missing = missingImports(files); missing.length > 0; missing = missingImports(files)) {
     const before = files.size;
-    await Promise.all(
-      missing.map(async (name) => take(await dialogue.ask({ $case: "fileByFilename", value: name }), files)),
-    );
+    await Promise.all(missing.map(async (name) => take(await ask({ $case: "fileByFilename", value: name }), files)));
     // What the server does not have stays out; names and shapes of methods are enough for us.
     if (files.size === before || files.size > filesMax) break;
   }
@@ -90,38 +89,29 @@ function take(response: ServerReflectionResponse, into: Map<string, DescribedFil
   return undefined;
 }
 
-interface Dialogue extends Disposable {
-  ask(request: NonNullable<ServerReflectionRequest["messageRequest"]>): Promise<ServerReflectionResponse>;
-}
+type Question = NonNullable<ServerReflectionRequest["messageRequest"]>;
 
-/** One stream; answers come in the order of the questions. */
-function openDialogue(client: Client, version: Reflection["version"]): Dialogue {
-  const call = client.makeBidiStreamRequest(
-    `/grpc.reflection.${version}.ServerReflection/ServerReflectionInfo`,
-    (request: ServerReflectionRequest) => Buffer.from(ServerReflectionRequest.encode(request).finish()),
-    (bytes: Buffer) => ServerReflectionResponse.decode(bytes),
-    { deadline: Date.now() + timeoutMs },
-  );
-  const waiting: PromiseWithResolvers<ServerReflectionResponse>[] = [];
-  let failure: ReflectionError | undefined;
-  const fail = (number: number, message: string): void => {
-    failure ??= new ReflectionError(number, message);
-    for (const one of waiting.splice(0)) one.reject(failure);
-  };
-  call.on("data", (response: ServerReflectionResponse) => waiting.shift()?.resolve(response));
-  call.on("error", (error: ServiceError) => fail(error.code, error.details));
-  call.on("end", () => fail(code.UNAVAILABLE, "the reflection stream ended"));
-  return {
-    ask: (messageRequest) => {
-      if (failure !== undefined) return Promise.reject(failure);
-      const one = Promise.withResolvers<ServerReflectionResponse>();
-      waiting.push(one);
-      call.write({ host: "", messageRequest });
-      return one.promise;
-    },
-    [Symbol.dispose]: () => {
-      call.end();
-      call.cancel();
-    },
-  };
+/** A stream for each question, which ends with its answer: so it is a call like any other. */
+async function askOne(
+  link: ServiceLink,
+  version: Reflection["version"],
+  messageRequest: Question,
+  untilMs: number,
+): Promise<ServerReflectionResponse> {
+  const request = ServerReflectionRequest.encode({ host: "", messageRequest }).finish();
+  const leftMs = Math.max(1, Math.ceil(untilMs - performance.now()));
+  let answer: Uint8Array | undefined;
+  const method = `grpc.reflection.${version}.ServerReflection/ServerReflectionInfo`;
+  const asked = link.ask(method, request, leftMs, (message) => {
+    answer ??= message;
+  });
+  const end = await asked.ended;
+  if (end.code !== code.OK) throw new ReflectionError(end.code, end.message);
+  if (answer === undefined)
+    throw new ReflectionError(code.UNAVAILABLE, "the reflection stream ended without an answer");
+  try {
+    return ServerReflectionResponse.decode(answer);
+  } catch (error) {
+    throw new ReflectionError(code.INTERNAL, `an answer that can't be read: ${String(error)}`);
+  }
 }

@@ -9,9 +9,8 @@ import type { Program } from "../../../test/support/program.ts";
 import { pythonWithGrpc } from "../../../test/support/python.ts";
 import type { CallRequest } from "../ports.ts";
 import { startEcho } from "../testing/programs.ts";
-import type { CallClient } from "./callClient.ts";
+import type { CallClient, Tls } from "./callClient.ts";
 import { openChannel } from "./channel.ts";
-import type { Tls } from "./channel.ts";
 import { GrpcJsClient } from "./grpcJsClient.ts";
 import { UnaryClient } from "./unaryClient.ts";
 

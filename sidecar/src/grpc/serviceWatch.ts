@@ -4,15 +4,13 @@ import { growingPause, pause } from "../../../runtime/src/pause.ts";
 import { servicesOf, toFileSet } from "../core/descriptors.ts";
 import { exposed, isInfrastructure } from "../core/exposure.ts";
 import type { ExposedService } from "../core/exposure.ts";
-import type { CallClient, CallClientName } from "./callClient.ts";
-import { openChannel } from "./channel.ts";
-import type { ServiceChannel, Tls } from "./channel.ts";
-import { GrpcJsClient } from "./grpcJsClient.ts";
+import type { CallClient, Tls } from "./callClient.ts";
 import { followHealth } from "./health.ts";
 import type { Healthiness } from "./health.ts";
 import { reflect } from "./reflection.ts";
+import type { OpenDoors } from "./serviceDoors.ts";
+import type { ServiceLink } from "./serviceLink.ts";
 import type { Target } from "./target.ts";
-import { UnaryClient } from "./unaryClient.ts";
 
 /** One service as its process offers it now. */
 export type Offer = { readonly exposed: ExposedService; readonly isServing: boolean };
@@ -20,7 +18,7 @@ export type Offer = { readonly exposed: ExposedService; readonly isServing: bool
 export type ServiceWatchOptions = {
   readonly target: Target;
   readonly tls: Tls | undefined;
-  readonly callClient: CallClientName;
+  readonly openDoors: OpenDoors;
   /** Names to expose; empty: all that is found. */
   readonly wanted: readonly string[];
   /** From a descriptor file; then nobody is asked. */
@@ -41,7 +39,7 @@ const descriptorsBytesMax = 4 * 1024 * 1024;
  * healthy. A process without grpc.health.v1 is healthy while it is connected.
  */
 export class ServiceWatch implements Disposable {
-  readonly channel: ServiceChannel;
+  readonly #link: ServiceLink;
   readonly client: CallClient;
   readonly #options: ServiceWatchOptions;
   readonly #health = new Map<string, Healthiness>();
@@ -52,17 +50,22 @@ export class ServiceWatch implements Disposable {
 
   constructor(options: ServiceWatchOptions) {
     this.#options = options;
-    this.channel = openChannel(options.target, options.tls, (isConnected) =>
+    const { link, client } = options.openDoors(options.target, options.tls, (isConnected) =>
       isConnected ? this.#connected() : this.#disconnected(),
     );
-    this.client =
-      options.callClient === "own" ? new UnaryClient(options.target, options.tls) : new GrpcJsClient(this.channel);
+    this.#link = link;
+    this.client = client;
     options.log.info("connecting to the service", { target: options.target.text });
     const remedy = "start it, or correct --service; when it speaks TLS, give --tls-ca";
     this.#absence = setTimeout(
       () => options.log.warn("the service does not answer yet, still trying", { target: options.target.text, remedy }),
       absenceToldMs,
     ).unref();
+  }
+
+  /** What it follows. */
+  get target(): Target {
+    return this.#options.target;
   }
 
   offers(): readonly Offer[] {
@@ -77,13 +80,13 @@ export class ServiceWatch implements Disposable {
   [Symbol.dispose](): void {
     clearTimeout(this.#absence);
     this.#connection?.abort();
-    this.channel[Symbol.dispose]();
+    this.#link[Symbol.dispose]();
     this.client[Symbol.dispose]();
   }
 
   #isServing(service: string): boolean {
     const health = this.#health.get(service);
-    return this.channel.isConnected() && (health === "serving" || health === "unspoken");
+    return this.#link.isConnected() && (health === "serving" || health === "unspoken");
   }
 
   #connected(): void {
@@ -125,7 +128,7 @@ export class ServiceWatch implements Disposable {
     let told = "";
     while (!signal.aborted) {
       try {
-        const reflection = await reflect(this.channel.client);
+        const reflection = await reflect(this.#link);
         if (reflection === undefined) {
           this.#descriptors = undefined;
           return this.#withoutReflection();
@@ -170,7 +173,7 @@ export class ServiceWatch implements Disposable {
     while (!signal.aborted) {
       let isUnspoken = false;
       await followHealth(
-        this.channel.client,
+        this.#link,
         service,
         (health) => {
           isUnspoken = health === "unspoken";

@@ -10,7 +10,8 @@ import { wasNeverSent } from "../core/ending.ts";
 import type { CallRequest } from "../ports.ts";
 import { callClients } from "./callClient.ts";
 import type { CallClient, CallClientName } from "./callClient.ts";
-import { messageBytesMax, openChannel } from "./channel.ts";
+import { messageBytesMax } from "./callClient.ts";
+import { openChannel } from "./channel.ts";
 import { GrpcJsClient } from "./grpcJsClient.ts";
 import { UnaryClient } from "./unaryClient.ts";
 

@@ -6,10 +6,11 @@ import type { Connection } from "../../../runtime/src/http2/clientConnection.ts"
 import { putUint32 } from "../../../runtime/src/http2/wire/frame.ts";
 import type { Call, CallRequest } from "../ports.ts";
 import { openMessage, openStream } from "./answer.ts";
-import type { CallClient } from "./callClient.ts";
+import { messageBytesMax } from "./callClient.ts";
+import type { CallClient, Tls } from "./callClient.ts";
 import { CallHeaders } from "./callHeaders.ts";
-import { messageBytesMax } from "./channel.ts";
-import type { Tls } from "./channel.ts";
+import type { OpenDoors } from "./serviceDoors.ts";
+import { openServiceLink } from "./serviceLink.ts";
 import { hostAndPort } from "./target.ts";
 import type { Target } from "./target.ts";
 import { UnaryCall } from "./unaryCall.ts";
@@ -19,10 +20,16 @@ const connectTimeoutMs = 5_000;
 const probeTimeoutDefaultMs = 5_000;
 const prefixBytes = 5;
 
+/** Everything over our own HTTP/2. */
+export const openOwnDoors: OpenDoors = (target, tls, onChange) => ({
+  link: openServiceLink(target, tls, onChange),
+  client: new UnaryClient(target, tls),
+});
+
 /**
  * Makes calls of unary and server-streaming rpcs without a codec, over an HTTP/2 of our own, on one connection that is made when it is needed
  * (docs/adr/0018-http2.md). It tells exactly what was sent and who ended a call. A call that finds no room on the connection waits for it; one
- * that the service certainly has not looked at goes to the next connection. Finding services and following their health stays with grpc-js.
+ * that the service certainly has not looked at goes to the next connection.
  */
 export class UnaryClient implements CallClient {
   readonly #target: Target;
