@@ -7,6 +7,7 @@ import { openPublisher } from "../../../runtime/src/publisher.ts";
 import type { LogMessage } from "../processor/ports.ts";
 import { askJetStream } from "./jetstream.ts";
 import { openLogReader, parsePlace } from "./logReader.ts";
+import { takenInTurnMax } from "./turnShare.ts";
 import { ensurePartitionsBucket, ensureTopology } from "./topology.ts";
 import { openWriter } from "./write.ts";
 
@@ -138,4 +139,69 @@ test.each([
 test("what is no such reply says nothing", () => {
   expect(parsePlace(undefined)).toBeUndefined();
   expect(parsePlace("_INBOX.a.b")).toBeUndefined();
+});
+
+test("what comes in one lump is given out in portions, in order, and two readers share them", async () => {
+  await using server = await startNats();
+  const { nats } = await openWriterOf(server.url);
+  await using _nats = nats;
+  using publisher = openPublisher(nats.connection);
+  const count = 2_000;
+  const subject = names.eventSubject(0, "r");
+  await Promise.all(Array.from({ length: count }, (_, i) => publisher.publish(subject, Buffer.from(String(i)))));
+  // What is given out between two looks at the turns of the event loop.
+  const inTurn: number[] = [0];
+  let isOver = false;
+  const look = (): void => {
+    inTurn.push(0);
+    if (!isOver) setImmediate(look);
+  };
+  setImmediate(look);
+  const read = async (): Promise<readonly number[]> => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const seen: number[] = [];
+    const onMessage = ({ sequence }: LogMessage): void => {
+      inTurn[inTurn.length - 1] = (inTurn.at(-1) ?? 0) + 1;
+      if (seen.push(sequence) === count) resolve();
+    };
+    using _reader = openLogReader(nats, { stream, from: 1, onMessage, room: () => 5_000, log: silent });
+    await promise;
+    return seen;
+  };
+  const both = await Promise.all([read(), read()]);
+  isOver = true;
+  expect(both).toEqual([upTo(1, count), upTo(1, count)]);
+  // A look may fall before or behind the end of a portion.
+  expect(Math.max(...inTurn)).toBeLessThanOrEqual(2 * takenInTurnMax);
+});
+
+test("what waits to be given out counts as taken when more is asked for", async () => {
+  await using server = await startNats();
+  const { nats } = await openWriterOf(server.url);
+  await using _nats = nats;
+  using publisher = openPublisher(nats.connection);
+  const count = 1_000;
+  const subject = names.eventSubject(0, "r");
+  await Promise.all(Array.from({ length: count }, (_, i) => publisher.publish(subject, Buffer.from(String(i)))));
+  let unfinished = 0;
+  let most = 0;
+  const done = Promise.withResolvers<void>();
+  let seen = 0;
+  using reader = openLogReader(nats, {
+    stream,
+    from: 1,
+    onMessage: () => {
+      most = Math.max(most, (unfinished += 1));
+      if ((seen += 1) === count) done.resolve();
+      // Done one turn later, and pulled for again then, as a partition does.
+      setImmediate(() => {
+        unfinished -= 1;
+        reader.pull();
+      });
+    },
+    room: () => 100 - unfinished,
+    log: silent,
+  });
+  await done.promise;
+  expect(most).toBeLessThanOrEqual(100);
 });

@@ -8,6 +8,7 @@ import type { LogMessage, LogReader } from "../processor/ports.ts";
 import { openCopies } from "./copies.ts";
 import { askAgain, untilAnswered } from "./jetstream.ts";
 import type { JetStreamAnswer } from "./jetstream.ts";
+import { mayTakeInTurn, takeInNextTurn } from "./turnShare.ts";
 
 /** What to read, and to whom to give it. */
 export interface LogReaderOptions {
@@ -54,6 +55,9 @@ class Reader implements LogReader {
   readonly #watchdog: NodeJS.Timeout;
   readonly #stopListening: () => void;
   readonly #copy = openCopies();
+  /** Come and not given out, from `#given` on: the turn of the event loop had enough. */
+  #lump: LogMessage[] = [];
+  #given = 0;
   #next: number;
   #consumer: Consumer | undefined;
   #heardMs = Date.now();
@@ -78,7 +82,7 @@ class Reader implements LogReader {
   pull(): void {
     const consumer = this.#consumer;
     if (consumer === undefined || consumer.open > 0 || !this.#nats.isConnected()) return;
-    const batch = Math.min(pullMax, this.#options.room());
+    const batch = Math.min(pullMax, this.#options.room() - this.#left());
     if (batch <= 0) return;
     consumer.open = batch;
     this.#heardMs = Date.now();
@@ -94,6 +98,8 @@ class Reader implements LogReader {
     this.#stopListening();
     if (this.#consumer !== undefined) drop(this.#nats, this.#options.stream, this.#consumer);
     this.#consumer = undefined;
+    this.#lump = [];
+    this.#given = 0;
   }
 
   #watch(): void {
@@ -115,11 +121,37 @@ class Reader implements LogReader {
       return;
     }
     if (place.sequence >= this.#next) {
-      this.#next = place.sequence + 1;
       const data = this.#copy(message.data());
-      this.#options.onMessage({ sequence: place.sequence, storedMs: place.storedMs, subject: message.subject(), data });
+      const { sequence, storedMs } = place;
+      const one = { sequence, storedMs, subject: message.subject(), data };
+      if (this.#left() === 0 && mayTakeInTurn()) this.#give(one);
+      else if (this.#lump.push(one) === 1) takeInNextTurn((share) => this.#giveMore(share));
     }
     if (consumer.open <= 0) this.pull();
+  }
+
+  #give(message: LogMessage): void {
+    this.#next = message.sequence + 1;
+    this.#options.onMessage(message);
+  }
+
+  #giveMore(share: number): void {
+    const lump = this.#lump;
+    for (let taken = 0; taken < share && this.#given < lump.length; taken++) {
+      const message = lump[this.#given++];
+      if (message !== undefined) this.#give(message);
+      // It was disposed of, or reads anew.
+      if (this.#lump !== lump) return;
+    }
+    if (this.#left() > 0) return takeInNextTurn((more) => this.#giveMore(more));
+    this.#lump = [];
+    this.#given = 0;
+    // Its room may have been taken up by what waited here.
+    if (this.#consumer?.open === 0) this.pull();
+  }
+
+  #left(): number {
+    return this.#lump.length - this.#given;
   }
 
   #onStatus({ headers }: Msg): void {
@@ -135,6 +167,9 @@ class Reader implements LogReader {
     const { stream, log } = this.#options;
     const mine = ++this.#generation;
     this.#isRenewing = true;
+    // Read again, behind what was given out.
+    this.#lump = [];
+    this.#given = 0;
     if (this.#consumer !== undefined) {
       drop(this.#nats, stream, this.#consumer);
       this.#consumer = undefined;
