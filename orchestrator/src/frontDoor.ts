@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import type { Duplex } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { newAdmit } from "./grpc/access.ts";
 import type { Authenticate } from "./grpc/access.ts";
@@ -9,8 +10,11 @@ import type { GrpcServerOptions } from "./grpc/server.ts";
 import { defaultTimeouts, openHttpDoor } from "./http/httpDoor.ts";
 import type { HttpTimeouts } from "./http/httpDoor.ts";
 import type { EventHooks } from "./processor/eventHooks.ts";
+import type { Front } from "./processor/front.ts";
 import { listenFor } from "./listener.ts";
 import type { TlsFiles } from "./listener.ts";
+import { openReadPace } from "./readPace.ts";
+import type { ReadPace } from "./readPace.ts";
 import { atMost } from "../../runtime/src/shutdown.ts";
 
 export interface FrontServerOptions extends Omit<GrpcServerOptions, "admit"> {
@@ -55,7 +59,9 @@ export async function openFrontServer(options: FrontServerOptions): Promise<Fron
   const { address, requestBytesMax, deployBytesMax, log, authenticate, tls } = options;
   const asks = authenticate !== undefined || tls?.clientCa !== undefined;
   await using opened = new AsyncDisposableStack();
-  const grpc = opened.use(openGrpcServer({ ...options, admit: asks ? newAdmit(authenticate) : undefined }));
+  const pace = openReadPace();
+  const admit = asks ? newAdmit(authenticate) : undefined;
+  const grpc = opened.use(openGrpcServer({ ...options, front: paced(options.front, pace), admit }));
   const timeouts = { ...defaultTimeouts, ...options.timeouts };
   const http = opened.use(
     openHttpDoor({
@@ -76,11 +82,12 @@ export async function openFrontServer(options: FrontServerOptions): Promise<Fron
       timeouts,
     }),
   );
+  const http2 = (one: Duplex): void => {
+    pace.add(one);
+    grpc.accept(one);
+  };
   const listener = opened.use(
-    await listenFor(
-      { http2: (one) => grpc.accept(one), http1: (one) => http.take(one) },
-      { address, firstBytesMs: timeouts.headersMs, tls, log },
-    ),
+    await listenFor({ http2, http1: (one) => http.take(one) }, { address, firstBytesMs: timeouts.headersMs, tls, log }),
   );
   const relays = options.serveRelays?.((...call) => grpc.relay.carry(...call));
   opened.defer(async () => relays?.[Symbol.asyncDispose]());
@@ -96,6 +103,17 @@ export async function openFrontServer(options: FrontServerOptions): Promise<Fron
       await Promise.all([grpc.drain(), http.drain()]);
     },
     [Symbol.asyncDispose]: () => closing.disposeAsync(),
+  };
+}
+
+/** Tells the pace of each start. */
+function paced(front: Front, pace: ReadPace): Front {
+  return {
+    ...front,
+    start: (...given) => {
+      pace.count();
+      return front.start(...given);
+    },
   };
 }
 
