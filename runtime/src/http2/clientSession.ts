@@ -85,6 +85,8 @@ export class ClientSession {
   readonly #peerTable = new PeerTable();
   #peer: PeerSettings = settingsDefault;
   #nextId: number;
+  /** Of content, when the server last opened a window. */
+  #sentCount = 0;
   #isReady = false;
   #isLeaving = false;
   #isOver = false;
@@ -171,7 +173,7 @@ export class ClientSession {
 
   /** The socket takes more. */
   resume(): void {
-    if (this.#sendQueue.isWaiting()) this.#sendQueue.pump();
+    this.#sendQueue.pump();
   }
 
   /** Ends it and all that is on it. */
@@ -269,7 +271,7 @@ export class ClientSession {
       this.#isReady = true;
       this.#options.onReady();
     }
-    this.#sendQueue.pump();
+    this.#sendQueue.beginAll(this.#streams.values());
     this.#options.onRoom();
   }
 
@@ -292,18 +294,21 @@ export class ClientSession {
   }
 
   #takeWindowUpdate(streamId: number, bytes: number): void {
-    if (this.#sendQueue.isWaiting()) this.#guard.calm();
-    else this.#guard.idle();
-    if (streamId === 0) {
-      if (bytes === 0) throw new Http2Error(errorCode.PROTOCOL_ERROR, "a window grows by nothing");
-      return this.#sendQueue.grow(bytes);
-    }
-    const stream = this.#find(streamId);
-    if (stream === undefined) return;
+    if (bytes === 0 && streamId === 0) throw new Http2Error(errorCode.PROTOCOL_ERROR, "a window grows by nothing");
+    const stream = streamId === 0 ? undefined : this.#find(streamId);
+    if (streamId === 0) this.#sendQueue.grow(bytes);
+    else if (stream !== undefined) this.#growStream(stream, bytes);
+    // One that brings nothing on, also where something waits, is worth as little as a ping.
+    if (this.#sendQueue.sentCount === this.#sentCount) this.#guard.idle();
+    else this.#guard.calm();
+    this.#sentCount = this.#sendQueue.sentCount;
+  }
+
+  #growStream(stream: ClientStream, bytes: number): void {
     stream.sendWindow += bytes;
     if (bytes === 0) this.#break(stream, "a window grows by nothing");
     else if (stream.sendWindow > uint31Max) this.#break(stream, "a stream's window overflows");
-    else this.#sendQueue.pump();
+    else this.#sendQueue.begin(stream);
   }
 
   #takeReset(streamId: number, code: number): void {

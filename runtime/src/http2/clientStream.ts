@@ -34,6 +34,7 @@ export class ClientStream implements Sending {
   sendWindow: number;
   /** The rest of the request, no piece of it empty. */
   unsent: readonly Uint8Array[] = [];
+  isInTurn = false;
   readonly endsWithContent = true;
   hasHead = false;
   /** What `content-length` announced, less what came. */

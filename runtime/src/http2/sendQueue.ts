@@ -12,6 +12,8 @@ export interface Sending {
   unsent: readonly Uint8Array[];
   /** Nothing is sent after its content. */
   readonly endsWithContent: boolean;
+  /** It has its turn as soon as the connection takes something; kept by the queue. */
+  isInTurn: boolean;
 }
 
 /** So much may lie before the socket: more would only be memory. */
@@ -19,13 +21,17 @@ const backlogBytesMax = 256 * 1024;
 /** Streams take turns frame by frame, so frames stay small enough for a turn to come. */
 const pieceBytesMax = 64 * 1024;
 
-/** Sends content as far as the peer's windows and the socket take them (RFC 9113, section 5.2); the rest waits in turn. */
+/**
+ * Sends content as far as the peer's windows and the socket take them (RFC 9113, section 5.2); the rest waits in turn. A stream whose own window is
+ * used up has no turn: however many there are, a peer that opens windows byte by byte makes nobody look at all of them.
+ */
 export class SendQueue<T extends Sending> {
   readonly #outbox: Outbox;
   readonly #unwrittenBytes: () => number;
   readonly #onSent: (stream: T) => void;
   /** Whose turn is next comes first. */
-  readonly #sending: T[] = [];
+  readonly #turns: T[] = [];
+  #sentCount = 0;
   #window = settingsDefault.windowBytes;
   #pieceBytes = settingsDefault.frameBytes;
 
@@ -36,9 +42,9 @@ export class SendQueue<T extends Sending> {
     this.#onSent = onSent;
   }
 
-  /** True while content waits for room. */
-  isWaiting(): boolean {
-    return this.#sending.length > 0;
+  /** Grows with each piece of content that is sent. */
+  get sentCount(): number {
+    return this.#sentCount;
   }
 
   /** Largest piece of content that goes out at once; nothing is taken from the windows. */
@@ -50,6 +56,7 @@ export class SendQueue<T extends Sending> {
   took(stream: T, bytes: number): void {
     this.#window -= bytes;
     stream.sendWindow -= bytes;
+    this.#sentCount += 1;
   }
 
   limitFrames(frameBytes: number): void {
@@ -64,15 +71,24 @@ export class SendQueue<T extends Sending> {
     this.pump();
   }
 
+  /** A stream has something to send, or its window has grown. */
   begin(stream: T): void {
-    this.#sending.push(stream);
+    this.#queue(stream);
     this.pump();
   }
 
+  /** The windows of all streams have changed. */
+  beginAll(streams: readonly T[]): void {
+    for (const stream of streams) this.#queue(stream);
+    this.pump();
+  }
+
+  /** Nothing of a stream is to be sent any more. */
   forget(stream: T): void {
-    if (stream.unsent.length === 0) return;
-    const at = this.#sending.indexOf(stream);
-    if (at >= 0) this.#sending.splice(at, 1);
+    stream.unsent = [];
+    if (!stream.isInTurn) return;
+    stream.isInTurn = false;
+    this.#turns.splice(this.#turns.indexOf(stream), 1);
   }
 
   /** So much waits for the socket that more would only be memory. */
@@ -82,26 +98,32 @@ export class SendQueue<T extends Sending> {
 
   /** Sends what can be sent now. */
   pump(): void {
-    let stuck = 0;
-    while (stuck < this.#sending.length && this.#window > 0) {
+    while (this.#turns.length > 0 && this.#window > 0) {
       if (this.isBehind()) return;
-      const stream = this.#sending.shift();
+      const stream = this.#turns.shift();
       if (stream === undefined) return;
-      stuck = this.#sendPiece(stream) ? 0 : stuck + 1;
-      if (stream.unsent.length > 0) this.#sending.push(stream);
+      stream.isInTurn = false;
+      this.#sendPiece(stream);
+      if (stream.unsent.length > 0) this.#queue(stream);
       else this.#onSent(stream);
     }
   }
 
-  #sendPiece(stream: T): boolean {
+  #queue(stream: T): void {
+    if (stream.isInTurn || stream.sendWindow <= 0 || stream.unsent.length === 0) return;
+    stream.isInTurn = true;
+    this.#turns.push(stream);
+  }
+
+  #sendPiece(stream: T): void {
     const [piece, ...others] = stream.unsent;
     const bytes = Math.min(piece?.length ?? 0, this.roomFor(stream));
-    if (piece === undefined || bytes <= 0) return false;
+    // Its window may have become smaller since it was given its turn.
+    if (piece === undefined || bytes <= 0) return;
     const isWhole = bytes === piece.length;
     stream.unsent = isWhole ? others : [piece.subarray(bytes), ...others];
     this.took(stream, bytes);
     const isEnd = stream.endsWithContent && stream.unsent.length === 0;
     writeContent(this.#outbox, stream.id, isWhole ? piece : piece.subarray(0, bytes), isEnd);
-    return true;
   }
 }

@@ -3,14 +3,17 @@ import http2 from "node:http2";
 import type { ClientHttp2Session } from "node:http2";
 import net from "node:net";
 import type { Socket } from "node:net";
-import { afterEach, expect, test } from "vitest";
+import { mkdtempSync, rmSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { afterEach, expect, test, vi } from "vitest";
 import { openConnection } from "./clientConnection.ts";
 import { preface } from "./frameWriter.ts";
 import { serveConnection } from "./serverConnection.ts";
 import type { ServeOptions, ServerConnection } from "./serverConnection.ts";
-import { framesIn, head, settings } from "./testing/frames.ts";
+import { frame, framesIn, head, number, settings } from "./testing/frames.ts";
 import { okHead, okTrailers, requestFields } from "./testing/openServerSession.ts";
-import { Recorder } from "./testing/openSession.ts";
+import { contentBytes, Recorder } from "./testing/openSession.ts";
 import { frameType, uint32At } from "./wire/frame.ts";
 import { encodeFields } from "./wire/hpackEncoder.ts";
 import { setting } from "./wire/settings.ts";
@@ -150,6 +153,61 @@ test("a client of node:http2 has its calls answered while the connection is drai
   expect(over).toEqual(["the last request was answered"]);
 });
 
+test("the last answer of a connection that was drained goes out, however late it is read", async () => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), "sidestep-http2-"));
+  open.defer(() => rmSync(folder, { recursive: true, force: true }));
+  const at = path.join(folder, "a.sock");
+  const over: string[] = [];
+  let sentBytes = 0;
+  const isAnswered = Promise.withResolvers<ServerConnection>();
+  const server = net.createServer((socket) => {
+    const connection = serveConnection(socket, {
+      streamsMax: 10,
+      onRequest: (session, stream) => {
+        session.sendHead(stream, okHead, false);
+        const more = (): void => {
+          // As much as the system takes, and some that it does not.
+          if (socket.writableLength > 0) {
+            session.sendTrailers(stream, okTrailers);
+            return isAnswered.resolve(connection);
+          }
+          sentBytes += 8_000;
+          session.sendContent(stream, new Uint8Array(), Buffer.alloc(8_000));
+          setImmediate(more);
+        };
+        more();
+        return {
+          onContent: () => undefined,
+          onWhole: () => undefined,
+          onSent: () => undefined,
+          onOver: () => undefined,
+        };
+      },
+      onOver: (why) => over.push(why),
+    });
+  });
+  open.defer(() => server.close());
+  server.listen(at);
+  await once(server, "listening");
+  const client = net.connect({ path: at });
+  open.defer(() => client.destroy());
+  const windows = frame(frameType.WINDOW_UPDATE, 0, 0, number(0x7000_0000));
+  client.write(Buffer.concat([preface, settings([setting.INITIAL_WINDOW_SIZE, 0x7fff_ffff]), windows]));
+  client.write(head(1, requestFields, true));
+  const connection = await isAnswered.promise;
+  vi.useFakeTimers({ toFake: ["setTimeout"] });
+  open.defer(() => vi.useRealTimers());
+  connection.drain();
+  connection.session.leave();
+  vi.advanceTimersByTime(10_000);
+  expect(over).toEqual([]);
+  const pieces: Buffer[] = [];
+  client.on("data", (piece: Buffer) => pieces.push(piece));
+  await once(client, "end");
+  expect(contentBytes(framesIn(Buffer.concat(pieces)))).toBe(sentBytes);
+  expect(over).toEqual(["the last request was answered"]);
+});
+
 function rawClient(port: number, ...first: readonly Uint8Array[]): Socket {
   const socket = net.connect(port, "127.0.0.1");
   socket.on("error", () => undefined);
@@ -227,5 +285,5 @@ test("what is open when a client vanishes is told that it is over", async () => 
   });
   const client = rawClient(port, head(1, requestFields, true));
   await told.promise;
-  expect(over).toEqual(["the client is gone"]);
+  await expect.poll(() => over).toEqual(["the client is gone"]);
 });

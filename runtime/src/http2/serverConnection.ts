@@ -15,7 +15,7 @@ export type ServeOptions = Pick<ServerSessionOptions, "streamsMax"> & {
   readonly keepalive?: { readonly everyMs: number; readonly withinMs: number } | undefined;
   /** So long a client may go on not reading what it asked for. */
   readonly unreadMsMax?: number;
-  /** The connection is over; why, for people. */
+  /** The connection is over, and what was said last is out of our hands; why, for people. */
   readonly onOver: (message: string) => void;
 };
 
@@ -46,6 +46,8 @@ export function serveConnection(socket: Socket, options: ServeOptions): ServerCo
   );
   const timers: NodeJS.Timeout[] = [];
   let unread: NodeJS.Timeout | undefined;
+  const unreadMsMax = options.unreadMsMax ?? unreadMsDefault;
+  let isOver = false;
   const session: ServerSession = new ServerSession({
     outbox,
     unwrittenBytes: () => socket.writableLength,
@@ -53,13 +55,17 @@ export function serveConnection(socket: Socket, options: ServeOptions): ServerCo
     streamsMax: options.streamsMax,
     onRequest: (...request) => options.onRequest(session, ...request),
     onOver: (message) => {
+      isOver = true;
       for (const timer of timers) clearTimeout(timer);
       clearTimeout(unread);
       // What was said last still goes out; what comes is read over, for a connection that is closed on unread bytes takes it back.
-      socket.end();
+      socket.end(() => {
+        setTimeout(() => socket.destroy(), lastWordsMs).unref();
+        options.onOver(message);
+      });
       socket.resume();
-      setTimeout(() => socket.destroy(), lastWordsMs).unref();
-      options.onOver(message);
+      // The last answers of one that was sent elsewhere may take their time.
+      setTimeout(() => socket.destroy(), session.isDraining() ? unreadMsMax : lastWordsMs).unref();
     },
   });
   const hello = (): void => {
@@ -69,9 +75,9 @@ export function serveConnection(socket: Socket, options: ServeOptions): ServerCo
   if (options.keepalive !== undefined) timers.push(keepAlive(session, options.keepalive));
   socket.on("data", (chunk: Buffer) => {
     session.receive(chunk);
-    if (unread !== undefined || outbox.pendingBytes + socket.writableLength <= unreadBytesMax) return;
+    if (isOver || unread !== undefined || outbox.pendingBytes + socket.writableLength <= unreadBytesMax) return;
     socket.pause();
-    unread = setTimeout(() => session.end("the client does not read"), options.unreadMsMax ?? unreadMsDefault);
+    unread = setTimeout(() => session.end("the client does not read"), unreadMsMax);
   });
   socket.on("drain", () => {
     if (unread !== undefined) {

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { frame, head, number, settings } from "./testing/frames.ts";
 import { readyServerSession, request, requestFields } from "./testing/openServerSession.ts";
 import { errorCode, frameType, uint32At } from "./wire/frame.ts";
+import { setting } from "./wire/settings.ts";
 
 const { DATA, GOAWAY, HEADERS, PING, PRIORITY, RST_STREAM, SETTINGS, WINDOW_UPDATE } = frameType;
 const { CANCEL, ENHANCE_YOUR_CALM } = errorCode;
@@ -42,6 +43,37 @@ test.each<readonly [string, readonly Uint8Array[]]>([
   expect(over).toHaveLength(1);
   const last = sent().at(-1);
   expect([last?.type, uint32At(last?.content ?? Buffer.alloc(8), 4)]).toEqual([GOAWAY, ENHANCE_YOUR_CALM]);
+});
+
+test("windows that let out nothing of what waits are a flood, and those that let out a byte each are none", () => {
+  const { session, over, requests } = readyServerSession([[setting.INITIAL_WINDOW_SIZE, 0]], { isHeld: true });
+  session.receive(Buffer.concat([request(1), request(3)]));
+  for (const { stream } of requests) session.sendContent(stream, new Uint8Array(), Buffer.alloc(10_000));
+  for (let count = 0; count < times; count += 1) session.receive(frame(WINDOW_UPDATE, 0, 3, number(1)));
+  expect(over).toEqual([]);
+  for (let count = 0; count < times; count += 1) session.receive(frame(WINDOW_UPDATE, 0, 0, number(1)));
+  expect(over).toHaveLength(1);
+});
+
+test("who opens windows while its socket is slow is no flood, as long as something goes out", () => {
+  let unwrittenBytes = 0;
+  const { session, sent, over, requests } = readyServerSession([], {
+    isHeld: true,
+    unwrittenBytes: () => unwrittenBytes,
+  });
+  session.receive(request(1));
+  const [one] = requests;
+  if (one === undefined) throw new Error("no request came");
+  session.sendContent(one.stream, new Uint8Array(), Buffer.alloc(200_000));
+  for (let count = 0; count < times; count += 1) {
+    unwrittenBytes = 1_000_000;
+    session.receive(frame(WINDOW_UPDATE, 0, 0, number(10)));
+    session.receive(frame(WINDOW_UPDATE, 0, 1, number(10)));
+    unwrittenBytes = 0;
+    session.resume();
+    sent();
+  }
+  expect(over).toEqual([]);
 });
 
 test("what eager clients do with each call is no flood", () => {

@@ -72,6 +72,17 @@ test("frames are as large as the client takes them, and those of several answers
   expect(new Set(frames.slice(0, 4).map(({ streamId }) => streamId)).size).toBe(2);
 });
 
+test("an answer that is cut ends at once, without what of it waits", () => {
+  const { session, sent, answer, one } = asked();
+  answer(one, Buffer.alloc(100_000));
+  expect(contentBytes(sent())).toBe(65_535);
+  session.sendTrailers(one.stream, okTrailers, true);
+  expect(sent()).toMatchObject([{ type: HEADERS, flags: 5, content: Buffer.from(okTrailers) }]);
+  expect([one.told, one.stream.unsent]).toEqual([["whole", "over"], []]);
+  session.receive(frame(WINDOW_UPDATE, 0, 0, number(1_000_000)));
+  expect(sent()).toEqual([]);
+});
+
 test("what waits for a client that leaves is let go", () => {
   const { session, sent, answer, one, over } = asked();
   answer(one, Buffer.alloc(100_000));

@@ -74,6 +74,8 @@ export class ServerSession {
   /** The last stream that the client has opened, and the last of them that was looked at. */
   #lastId = 0;
   #lastTakenId = 0;
+  /** Of content, when the client last opened a window. */
+  #sentCount = 0;
   #isReady = false;
   #isDraining = false;
   #isLeaving = false;
@@ -139,9 +141,10 @@ export class ServerSession {
     return stream.unsent.length === 0;
   }
 
-  /** Ends an answer with a block of trailers, once its content has gone out. */
-  sendTrailers(stream: ServerStream, block: Uint8Array): void {
+  /** Ends an answer with a block of trailers, once its content has gone out; with `isCut` what of that waits is dropped. */
+  sendTrailers(stream: ServerStream, block: Uint8Array, isCut = false): void {
     if (stream.isOver) return;
+    if (isCut) this.#sendQueue.forget(stream);
     if (stream.unsent.length > 0) {
       stream.trailers = block;
       return;
@@ -194,7 +197,7 @@ export class ServerSession {
 
   /** The socket takes more. */
   resume(): void {
-    if (this.#sendQueue.isWaiting()) this.#sendQueue.pump();
+    this.#sendQueue.pump();
   }
 
   /** Ends it and all that is on it. */
@@ -308,22 +311,25 @@ export class ServerSession {
     changeWindows(this.#streams, windowBytes - before.windowBytes);
     writeSettingsAck(this.#outbox);
     this.#isReady = true;
-    this.#sendQueue.pump();
+    this.#sendQueue.beginAll(this.#streams.values());
   }
 
   #takeWindowUpdate(streamId: number, bytes: number): void {
-    if (this.#sendQueue.isWaiting()) this.#guard.calm();
-    else this.#guard.idle();
-    if (streamId === 0) {
-      if (bytes === 0) throw new Http2Error(errorCode.PROTOCOL_ERROR, "a window grows by nothing");
-      return this.#sendQueue.grow(bytes);
-    }
-    const stream = this.#find(streamId);
-    if (stream === undefined) return;
+    if (bytes === 0 && streamId === 0) throw new Http2Error(errorCode.PROTOCOL_ERROR, "a window grows by nothing");
+    const stream = streamId === 0 ? undefined : this.#find(streamId);
+    if (streamId === 0) this.#sendQueue.grow(bytes);
+    else if (stream !== undefined) this.#growStream(stream, bytes);
+    // One that brings nothing on, also where something waits, is worth as little as a ping.
+    if (this.#sendQueue.sentCount === this.#sentCount) this.#guard.idle();
+    else this.#guard.calm();
+    this.#sentCount = this.#sendQueue.sentCount;
+  }
+
+  #growStream(stream: ServerStream, bytes: number): void {
     if (bytes === 0) return this.#break(stream, errorCode.PROTOCOL_ERROR);
     stream.sendWindow += bytes;
     if (stream.sendWindow > uint31Max) this.#break(stream, errorCode.FLOW_CONTROL_ERROR);
-    else this.#sendQueue.pump();
+    else this.#sendQueue.begin(stream);
   }
 
   #takeReset(streamId: number): void {

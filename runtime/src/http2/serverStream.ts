@@ -19,6 +19,7 @@ export class ServerStream implements Sending {
   readonly receiveWindow: ReceiveWindow;
   sendWindow: number;
   unsent: readonly Uint8Array[] = [];
+  isInTurn = false;
   /** Trailers follow it. */
   readonly endsWithContent = false;
   sink: RequestSink = nobody;

@@ -5,6 +5,7 @@ import type { ServerStream } from "../../../runtime/src/http2/serverStream.ts";
 import { putUint32 } from "../../../runtime/src/http2/wire/frame.ts";
 import { encodeFields } from "../../../runtime/src/http2/wire/hpackEncoder.ts";
 import type { Field } from "../../../runtime/src/http2/wire/hpackTable.ts";
+import { failedEnd } from "../core/callEnd.ts";
 import type { CallEnd } from "../core/callEnd.ts";
 import type { CallAnswer } from "../wayIn.ts";
 
@@ -19,17 +20,29 @@ const foreign = encodeFields([[":status", "415"]]);
 const prefix = new Uint8Array(5);
 const atOnce = Promise.resolve();
 
+/** What waits of all answers, because their callers do not read. */
+export interface AnswerRoom {
+  bytes: number;
+  readonly bytesMax: number;
+}
+
+/** For an answer that is only an end. */
+const noRoom: AnswerRoom = { bytes: 0, bytesMax: 0 };
+
 /** Writes an answer as gRPC has it. */
 export class WayInAnswer implements CallAnswer {
   readonly #session: ServerSession;
   readonly #stream: ServerStream;
   #hasHead = false;
   #isOver = false;
+  readonly #room: AnswerRoom;
   #waiting: (() => void)[] = [];
+  #waitingBytes = 0;
 
-  constructor(session: ServerSession, stream: ServerStream) {
+  constructor(session: ServerSession, stream: ServerStream, room: AnswerRoom = noRoom) {
     this.#session = session;
     this.#stream = stream;
+    this.#room = room;
   }
 
   /** It has been ended, or nobody is there any more. */
@@ -49,6 +62,12 @@ export class WayInAnswer implements CallAnswer {
     this.headers(none);
     putUint32(prefix, 1, bytes.length);
     if (this.#session.sendContent(this.#stream, prefix, bytes)) return atOnce;
+    this.#waitingBytes += bytes.length;
+    this.#room.bytes += bytes.length;
+    if (this.#room.bytes > this.#room.bytesMax) {
+      this.cut(failedEnd(code.RESOURCE_EXHAUSTED, tooMuch(this.#room.bytesMax)));
+      return atOnce;
+    }
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
@@ -60,6 +79,13 @@ export class WayInAnswer implements CallAnswer {
     else this.#session.sendHead(this.#stream, encodeFields([...begun, ...trailersOf(end)]), true);
   }
 
+  /** Ends it now, also when it has been ended: what of it still waits is dropped. */
+  cut(end: CallEnd): void {
+    if (!this.#hasHead) return this.end(end);
+    this.#isOver = true;
+    this.#session.sendTrailers(this.#stream, encodeFields(trailersOf(end)), true);
+  }
+
   /** Tells one who does not speak gRPC. */
   endForeign(): void {
     this.#isOver = true;
@@ -68,8 +94,14 @@ export class WayInAnswer implements CallAnswer {
 
   /** All messages have gone out, or nobody waits for them. */
   sent(): void {
+    this.#room.bytes -= this.#waitingBytes;
+    this.#waitingBytes = 0;
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
+}
+
+function tooMuch(bytesMax: number): string {
+  return `the answers that callers at this sidecar (--listen) do not read have ${bytesMax} bytes, and no more are kept`;
 }
 
 const none: ReadonlyMap<string, string> = new Map();

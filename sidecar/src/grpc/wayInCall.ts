@@ -1,4 +1,3 @@
-import { gunzip } from "node:zlib";
 import { code } from "../../../proto/wire/status.ts";
 import type { Deadline, Deadlines } from "../../../runtime/src/deadlines.ts";
 import type { ServerSession } from "../../../runtime/src/http2/serverSession.ts";
@@ -8,7 +7,9 @@ import type { CallFrame, CallFrames } from "../core/callFrames.ts";
 import { failedEnd } from "../core/callEnd.ts";
 import type { CallEnd } from "../core/callEnd.ts";
 import type { CarryCall, GiveUp } from "../wayIn.ts";
+import type { Unpacker } from "./unpacker.ts";
 import { WayInAnswer } from "./wayInAnswer.ts";
+import type { AnswerRoom } from "./wayInAnswer.ts";
 import { healthCheck } from "./wayInHead.ts";
 import type { CallHead } from "./wayInHead.ts";
 
@@ -19,6 +20,8 @@ export interface CallGround {
   readonly requestWithinMs: number;
   /** Of the requests of all calls. */
   readonly held: { bytes: number };
+  readonly room: AnswerRoom;
+  readonly unpacker: Unpacker;
   readonly deadlines: Deadlines;
   readonly carry: CarryCall;
   readonly isServing: () => boolean;
@@ -52,7 +55,7 @@ export class WayInCall implements RequestSink {
   constructor(ground: CallGround, session: ServerSession, stream: ServerStream, head: GoodHead) {
     this.#ground = ground;
     this.#head = head;
-    this.#answer = new WayInAnswer(session, stream);
+    this.#answer = new WayInAnswer(session, stream, ground.room);
     this.#frames = openCallFrames(ground.requestBytesMax + prefixBytes);
     const { deadlines, requestWithinMs } = ground;
     const { timeoutMs } = head;
@@ -63,9 +66,7 @@ export class WayInCall implements RequestSink {
   }
 
   onContent(piece: Uint8Array): void {
-    const { requestBytesMax } = this.#ground;
-    if (this.#hold(piece.length) && this.#frames.add(piece))
-      this.#refuse(code.RESOURCE_EXHAUSTED, `the request has more than ${requestBytesMax} bytes`);
+    if (this.#hold(piece.length) && this.#frames.add(piece)) this.#refuseLarge();
   }
 
   onWhole(): void {
@@ -92,7 +93,7 @@ export class WayInCall implements RequestSink {
     if (this.#deadline !== undefined) this.#ground.deadlines.over(this.#deadline);
     this.#ground.held.bytes -= this.#heldBytes;
     this.#answer.sent();
-    this.#giveUp("gone");
+    this.#giveUpFor("gone");
     this.#ground.onOver();
   }
 
@@ -100,11 +101,19 @@ export class WayInCall implements RequestSink {
     const { encoding } = this.#head;
     if (encoding !== "gzip")
       return this.#refuse(code.UNIMPLEMENTED, `requests may be compressed by gzip, not by ${encoding}`);
-    gunzip(bytes, { maxOutputLength: this.#ground.requestBytesMax }, (error, unpacked) => {
-      if (error !== null) return this.#refuse(code.INTERNAL, `the request can't be unpacked: ${error.message}`);
+    this.#ground.unpacker.add({
+      bytes,
+      isOver: () => this.#isOver,
+      onUnpacked: (unpacked) => this.#unpacked(unpacked),
+    });
+  }
+
+  #unpacked(unpacked: Uint8Array | NodeJS.ErrnoException): void {
+    if (unpacked instanceof Uint8Array) {
       // It is held besides what it came in.
       if (this.#hold(unpacked.length)) this.#carry(unpacked);
-    });
+    } else if (unpacked.code === "ERR_BUFFER_TOO_LARGE") this.#refuseLarge();
+    else this.#refuse(code.INTERNAL, `the request can't be unpacked: ${unpacked.message}`);
   }
 
   #carry(request: Uint8Array): void {
@@ -115,7 +124,8 @@ export class WayInCall implements RequestSink {
       return this.#answer.end(failedEnd(code.OK, ""));
     }
     const giveUp = this.#ground.carry({ method, request, headers, leftMs: () => this.#leftMs() }, this.#answer);
-    if (!this.#isOver) this.#giveUp = giveUp;
+    if (this.#isOver) giveUp("gone");
+    else this.#giveUp = giveUp;
   }
 
   #leftMs(): number | undefined {
@@ -140,9 +150,20 @@ export class WayInCall implements RequestSink {
   }
 
   #late(): void {
-    this.#refuse(code.DEADLINE_EXCEEDED, "the call's own time is over");
-    // Who does not read keeps the stream from closing.
-    this.#giveUp("late");
+    // Before the stream is over, which says that the caller is gone.
+    this.#giveUpFor("late");
+    // Of who does not read nothing is kept any longer.
+    this.#answer.cut(failedEnd(code.DEADLINE_EXCEEDED, "the call's own time is over"));
+  }
+
+  #giveUpFor(why: "gone" | "late"): void {
+    const giveUp = this.#giveUp;
+    this.#giveUp = () => undefined;
+    giveUp(why);
+  }
+
+  #refuseLarge(): void {
+    this.#refuse(code.RESOURCE_EXHAUSTED, `the request has more than ${this.#ground.requestBytesMax} bytes`);
   }
 
   #refuse(number: number, message: string): void {

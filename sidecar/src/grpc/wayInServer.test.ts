@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { connect } from "node:http2";
-import type { ClientHttp2Session, OutgoingHttpHeaders } from "node:http2";
+import type { ClientHttp2Session, ClientHttp2Stream, OutgoingHttpHeaders } from "node:http2";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { rename } from "node:fs/promises";
 import os from "node:os";
@@ -14,7 +14,7 @@ import { freePort } from "../../../test/support/freePort.ts";
 import { callFrame } from "../core/callFrames.ts";
 import { silentLog } from "../../../runtime/src/log.ts";
 import { failedEnd } from "../core/callEnd.ts";
-import type { IncomingCall } from "../wayIn.ts";
+import type { CarryCall, IncomingCall } from "../wayIn.ts";
 import { openWayIn } from "./wayInServer.ts";
 import type { WayInOptions } from "./wayInServer.ts";
 
@@ -105,7 +105,7 @@ test("a compressed request is unpacked, and bounded by what comes out", async ()
   };
   const gzip = { "grpc-encoding": "gzip" };
   expect((await send(packed(Buffer.from("hello")), gzip)).body).toEqual(Buffer.from(callFrame(Buffer.from("hello"))));
-  expect((await send(packed(Buffer.alloc(1_000)), gzip)).headers).toMatchObject({ "grpc-status": "13" });
+  expect((await send(packed(Buffer.alloc(1_000)), gzip)).headers).toMatchObject({ "grpc-status": "8" });
   expect((await send(packed(Buffer.from("x")), { "grpc-encoding": "br" })).headers).toMatchObject({
     "grpc-status": "12",
   });
@@ -160,9 +160,10 @@ test.each(["grpc.health.v1.Health/Watch", "grpc.reflection.v1.ServerReflection/S
 );
 
 test("a call whose time is over, or whose caller is gone, is given up", async () => {
+  const before = seen.length;
   const { headers } = await send(callFrame(new Uint8Array()), { ":path": "/a.B/Never", "grpc-timeout": "20m" });
   expect(headers).toMatchObject({ "grpc-status": "4" });
-  await expect.poll(() => seen.at(-1)?.method).toMatch(/^given up/);
+  expect(seen.slice(before).map(({ method }) => method)).toEqual(["a.B/Never", "given up: late"]);
   const stream = session.request({ ":method": "POST", ":path": "/a.B/Never", "content-type": "application/grpc" });
   stream.end(callFrame(new Uint8Array()));
   await expect.poll(() => seen.at(-1)?.method).toBe("a.B/Never");
@@ -170,14 +171,69 @@ test("a call whose time is over, or whose caller is gone, is given up", async ()
   await expect.poll(() => seen.at(-1)?.method).toBe("given up: gone");
 });
 
-test("a call whose time is over is given up although its caller reads nothing", async () => {
+test("a call whose time is over is given up although its caller reads nothing, and what waits is dropped", async () => {
   const before = seen.length;
   const headers = { ":method": "POST", ":path": "/a.B/Stuck", "content-type": "application/grpc" };
   const stream = session.request({ ...headers, "grpc-timeout": "50m" });
   stream.end(callFrame(new Uint8Array()));
+  const told = once(stream, "trailers");
   await expect.poll(() => seen.slice(before).map(({ method }) => method)).toEqual(["a.B/Stuck", "given up: late"]);
-  expect(stream.closed).toBe(false);
-  stream.close();
+  let bytes = 0;
+  stream.on("data", (piece: Buffer) => (bytes += piece.length));
+  expect((await told)[0]).toMatchObject({ "grpc-status": "4" });
+  await once(stream, "end");
+  expect(bytes).toBe(65_535);
+});
+
+test("a call that was on its way when the sidecar goes away is answered", async () => {
+  const bound = `127.0.0.1:${await freePort()}`;
+  const answered: CarryCall = (call, answer) => {
+    void answer.message(call.request);
+    answer.end(failedEnd(0, ""));
+    return () => undefined;
+  };
+  const at = { text: bound, address: bound };
+  const wayIn = await openWayIn({ at, requestBytesMax: 9, isServing: () => true, log: silentLog, carry: answered });
+  const client = connect(`http://${bound}`);
+  closing.defer(() => client.destroy());
+  await once(client, "remoteSettings");
+  const stream = client.request({ ":method": "POST", ":path": "/a.B/C", "content-type": "application/grpc" });
+  const told = once(stream, "trailers");
+  stream.resume();
+  stream.end(callFrame(Buffer.from("last")));
+  await wayIn.drain(5_000);
+  await wayIn[Symbol.asyncDispose]();
+  expect((await told)[0]).toMatchObject({ "grpc-status": "0" });
+});
+
+test("answers that nobody reads are bounded together, and those that have been read make room", async () => {
+  const bound = `127.0.0.1:${await freePort()}`;
+  const at = { text: bound, address: bound };
+  const bounds = { unreadBytesMax: 1_500_000 };
+  const carry: CarryCall = (_, answer) => {
+    void answer.message(Buffer.alloc(1_000_000));
+    answer.end(failedEnd(0, ""));
+    return () => undefined;
+  };
+  closing.use(await openWayIn({ at, requestBytesMax: 9, isServing: () => true, log: silentLog, carry, bounds }));
+  const client = connect(`http://${bound}`);
+  closing.defer(() => client.destroy());
+  const asked = async (): Promise<{ readonly stream: ClientHttp2Stream; readonly end: Promise<unknown> }> => {
+    const stream = client.request({ ":method": "POST", ":path": "/a.B/C", "content-type": "application/grpc" });
+    const end = once(stream, "trailers").then(([trailers]) => trailers);
+    stream.end(callFrame(new Uint8Array()));
+    await once(stream, "response");
+    return { stream, end };
+  };
+  const first = await asked();
+  const second = await asked();
+  second.stream.resume();
+  expect(await second.end).toMatchObject(refusedFor(/do not read have 1500000 bytes/));
+  first.stream.resume();
+  expect(await first.end).toMatchObject({ "grpc-status": "0" });
+  const third = await asked();
+  third.stream.resume();
+  expect(await third.end).toMatchObject({ "grpc-status": "0" });
 });
 
 test("a file that is no socket is left alone", async () => {

@@ -12,6 +12,7 @@ import type { CallEnd } from "../core/callEnd.ts";
 import type { CarryCall } from "../wayIn.ts";
 import { hostAndPort } from "./target.ts";
 import type { Target } from "./target.ts";
+import { Unpacker } from "./unpacker.ts";
 import { refuseCall, refuseForeign, WayInCall } from "./wayInCall.ts";
 import type { CallGround } from "./wayInCall.ts";
 import { parseCallHead } from "./wayInHead.ts";
@@ -35,6 +36,8 @@ export interface WayInBounds {
   readonly callsMax: number;
   /** Bytes of the requests of all calls that are there. */
   readonly heldBytesMax: number;
+  /** Bytes of the answers of all calls that wait for their callers to read. */
+  readonly unreadBytesMax: number;
   /** A request is whole so long after its headers. */
   readonly requestWithinMs: number;
 }
@@ -43,6 +46,7 @@ const defaultBounds: WayInBounds = {
   connectionsMax: 1_000,
   callsMax: 10_000,
   heldBytesMax: 64 * 1024 * 1024,
+  unreadBytesMax: 256 * 1024 * 1024,
   requestWithinMs: 30_000,
 };
 /** More connections than there may be are told so one by one, so many at a time. */
@@ -54,7 +58,10 @@ const streamsMax = 1_000;
 
 /** Where the service beside us calls others, as if they were here. */
 export interface WayIn extends AsyncDisposable {
-  /** Takes no new calls, and resolves when those under way have ended, at the latest after so many ms. */
+  /**
+   * Takes no new calls, and resolves when those under way, or on their way here, have been answered and their clients are gone, at the latest after
+   * so many ms.
+   */
   drain(boundMs: number): Promise<void>;
 }
 
@@ -65,11 +72,14 @@ export async function openWayIn(options: WayInOptions): Promise<WayIn> {
   const deadlines = new Deadlines();
   let calls = 0;
   let isEmpty = (): void => undefined;
+  const look = (): void => {
+    if (calls === 0 && connections.size === 0) isEmpty();
+  };
   const onOver = (): void => {
     calls--;
-    if (calls === 0) isEmpty();
+    look();
   };
-  const ground: CallGround = { ...options, ...bounds, held: { bytes: 0 }, deadlines, onOver };
+  const ground = groundOf(options, bounds, { deadlines, onOver });
   const headOf = rememberedHead();
   const take: ServeOptions["onRequest"] = (session, stream, request) => {
     calls++;
@@ -96,6 +106,7 @@ export async function openWayIn(options: WayInOptions): Promise<WayIn> {
       onRequest: isSurplus ? refuse : take,
       onOver: (why) => {
         connections.delete(connection);
+        look();
         options.log.debug("a connection of the service is over", { why });
       },
     });
@@ -108,10 +119,12 @@ export async function openWayIn(options: WayInOptions): Promise<WayIn> {
   return {
     drain: async (boundMs) => {
       server.close();
+      const { promise, resolve } = Promise.withResolvers<void>();
+      isEmpty = resolve;
       for (const connection of connections) connection.drain();
-      if (calls === 0) return;
-      const timer = setTimeout(() => isEmpty(), boundMs);
-      await new Promise<void>((resolve) => (isEmpty = resolve));
+      look();
+      const timer = setTimeout(resolve, boundMs);
+      await promise;
       clearTimeout(timer);
     },
     [Symbol.asyncDispose]: () => {
@@ -120,6 +133,21 @@ export async function openWayIn(options: WayInOptions): Promise<WayIn> {
       deadlines[Symbol.dispose]();
       return Promise.resolve();
     },
+  };
+}
+
+function groundOf(
+  options: WayInOptions,
+  bounds: WayInBounds,
+  shared: Pick<CallGround, "deadlines" | "onOver">,
+): CallGround {
+  return {
+    ...options,
+    ...bounds,
+    ...shared,
+    held: { bytes: 0 },
+    room: { bytes: 0, bytesMax: bounds.unreadBytesMax },
+    unpacker: new Unpacker(options.requestBytesMax),
   };
 }
 

@@ -3,6 +3,8 @@ import type { Decoded } from "./hpackDecoder.ts";
 
 /** The blocks of a connection are few and the same, again and again. */
 const rememberedMax = 4;
+/** Longer ones are no client's daily bread, and would be kept for as long as the connection lasts. */
+const rememberedBytesMax = 4 * 1024;
 
 type Remembered<Head> = {
   readonly block: Uint8Array;
@@ -38,7 +40,7 @@ export class HeadReader<Head> {
       if ((tableVersion === undefined || tableVersion === before) && sameBytes(known, block)) return head;
     }
     const head = this.#toHead(this.#decoder.decode(block));
-    if (this.#decoder.tableVersion !== before) return head;
+    if (this.#decoder.tableVersion !== before || block.length > rememberedBytesMax) return head;
     const tableVersion = this.#decoder.wasStateless() ? undefined : before;
     this.#remembered[this.#next] = { block: new Uint8Array(block), head, tableVersion };
     this.#next = (this.#next + 1) % rememberedMax;

@@ -164,6 +164,17 @@ test("a block is read once, and one that builds on the table anew when that has 
   expect(() => fieldsOf("20 88be")).toThrow(Http2Error);
 });
 
+test("a block that is long is not kept", () => {
+  const reader = new HeadReader(10_000, toAnswerHead);
+  const blockOf = (bytes: number) =>
+    encodeFields([
+      [":status", "200"],
+      ["x", "v".repeat(bytes)],
+    ]);
+  expect(reader.read(blockOf(3_000))).toBe(reader.read(blockOf(3_000)));
+  expect(reader.read(blockOf(5_000))).not.toBe(reader.read(blockOf(5_000)));
+});
+
 test("garbage is refused or read, and never anything else", () => {
   assert(
     property(array(uint8Array({ maxLength: 64 }), { maxLength: 4 }), (blocks) => {
