@@ -1,11 +1,12 @@
 // Finds Chromium, or unpacks Debian's into the cache. Nothing is installed, no root needed.
 // Plain JavaScript for Node 18 and later, without a dependency: it runs before anything is installed.
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { cacheFolder } from "../bin/cacheFolder.mjs";
-import { aptObstacle, unpackFromOwnSources } from "../bin/privateApt.mjs";
+import { aptObstacle } from "../bin/privateApt.mjs";
+import { fetchDebianPackages } from "./debianPackages.mjs";
 
 const names = ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome"];
 const debianPackages = ["chromium", "fonts-dejavu-core"];
@@ -33,7 +34,12 @@ export function ensureChromium({ say = (line) => process.stderr.write(`${line}\n
   if (noApt !== undefined) throw new Error(`No Chromium was found, and it can't be fetched: ${noApt}.\n${remedy}`);
   say("chromium: fetching Debian's …");
   try {
-    fetchDebianChromium(folder);
+    fetchDebianPackages({
+      name: "chromium",
+      packages: debianPackages,
+      folder,
+      finish: (files) => writeLauncher(files, folder),
+    });
   } catch (error) {
     throw new Error(`No Chromium was found, and Debian's package can't be had: ${error.message}\n${remedy}`, {
       cause: error,
@@ -46,19 +52,6 @@ export function ensureChromium({ say = (line) => process.stderr.write(`${line}\n
 
 function works(program) {
   return existsSync(program) && spawnSync(program, ["--version"], { timeout: 20_000 }).status === 0;
-}
-
-function fetchDebianChromium(folder) {
-  const work = mkdtempSync(path.join(cacheFolder("chromium"), ".fetch-"));
-  try {
-    const into = path.join(work, "files");
-    unpackFromOwnSources({ packages: debianPackages, into, work });
-    writeLauncher(into, folder);
-    rmSync(folder, { recursive: true, force: true });
-    renameSync(into, folder);
-  } finally {
-    rmSync(work, { recursive: true, force: true });
-  }
 }
 
 /** A small shell program that says where the unpacked libraries and fonts are; `exec` keeps one pid, so that signals arrive. */

@@ -1,11 +1,12 @@
 // Finds PostgreSQL's programs, or unpacks Debian's into the cache. Nothing is installed, no root needed.
 // Plain JavaScript for Node 18 and later, without a dependency: it runs before anything is installed.
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { cacheFolder } from "../bin/cacheFolder.mjs";
-import { aptObstacle, unpackFromOwnSources } from "../bin/privateApt.mjs";
+import { aptObstacle } from "../bin/privateApt.mjs";
+import { fetchDebianPackages } from "./debianPackages.mjs";
 
 const debianHome = "usr/lib/postgresql";
 const remedy =
@@ -34,7 +35,7 @@ export function ensurePostgres({ say = (line) => process.stderr.write(`${line}\n
   if (noApt !== undefined) throw new Error(`No PostgreSQL was found, and it can't be fetched: ${noApt}.\n${remedy}`);
   say("postgres: fetching Debian's …");
   try {
-    fetchDebianPostgres(files);
+    fetchDebianPackages({ name: "postgres", packages: ["postgresql"], folder: files });
   } catch (error) {
     throw new Error(`No PostgreSQL was found, and Debian's package can't be had: ${error.message}\n${remedy}`, {
       cause: error,
@@ -73,18 +74,6 @@ function librariesIn(files) {
 
 function isBelow(folder, home) {
   return !path.relative(home, folder).startsWith("..");
-}
-
-function fetchDebianPostgres(files) {
-  const work = mkdtempSync(path.join(cacheFolder("postgres"), ".fetch-"));
-  try {
-    const into = path.join(work, "files");
-    unpackFromOwnSources({ packages: ["postgresql"], into, work });
-    rmSync(files, { recursive: true, force: true });
-    renameSync(into, files);
-  } finally {
-    rmSync(work, { recursive: true, force: true });
-  }
 }
 
 if (process.argv[1] !== undefined && path.resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {

@@ -1,11 +1,12 @@
 // Finds promtool, or unpacks Debian's into the cache. Nothing is installed, no root needed.
 // Plain JavaScript for Node 18 and later, without a dependency: it runs before anything is installed.
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, renameSync, rmSync } from "node:fs";
+import { existsSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { cacheFolder } from "../bin/cacheFolder.mjs";
-import { aptObstacle, unpackFromOwnSources } from "../bin/privateApt.mjs";
+import { aptObstacle } from "../bin/privateApt.mjs";
+import { fetchDebianPackages } from "./debianPackages.mjs";
 
 const remedy = "What to do: install Prometheus, or set SIDESTEP_PROMTOOL to its program promtool.";
 
@@ -31,7 +32,8 @@ export function ensurePromtool({ say = (line) => process.stderr.write(`${line}\n
   if (noApt !== undefined) throw new Error(`No promtool was found, and it can't be fetched: ${noApt}.\n${remedy}`);
   say("promtool: fetching Debian's …");
   try {
-    fetchDebianPrometheus(files);
+    // It needs nothing beside itself: the package alone will do.
+    fetchDebianPackages({ name: "promtool", packages: ["prometheus"], folder: files, alone: true });
   } catch (error) {
     throw new Error(`No promtool was found, and Debian's package can't be had: ${error.message}\n${remedy}`, {
       cause: error,
@@ -44,19 +46,6 @@ export function ensurePromtool({ say = (line) => process.stderr.write(`${line}\n
 
 function works(file) {
   return existsSync(file) && spawnSync(file, ["--version"], { timeout: 10_000 }).status === 0;
-}
-
-/** promtool needs nothing beside itself: the package alone will do. */
-function fetchDebianPrometheus(files) {
-  const work = mkdtempSync(path.join(cacheFolder("promtool"), ".fetch-"));
-  try {
-    const into = path.join(work, "files");
-    unpackFromOwnSources({ packages: ["prometheus"], alone: true, into, work });
-    rmSync(files, { recursive: true, force: true });
-    renameSync(into, files);
-  } finally {
-    rmSync(work, { recursive: true, force: true });
-  }
 }
 
 if (process.argv[1] !== undefined && path.resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {

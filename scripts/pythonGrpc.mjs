@@ -1,11 +1,12 @@
 // Finds a Python that has grpcio, or unpacks Debian's into the cache. Nothing is installed, no root needed.
 // Plain JavaScript for Node 18 and later, without a dependency: it runs before anything is installed.
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { cacheFolder } from "../bin/cacheFolder.mjs";
-import { aptObstacle, unpackFromOwnSources } from "../bin/privateApt.mjs";
+import { aptObstacle } from "../bin/privateApt.mjs";
+import { fetchDebianPackages } from "./debianPackages.mjs";
 
 const debianPackages = ["python3", "python3-grpcio", "python3-protobuf"];
 const remedy = "What to do: install grpcio for a Python 3 (pip install grpcio protobuf) and set SIDESTEP_PYTHON to it.";
@@ -31,7 +32,12 @@ export function ensurePython({ say = (line) => process.stderr.write(`${line}\n`)
     throw new Error(`No Python 3 with grpcio was found, and it can't be fetched: ${noApt}.\n${remedy}`);
   say("python: fetching Debian's grpcio …");
   try {
-    fetchDebianPython(folder);
+    fetchDebianPackages({
+      name: "python",
+      packages: debianPackages,
+      folder,
+      finish: (files) => writeLauncher(files, folder),
+    });
   } catch (error) {
     throw new Error(
       `No Python 3 with grpcio was found, and Debian's packages can't be had: ${error.message}\n${remedy}`,
@@ -49,19 +55,6 @@ function obstacleOf(python) {
   const probe = spawnSync(python, ["-c", "import grpc, google.protobuf"], { encoding: "utf8" });
   if (probe.status === 0) return undefined;
   return `${(probe.error?.message ?? probe.stderr).trim().split("\n").at(-1)}.`;
-}
-
-function fetchDebianPython(folder) {
-  const work = mkdtempSync(path.join(cacheFolder("python"), ".fetch-"));
-  try {
-    const into = path.join(work, "files");
-    unpackFromOwnSources({ packages: debianPackages, into, work });
-    writeLauncher(into, folder);
-    rmSync(folder, { recursive: true, force: true });
-    renameSync(into, folder);
-  } finally {
-    rmSync(work, { recursive: true, force: true });
-  }
 }
 
 /** A small shell program that tells Python where the unpacked libraries are; `exec` keeps one pid, so that signals arrive. */

@@ -1,10 +1,11 @@
 // Finds a Ruby that has the gem grpc, or unpacks Debian's into the cache. Nothing is installed, no root needed.
 // Plain JavaScript for Node 18 and later, without a dependency: it runs before anything is installed.
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { cacheFolder } from "../bin/cacheFolder.mjs";
-import { aptObstacle, unpackFromOwnSources } from "../bin/privateApt.mjs";
+import { aptObstacle } from "../bin/privateApt.mjs";
+import { fetchDebianPackages } from "./debianPackages.mjs";
 
 const debianPackages = ["ruby", "ruby-grpc"];
 const remedy = "What to do: install the gem grpc for a Ruby (gem install grpc) and set SIDESTEP_RUBY to it.";
@@ -28,7 +29,12 @@ export function ensureRuby({ say = (line) => process.stderr.write(`${line}\n`) }
     throw new Error(`No Ruby with grpc was found, and it can't be fetched: ${noApt}.\n${remedy}`);
   say("ruby: fetching Debian's grpc …");
   try {
-    fetchDebianRuby(folder);
+    fetchDebianPackages({
+      name: "ruby",
+      packages: debianPackages,
+      folder,
+      finish: (files) => writeLauncher(files, folder),
+    });
   } catch (error) {
     throw new Error(`No Ruby with grpc was found, and Debian's packages can't be had: ${error.message}\n${remedy}`, {
       cause: error,
@@ -41,19 +47,6 @@ export function ensureRuby({ say = (line) => process.stderr.write(`${line}\n`) }
 
 function hasGrpc(ruby) {
   return spawnSync(ruby, ["-e", 'require "grpc"; require "google/protobuf/descriptor_pb"']).status === 0;
-}
-
-function fetchDebianRuby(folder) {
-  const work = mkdtempSync(path.join(cacheFolder("ruby"), ".fetch-"));
-  try {
-    const into = path.join(work, "files");
-    unpackFromOwnSources({ packages: debianPackages, into, work });
-    writeLauncher(into, folder);
-    rmSync(folder, { recursive: true, force: true });
-    renameSync(into, folder);
-  } finally {
-    rmSync(work, { recursive: true, force: true });
-  }
 }
 
 /** A small shell program that tells Ruby where the unpacked libraries and gems are; `exec` keeps one pid, so that signals arrive. */

@@ -15,7 +15,7 @@ await build({
   outdir,
   bundle: true,
   platform: "node",
-  target: "node22",
+  target: "node20",
   format: "esm",
   external: ["@bufbuild/*"],
   // What it takes in of CommonJS asks for modules of Node by `require`.
