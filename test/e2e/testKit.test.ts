@@ -25,6 +25,32 @@ const tsconfig = {
 const guide = [...readFileSync("docs/testing.md", "utf8").matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(
   ([, code]) => code,
 );
+/** What Node 20 has not got, taken away. */
+const asNode20 = `
+for (const [owner, names] of [
+  [Map, ["groupBy"]],
+  [Object, ["groupBy"]],
+  [Promise, ["withResolvers", "try"]],
+  [Array, ["fromAsync"]],
+  [RegExp, ["escape"]],
+  [Error, ["isError"]],
+  [Iterator.prototype, ["map", "filter", "take", "drop", "flatMap", "reduce", "toArray", "forEach", "some", "every", "find"]],
+  [Set.prototype, ["union", "intersection", "difference", "symmetricDifference", "isSubsetOf", "isSupersetOf", "isDisjointFrom"]],
+  [globalThis, ["Iterator", "DisposableStack", "AsyncDisposableStack", "SuppressedError", "Float16Array", "URLPattern"]],
+])
+  for (const name of names) delete owner[name];
+const { fails, loadContracts, openSandbox } = await import("@sidestep/testing");
+const contracts = await loadContracts("proto");
+const fakes = {
+  "payment.v1.PaymentService/Charge": { chargeId: "ch-1", riskScore: 0.1 },
+  "shipping.v1.ShippingService/Ship": fails("FAILED_PRECONDITION", "not on the moon"),
+};
+const box = openSandbox(contracts, { stubs: 1, fakes });
+const order = { orderId: "o-1", items: [{ sku: "cup", quantity: 2 }], total: { currency: "EUR", units: 20n } };
+const run = await box.start("shop.v1.OrderWorkflow/Fulfil", order).ended();
+console.log(run.state, run.status.code, typeof Map.groupBy);
+`;
+
 test("the packed kit runs and typechecks in a project of somebody else's", { timeout: 300_000 }, async () => {
   const folder = await mkdtemp(path.join(tmpdir(), "sidestep-kit-"));
   try {
@@ -55,6 +81,10 @@ test("the packed kit runs and typechecks in a project of somebody else's", { tim
       cwd: project,
     }).catch((error: unknown) => error as { readonly stdout: string });
     expect(typed.stdout).toBe("");
+    await writeFile(path.join(project, "asNode20.js"), asNode20);
+    expect(await run(process.execPath, ["asNode20.js"], { cwd: project })).toMatchObject({
+      stdout: "COMPENSATED FAILED_PRECONDITION undefined\n",
+    });
     const vitest = path.join(root, "node_modules/vitest/vitest.mjs");
     await run(process.execPath, [vitest, "run", "--reporter=json", "--outputFile=report.json"], { cwd: project });
     const report: unknown = JSON.parse(await readFile(path.join(project, "report.json"), "utf8"));
