@@ -1,4 +1,5 @@
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
+import { openCopies } from "./copies.ts";
 
 /** What ts-proto makes for each message. */
 export interface MessageEncoder<T> {
@@ -14,13 +15,19 @@ const keptBytesMax = 1 << 20;
  */
 export class Encoder {
   #kept: BinaryWriter | undefined;
+  readonly #copy = openCopies();
 
   readonly toBytes = <T>(encoder: MessageEncoder<T>, message: T): Uint8Array => {
     const writer = this.#kept ?? new BinaryWriter();
     // Gone meanwhile: an encoder that throws leaves its half behind.
     this.#kept = undefined;
-    const bytes = encoder.encode(message, writer).finish();
-    if (bytes.length <= keptBytesMax) this.#kept = writer;
+    encoder.encode(message, writer);
+    const size = writer["pos"];
+    if (size > keptBytesMax) return writer.finish();
+    // What finish does, but in memory that is shared.
+    const bytes = this.#copy(writer["buffer"].subarray(0, size));
+    writer["pos"] = 0;
+    this.#kept = writer;
     return bytes;
   };
 }

@@ -1,6 +1,7 @@
 import { PayloadRef } from "../gen/sidestep/internal/v1/event.ts";
 import type { AttemptId } from "../gen/sidestep/internal/v1/event.ts";
 import type { Task } from "../gen/sidestep/internal/v1/task.ts";
+import { openCopies } from "./copies.ts";
 
 /** A task before it is bytes; its headers are text. */
 export interface TaskText extends Omit<Task, "headers" | "_unknownFields"> {
@@ -26,6 +27,7 @@ export class TaskEncoder {
   #bytes = new Uint8Array(1_024);
   #view = new DataView(this.#bytes.buffer);
   #at = 0;
+  readonly #copy = openCopies();
 
   readonly toBytes = (task: TaskText): Uint8Array => {
     this.#reserve(sizeMax(task));
@@ -51,7 +53,7 @@ export class TaskEncoder {
     }
     this.#number(136, task.inlineBytesMax);
     this.#bytesField(146, task.plan);
-    const made = this.#bytes.slice(0, this.#at);
+    const made = this.#copy(this.#bytes.subarray(0, this.#at));
     if (this.#bytes.length > keptBytesMax) this.#take(1_024);
     return made;
   };

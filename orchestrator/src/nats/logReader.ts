@@ -1,11 +1,11 @@
 import { createInbox, nuid } from "@nats-io/transport-node";
 import type { Msg, Subscription } from "@nats-io/transport-node";
+import { openCopies } from "../../../proto/wire/copies.ts";
 import type { Log } from "../../../runtime/src/log.ts";
 import { subscribeRaw } from "../../../runtime/src/messageReader.ts";
 import type { Incoming } from "../../../runtime/src/messageReader.ts";
 import type { Nats } from "../../../runtime/src/natsConnection.ts";
 import type { LogMessage, LogReader } from "../processor/ports.ts";
-import { openCopies } from "./copies.ts";
 import { askAgain, untilAnswered } from "./jetstream.ts";
 import type { JetStreamAnswer } from "./jetstream.ts";
 import { mayTakeInTurn, takeInNextTurn } from "./turnShare.ts";

@@ -32,14 +32,19 @@ const remembered = 4096;
 function remembering(sign: (text: string) => Buffer): (text: string) => Buffer {
   const keys = Array.from({ length: remembered }, (): string | undefined => undefined);
   const tokens = Array.from({ length: remembered }, (): Buffer | undefined => undefined);
+  // The key of another attempt is told by its number: what it says is in memory that nobody has looked at for long.
+  const numbers = new Int32Array(remembered);
   return (key) => {
-    let place = 0;
+    let number = 0;
     // Where a run id is random, and what follows it.
-    for (let at = 24; at < key.length; at++) place = (Math.imul(place, 31) + key.charCodeAt(at)) | 0;
-    place &= remembered - 1;
-    const known = tokens[place];
-    if (keys[place] === key && known !== undefined) return known;
+    for (let at = 24; at < key.length; at++) number = (Math.imul(number, 31) + key.charCodeAt(at)) | 0;
+    const place = number & (remembered - 1);
+    if (numbers[place] === number && keys[place] === key) {
+      const known = tokens[place];
+      if (known !== undefined) return known;
+    }
     const token = sign(key);
+    numbers[place] = number;
     keys[place] = key;
     tokens[place] = token;
     return token;

@@ -3,8 +3,8 @@ const pageBytes = 8_192;
 const pagedBytesMax = 1_024;
 
 /**
- * Copies of bytes, for who keeps them: those of the NATS client are part of what came over the socket, and keep all of it. They are Buffers, whose
- * slice copies nothing. Small ones share pages, for memory of its own costs 1 µs each.
+ * Copies of bytes, for who keeps them: those that lie in a buffer which is written again, or in what came over a socket, all of which they would keep (they are
+ * Buffers, whose slice copies nothing). Small ones share pages, for memory of its own costs 1 µs each.
  */
 export function openCopies(): (bytes: Uint8Array) => Uint8Array {
   let page = new Uint8Array(pageBytes);
