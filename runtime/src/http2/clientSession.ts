@@ -294,7 +294,6 @@ export class ClientSession {
   }
 
   #takeWindowUpdate(streamId: number, bytes: number): void {
-    if (bytes === 0 && streamId === 0) throw new Http2Error(errorCode.PROTOCOL_ERROR, "a window grows by nothing");
     const stream = streamId === 0 ? undefined : this.#find(streamId);
     if (streamId === 0) this.#sendQueue.grow(bytes);
     else if (stream !== undefined) this.#growStream(stream, bytes);

@@ -3,6 +3,8 @@ import { errorCode, Http2Error } from "./wire/frame.ts";
 /** A thousand callers may leave at once, a hundred a second for ever. */
 const burst = 1_000;
 const perSecond = 100;
+/** One that was open for so long held a place all the while, and there are only so many: its caller's time may have run out. */
+const rapidMs = 1_000;
 
 /**
  * Bounds the requests that a client breaks off, or makes us break off: each costs it a few bytes and us the beginning of a call (CVE-2023-44487,
@@ -18,8 +20,9 @@ export class ResetGuard {
     this.#sinceMs = now();
   }
 
-  /** One more was broken off. Throws `Http2Error` when there are too many. */
-  take(): void {
+  /** One more was broken off, that began then; without a time it counts however long it was open. Throws `Http2Error` when there are too many. */
+  take(beganMs?: number): void {
+    if (beganMs !== undefined && this.#now() - beganMs >= rapidMs) return;
     this.#left -= 1;
     if (this.#left >= 0) return;
     const now = this.#now();

@@ -63,8 +63,9 @@ export class SendQueue<T extends Sending> {
     this.#pieceBytes = Math.min(frameBytes, pieceBytesMax);
   }
 
-  /** The peer takes more over all streams. Throws `Http2Error` when that is more than a window can be. */
+  /** The peer takes more over all streams. Throws `Http2Error` when that is nothing, or more than a window can be. */
   grow(bytes: number): void {
+    if (bytes === 0) throw new Http2Error(errorCode.PROTOCOL_ERROR, "a window grows by nothing");
     this.#window += bytes;
     if (this.#window > uint31Max)
       throw new Http2Error(errorCode.FLOW_CONTROL_ERROR, "the connection's window overflows");

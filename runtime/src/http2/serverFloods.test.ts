@@ -115,6 +115,18 @@ test("a thousand callers may leave at once, and a hundred in each second", () =>
   expect(over).toHaveLength(1);
 });
 
+test("calls that were open for a second may be broken off at any rate", () => {
+  let nowMs = 0;
+  const { session, over } = readyServerSession([], { isHeld: true, now: () => nowMs });
+  for (let second = 0; second < 10; second += 1) {
+    const some = ids.slice(500 * second, 500 * (second + 1));
+    for (const id of some) session.receive(request(id));
+    nowMs += 1_000;
+    for (const id of some) session.receive(frame(RST_STREAM, 0, id, number(CANCEL)));
+  }
+  expect(over).toEqual([]);
+});
+
 test("a block of headers that is read by the last table means what it meant", () => {
   const { session, requests } = readyServerSession();
   const indexed = Buffer.concat([

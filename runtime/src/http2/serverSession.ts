@@ -267,6 +267,7 @@ export class ServerSession {
 
   #begin(streamId: number, head: IncomingRequest, isEnd: boolean): void {
     const stream = new ServerStream(streamId, this.#peer.windowBytes, streamWindowBytes, head.contentBytes);
+    stream.beganMs = this.#options.now();
     this.#streams.add(stream);
     stream.isRequestWhole = isEnd;
     const sink = this.#options.onRequest(stream, head);
@@ -315,7 +316,6 @@ export class ServerSession {
   }
 
   #takeWindowUpdate(streamId: number, bytes: number): void {
-    if (bytes === 0 && streamId === 0) throw new Http2Error(errorCode.PROTOCOL_ERROR, "a window grows by nothing");
     const stream = streamId === 0 ? undefined : this.#find(streamId);
     if (streamId === 0) this.#sendQueue.grow(bytes);
     else if (stream !== undefined) this.#growStream(stream, bytes);
@@ -336,7 +336,7 @@ export class ServerSession {
     const stream = this.#find(streamId);
     if (stream === undefined) return this.#guard.idle();
     this.#finish(stream);
-    this.#resets.take();
+    this.#resets.take(stream.beganMs);
   }
 
   /** Undefined: that stream is over. */

@@ -25,6 +25,7 @@ export class ServerStream implements Sending {
   sink: RequestSink = nobody;
   isRequestWhole = false;
   isOver = false;
+  beganMs = 0;
   /** Goes out after the content. */
   trailers: Uint8Array | undefined;
   /** What `content-length` announced, less what came. */

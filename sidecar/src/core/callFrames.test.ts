@@ -15,8 +15,10 @@ test("messages come whole, however they arrive", () => {
         expect(frames.add(bytes.subarray(at, at + size))).toBe(false);
         at += size;
       }
-      const got = frames.messages()?.map((one) => Buffer.from(one.bytes));
-      expect(got).toEqual(messages.map((one) => Buffer.from(one)));
+      const got = frames.messages();
+      expect(got?.count).toBe(messages.length);
+      const [first] = messages;
+      expect(got?.first).toEqual(first === undefined ? undefined : { isCompressed: false, bytes: first });
     }),
   );
 });
@@ -36,7 +38,7 @@ test("a message that is not whole is none, and one byte too many is told", () =>
 test("a compressed message says so", () => {
   const frames = openCallFrames(100);
   frames.add(Uint8Array.of(1, 0, 0, 0, 1, 7));
-  expect(frames.messages()).toEqual([{ isCompressed: true, bytes: Uint8Array.of(7) }]);
+  expect(frames.messages()).toEqual({ count: 1, first: { isCompressed: true, bytes: Uint8Array.of(7) } });
 });
 
 test.each([

@@ -2,8 +2,14 @@
 export interface CallFrames {
   /** Takes a copy of a piece; true once more has come than there may be. */
   add(piece: Uint8Array): boolean;
-  /** All of them, when nothing more comes; undefined: the last one is not whole. */
-  messages(): readonly CallFrame[] | undefined;
+  /** What has come, when nothing more does; undefined: the last message is not whole. */
+  messages(): CallMessages | undefined;
+}
+
+/** How many there are, and the first of them: to make something of each would take long where a million are empty. */
+export interface CallMessages {
+  readonly count: number;
+  readonly first: CallFrame | undefined;
 }
 
 /** A message, as it came. */
@@ -36,15 +42,19 @@ export function openCallFrames(bytesMax: number): CallFrames {
     messages: () => {
       const all = room.subarray(0, length);
       const view = new DataView(all.buffer, all.byteOffset, all.byteLength);
-      const messages: CallFrame[] = [];
+      let count = 0;
       let at = 0;
+      let firstEnd = 0;
       while (at + prefixBytes <= all.length) {
         const end = at + prefixBytes + view.getUint32(at + 1);
         if (end > all.length) return undefined;
-        messages.push({ isCompressed: all[at] !== 0, bytes: all.subarray(at + prefixBytes, end) });
+        if (count === 0) firstEnd = end;
+        count += 1;
         at = end;
       }
-      return at === all.length ? messages : undefined;
+      if (at !== all.length) return undefined;
+      const first = { isCompressed: all[0] !== 0, bytes: all.subarray(prefixBytes, firstEnd) };
+      return { count, first: count === 0 ? undefined : first };
     },
   };
 }

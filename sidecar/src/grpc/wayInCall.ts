@@ -73,9 +73,8 @@ export class WayInCall implements RequestSink {
     this.#forgetWithin();
     const messages = this.#frames.messages();
     if (messages === undefined) return this.#refuse(code.INTERNAL, "the request ends within a message");
-    const [message, ...more] = messages;
-    if (message === undefined || more.length > 0) {
-      const count = messages.length;
+    const { count, first: message } = messages;
+    if (message === undefined || count > 1) {
       const text = `a call through a sidecar has one message as its request, this one has ${count}`;
       return this.#refuse(code.UNIMPLEMENTED, text);
     }
