@@ -17,8 +17,13 @@ export interface Retention {
   position(): number;
 }
 
-/** Messages that are looked at at a time, and then cut off or deleted. */
+/** Messages that are looked at at a time. */
 const messagesMax = 5_000;
+const messagesMin = 500;
+/** Positions of a cut, while more is due: each has nats-server write down where all that is left in the stream stands. */
+const cutMin = 20_000;
+/** Messages that are left to become due until the next look, where that takes no longer than anybody should wait. */
+const lookMessages = 10_000;
 const deletionsAtOnce = 16;
 /** Ended runs that wait for the head to be cut; more are deleted one by one. */
 const endedMax = 10_000;
@@ -69,6 +74,9 @@ class Sweep implements Retention {
   /** When all that was due had been met, and how many messages have been since. */
   #lookedMs: number;
   #metSince = 0;
+  /** How many became due in a millisecond before. */
+  #perMs = Infinity;
+  #asked = messagesMax;
   #notBeforeMs = 0;
 
   constructor(ground: Ground, keeping: Keeping, from: number) {
@@ -110,7 +118,8 @@ class Sweep implements Retention {
       this.#findings.clear();
       this.#isWhole = true;
     }
-    const messages = durable > this.#met ? await log.next(this.#met + 1, messagesMax) : [];
+    this.#asked = this.#toAsk();
+    const messages = durable > this.#met ? await log.next(this.#met + 1, this.#asked) : [];
     const isDue = ({ sequence, storedMs }: LogMessage): boolean => sequence <= durable && storedMs <= untilMs;
     const end = messages.findIndex((message) => !isDue(message));
     const due = end < 0 ? messages : messages.slice(0, end);
@@ -128,11 +137,19 @@ class Sweep implements Retention {
     return this.#isMore;
   }
 
-  /** Not before the first that is not due yet is, and when about half as many are as are looked at at a time. */
+  /** As many as are due by now, if they become so as they did: of the others each is read again. */
+  #toAsk(): number {
+    const expected = (this.#ground.clock.now() - this.#lookedMs) * this.#perMs * 1.1 - this.#metSince;
+    const count = expected > 0 ? Math.ceil(expected) : this.#isMore ? 2 * this.#asked : 0;
+    return Math.min(Math.max(count, messagesMin), messagesMax);
+  }
+
+  /** Not before the first that is not due yet is, and when a good many are. */
   #lookLater(first: LogMessage | undefined): void {
     const nowMs = this.#ground.clock.now();
-    const halfMs = ((nowMs - this.#lookedMs) / Math.max(this.#metSince, 1)) * (messagesMax / 2);
-    const soonMs = nowMs + Math.min(Math.max(halfMs, waitMinMs), this.#patienceMs);
+    this.#perMs = this.#metSince / Math.max(nowMs - this.#lookedMs, 1);
+    const manyMs = lookMessages / Math.max(this.#perMs, 1e-9);
+    const soonMs = nowMs + Math.min(Math.max(manyMs, waitMinMs), this.#patienceMs);
     this.#lookedMs = nowMs;
     this.#metSince = 0;
     const laterMs = Math.max(soonMs, first === undefined ? 0 : first.storedMs + this.#keeping.retentionMs);
@@ -186,7 +203,9 @@ class Sweep implements Retention {
       const [runId, kept] = this.#findings.firstKept() ?? [];
       const upTo = Math.min(this.#met, (kept?.first ?? Infinity) - 1);
       const ended = this.#findings.ended();
-      if (upTo > this.#cutAt && ended.some(([, { endedAt }]) => endedAt <= upTo)) await this.#cut(upTo, ended);
+      const isWorth = !this.#isMore || upTo - this.#cutAt >= cutMin || 2 * ended.length > endedMax;
+      if (isWorth && upTo > this.#cutAt && ended.some(([, { endedAt }]) => endedAt <= upTo))
+        await this.#cut(upTo, ended);
       const left = this.#findings.ended().length;
       if (runId === undefined || kept === undefined || left === 0 || this.#mayWait(left)) return;
       const first = await this.#ground.log.firstOf(runId);
