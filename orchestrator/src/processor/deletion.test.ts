@@ -173,7 +173,7 @@ async function sweepOnce({ ports }: Orchestrator, at: number): Promise<boolean> 
   const more = { counts: zeroCounts(), clock: { now: () => Date.now() + 3_600_000 }, logger: silentLog };
   const whole = { ...ground, ...more, durable: () => lastSequence, passedMs: () => Infinity } as object as Ground;
   const retention = openRetention(whole, { retentionMs: 300, takes: () => true, hasLeftovers: true }, 0);
-  await retention.sweep();
+  for (let isMore = true; isMore;) isMore = await retention.sweep();
   return seen.met;
 }
 
