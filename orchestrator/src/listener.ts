@@ -10,7 +10,7 @@ import type { Log } from "../../runtime/src/log.ts";
 /** Who goes on with a connection, by what its first bytes are. */
 export interface Doors {
   /** HTTP/2: gRPC. */
-  readonly http2: (connection: Duplex) => void;
+  readonly http2: (connection: Socket) => void;
   readonly http1: (connection: Duplex) => void;
 }
 

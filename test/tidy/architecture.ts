@@ -57,7 +57,7 @@ export const architecture: readonly Part[] = [
   // What every process of ours needs.
   {
     folder: runtime,
-    imports: contracts,
+    imports: [...contracts, http2, "runtime/src/http2/wire"],
     packages: [...protobuf, ...nats, "@grpc/grpc-js", "@opentelemetry/*"],
   },
   // HTTP/2 knows nothing of the rest: frames and headers as data, and the connections around them.
@@ -107,6 +107,7 @@ export const architecture: readonly Part[] = [
       `type:${filter}`,
       `type:${projection}`,
       runtime,
+      http2,
     ],
     packages: [...protobuf, "@grpc/grpc-js"],
   },

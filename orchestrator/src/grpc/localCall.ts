@@ -84,11 +84,12 @@ export function callStream<Request, Response>(
   return life.cancel;
 }
 
-const fine: LocalEnd = { code: code.OK, message: "", details: [], trailers: new Map() };
+/** It went well. */
+export const fine: LocalEnd = { code: code.OK, message: "", details: [], trailers: new Map() };
 const noAnswer = endOf(toServiceError(thrownFailure(new Error("a method answered with nothing"))));
 
 /** Ends a call once: by its answer, by its deadline, or because nobody listens. */
-function lifeOf(
+export function lifeOf(
   call: EventEmitter & { cancelled: boolean },
   { timeoutMs }: LocalAbout,
   sink: LocalSink,
@@ -103,6 +104,8 @@ function lifeOf(
   };
   const end = (how: LocalEnd): void => {
     if (isOver) return;
+    // The sink may cancel what it is told the end of.
+    isOver = true;
     sink.end(how);
     leave();
   };
@@ -129,14 +132,16 @@ export function endOf(error: ServerErrorResponse | Partial<ServerErrorResponse>)
   };
 }
 
-function textsOf(metadata: Metadata | undefined): ReadonlyMap<string, string> {
+/** The text headers among metadata. */
+export function textsOf(metadata: Metadata | undefined): ReadonlyMap<string, string> {
   const texts = new Map<string, string>();
   for (const [name, value] of Object.entries(metadata?.getMap() ?? {}))
     if (typeof value === "string") texts.set(name, value);
   return texts;
 }
 
-function metadataOf(headers: ReadonlyMap<string, string>): Metadata {
+/** The headers of a call as its method sees them. */
+export function metadataOf(headers: ReadonlyMap<string, string>): Metadata {
   const metadata = new Metadata();
   for (const [name, value] of headers) metadata.set(name, value);
   return metadata;

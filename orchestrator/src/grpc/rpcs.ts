@@ -4,7 +4,6 @@ import type {
   handleServerStreamingCall,
   handleUnaryCall,
   serialize as Serialize,
-  Server,
   ServiceDefinition,
   UntypedServiceImplementation,
 } from "@grpc/grpc-js";
@@ -16,10 +15,16 @@ import { toServiceError } from "./failure.ts";
 import type { Failure } from "./failure.ts";
 import { callStream, callUnary } from "./localCall.ts";
 import type { LocalAbout, LocalSink } from "./localCall.ts";
+import { callTalk } from "./localTalk.ts";
+import type { LocalTalk } from "./localTalk.ts";
 
-/** An rpc as it is called from inside this process. Bidirectional streams can't be called so. */
+/** An rpc as it is called. */
 export type LocalRpc =
-  | { readonly kind: "bidi" }
+  | {
+      readonly kind: "bidi";
+      /** Begins a call. */
+      readonly open: (about: LocalAbout, sink: LocalSink) => LocalTalk;
+    }
   | {
       readonly kind: "unary" | "stream";
       /** Begins a call; the function that is returned gives it up. Throws when the request's bytes can't be read. */
@@ -55,8 +60,8 @@ export interface Gates {
   readonly audit: Audit;
 }
 
-/** The rpcs of a server. */
-export function openRpcs(server: Server, { admit, audit }: Gates): Rpcs {
+/** The rpcs of a front door. */
+export function openRpcs({ admit, audit }: Gates): Rpcs {
   const local = new Map<string, LocalRpc>();
   const refusing = (path: string, call: Parameters<Admit>[1] & { readonly isLetIn?: boolean }): Failure | undefined =>
     call.isLetIn === true ? refusalOf(path.slice(1), call.metadata) : admit?.(path, call);
@@ -81,7 +86,6 @@ export function openRpcs(server: Server, { admit, audit }: Gates): Rpcs {
         else if (refusal === undefined) open(call, answer);
         else answer(toServiceError(refusal));
       };
-      server.register(path, handler, serialize, deserialize, "unary");
       const call = (request: Uint8Array, about: LocalAbout, sink: LocalSink) =>
         callUnary(handler, serialize, deserialize(toBuffer(request)), about, sink);
       local.set(path, { kind: "unary", call, endsWithRun });
@@ -94,7 +98,6 @@ export function openRpcs(server: Server, { admit, audit }: Gates): Rpcs {
         else if (refusal === undefined) open(call);
         else call.emit("error", toServiceError(refusal));
       };
-      server.register(path, handler, serialize, deserialize, "serverStream");
       const call = (request: Uint8Array, about: LocalAbout, sink: LocalSink) =>
         callStream(handler, serialize, deserialize(toBuffer(request)), about, sink);
       local.set(path, { kind: "stream", call, endsWithRun });
@@ -105,13 +108,10 @@ export function openRpcs(server: Server, { admit, audit }: Gates): Rpcs {
         if (refusal === undefined) open(call);
         else call.emit("error", toServiceError(refusal));
       };
-      server.register(path, handler, serialize, deserialize, "bidi");
-      local.set(path, { kind: "bidi" });
+      const forms = { serialize, deserialize };
+      local.set(path, { kind: "bidi", open: (about, sink) => callTalk(handler, forms, about, sink) });
     },
-    remove: (path) => {
-      server.unregister(path);
-      local.delete(path);
-    },
+    remove: (path) => void local.delete(path),
     find: (path) => local.get(path),
   };
   return rpcs;

@@ -1,5 +1,4 @@
-import { Server, ServerCredentials } from "@grpc/grpc-js";
-import type { Duplex } from "node:stream";
+import type { Socket } from "node:net";
 import { HealthService } from "../../../proto/gen/grpc/health/v1/health.ts";
 import { AuditService } from "../../../proto/gen/sidestep/v1/audit.ts";
 import { DefinitionsService } from "../../../proto/gen/sidestep/v1/definitions.ts";
@@ -9,7 +8,6 @@ import { TriggersService } from "../../../proto/gen/sidestep/v1/triggers.ts";
 import { ServicesService } from "../../../proto/gen/sidestep/v1/services.ts";
 import { TracesService } from "../../../proto/gen/sidestep/v1/traces.ts";
 import type { AuditStore } from "../processor/auditStore.ts";
-import { errorText } from "../../../runtime/src/log.ts";
 import type { Admit } from "./access.ts";
 import { newAudit } from "./audit.ts";
 import { auditService } from "./auditService.ts";
@@ -20,6 +18,7 @@ import { definitionsService } from "./definitionsService.ts";
 import type { CheckDeploy } from "./definitionsService.ts";
 import { openDescriptions } from "./descriptions.ts";
 import type { Descriptions } from "./descriptions.ts";
+import { openGrpcDoor } from "./grpcDoor.ts";
 import { newHealth } from "./health.ts";
 import { serveWorkflows } from "./ingress.ts";
 import type { ListsOptions } from "./listing.ts";
@@ -79,7 +78,7 @@ export interface GrpcServer extends AsyncDisposable {
   /** Carries out calls that services make through their sidecars. */
   readonly relay: Relay;
   /** Speaks HTTP/2 on a connection. */
-  accept(connection: Duplex): void;
+  accept(socket: Socket): void;
   /** Whether health says SERVING. */
   setServing(isServing: boolean): void;
   /** Takes no new calls, sends waiting callers away with UNAVAILABLE, and resolves when all calls have been answered. */
@@ -92,16 +91,7 @@ export function openGrpcServer(options: GrpcServerOptions): GrpcServer {
   const closing = newClosing();
   const ingress: IngressOptions = { ...options, closing };
   const signals = openSignals(ingress);
-  const server = new Server({
-    "grpc.max_receive_message_length": options.deployBytesMax,
-    "grpc.max_send_message_length": -1,
-    // A caller may wait for days; a dead connection is noticed in a minute.
-    "grpc.keepalive_time_ms": 30_000,
-    "grpc.keepalive_timeout_ms": 20_000,
-    // Nobody can ask for what it counts of each call.
-    "grpc.enable_channelz": 0,
-  });
-  const rpcs = openRpcs(server, { admit: options.admit, audit: newAudit(options.audit, Date.now) });
+  const rpcs = openRpcs({ admit: options.admit, audit: newAudit(options.audit, Date.now) });
   const health = newHealth(closing);
   let isServing = false;
   rpcs.addService(RunsService, runsService({ ...options, closing, signals }));
@@ -117,33 +107,19 @@ export function openGrpcServer(options: GrpcServerOptions): GrpcServer {
   const descriptions = openDescriptions(definitions, log, tellHealth);
   serveReflection(rpcs, () => descriptions.read(), closing);
   const stopWorkflows = serveWorkflows(rpcs, ingress, signals);
-  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
-  const connections = new Set<Duplex>();
-  let isEmpty = (): void => undefined;
+  const door = openGrpcDoor({ rpcs, messageBytesMax: options.deployBytesMax, log });
   const relay = openRelay({ ...options, closing, rpcs });
   const drain = async (): Promise<void> => {
     isServing = false;
     tellHealth();
     closing.close();
-    server.tryShutdown((error) => {
-      if (error !== undefined) log.debug("the server was closed already", { error: errorText(error) });
-    });
-    // It does not count connections that it has not accepted itself.
-    const left = connections.size === 0 ? undefined : new Promise<void>((resolve) => (isEmpty = resolve));
-    await Promise.all([left, relay.idle()]);
+    await Promise.all([door.drain(), relay.idle()]);
   };
   return {
     rpcs,
     descriptions,
     relay,
-    accept: (connection) => {
-      connections.add(connection);
-      connection.once("close", () => {
-        connections.delete(connection);
-        if (connections.size === 0) isEmpty();
-      });
-      injector.injectConnection(connection);
-    },
+    accept: (socket) => door.accept(socket),
     setServing: (is) => {
       isServing = is;
       tellHealth();
@@ -153,7 +129,7 @@ export function openGrpcServer(options: GrpcServerOptions): GrpcServer {
       stopWorkflows();
       descriptions[Symbol.dispose]();
       closing.close();
-      server.forceShutdown();
+      door[Symbol.dispose]();
       return Promise.resolve();
     },
   };

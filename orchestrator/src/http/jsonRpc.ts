@@ -1,9 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { TLSSocket } from "node:tls";
-import type { PeerCertificate } from "node:tls";
 import { splitMethod } from "../../../proto/wire/subjects.ts";
 import { code } from "../../../proto/wire/status.ts";
 import { errorText } from "../../../runtime/src/log.ts";
+import { peerCertificate } from "../../../runtime/src/peerCertificate.ts";
 import { answerJson, streamAnswer } from "./answers.ts";
 import type { StreamedAnswer, StreamForm } from "./answers.ts";
 import type { Bodies } from "./body.ts";
@@ -82,7 +81,7 @@ async function readAsked(
   const timeoutMs = parseTimeout(one(request.headers["connect-timeout-ms"]));
   if (timeoutMs === "wrong")
     return httpError(code.INVALID_ARGUMENT, "connect-timeout-ms is no whole number of milliseconds");
-  const about = { headers: callHeaders(request), timeoutMs, certificate: certificateOf(request) };
+  const about = { headers: callHeaders(request), timeoutMs, certificate: peerCertificate(request.socket) };
   const form = (request.headers.accept ?? "").includes("text/event-stream") ? "sse" : "ndjson";
   return { method, rpc, types, bytes: message.bytes, about, form, isDecoded: url.searchParams.has("decoded") };
 }
@@ -164,12 +163,6 @@ export function callHeaders(request: IncomingMessage): ReadonlyMap<string, strin
   const token = tokenOfCookie(request);
   if (token !== undefined && !headers.has("authorization")) headers.set("authorization", `Bearer ${token}`);
   return headers;
-}
-
-function certificateOf({ socket }: IncomingMessage): PeerCertificate | undefined {
-  if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined;
-  const certificate = socket.getPeerCertificate();
-  return Object.keys(certificate).length === 0 ? undefined : certificate;
 }
 
 function headersOf({ status }: HttpError): ReadonlyMap<string, string> {

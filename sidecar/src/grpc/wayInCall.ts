@@ -1,15 +1,15 @@
 import { code } from "../../../proto/wire/status.ts";
 import type { Deadline, Deadlines } from "../../../runtime/src/deadlines.ts";
+import { AnswerWriter } from "../../../runtime/src/grpc/answerWriter.ts";
+import type { AnswerRoom } from "../../../runtime/src/grpc/answerWriter.ts";
+import type { Unpacker } from "../../../runtime/src/grpc/unpacker.ts";
 import type { ServerSession } from "../../../runtime/src/http2/serverSession.ts";
 import type { RequestSink, ServerStream } from "../../../runtime/src/http2/serverStream.ts";
-import { openCallFrames } from "../core/callFrames.ts";
-import type { CallFrame, CallFrames } from "../core/callFrames.ts";
+import { openCallFrames } from "../../../runtime/src/grpc/callFrames.ts";
+import type { CallFrame, CallFrames } from "../../../runtime/src/grpc/callFrames.ts";
 import { failedEnd } from "../core/callEnd.ts";
 import type { CallEnd } from "../core/callEnd.ts";
 import type { CarryCall, GiveUp } from "../wayIn.ts";
-import type { Unpacker } from "./unpacker.ts";
-import { WayInAnswer } from "./wayInAnswer.ts";
-import type { AnswerRoom } from "./wayInAnswer.ts";
 import { healthCheck } from "./wayInHead.ts";
 import type { CallHead } from "./wayInHead.ts";
 
@@ -41,7 +41,7 @@ const unhealthy = Uint8Array.of(0x08, 2);
 export class WayInCall implements RequestSink {
   readonly #ground: CallGround;
   readonly #head: GoodHead;
-  readonly #answer: WayInAnswer;
+  readonly #answer: AnswerWriter;
   readonly #frames: CallFrames;
   readonly #dueMs: number | undefined;
   #heldBytes = 0;
@@ -55,7 +55,7 @@ export class WayInCall implements RequestSink {
   constructor(ground: CallGround, session: ServerSession, stream: ServerStream, head: GoodHead) {
     this.#ground = ground;
     this.#head = head;
-    this.#answer = new WayInAnswer(session, stream, ground.room);
+    this.#answer = new AnswerWriter(session, stream, ground.room);
     this.#frames = openCallFrames(ground.requestBytesMax + prefixBytes);
     const { deadlines, requestWithinMs } = ground;
     const { timeoutMs } = head;
@@ -182,13 +182,13 @@ export function refuseCall(
   end: CallEnd,
   onOver: () => void,
 ): RequestSink {
-  new WayInAnswer(session, stream).end(end);
+  new AnswerWriter(session, stream).end(end);
   return dropped(onOver);
 }
 
 /** Tells one that speaks no gRPC. */
 export function refuseForeign(session: ServerSession, stream: ServerStream, onOver: () => void): RequestSink {
-  new WayInAnswer(session, stream).endForeign();
+  new AnswerWriter(session, stream).endForeign();
   return dropped(onOver);
 }
 

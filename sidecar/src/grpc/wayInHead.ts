@@ -1,7 +1,7 @@
 import { code } from "../../../proto/wire/status.ts";
 import type { IncomingRequest } from "../../../runtime/src/http2/serverSession.ts";
 import type { Field } from "../../../runtime/src/http2/wire/hpackTable.ts";
-import { parseCallTimeout } from "../core/callTimeout.ts";
+import { parseCallTimeout } from "../../../runtime/src/grpc/callTimeout.ts";
 import { failedEnd } from "../core/callEnd.ts";
 import type { CallEnd } from "../core/callEnd.ts";
 import type { IncomingCall } from "../wayIn.ts";

@@ -11,7 +11,7 @@ import { Client, credentials } from "@grpc/grpc-js";
 import type { ServiceError } from "@grpc/grpc-js";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { freePort } from "../../../test/support/freePort.ts";
-import { callFrame } from "../core/callFrames.ts";
+import { callFrame } from "../../../runtime/src/grpc/callFrames.ts";
 import { silentLog } from "../../../runtime/src/log.ts";
 import { failedEnd } from "../core/callEnd.ts";
 import type { CarryCall, IncomingCall } from "../wayIn.ts";

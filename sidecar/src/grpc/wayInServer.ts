@@ -3,6 +3,7 @@ import { connect, createServer } from "node:net";
 import type { ListenOptions, Server, Socket } from "node:net";
 import { code } from "../../../proto/wire/status.ts";
 import { Deadlines } from "../../../runtime/src/deadlines.ts";
+import { Unpacker } from "../../../runtime/src/grpc/unpacker.ts";
 import { serveConnection } from "../../../runtime/src/http2/serverConnection.ts";
 import type { ServeOptions, ServerConnection } from "../../../runtime/src/http2/serverConnection.ts";
 import type { IncomingRequest } from "../../../runtime/src/http2/serverSession.ts";
@@ -12,7 +13,6 @@ import type { CallEnd } from "../core/callEnd.ts";
 import type { CarryCall } from "../wayIn.ts";
 import { hostAndPort } from "./target.ts";
 import type { Target } from "./target.ts";
-import { Unpacker } from "./unpacker.ts";
 import { refuseCall, refuseForeign, WayInCall } from "./wayInCall.ts";
 import type { CallGround } from "./wayInCall.ts";
 import { parseCallHead } from "./wayInHead.ts";
@@ -146,7 +146,7 @@ function groundOf(
     ...bounds,
     ...shared,
     held: { bytes: 0 },
-    room: { bytes: 0, bytesMax: bounds.unreadBytesMax },
+    room: { bytes: 0, bytesMax: bounds.unreadBytesMax, where: "at this sidecar (--listen)" },
     unpacker: new Unpacker(options.requestBytesMax),
   };
 }

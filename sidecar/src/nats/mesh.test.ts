@@ -3,7 +3,7 @@ import { MeshAsk, MeshCall, MeshReply, MeshState } from "../../../proto/gen/side
 import { toNames } from "../../../proto/wire/subjects.ts";
 import { connectTo } from "../../../test/support/connectTo.ts";
 import { startNats } from "../../../test/support/nats.ts";
-import { parseCallTimeout } from "../core/callTimeout.ts";
+import { parseCallTimeout } from "../../../runtime/src/grpc/callTimeout.ts";
 import type { IncomingCall } from "../wayIn.ts";
 import { openMesh } from "./mesh.ts";
 import type { Mesh } from "./mesh.ts";

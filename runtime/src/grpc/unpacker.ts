@@ -1,4 +1,4 @@
-import { gunzip } from "node:zlib";
+import { gunzip, inflate } from "node:zlib";
 
 /** So much comes out at a time: each time is a way to another thread and back. */
 const chunkSize = 64 * 1024;
@@ -6,6 +6,8 @@ const chunkSize = 64 * 1024;
 /** Who has something to unpack. */
 export interface Packed {
   readonly bytes: Uint8Array;
+  /** "gzip" unless told. */
+  readonly encoding?: "gzip" | "deflate";
   /** Nobody needs it any more. */
   isOver(): boolean;
   /** What came out, or why nothing did. */
@@ -36,8 +38,9 @@ export class Unpacker {
     while (packed?.isOver() === true) packed = this.#waiting.shift();
     this.#isBusy = packed !== undefined;
     if (packed === undefined) return;
-    const { bytes } = packed;
-    gunzip(bytes, { maxOutputLength: this.#bytesMax, chunkSize }, (error, unpacked) => {
+    const { bytes, encoding = "gzip" } = packed;
+    const unpack = encoding === "gzip" ? gunzip : inflate;
+    unpack(bytes, { maxOutputLength: this.#bytesMax, chunkSize }, (error, unpacked) => {
       packed.onUnpacked(error ?? unpacked);
       this.#next();
     });

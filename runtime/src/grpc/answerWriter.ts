@@ -1,13 +1,10 @@
 import { statusDetailsTrailer } from "../../../proto/wire/headers.ts";
 import { code } from "../../../proto/wire/status.ts";
-import type { ServerSession } from "../../../runtime/src/http2/serverSession.ts";
-import type { ServerStream } from "../../../runtime/src/http2/serverStream.ts";
-import { putUint32 } from "../../../runtime/src/http2/wire/frame.ts";
-import { encodeFields } from "../../../runtime/src/http2/wire/hpackEncoder.ts";
-import type { Field } from "../../../runtime/src/http2/wire/hpackTable.ts";
-import { failedEnd } from "../core/callEnd.ts";
-import type { CallEnd } from "../core/callEnd.ts";
-import type { CallAnswer } from "../wayIn.ts";
+import type { ServerSession } from "../http2/serverSession.ts";
+import type { ServerStream } from "../http2/serverStream.ts";
+import { putUint32 } from "../http2/wire/frame.ts";
+import { encodeFields } from "../http2/wire/hpackEncoder.ts";
+import type { Field } from "../http2/wire/hpackTable.ts";
 
 const begun: readonly Field[] = [
   [":status", "200"],
@@ -20,17 +17,29 @@ const foreign = encodeFields([[":status", "415"]]);
 const prefix = new Uint8Array(5);
 const atOnce = Promise.resolve();
 
+/** How a call ended. */
+export interface AnswerEnd {
+  /** Number of google.rpc.Code. */
+  readonly code: number;
+  readonly message: string;
+  /** google.rpc.Status; empty: none. */
+  readonly details: Uint8Array;
+  readonly trailers: ReadonlyMap<string, string>;
+}
+
 /** What waits of all answers, because their callers do not read. */
 export interface AnswerRoom {
   bytes: number;
   readonly bytesMax: number;
+  /** Whose callers, as those are told who find no room. */
+  readonly where: string;
 }
 
 /** For an answer that is only an end. */
-const noRoom: AnswerRoom = { bytes: 0, bytesMax: 0 };
+const noRoom: AnswerRoom = { bytes: 0, bytesMax: 0, where: "" };
 
-/** Writes an answer as gRPC has it. */
-export class WayInAnswer implements CallAnswer {
+/** Writes the answer of one call as gRPC has it on HTTP/2; what comes after its end is dropped. */
+export class AnswerWriter {
   readonly #session: ServerSession;
   readonly #stream: ServerStream;
   #hasHead = false;
@@ -50,6 +59,7 @@ export class WayInAnswer implements CallAnswer {
     return this.#isOver || this.#stream.isOver;
   }
 
+  /** At most once, before the first message. */
   headers(headers: ReadonlyMap<string, string>): void {
     if (this.isOver() || this.#hasHead) return;
     this.#hasHead = true;
@@ -57,6 +67,7 @@ export class WayInAnswer implements CallAnswer {
     this.#session.sendHead(this.#stream, block, false);
   }
 
+  /** Resolves when the next may come. Never rejects. */
   message(bytes: Uint8Array): Promise<void> {
     if (this.isOver()) return atOnce;
     this.headers(none);
@@ -65,13 +76,13 @@ export class WayInAnswer implements CallAnswer {
     this.#waitingBytes += bytes.length;
     this.#room.bytes += bytes.length;
     if (this.#room.bytes > this.#room.bytesMax) {
-      this.cut(failedEnd(code.RESOURCE_EXHAUSTED, tooMuch(this.#room.bytesMax)));
+      this.cut(tooMuch(this.#room));
       return atOnce;
     }
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  end(end: CallEnd): void {
+  end(end: AnswerEnd): void {
     if (this.isOver()) return;
     this.#isOver = true;
     if (this.#hasHead)
@@ -80,7 +91,7 @@ export class WayInAnswer implements CallAnswer {
   }
 
   /** Ends it now, also when it has been ended: what of it still waits is dropped. */
-  cut(end: CallEnd): void {
+  cut(end: AnswerEnd): void {
     if (!this.#hasHead) return this.end(end);
     this.#isOver = true;
     this.#session.sendTrailers(this.#stream, encodeFields(trailersOf(end)), true);
@@ -100,17 +111,18 @@ export class WayInAnswer implements CallAnswer {
   }
 }
 
-function tooMuch(bytesMax: number): string {
-  return `the answers that callers at this sidecar (--listen) do not read have ${bytesMax} bytes, and no more are kept`;
+function tooMuch({ bytesMax, where }: AnswerRoom): AnswerEnd {
+  const message = `the answers that callers ${where} do not read have ${bytesMax} bytes, and no more are kept`;
+  return { code: code.RESOURCE_EXHAUSTED, message, details: new Uint8Array(), trailers: none };
 }
 
 const none: ReadonlyMap<string, string> = new Map();
 
-function isPlain({ code: number, message, details, trailers }: CallEnd): boolean {
+function isPlain({ code: number, message, details, trailers }: AnswerEnd): boolean {
   return number === code.OK && message === "" && details.length === 0 && trailers.size === 0;
 }
 
-function trailersOf({ code: number, message, details, trailers }: CallEnd): readonly Field[] {
+function trailersOf({ code: number, message, details, trailers }: AnswerEnd): readonly Field[] {
   const fields: Field[] = [...trailers, ["grpc-status", String(number)]];
   if (message !== "") fields.push(["grpc-message", escaped(message)]);
   if (details.length > 0) fields.push([statusDetailsTrailer, Buffer.from(details).toString("base64")]);
