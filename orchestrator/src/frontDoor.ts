@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import type { Duplex } from "node:stream";
+import type { Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 import { newAdmit } from "./grpc/access.ts";
 import type { Authenticate } from "./grpc/access.ts";
@@ -82,7 +82,7 @@ export async function openFrontServer(options: FrontServerOptions): Promise<Fron
       timeouts,
     }),
   );
-  const http2 = (one: Duplex): void => {
+  const http2 = (one: Socket): void => {
     pace.add(one);
     grpc.accept(one);
   };
