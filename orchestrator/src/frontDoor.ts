@@ -106,15 +106,15 @@ export async function openFrontServer(options: FrontServerOptions): Promise<Fron
   };
 }
 
-/** Tells the pace of each start. */
+/** Tells the pace of each start; all else is the front's own, also what it becomes later. */
 function paced(front: Front, pace: ReadPace): Front {
-  return {
-    ...front,
-    start: (...given) => {
-      pace.count();
-      return front.start(...given);
-    },
+  const start: Front["start"] = (...given) => {
+    pace.count();
+    return front.start(...given);
   };
+  return new Proxy(front, {
+    get: (target, name): unknown => (name === "start" ? start : Reflect.get(target, name)),
+  });
 }
 
 /** Where the console lies: beside a bundle, or where the sources build it, be it later. Undefined: a bundle came without. */
