@@ -35,6 +35,8 @@ export interface Findings {
   readonly runs: Map<RunId, Found>;
   /** Of the last owner's record that was met; 0: there was none. */
   readonly ownerAt: () => number;
+  /** Of the first message that is of no run: a later version may have written it. Infinity: there was none. */
+  readonly unknownAt: () => number;
   /** Takes the next message; says of whom it is, if of anybody. */
   note(message: LogMessage): RunId | undefined;
   /** Who of those that are kept has the first message. */
@@ -44,25 +46,32 @@ export interface Findings {
   clear(): void;
 }
 
+/** Of whom a message of a log is; nobody: of a run whose id is none, which is set aside; unknown: of nothing that this version knows. */
+export function whoseIs(subject: string): RunId | "owner" | "nobody" | "unknown" {
+  const place = parseLogSubject(subject);
+  if (place !== undefined) return parseRunId(place.runId) ?? "nobody";
+  return subject.endsWith("._owner") ? "owner" : "unknown";
+}
+
 /** Nothing has been met. `takes`: which ended runs are to be deleted. */
 export function openFindings(takes: (end: RunEnded) => boolean): Findings {
   const runs = new Map<RunId, Found>();
   let ownerAt = 0;
+  let unknownAt = Infinity;
   return {
     runs,
     ownerAt: () => ownerAt,
+    unknownAt: () => unknownAt,
     note: (message) => {
       const { sequence, subject } = message;
-      const place = parseLogSubject(subject);
-      const runId = place === undefined ? undefined : parseRunId(place.runId);
-      if (place === undefined || runId === undefined) {
-        if (subject.endsWith("._owner")) ownerAt = sequence;
-        return undefined;
-      }
+      const runId = whoseIs(subject);
+      if (runId === "owner") ownerAt = sequence;
+      if (runId === "unknown") unknownAt = Math.min(unknownAt, sequence);
+      if (runId === "owner" || runId === "unknown" || runId === "nobody") return undefined;
       const found = runs.get(runId) ?? toFound(sequence);
       if (found.last === 0) runs.set(runId, found);
       found.last = sequence;
-      if (place.kind === "e" && !isLockId(runId)) noteEvent(found, message, takes);
+      if (subject.endsWith(".e") && !isLockId(runId)) noteEvent(found, message, takes);
       return runId;
     },
     firstKept: () => {
@@ -76,6 +85,7 @@ export function openFindings(takes: (end: RunEnded) => boolean): Findings {
     clear: () => {
       runs.clear();
       ownerAt = 0;
+      unknownAt = Infinity;
     },
   };
 }

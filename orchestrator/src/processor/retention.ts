@@ -4,7 +4,7 @@ import type { RunId } from "../../../proto/wire/runId.ts";
 import { openGate } from "../../../runtime/src/gate.ts";
 import { clearRun, deleteLeftover, deleteLock, deleteRun, findOutside, unlessLeft } from "./deletion.ts";
 import type { EndedRun } from "./deletion.ts";
-import { openFindings } from "./findings.ts";
+import { openFindings, whoseIs } from "./findings.ts";
 import type { Ended, Findings } from "./findings.ts";
 import type { Ground } from "./ownership.ts";
 import type { LogMessage } from "./ports.ts";
@@ -65,8 +65,10 @@ class Sweep implements Retention {
   #isWhole = false;
   /** Runs and locks that were met, and not looked at whether something else than their end says that they go. */
   readonly #doubtful = new Set<RunId>();
-  /** The head was cut up to here. */
+  /** Nothing is in the log up to here: the head was cut, or there was nothing when the rest began to be remembered. */
   #cutAt = 0;
+  /** Who stood there in front goes on. */
+  #pinnedAt = 0;
   /** More may be due than what was met. */
   #isMore = false;
   /** Runs to be deleted wait since then for the head to be cut. */
@@ -114,12 +116,15 @@ class Sweep implements Retention {
     const { retentionMs, hasLeftovers } = this.#keeping;
     const durable = this.#ground.durable();
     const untilMs = Math.min(clock.now() - retentionMs, this.#ground.passedMs());
-    if (hasLeftovers && !this.#isWhole && (await log.head()) > this.#met) {
+    if (hasLeftovers && !this.#isWhole && (await this.#isHeadFree(untilMs))) {
       this.#findings.clear();
       this.#isWhole = true;
+      this.#cutAt = this.#met;
     }
     this.#asked = this.#toAsk();
-    const messages = durable > this.#met ? await log.next(this.#met + 1, this.#asked) : [];
+    // While nothing can be deleted no more is remembered.
+    const isFull = this.#findings.runs.size > keptMax + endedMax;
+    const messages = durable > this.#met && !isFull ? await log.next(this.#met + 1, this.#asked) : [];
     const isDue = ({ sequence, storedMs }: LogMessage): boolean => sequence <= durable && storedMs <= untilMs;
     const end = messages.findIndex((message) => !isDue(message));
     const due = end < 0 ? messages : messages.slice(0, end);
@@ -128,7 +133,7 @@ class Sweep implements Retention {
       if (hasLeftovers && runId !== undefined) this.#doubtful.add(runId);
     }
     this.#met = due.at(-1)?.sequence ?? this.#met;
-    this.#isMore = due.length > 0 && due.length === messages.length;
+    this.#isMore = isFull || (due.length > 0 && due.length === messages.length);
     await this.#deleteLeftovers();
     await this.#deleteEnded();
     // Where all that is due has been looked at, the next ones are left to become many: each look reads some that are not due yet.
@@ -154,6 +159,41 @@ class Sweep implements Retention {
     this.#metSince = 0;
     const laterMs = Math.max(soonMs, first === undefined ? 0 : first.storedMs + this.#keeping.retentionMs);
     this.#notBeforeMs = Math.min(laterMs, this.#waitingSinceMs + 2 * this.#patienceMs);
+  }
+
+  /** Nothing is left of what has been met. Only a run that goes on, a lock, or what nobody knows stands in front of it for long; nobody meets the rest again. */
+  async #isHeadFree(untilMs: number): Promise<boolean> {
+    const { log } = this.#ground;
+    for (let tries = 0; tries < firstsMax; tries++) {
+      const head = await log.head();
+      if (head > this.#met) return true;
+      if (head === this.#pinnedAt) return false;
+      const [first] = await log.next(head, 1);
+      if (first?.sequence !== head || first.storedMs > untilMs) return false;
+      if (!(await this.#freeHead(first))) {
+        this.#pinnedAt = head;
+        return false;
+      }
+    }
+    return false;
+  }
+
+  /** Removes the log's first message, if nobody needs it; and with it what there is of a run without start. */
+  async #freeHead({ subject, sequence }: LogMessage): Promise<boolean> {
+    const ground = this.#ground;
+    const { log, signal } = ground;
+    const runId = whoseIs(subject);
+    if (runId === "unknown") return false;
+    if (runId === "owner") await unlessLeft(ground, () => log.keepOwner(sequence, signal));
+    if (runId === "owner" || runId === "nobody") {
+      await unlessLeft(ground, () => log.cutHead(sequence));
+      return true;
+    }
+    const isGone = isLockId(runId)
+      ? await deleteLock(ground, runId, this.#met)
+      : await deleteLeftover(ground, runId, sequence, this.#met);
+    if (isGone) ground.counts.leftovers++;
+    return isGone;
   }
 
   /** What has no start, and locks that nobody wants. */
@@ -192,8 +232,9 @@ class Sweep implements Retention {
   #mayWait(ended: number): boolean {
     const kept = this.#findings.runs.size - ended;
     if (!this.#isWhole || ended === 0 || ended > endedMax || kept > keptMax) return false;
-    const waitedMs = this.#ground.clock.now() - this.#waitingSinceMs;
-    return (this.#isMore || waitedMs < 2 * this.#patienceMs) && this.#findings.firstKept()?.[1].isLong !== true;
+    const first = this.#findings.firstKept()?.[1];
+    if (first?.isLong === true || this.#findings.unknownAt() < (first?.first ?? Infinity)) return false;
+    return this.#isMore || this.#ground.clock.now() - this.#waitingSinceMs < 2 * this.#patienceMs;
   }
 
   /** Removes all that lies before the first of those that are kept, when anybody's end does; who that is the leader says, before anything is deleted one by one. */
@@ -201,23 +242,40 @@ class Sweep implements Retention {
     for (let tries = 0; tries < firstsMax; tries++) {
       const { runs } = this.#findings;
       const [runId, kept] = this.#findings.firstKept() ?? [];
-      const upTo = Math.min(this.#met, (kept?.first ?? Infinity) - 1);
+      const upTo = Math.min(this.#met, (kept?.first ?? Infinity) - 1, this.#findings.unknownAt() - 1);
       const ended = this.#findings.ended();
       const isWorth = !this.#isMore || upTo - this.#cutAt >= cutMin || 2 * ended.length > endedMax;
       if (isWorth && upTo > this.#cutAt && ended.some(([, { endedAt }]) => endedAt <= upTo))
         await this.#cut(upTo, ended);
       const left = this.#findings.ended().length;
-      if (runId === undefined || kept === undefined || left === 0 || this.#mayWait(left)) return;
+      if (runId === undefined || kept === undefined || left === 0 || !this.#isWhole || this.#mayWait(left)) return;
       const first = await this.#ground.log.firstOf(runId);
       if (first === undefined) runs.delete(runId);
-      else if (first > kept.first) kept.first = first;
-      else return;
+      else if (first === kept.first) return;
+      else {
+        // What begins there may be no more than what came when it was gone.
+        kept.first = first;
+        kept.isBegun = false;
+        this.#doubtful.add(runId);
+        await this.#deleteLeftovers();
+      }
     }
+  }
+
+  /** A log that was lost and began anew has others at these positions; one that an older state has come back of, too. */
+  async #isSameLog(): Promise<boolean> {
+    const { log, logger } = this.#ground;
+    const [head, { lastSequence }] = await Promise.all([log.head(), log.end()]);
+    if (head > this.#cutAt && lastSequence >= this.#met) return true;
+    logger.error("the log is not the one that was read: its head is not cut", { head, lastSequence, met: this.#met });
+    return false;
   }
 
   async #cut(upTo: number, ended: readonly (readonly [RunId, Ended])[]): Promise<void> {
     const ground = this.#ground;
     const { log, counts, clock, signal } = ground;
+    this.#isWhole = await this.#isSameLog();
+    if (!this.#isWhole) return;
     const going = ended.filter(([, { first, isCleared }]) => first <= upTo && !isCleared);
     const outside = await findOutside(ground, going.length);
     await inParallel(going, async ([runId, found]) => {
@@ -263,10 +321,19 @@ function toEndedRun(runId: RunId, { first, last, start, endedAt }: Ended): Ended
   return { runId, first, last, start, endedAt };
 }
 
-/** Some at a time. Nothing of it may go on into the next sweep. */
+/** Some at a time, none any more when as many have failed. Nothing of it may go on into the next sweep. */
 async function inParallel<T>(all: readonly T[], work: (one: T) => Promise<void>): Promise<void> {
   const gate = openGate(deletionsAtOnce);
-  const works = all.map((one) => gate(() => work(one)));
+  let failures = 0;
+  const works = all.map((one) =>
+    gate(async () => {
+      if (failures >= deletionsAtOnce) return;
+      await work(one).catch((error: unknown) => {
+        failures++;
+        throw error;
+      });
+    }),
+  );
   const failed = (await Promise.allSettled(works)).find(({ status }) => status === "rejected");
   if (failed?.status === "rejected") throw failed.reason;
 }
