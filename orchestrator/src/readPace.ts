@@ -40,7 +40,7 @@ export function openReadPace(nextTurn: (work: () => void) => void = setImmediate
   };
 }
 
-/** HTTP/2 takes a socket's handle to itself, and no other way to stop its reads is left. Where there is no such handle, reads go on. */
+/** Below the socket's own `pause`, which the connection's session has for clients that do not read. Where there is no such handle, reads go on. */
 function tell(connection: Duplex, what: "readStart" | "readStop"): void {
   const handle: unknown = Reflect.get(connection, "_handle");
   if (typeof handle !== "object" || handle === null) return;
