@@ -7,7 +7,18 @@ import { JetStreamFailure } from "./jetstream.ts";
 /** Reads all messages of one literal subject, 0.15 ms each; any replica may answer, so what it gives is to be proven complete. */
 export interface DirectGets extends Disposable {
   read(stream: string, subject: string, from: number): Promise<readonly LogMessage[]>;
+  /** The first so many, at most `batchMax`. The server looks for no other. */
+  readFirst(stream: string, subject: string, count: number): Promise<FirstMessages>;
 }
+
+export interface FirstMessages {
+  readonly messages: readonly LogMessage[];
+  /** How many the subject has behind them. */
+  readonly pending: number;
+}
+
+/** Messages that are read in one request. */
+export const batchMax = 1000;
 
 interface Open {
   readonly messages: LogMessage[];
@@ -17,7 +28,6 @@ interface Open {
   readonly timer: NodeJS.Timeout;
 }
 
-const batchMax = 1000;
 const timeoutMs = 5000;
 
 /** Opens direct gets over one subscription for all of them. */
@@ -47,13 +57,13 @@ export function openDirectGets(nats: Nats): DirectGets {
   const stopListening = nats.onDisconnect(() => {
     for (const token of open.keys()) fail(token, 0, "The connection to NATS was lost during a direct get.");
   });
-  const readBatch = (stream: string, subject: string, from: number): Promise<Open> => {
+  const readBatch = (stream: string, subject: string, from: number, batch: number): Promise<Open> => {
     const token = (next++).toString(36);
     const { promise, resolve, reject } = Promise.withResolvers<boolean>();
     const timer = setTimeout(() => fail(token, 408, "The direct get was not answered in time."), timeoutMs);
     const entry: Open = { messages: [], pending: 0, resolve, reject, timer };
     open.set(token, entry);
-    const request = JSON.stringify({ seq: Math.max(from, 1), batch: batchMax, next_by_subj: subject });
+    const request = JSON.stringify({ seq: Math.max(from, 1), batch, next_by_subj: subject });
     try {
       nats.connection.publish(`$JS.API.DIRECT.GET.${stream}`, request, { reply: inbox + token });
     } catch (error) {
@@ -65,13 +75,14 @@ export function openDirectGets(nats: Nats): DirectGets {
     read: async (stream, subject, from) => {
       const messages: LogMessage[] = [];
       for (let at = from; ;) {
-        const batch = await readBatch(stream, subject, at);
+        const batch = await readBatch(stream, subject, at, batchMax);
         messages.push(...batch.messages);
         const last = batch.messages.at(-1);
         if (last === undefined || batch.pending === 0) return messages;
         at = last.sequence + 1;
       }
     },
+    readFirst: (stream, subject, count) => readBatch(stream, subject, 1, Math.min(count, batchMax)),
     [Symbol.dispose]: () => {
       stopListening();
       for (const token of open.keys()) fail(token, 0, "Direct gets have been closed.");

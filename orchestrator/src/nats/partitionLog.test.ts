@@ -58,10 +58,42 @@ test("a run's events and outcomes are loaded in order, page by page, and nobody 
   expect(await log.load(makeRunId("c"))).toEqual([]);
 });
 
+test("of events at hand only what comes before them is read, all of it, whatever else has come", async () => {
+  await using server = await startNats();
+  const { nats, publisher, log } = await openLog(server.url);
+  await using _connection = nats;
+  const [runId, other] = [makeRunId("a"), makeRunId("b")];
+  const publish = async (subject: string): Promise<number> => {
+    const published = await publisher.publish(subject, Buffer.from("x"));
+    assert(published.kind === "stored");
+    return published.sequence;
+  };
+  const event = (id = runId): Promise<number> => publish(names.eventSubject(0, id));
+  const load = async (from: number, events: number): Promise<readonly number[]> =>
+    (await log.load(runId, { from, events })).map(({ sequence }) => sequence);
+  const start = await event();
+  await event(other);
+  const first = await event();
+  // What is at hand is not looked for; without anything between, the start is all there is.
+  expect(await load(first, 1)).toEqual([start]);
+  expect(await load(start, 2)).toEqual([]);
+  const second = await event();
+  const outcome = await publish(names.outSubject(service, 0, runId));
+  const third = await event();
+  expect(await load(third, 1)).toEqual([start, first, second, outcome]);
+  expect(await load(second, 2)).toEqual([start, first, outcome]);
+  // The third has come since, and may be read as well; what comes before the first may not be left out for it.
+  expect((await load(second, 1)).slice(0, 2)).toEqual([start, first]);
+  // One that somebody else removed is no other's place.
+  expect((await load(third, 4)).slice(0, 3)).toEqual([start, first, second]);
+  expect(await load(third + 1, 0)).toEqual([start, first, second, outcome, third]);
+});
+
 test("what a lagging replica leaves out is read from the leader", async () => {
   await using server = await startNats();
   const { nats, log } = await openLog(server.url, {
     read: () => Promise.resolve([]),
+    readFirst: () => Promise.resolve({ messages: [], pending: 0 }),
     [Symbol.dispose]: () => undefined,
   });
   await using _connection = nats;

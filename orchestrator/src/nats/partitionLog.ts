@@ -7,7 +7,8 @@ import type { Names } from "../../../proto/wire/subjects.ts";
 import type { Log } from "../../../runtime/src/log.ts";
 import type { Nats } from "../../../runtime/src/natsConnection.ts";
 import { expectLastLine } from "../../../runtime/src/publisher.ts";
-import type { LogMessage, PartitionLog, Positions, Written } from "../processor/ports.ts";
+import type { AtHand, LogMessage, PartitionLog, Positions, Written } from "../processor/ports.ts";
+import { batchMax } from "./directGet.ts";
 import type { DirectGets } from "./directGet.ts";
 import { askAgain, askJetStream, JetStreamFailure, readFromLeader } from "./jetstream.ts";
 import type { JetStreamAnswer, StoredMessage, Wanted } from "./jetstream.ts";
@@ -51,7 +52,7 @@ export function toPartitionLog(access: LogAccess, partition: number): PartitionL
   return {
     partition,
     read: (options) => openLogReader(nats, { stream, log, ...options }),
-    load: (runId) => load(access, partition, runId),
+    load: (runId, atHand) => load(access, partition, runId, atHand),
     firstEvent: (runId) =>
       readFromLeader(nats.connection, stream, { kind: "first", subject: names.eventSubject(partition, runId) }),
     positions: (runId) => readPositions(access, partition, runId),
@@ -104,13 +105,24 @@ const keepOwnerMaxMs = 10_000;
  * Both subjects of a run. Where there are replicas, any of them may answer a direct get, some 6 % of them late, so the leader's counts have to be
  * reached; after some rounds every message is read from the leader.
  */
-async function load(access: LogAccess, partition: number, runId: RunId): Promise<readonly LogMessage[]> {
+async function load(
+  access: LogAccess,
+  partition: number,
+  runId: RunId,
+  atHand: AtHand | undefined,
+): Promise<readonly LogMessage[]> {
   const { names, nats, directGets, loneStreams } = access;
   const stream = names.logStream(partition);
-  const subjects = [names.eventSubject(partition, runId), names.outcomeSubject(partition, runId)];
+  const events = names.eventSubject(partition, runId);
+  const outcomes = names.outcomeSubject(partition, runId);
+  if (await loneStreams.has(stream)) {
+    const before = atHand === undefined ? undefined : readBefore(directGets, stream, events, atHand);
+    const found = [before ?? directGets.read(stream, events, 1), directGets.read(stream, outcomes, 1)];
+    return inOrder((await Promise.all(found)).flat());
+  }
+  const subjects = [events, outcomes];
   const readAll = (): Promise<readonly (readonly LogMessage[])[]> =>
     Promise.all(subjects.map((subject) => directGets.read(stream, subject, 1)));
-  if (await loneStreams.has(stream)) return inOrder((await readAll()).flat());
   for (let round = 0; round < loadRounds; round++) {
     const [counts, found] = await Promise.all([countsOf(access, partition, runId), readAll()]);
     if (await isWhole(nats, stream, subjects, counts, found)) return inOrder(found.flat());
@@ -118,6 +130,28 @@ async function load(access: LogAccess, partition: number, runId: RunId): Promise
   }
   const read = await Promise.all(subjects.map((subject) => readAllFromLeader(nats, stream, subject)));
   return inOrder(read.flat());
+}
+
+/**
+ * The events of a run before those at hand, and maybe some of these. The first message of a subject, and how many there are, nats-server knows; for each
+ * other one it reads all that lies between, in a block of the log that is locked meanwhile. So what is at hand is not looked for: a run that
+ * has only waited has nothing but its start before it.
+ */
+async function readBefore(
+  directGets: DirectGets,
+  stream: string,
+  subject: string,
+  atHand: AtHand,
+): Promise<readonly LogMessage[]> {
+  const { messages, pending } = await directGets.readFirst(stream, subject, 1);
+  const [first] = messages;
+  // What is removed of a subject goes in its order: behind the first one nothing at hand is gone.
+  if (first === undefined || first.sequence >= atHand.from) return [];
+  // Others may have come since, and count as well.
+  const before = pending + 1 - atHand.events;
+  if (before === 1) return messages;
+  if (before < 1 || before > batchMax) return directGets.read(stream, subject, 1);
+  return (await directGets.readFirst(stream, subject, before)).messages;
 }
 
 /**

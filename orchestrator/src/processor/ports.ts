@@ -53,6 +53,13 @@ export interface Positions {
   readonly ownerEpoch: number;
 }
 
+/** What somebody has of a run who has missed none of its messages from a position on. */
+export interface AtHand {
+  readonly from: number;
+  /** How many of them are `.e`, none twice. */
+  readonly events: number;
+}
+
 /** The log of one partition. Reads throw when NATS does not answer; writes are retried until their limits. */
 export interface PartitionLog {
   readonly partition: number;
@@ -61,8 +68,8 @@ export interface PartitionLog {
     readonly onMessage: (message: LogMessage) => void;
     readonly room: () => number;
   }): LogReader;
-  /** All messages of a run, in order, proven complete up to now. */
-  load(runId: RunId): Promise<readonly LogMessage[]>;
+  /** All messages of a run, in order, proven complete up to now; those at hand may be left out. */
+  load(runId: RunId, atHand?: AtHand): Promise<readonly LogMessage[]>;
   /** Leader read. */
   firstEvent(runId: RunId): Promise<LogMessage | undefined>;
   /** Leader reads, the owner's record last. */

@@ -3,6 +3,7 @@ import type { LockState } from "../engine/lock.ts";
 import type { LogRecord } from "../engine/record.ts";
 import type { RunState } from "../engine/state.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
+import type { AtHand } from "./ports.ts";
 
 /** A run, or a lock, in memory, with what its owner remembers of it beside its state. Owned by its partition's loop. */
 export interface ResidentRun {
@@ -97,4 +98,11 @@ export function toResidentRun(runId: RunId, nowMs: number): ResidentRun {
 /** Nothing would be lost but a later load. */
 export function isEvictable(run: ResidentRun): boolean {
   return run.phase !== "loading" && run.mailbox.length === 0 && run.unacked === 0 && (run.watchers?.length ?? 0) === 0;
+}
+
+/** What of a run waits in its mailbox and need not be read; undefined: no event does. */
+export function atHandOf({ mailbox }: ResidentRun): AtHand | undefined {
+  const from = mailbox[0]?.record.sequence;
+  const events = mailbox.filter(({ record }) => record.fact.kind === "event").length;
+  return from === undefined || events === 0 ? undefined : { from, events };
 }

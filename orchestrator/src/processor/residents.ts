@@ -17,7 +17,7 @@ import { returnLock } from "./locks.ts";
 import type { Ownership } from "./ownership.ts";
 import type { LogMessage } from "./ports.ts";
 import { untilRead } from "./reading.ts";
-import { isEvictable, toResidentRun } from "./residentRun.ts";
+import { atHandOf, isEvictable, toResidentRun } from "./residentRun.ts";
 import type { ResidentRun } from "./residentRun.ts";
 import { live, park, replay, takeTurn } from "./turn.ts";
 
@@ -344,10 +344,10 @@ export function see(run: ResidentRun, sequence: number, isEvent: boolean): void 
   if (isEvent && sequence > run.seenEvent) run.seenEvent = sequence;
 }
 
-/** All messages of a run; tried until NATS answers. Throws once the partition is left. */
+/** All messages of a run, but maybe those in its mailbox; tried until NATS answers. Throws once the partition is left. */
 export async function loadRun(owner: Ownership, run: ResidentRun): Promise<readonly LogMessage[]> {
   owner.counts.loads++;
-  return untilRead(owner, "a run", () => owner.log.load(run.runId));
+  return untilRead(owner, "a run", () => owner.log.load(run.runId, atHandOf(run)));
 }
 
 /** The records with their payloads; undefined, and the run is parked, when one is lost. Tried until NATS answers. */
