@@ -5,7 +5,6 @@ import {
   writePreface,
   writeReset,
   writeSettings,
-  writeSettingsAck,
   writeSmallContent,
   writeWindowUpdate,
 } from "./frameWriter.ts";
@@ -17,13 +16,13 @@ import { SendQueue } from "./sendQueue.ts";
 import { ClientStream } from "./clientStream.ts";
 import type { StreamEnd, StreamHead, StreamSink } from "./clientStream.ts";
 import { StreamTable } from "./streamTable.ts";
-import { changeWindows } from "./streamWindows.ts";
+import { takeSettings } from "./takeSettings.ts";
 import { toAnswerHead } from "./wire/answerHead.ts";
 import type { AnswerHead } from "./wire/answerHead.ts";
 import { errorCode, errorName, frameFlag, frameType, Http2Error, uint31At, uint31Max, uint32At } from "./wire/frame.ts";
 import { FrameReader } from "./wire/frameReader.ts";
 import { HeadReader } from "./wire/headReader.ts";
-import { readSettings, setting, settingsDefault } from "./wire/settings.ts";
+import { setting, settingsDefault } from "./wire/settings.ts";
 import type { PeerSettings } from "./wire/settings.ts";
 
 /** What a session has around it. */
@@ -85,8 +84,6 @@ export class ClientSession {
   readonly #peerTable = new PeerTable();
   #peer: PeerSettings = settingsDefault;
   #nextId: number;
-  /** Of content, when the server last opened a window. */
-  #sentCount = 0;
   #isReady = false;
   #isLeaving = false;
   #isOver = false;
@@ -260,13 +257,12 @@ export class ClientSession {
 
   #takeSettings(content: Uint8Array): void {
     this.#guard.idle();
-    const before = this.#peer;
-    this.#peer = readSettings(before, content, "server");
-    const { headerTableBytes, windowBytes, frameBytes } = this.#peer;
-    this.#peerTable.allow(headerTableBytes);
-    this.#sendQueue.limitFrames(frameBytes);
-    changeWindows(this.#streams, windowBytes - before.windowBytes);
-    writeSettingsAck(this.#outbox);
+    this.#peer = takeSettings(content, "server", this.#peer, {
+      outbox: this.#outbox,
+      streams: this.#streams,
+      sendQueue: this.#sendQueue,
+      peerTable: this.#peerTable,
+    });
     if (!this.#isReady) {
       this.#isReady = true;
       this.#options.onReady();
@@ -297,10 +293,7 @@ export class ClientSession {
     const stream = streamId === 0 ? undefined : this.#find(streamId);
     if (streamId === 0) this.#sendQueue.grow(bytes);
     else if (stream !== undefined) this.#growStream(stream, bytes);
-    // One that brings nothing on, also where something waits, is worth as little as a ping.
-    if (this.#sendQueue.sentCount === this.#sentCount) this.#guard.idle();
-    else this.#guard.calm();
-    this.#sentCount = this.#sendQueue.sentCount;
+    this.#guard.opened(this.#sendQueue.sentCount);
   }
 
   #growStream(stream: ClientStream, bytes: number): void {

@@ -14,6 +14,8 @@ export class FloodGuard {
   /** Negative: so many more are no wonder. */
   #count = 0;
   #sinceMs: number;
+  /** Of content, when the peer last opened a window. */
+  #sentCount = 0;
 
   constructor(now: () => number) {
     this.#now = now;
@@ -23,6 +25,13 @@ export class FloodGuard {
   /** A call got on. */
   calm(): void {
     if (this.#count > 0) this.#count = 0;
+  }
+
+  /** The peer has opened a window, and `sentCount` pieces of content have gone out so far. One that brings nothing on, also where something waits, is worth as little as a ping. Throws as `idle`. */
+  opened(sentCount: number): void {
+    if (sentCount === this.#sentCount) this.idle();
+    else this.calm();
+    this.#sentCount = sentCount;
   }
 
   /** So many idle frames may come because of what we did. */

@@ -4,7 +4,6 @@ import {
   writeGoAway,
   writeReset,
   writeSettings,
-  writeSettingsAck,
   writeSmallContent,
   writeWindowUpdate,
 } from "./frameWriter.ts";
@@ -18,13 +17,13 @@ import { SendQueue } from "./sendQueue.ts";
 import { ServerStream } from "./serverStream.ts";
 import type { RequestSink } from "./serverStream.ts";
 import { StreamTable } from "./streamTable.ts";
-import { changeWindows } from "./streamWindows.ts";
+import { takeSettings } from "./takeSettings.ts";
 import { errorCode, frameFlag, frameType, Http2Error, uint31At, uint31Max } from "./wire/frame.ts";
 import { FrameReader } from "./wire/frameReader.ts";
 import { HeadReader } from "./wire/headReader.ts";
 import { toRequestHead } from "./wire/requestHead.ts";
 import type { RequestHead } from "./wire/requestHead.ts";
-import { readSettings, setting, settingsDefault } from "./wire/settings.ts";
+import { setting, settingsDefault } from "./wire/settings.ts";
 import type { PeerSettings } from "./wire/settings.ts";
 
 /** What a request begins with. */
@@ -74,8 +73,6 @@ export class ServerSession {
   /** The last stream that the client has opened, and the last of them that was looked at. */
   #lastId = 0;
   #lastTakenId = 0;
-  /** Of content, when the client last opened a window. */
-  #sentCount = 0;
   #isReady = false;
   #isDraining = false;
   #isLeaving = false;
@@ -304,13 +301,12 @@ export class ServerSession {
 
   #takeSettings(content: Uint8Array): void {
     this.#guard.idle();
-    const before = this.#peer;
-    this.#peer = readSettings(before, content, "client");
-    const { headerTableBytes, windowBytes, frameBytes } = this.#peer;
-    this.#peerTable.allow(headerTableBytes);
-    this.#sendQueue.limitFrames(frameBytes);
-    changeWindows(this.#streams, windowBytes - before.windowBytes);
-    writeSettingsAck(this.#outbox);
+    this.#peer = takeSettings(content, "client", this.#peer, {
+      outbox: this.#outbox,
+      streams: this.#streams,
+      sendQueue: this.#sendQueue,
+      peerTable: this.#peerTable,
+    });
     this.#isReady = true;
     this.#sendQueue.beginAll(this.#streams.values());
   }
@@ -319,10 +315,7 @@ export class ServerSession {
     const stream = streamId === 0 ? undefined : this.#find(streamId);
     if (streamId === 0) this.#sendQueue.grow(bytes);
     else if (stream !== undefined) this.#growStream(stream, bytes);
-    // One that brings nothing on, also where something waits, is worth as little as a ping.
-    if (this.#sendQueue.sentCount === this.#sentCount) this.#guard.idle();
-    else this.#guard.calm();
-    this.#sentCount = this.#sendQueue.sentCount;
+    this.#guard.opened(this.#sendQueue.sentCount);
   }
 
   #growStream(stream: ServerStream, bytes: number): void {
