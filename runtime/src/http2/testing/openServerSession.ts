@@ -1,13 +1,12 @@
 import { preface } from "../frameWriter.ts";
-import { Outbox } from "../outbox.ts";
 import { ServerSession } from "../serverSession.ts";
 import type { IncomingRequest, ServerSessionOptions } from "../serverSession.ts";
 import type { RequestSink, ServerStream } from "../serverStream.ts";
 import { frameType } from "../wire/frame.ts";
 import { encodeFields } from "../wire/hpackEncoder.ts";
 import type { Field } from "../wire/hpackTable.ts";
-import { frame, framesIn, head, settings } from "./frames.ts";
-import type { CameFrame } from "./frames.ts";
+import { frame, head, settings } from "./frames.ts";
+import { keepSent } from "./keepSent.ts";
 
 /** What a request of gRPC begins with. */
 export const requestFields: readonly Field[] = [
@@ -58,26 +57,15 @@ export class RequestRecorder implements RequestSink {
 
 /** A session without a socket: what it sends is kept, what a client says is put in. Requests are answered when they are whole, unless `isHeld`. */
 export function openServerSession(rest: Partial<ServerSessionOptions> & { readonly isHeld?: boolean } = {}) {
-  let sent: Buffer = Buffer.alloc(0);
-  let read = 0;
-  const over: string[] = [];
+  const { options, over, sent } = keepSent(() => session.resume());
   const requests: RequestRecorder[] = [];
   const answer = (one: RequestRecorder, body: Uint8Array = one.content): void => {
     session.sendHead(one.stream, okHead, false);
     session.sendContent(one.stream, new Uint8Array(), body);
     session.sendTrailers(one.stream, okTrailers);
   };
-  const outbox = new Outbox(
-    (pieces) => {
-      sent = Buffer.concat([sent, ...pieces]);
-      return true;
-    },
-    () => session.resume(),
-  );
   const session = new ServerSession({
-    outbox,
-    unwrittenBytes: () => 0,
-    now: () => 0,
+    ...options,
     streamsMax: 1_000,
     onRequest: (stream, requestHead) => {
       const one = new RequestRecorder(stream, requestHead, (whole) => {
@@ -86,7 +74,6 @@ export function openServerSession(rest: Partial<ServerSessionOptions> & { readon
       requests.push(one);
       return one;
     },
-    onOver: (text) => over.push(text),
     ...rest,
   });
   return {
@@ -94,16 +81,7 @@ export function openServerSession(rest: Partial<ServerSessionOptions> & { readon
     over,
     requests,
     answer,
-    /** What it has sent since the last look; all that it can send now. */
-    sent: (): readonly CameFrame[] => {
-      for (let before = -1; before !== sent.length;) {
-        before = sent.length;
-        outbox.flush();
-      }
-      const frames = framesIn(sent.subarray(read));
-      read = sent.length;
-      return frames;
-    },
+    sent,
   };
 }
 

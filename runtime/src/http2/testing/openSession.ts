@@ -1,12 +1,11 @@
-import { Outbox } from "../outbox.ts";
+import { preface } from "../frameWriter.ts";
 import { ClientSession } from "../clientSession.ts";
 import type { ClientSessionOptions } from "../clientSession.ts";
 import type { StreamEnd, StreamSink } from "../clientStream.ts";
 import { frameType } from "../wire/frame.ts";
-import { framesIn, settings } from "./frames.ts";
+import { settings } from "./frames.ts";
 import type { CameFrame } from "./frames.ts";
-
-const prefaceBytes = 24;
+import { keepSent } from "./keepSent.ts";
 
 /** Keeps what comes on a stream. */
 export class Recorder implements StreamSink {
@@ -31,38 +30,17 @@ export class Recorder implements StreamSink {
 
 /** A session without a socket: what it sends is kept, what a server says is put in. */
 export function openSession(rest: Partial<ClientSessionOptions> = {}) {
-  let sent: Buffer = Buffer.alloc(0);
-  let read = prefaceBytes;
-  const over: string[] = [];
-  const outbox = new Outbox(
-    (pieces) => {
-      sent = Buffer.concat([sent, ...pieces]);
-      return true;
-    },
-    () => session.resume(),
-  );
+  const { options, over, sent } = keepSent(() => session.resume(), preface.length);
   const session = new ClientSession({
-    outbox,
-    unwrittenBytes: () => 0,
-    now: () => 0,
+    ...options,
     onReady: () => undefined,
     onRoom: () => undefined,
-    onOver: (text) => over.push(text),
     ...rest,
   });
   return {
     session,
     over,
-    /** What it has sent since the last look; all that it can send now. */
-    sent: (): readonly CameFrame[] => {
-      for (let before = -1; before !== sent.length;) {
-        before = sent.length;
-        outbox.flush();
-      }
-      const frames = framesIn(sent.subarray(read));
-      read = sent.length;
-      return frames;
-    },
+    sent,
     request: (body: Uint8Array = Buffer.from("hello"), headBytes = 3) => {
       const sink = new Recorder();
       const block = Buffer.alloc(headBytes, 0x83);
