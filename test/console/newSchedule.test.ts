@@ -1,11 +1,9 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Locator } from "playwright-core";
-import { ensureConsole } from "../../scripts/bundle/console.ts";
-import { startBrowser } from "../support/browser.ts";
-import { startTriggerStack } from "../support/triggerStack.ts";
 import type { TriggerStack } from "../support/triggerStack.ts";
-import { expectAccessible, visit } from "./visitor.ts";
+import { expectAccessible } from "./visitor.ts";
 import type { Visitor } from "./visitor.ts";
+import { visitStack } from "./visitStack.ts";
 
 const closing = new AsyncDisposableStack();
 afterAll(() => closing.disposeAsync());
@@ -31,12 +29,7 @@ let address: string;
 let one: Visitor;
 
 beforeAll(async () => {
-  await ensureConsole();
-  stack = closing.use(await startTriggerStack());
-  ({ address } = await stack.start());
-  await stack.deploy(address, flows);
-  const { browser } = closing.use(await startBrowser());
-  one = closing.use(await visit(browser, `http://${address}`));
+  ({ stack, address, one } = await visitStack(closing, flows));
 }, 60_000);
 
 const inSight = (what: Locator): Promise<boolean> =>

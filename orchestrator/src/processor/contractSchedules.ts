@@ -2,6 +2,7 @@ import type { Cron } from "../../../proto/gen/sidestep/internal/v1/plan.ts";
 import type { Schedule } from "../../../proto/gen/sidestep/internal/v1/schedule.ts";
 import type { Log } from "../../../runtime/src/log.ts";
 import { noCounts } from "../engine/schedule/noteFired.ts";
+import { activeTriggers } from "./activeTriggers.ts";
 import type { Definitions } from "./definitions.ts";
 import { keepUp } from "./keepUp.ts";
 import { partitionOfSchedule } from "./scheduleStore.ts";
@@ -81,15 +82,10 @@ async function wantedOf(
   definitions: ContractSchedulesOptions["definitions"],
 ): Promise<ReadonlyMap<string, WantedTrigger>> {
   const wanted = new Map<string, WantedTrigger>();
-  for (const { workflow, activeVersion, version } of definitions.list()) {
-    const isTriggered = version.some(({ number, triggers }) => number === activeVersion && triggers.length > 0);
-    if (!isTriggered) continue;
-    const active = await definitions.active(workflow);
-    for (const { trigger } of active?.plan.triggers ?? []) {
-      if (trigger.kind?.$case !== "cron") continue;
-      const id = contractScheduleId(workflow, trigger.name);
-      wanted.set(id, { id, workflow, trigger: trigger.name, cron: trigger.kind.value });
-    }
+  for (const { workflow, trigger } of await activeTriggers(definitions)) {
+    if (trigger.kind?.$case !== "cron") continue;
+    const id = contractScheduleId(workflow, trigger.name);
+    wanted.set(id, { id, workflow, trigger: trigger.name, cron: trigger.kind.value });
   }
   return wanted;
 }

@@ -1,6 +1,7 @@
 import type { TriggerRecord } from "../../../proto/gen/sidestep/internal/v1/trigger.ts";
 import type { Log } from "../../../runtime/src/log.ts";
 import { coverOf, covers } from "../engine/event/subjects.ts";
+import { activeTriggers } from "./activeTriggers.ts";
 import type { Definitions } from "./definitions.ts";
 import type { EventStreams, OtherStream, ParkedStore } from "./eventStreams.ts";
 import { keepUp } from "./keepUp.ts";
@@ -131,16 +132,11 @@ async function wantedOf(
   definitions: ContractTriggersOptions["definitions"],
 ): Promise<ReadonlyMap<string, WantedTrigger>> {
   const wanted = new Map<string, WantedTrigger>();
-  for (const { workflow, activeVersion, version } of definitions.list()) {
-    const isTriggered = version.some(({ number, triggers }) => number === activeVersion && triggers.length > 0);
-    if (!isTriggered) continue;
-    const active = await definitions.active(workflow);
-    for (const { trigger } of active?.plan.triggers ?? []) {
-      if (trigger.kind?.$case !== "subject") continue;
-      const { pattern, type } = trigger.kind.value;
-      const id = triggerId(workflow, trigger.name);
-      wanted.set(id, { id, workflow, trigger: trigger.name, pattern, type, signal: trigger.signal });
-    }
+  for (const { workflow, trigger } of await activeTriggers(definitions)) {
+    if (trigger.kind?.$case !== "subject") continue;
+    const { pattern, type } = trigger.kind.value;
+    const id = triggerId(workflow, trigger.name);
+    wanted.set(id, { id, workflow, trigger: trigger.name, pattern, type, signal: trigger.signal });
   }
   return wanted;
 }
