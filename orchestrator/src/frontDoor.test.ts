@@ -79,6 +79,18 @@ function shop(type: string, json: JsonValue): Buffer {
   return Buffer.from(toBinary(message, fromJson(message, json, { registry })));
 }
 
+test.skipIf(process.platform !== "linux")("connections are looked after by the system: TCP keepalive", async () => {
+  const socket = connect(server.port, "127.0.0.1");
+  socket.write("GET / HTTP/1.1\r\nhost: a\r\n\r\n");
+  await once(socket, "data");
+  const hex = (port: number): string => port.toString(16).toUpperCase().padStart(4, "0");
+  const ends = new RegExp(`:${hex(server.port)} \\w+:${hex(socket.localPort ?? 0)} 01 \\S+ (\\S\\S)`);
+  // The kind of timer that runs for it, by proc(5): 02 is keepalive.
+  const timer = (): string | undefined => ends.exec(readFileSync("/proc/net/tcp", "utf8"))?.[1];
+  await expect.poll(timer).toBe("02");
+  socket.destroy();
+});
+
 test("an rpc of ours is called with its request as JSON, and answers as protobuf JSON", async () => {
   front.run = { workflow, state: Run_State.RUNNING, startedAt: { seconds: 1_700_000_000n, nanos: 0 } };
   const answer = await ask("/sidestep.v1.Runs/Get", { body: `{"run_id": "${someRun}"}` });

@@ -41,6 +41,8 @@ export interface Listener extends AsyncDisposable {
 
 /** As HTTP/2 begins (RFC 9113, section 3.4); no method of HTTP/1 does. */
 const preface = Buffer.from("PRI");
+/** A peer whose host is gone says so no more: the system asks it after so long, and gives it up some seconds later. Who waits for a run may do so for days. */
+const keepAlive = { keepAlive: true, keepAliveInitialDelay: 30_000 } as const;
 /** New certificates count within this time. */
 const lookAgainMs = 10_000;
 
@@ -71,7 +73,8 @@ export async function listenFor(doors: Doors, options: ListenerOptions): Promise
     socket.once("readable", look);
   };
   using stack = new DisposableStack();
-  const server = tls === undefined ? createServer({ noDelay: true }, accept) : openTls(tls, accept, options, stack);
+  const server =
+    tls === undefined ? createServer({ noDelay: true, ...keepAlive }, accept) : openTls(tls, accept, options, stack);
   const port = await listen(server, address);
   const closing = stack.move();
   return {
@@ -103,6 +106,7 @@ function openTls(
       requestCert: files.clientCa !== undefined,
       rejectUnauthorized: files.clientCa !== undefined,
       noDelay: true,
+      ...keepAlive,
     },
     accept,
   );

@@ -6,8 +6,8 @@ import { parseCallTimeout } from "../../../runtime/src/grpc/callTimeout.ts";
 import { Unpacker } from "../../../runtime/src/grpc/unpacker.ts";
 import { serveConnection } from "../../../runtime/src/http2/serverConnection.ts";
 import type { ServeOptions, ServerConnection } from "../../../runtime/src/http2/serverConnection.ts";
-import type { IncomingRequest } from "../../../runtime/src/http2/serverSession.ts";
 import type { RequestSink } from "../../../runtime/src/http2/serverStream.ts";
+import type { IncomingRequest } from "../../../runtime/src/http2/wire/requestHead.ts";
 import type { Log } from "../../../runtime/src/log.ts";
 import { peerCertificate } from "../../../runtime/src/peerCertificate.ts";
 import { askOnce, talk } from "./grpcCall.ts";
@@ -33,7 +33,7 @@ const unreadBytesMax = 1024 * 1024 * 1024;
 /** Callers wait for their runs, some for days: many at a time on one connection. */
 const streamsMax = 100_000;
 /** A caller may wait for days; a dead connection is noticed in a minute. */
-const keepalive = { everyMs: 30_000, withinMs: 20_000 };
+const keepalive = { silentMs: 20_000, answerMs: 20_000 };
 
 /** Opens it; it serves what `rpcs` has at the time of each call. */
 export function openGrpcDoor({ rpcs, messageBytesMax, log }: GrpcDoorOptions): GrpcDoor {

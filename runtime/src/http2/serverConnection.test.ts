@@ -11,7 +11,7 @@ import { openConnection } from "./clientConnection.ts";
 import { preface } from "./frameWriter.ts";
 import { serveConnection } from "./serverConnection.ts";
 import type { ServeOptions, ServerConnection } from "./serverConnection.ts";
-import { frame, framesIn, head, number, settings } from "./testing/frames.ts";
+import { frame, framesIn, head, headInPieces, number, settings } from "./testing/frames.ts";
 import { okHead, okTrailers, requestFields } from "./testing/openServerSession.ts";
 import { contentBytes, Recorder } from "./testing/openSession.ts";
 import { frameType, uint32At } from "./wire/frame.ts";
@@ -44,6 +44,7 @@ async function serve(rest: Partial<ServeOptions> = {}): Promise<Served> {
     connections.push(
       serveConnection(socket, {
         streamsMax: 1_000,
+        keepalive: { silentMs: 60_000, answerMs: 60_000 },
         onRequest: (session, stream) => {
           const pieces: Uint8Array[] = [];
           return {
@@ -163,6 +164,7 @@ test("the last answer of a connection that was drained goes out, however late it
   const server = net.createServer((socket) => {
     const connection = serveConnection(socket, {
       streamsMax: 10,
+      keepalive: { silentMs: 60_000, answerMs: 60_000 },
       onRequest: (session, stream) => {
         session.sendHead(stream, okHead, false);
         const more = (): void => {
@@ -248,7 +250,7 @@ test("a client that asks and asks and never reads costs a bounded room, and is l
 });
 
 test("a client that does not answer pings is left, one that does is not", async () => {
-  const keepalive = { everyMs: 20, withinMs: 100 };
+  const keepalive = { silentMs: 20, answerMs: 100 };
   const { port, over, isOver } = await serve({ keepalive });
   rawClient(port).resume();
   await isOver;
@@ -259,6 +261,20 @@ test("a client that does not answer pings is left, one that does is not", async 
   session.on("ping", () => (pings += 1));
   await expect.poll(() => pings, { timeout: 5_000 }).toBeGreaterThan(20);
   expect(alive.over).toEqual([]);
+});
+
+test("a block of headers that does not become whole in time costs its connection, and is told", async () => {
+  const { port, over, isOver } = await serve({ blockMsMax: 50 });
+  const begun = frame(frameType.HEADERS, 1, 3, encodeFields(requestFields));
+  const client = rawClient(port, headInPieces(1, [...requestFields, ["x-large", "v".repeat(20_000)]]), begun);
+  const pieces: Buffer[] = [];
+  client.on("data", (piece: Buffer) => pieces.push(piece));
+  client.write(frame(frameType.CONTINUATION, 0, 3));
+  await isOver;
+  expect(over).toEqual(["the client broke HTTP/2: a block of headers does not end"]);
+  await once(client, "end");
+  const last = framesIn(Buffer.concat(pieces)).at(-1);
+  expect([last?.type, uint32At(last?.content ?? Buffer.alloc(8), 4)]).toEqual([frameType.GOAWAY, 11]);
 });
 
 test("a client that breaks a rule hears why before the connection is closed, although it goes on talking", async () => {

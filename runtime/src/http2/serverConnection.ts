@@ -1,8 +1,12 @@
 import type { Socket } from "node:net";
 import { performance } from "node:perf_hooks";
+import { boundBlocks } from "./blockTime.ts";
 import { Outbox } from "./outbox.ts";
 import { ServerSession } from "./serverSession.ts";
 import type { ServerSessionOptions } from "./serverSession.ts";
+import { watchSilence } from "./silence.ts";
+import type { Keepalive } from "./silence.ts";
+import { errorCode, Http2Error } from "./wire/frame.ts";
 import { writePieces } from "./writePieces.ts";
 
 /** How a connection is served. */
@@ -11,10 +15,11 @@ export type ServeOptions = Pick<ServerSessionOptions, "streamsMax"> & {
     session: ServerSession,
     ...request: Parameters<ServerSessionOptions["onRequest"]>
   ) => ReturnType<ServerSessionOptions["onRequest"]>;
-  /** A client is asked after so long whether it is there, and gone when it does not answer in time; undefined: it is not asked. */
-  readonly keepalive?: { readonly everyMs: number; readonly withinMs: number } | undefined;
+  readonly keepalive: Keepalive;
   /** So long a client may go on not reading what it asked for. */
   readonly unreadMsMax?: number;
+  /** A block of headers is whole so long after it began. */
+  readonly blockMsMax?: number;
   /** The connection is over, and what was said last is out of our hands; why, for people. */
   readonly onOver: (message: string) => void;
 };
@@ -26,6 +31,8 @@ const unreadBytesMax = 1024 * 1024;
 const unreadMsDefault = 30_000;
 /** Preface and settings. */
 const helloMsMax = 10_000;
+/** A block of headers comes in one go: who needs longer holds up memory. */
+const blockMsDefault = 10_000;
 const lastWordsMs = 1_000;
 /** A client that doesn't answer may have calls on the way for so long. */
 const drainMsMax = 1_000;
@@ -46,6 +53,17 @@ export function serveConnection(socket: Socket, options: ServeOptions): ServerCo
   );
   const timers: NodeJS.Timeout[] = [];
   let unread: NodeJS.Timeout | undefined;
+  const silence = watchSilence(
+    options.keepalive,
+    () => session.ping(() => undefined),
+    () => {
+      // One that is not read from can't answer; how long that may take is bounded.
+      if (unread === undefined) session.end("the client does not answer a ping");
+    },
+  );
+  const blocks = boundBlocks(options.blockMsMax ?? blockMsDefault, () =>
+    session.endFor(new Http2Error(errorCode.ENHANCE_YOUR_CALM, "a block of headers does not end")),
+  );
   const unreadMsMax = options.unreadMsMax ?? unreadMsDefault;
   let isOver = false;
   const session: ServerSession = new ServerSession({
@@ -58,28 +76,27 @@ export function serveConnection(socket: Socket, options: ServeOptions): ServerCo
       isOver = true;
       for (const timer of timers) clearTimeout(timer);
       clearTimeout(unread);
-      // What was said last still goes out; what comes is read over, for a connection that is closed on unread bytes takes it back.
-      socket.end(() => {
-        setTimeout(() => socket.destroy(), lastWordsMs).unref();
-        options.onOver(message);
-      });
-      socket.resume();
+      silence.stop();
+      blocks.stop();
       // The last answers of one that was sent elsewhere may take their time.
-      setTimeout(() => socket.destroy(), session.isDraining() ? unreadMsMax : lastWordsMs).unref();
+      closeSocket(socket, session.isDraining() ? unreadMsMax : lastWordsMs, () => options.onOver(message));
     },
   });
   const hello = (): void => {
     if (!session.isReady()) session.end("the client never spoke HTTP/2");
   };
   timers.push(setTimeout(hello, helloMsMax).unref());
-  if (options.keepalive !== undefined) timers.push(keepAlive(session, options.keepalive));
   socket.on("data", (chunk: Buffer) => {
+    silence.break();
     session.receive(chunk);
-    if (isOver || unread !== undefined || outbox.pendingBytes + socket.writableLength <= unreadBytesMax) return;
+    if (isOver) return;
+    blocks.look(session.openBlock);
+    if (unread !== undefined || outbox.pendingBytes + socket.writableLength <= unreadBytesMax) return;
     socket.pause();
     unread = setTimeout(() => session.end("the client does not read"), unreadMsMax);
   });
   socket.on("drain", () => {
+    silence.break();
     if (unread !== undefined) {
       clearTimeout(unread);
       unread = undefined;
@@ -98,13 +115,12 @@ export function serveConnection(socket: Socket, options: ServeOptions): ServerCo
   };
 }
 
-/** Pings, and ends the session when nobody answers. */
-function keepAlive(
-  session: ServerSession,
-  { everyMs, withinMs }: NonNullable<ServeOptions["keepalive"]>,
-): NodeJS.Timeout {
-  return setInterval(() => {
-    const timer = setTimeout(() => session.end("the client does not answer a ping"), withinMs).unref();
-    session.ping(() => clearTimeout(timer));
-  }, everyMs).unref();
+/** What was said last still goes out; what comes is read over, for a connection that is closed on unread bytes takes it back. */
+function closeSocket(socket: Socket, withinMs: number, onClosed: () => void): void {
+  socket.end(() => {
+    setTimeout(() => socket.destroy(), lastWordsMs).unref();
+    onClosed();
+  });
+  socket.resume();
+  setTimeout(() => socket.destroy(), withinMs).unref();
 }

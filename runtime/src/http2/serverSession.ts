@@ -22,12 +22,9 @@ import { errorCode, frameFlag, frameType, Http2Error, uint31At, uint31Max } from
 import { FrameReader } from "./wire/frameReader.ts";
 import { HeadReader } from "./wire/headReader.ts";
 import { toRequestHead } from "./wire/requestHead.ts";
-import type { RequestHead } from "./wire/requestHead.ts";
+import type { IncomingRequest, RequestHead } from "./wire/requestHead.ts";
 import { setting, settingsDefault } from "./wire/settings.ts";
 import type { PeerSettings } from "./wire/settings.ts";
-
-/** What a request begins with. */
-export type IncomingRequest = Extract<RequestHead, { readonly kind: "request" }>;
 
 /** What a session has around it. */
 export type ServerSessionOptions = {
@@ -187,14 +184,24 @@ export class ServerSession {
       this.#reader.push(this.#preface.take(chunk));
     } catch (error) {
       if (!(error instanceof Http2Error)) throw error;
-      writeGoAway(this.#outbox, this.#lastTakenId, error.code);
-      this.end(`the client broke HTTP/2: ${error.message}`);
+      this.endFor(error);
     }
+  }
+
+  /** Number of the block of headers that the client has begun and not finished; 0: there is none. */
+  get openBlock(): number {
+    return this.#reader.openBlock;
   }
 
   /** The socket takes more. */
   resume(): void {
     this.#sendQueue.pump();
+  }
+
+  /** Tells the client what it did wrong, and ends it. */
+  endFor({ code, message }: Http2Error): void {
+    if (!this.#isOver) writeGoAway(this.#outbox, this.#lastTakenId, code);
+    this.end(`the client broke HTTP/2: ${message}`);
   }
 
   /** Ends it and all that is on it. */

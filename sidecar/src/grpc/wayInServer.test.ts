@@ -6,12 +6,15 @@ import { rename } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { gzipSync } from "node:zlib";
-import { createServer } from "node:net";
+import { connect as dial, createServer } from "node:net";
 import { Client, credentials } from "@grpc/grpc-js";
 import type { ServiceError } from "@grpc/grpc-js";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { freePort } from "../../../test/support/freePort.ts";
 import { callFrame } from "../../../runtime/src/grpc/callFrames.ts";
+import { preface } from "../../../runtime/src/http2/frameWriter.ts";
+import { framesIn, settings } from "../../../runtime/src/http2/testing/frames.ts";
+import { frameType } from "../../../runtime/src/http2/wire/frame.ts";
 import { silentLog } from "../../../runtime/src/log.ts";
 import { failedEnd } from "../core/callEnd.ts";
 import type { CarryCall, IncomingCall } from "../wayIn.ts";
@@ -350,4 +353,26 @@ test("a request that does not become whole is not waited for", async () => {
   const opened = open();
   const told = await half(opened, 3);
   expect(told).toMatchObject({ "grpc-status": "4", "grpc-message": expect.stringContaining("not whole") });
+});
+
+test("a caller whose host is gone, so that it says nothing ever again, does not keep its connection", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "setInterval"] });
+  closing.defer(() => void vi.useRealTimers());
+  const caller = dial(Number(address.split(":")[1]), "127.0.0.1");
+  closing.defer(() => void caller.destroy());
+  caller.write(Buffer.concat([preface, settings()]));
+  const frames = async (isEnough: (types: readonly number[]) => boolean): Promise<void> => {
+    const pieces: Buffer[] = [];
+    while (!isEnough(framesIn(Buffer.concat(pieces)).map(({ type }) => type)))
+      pieces.push(((await once(caller, "data")) as [Buffer])[0]);
+  };
+  // Its own settings, how much may be sent, and that it has ours.
+  await frames((types) => types.filter((type) => type === frameType.SETTINGS).length === 2);
+  vi.advanceTimersByTime(120_000);
+  await frames((types) => types.includes(frameType.PING));
+  const isLeft = once(caller, "end");
+  vi.advanceTimersByTime(60_000);
+  await isLeft;
+  vi.useRealTimers();
+  expect(caller.readableEnded).toBe(true);
 });

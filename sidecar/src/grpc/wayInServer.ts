@@ -6,7 +6,7 @@ import { Deadlines } from "../../../runtime/src/deadlines.ts";
 import { Unpacker } from "../../../runtime/src/grpc/unpacker.ts";
 import { serveConnection } from "../../../runtime/src/http2/serverConnection.ts";
 import type { ServeOptions, ServerConnection } from "../../../runtime/src/http2/serverConnection.ts";
-import type { IncomingRequest } from "../../../runtime/src/http2/serverSession.ts";
+import type { IncomingRequest } from "../../../runtime/src/http2/wire/requestHead.ts";
 import type { Log } from "../../../runtime/src/log.ts";
 import { failedEnd } from "../core/callEnd.ts";
 import type { CallEnd } from "../core/callEnd.ts";
@@ -55,6 +55,8 @@ const surplusMax = 100;
 const surplusWithinMs = 5_000;
 /** Of one connection. */
 const streamsMax = 1_000;
+/** One whose host is gone is noticed in three minutes; one that stands at a breakpoint has two. */
+const keepalive = { silentMs: 60_000, answerMs: 60_000 };
 
 /** Where the service beside us calls others, as if they were here. */
 export interface WayIn extends AsyncDisposable {
@@ -103,6 +105,7 @@ export async function openWayIn(options: WayInOptions): Promise<WayIn> {
     };
     const connection = serveConnection(socket, {
       streamsMax,
+      keepalive,
       onRequest: isSurplus ? refuse : take,
       onOver: (why) => {
         connections.delete(connection);

@@ -32,12 +32,18 @@ export class FrameReader {
   #isEnd = false;
   /** The stream whose block of headers goes on; 0: none. */
   #blockOf = 0;
+  #blockCount = 0;
   #blockParts: Uint8Array[] = [];
   #blockBytes = 0;
   #isBlockEnd = false;
 
   constructor(sink: FrameSink) {
     this.#sink = sink;
+  }
+
+  /** Number of the block of headers that is not whole yet, of those that came in pieces; 0: there is none. */
+  get openBlock(): number {
+    return this.#blockOf === 0 ? 0 : this.#blockCount;
   }
 
   push(chunk: Uint8Array): void {
@@ -142,6 +148,7 @@ export class FrameReader {
     const part = start === 0 && end === content.length ? content : content.subarray(start, end);
     if ((flags & frameFlag.END_HEADERS) !== 0) return this.#sink.onBlock(streamId, part, isEnd);
     this.#blockOf = streamId;
+    this.#blockCount += 1;
     this.#isBlockEnd = isEnd;
     this.#addToBlock(part);
   }
