@@ -78,6 +78,8 @@ describe("init", () => {
     expect(await check(folder, { color: false, out })).toBe(0);
     expect(lines.at(-1)).toBe("1 workflow, nothing wrong");
     expect(parseProject(readFileSync(path.join(folder, "sidestep.yaml"), "utf8")).kind).toBe("project");
+    // Node runs TypeScript from 22.18 on only, and everything else takes 20.
+    expect(readdirSync(folder, { recursive: true }).filter((file) => /\.[cm]?ts$/.test(String(file)))).toEqual([]);
   });
 
   it("says so when it can't write", async () => {
