@@ -45,6 +45,8 @@ export interface Names extends TriggerNames {
   expirySubject(partition: number, runId: string, id: string): string;
   /** All schedules of a run. */
   timersOfRun(partition: number, runId: string): string;
+  /** Pending and fired ones of all runs of a partition. */
+  timersOfAll(partition: number): string;
   /** Where cancellations of schedules are stored for a moment. */
   cancelSubject(partition: number): string;
   /** Over which a log on replicas receives its fired timers. */
@@ -139,6 +141,7 @@ export function toNames(prefix = "sidestep"): Names {
     timerSubject: (partition, runId, number) => `${prefix}.timer.${partition}.${runId}.${number}`,
     expirySubject: (partition, runId, id) => `${prefix}.timer.${partition}.${runId}.x${id}`,
     timersOfRun: (partition, runId) => `${prefix}.timer.${partition}.${runId}.*`,
+    timersOfAll: (partition) => `${prefix}.*.${partition}.>`,
     cancelSubject: (partition) => `${prefix}.timer.${partition}._cancel`,
     timerSourceSubject: (partition) => `${prefix}.source.${partition}`,
     dueSubject: (partition, runId) => `${prefix}.due.${partition}.${runId}`,

@@ -6,6 +6,7 @@ import { startNats } from "../../../test/support/nats.ts";
 import { names, timersLeft } from "../../../test/support/orchestrators.ts";
 import type { LogMessage } from "../processor/ports.ts";
 import { attach } from "./attach.ts";
+import { askJetStream } from "./jetstream.ts";
 
 const runId = parseRunId("a".repeat(32));
 assert(runId !== undefined);
@@ -64,3 +65,65 @@ test("a timer armed and cancelled without waiting in between does not fire", asy
   );
   expect(await timersLeft(server.url)).toEqual([]);
 });
+
+test("what a run's timers have left goes with the run, also what has fired", async () => {
+  await using server = await startNats();
+  const { nats, timers, log } = await openTimers(server.url);
+  await using _connection = nats;
+  const fired: LogMessage[] = [];
+  using _reader = log.read({ from: 1, onMessage: (message) => void fired.push(message), room: () => 10 });
+  const stays = parseRunId("b".repeat(32));
+  assert(stays !== undefined);
+  for (const of of [runId, stays]) {
+    await timers.arm({ partition: 0, runId: of, name: 1 }, Date.now(), Buffer.from("fires"), limits);
+    await timers.arm({ partition: 0, runId: of, name: 2 }, Date.now() + 600_000, Buffer.from("waits"), limits);
+  }
+  await expect.poll(() => fired.length).toBe(2);
+  expect(await timers.runs(0, 10)).toEqual(new Set([runId, stays]));
+  await timers.remove(0, runId);
+  expect(await subjectsOf(server.url)).toEqual(
+    [names.dueSubject(0, stays), names.timerSubject(0, stays, 2)].toSorted(),
+  );
+  expect(await timers.runs(0, 10)).toEqual(new Set([stays]));
+});
+
+test("a timer that fired while its log took nothing is not lost, whatever the log took before and after, over a kill of the server", async () => {
+  await using server = await startNats();
+  const { nats, timers, log } = await openTimers(server.url);
+  await using _connection = nats;
+  const { connection } = nats;
+  const fired: string[] = [];
+  using _reader = log.read({
+    from: 1,
+    onMessage: ({ data }) => void fired.push(Buffer.from(data).toString()),
+    room: () => 10,
+  });
+  const stream = names.logStream(0);
+  const other = () => connection.request(names.eventSubject(0, runId), Buffer.from("other"));
+  // What the source took last is not in the log any more, so nothing in it tells how far it was.
+  await timers.arm({ partition: 0, runId, name: 1 }, Date.now(), Buffer.from("first"), limits);
+  await expect.poll(() => fired).toEqual(["first"]);
+  await other();
+  await askJetStream(connection, `STREAM.PURGE.${stream}`, { seq: 2 });
+  const { config } = await askJetStream(connection, `STREAM.INFO.${stream}`, undefined);
+  const hold = (max_msgs: number) =>
+    askJetStream(connection, `STREAM.UPDATE.${stream}`, { ...config, max_msgs, discard: "new" });
+  await hold(1);
+  await timers.arm({ partition: 0, runId, name: 2 }, Date.now(), Buffer.from("second"), limits);
+  await expect.poll(() => subjectsOf(server.url)).toEqual([names.dueSubject(0, runId)]);
+  // The log goes on with what is younger than what fired.
+  await hold(2);
+  await other();
+  await server.kill9();
+  await server.restart();
+  await expect.poll(() => hold(-1).catch(() => undefined), { timeout: 20_000 }).toBeDefined();
+  await expect.poll(() => fired, { timeout: 25_000 }).toEqual(["first", "other", "other", "second"]);
+}, 60_000);
+
+/** All that is in the timer stream, by subject. */
+async function subjectsOf(url: string): Promise<readonly string[]> {
+  await using nats = await connectTo(url);
+  const about = { subjects_filter: ">" };
+  const { state } = await askJetStream(nats.connection, `STREAM.INFO.${names.timersStream}`, about);
+  return Object.keys(state?.subjects ?? {}).toSorted();
+}

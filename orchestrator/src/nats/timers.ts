@@ -5,7 +5,10 @@ import { askJetStream } from "./jetstream.ts";
 import { runsIn } from "./runsIn.ts";
 import type { Writer } from "./write.ts";
 
-/** How long what has fired is kept in the timer stream, from where the logs source it. */
+/**
+ * How long what has fired stays in the timer stream, from where the logs source it, when its run does not go sooner: so long may a log be out of reach while the timers are not, or everything be down
+ * between a firing and its way to the log. Those that are due meanwhile wait for as long as it takes.
+ */
 const firedTtl = "168h";
 const cancelTtl = "60s";
 const empty = new Uint8Array();
@@ -40,8 +43,9 @@ export function toTimers(nats: Nats, names: Names, writer: Writer): Timers {
       );
     },
     remove: async (partition, runId) => {
-      await askJetStream(nats.connection, `STREAM.PURGE.${stream}`, { filter: names.timersOfRun(partition, runId) });
+      const purge = (filter: string) => askJetStream(nats.connection, `STREAM.PURGE.${stream}`, { filter });
+      await Promise.all([purge(names.timersOfRun(partition, runId)), purge(names.dueSubject(partition, runId))]);
     },
-    runs: (partition, subjectsMax) => runsIn(nats, stream, names.timersOfRun(partition, "*"), subjectsMax),
+    runs: (partition, subjectsMax) => runsIn(nats, stream, names.timersOfAll(partition), subjectsMax),
   };
 }

@@ -31,6 +31,7 @@ async function leftOf({ nats }: Orchestrator, runId: RunId): Promise<readonly st
   const streams: readonly (readonly [stream: string, filter: string])[] = [
     [names.logStream(0), names.runSubjects(0, runId)],
     [names.timersStream, names.timersOfRun(0, runId)],
+    [names.timersStream, names.dueSubject(0, runId)],
     [names.payloadsStream, names.payloadsOfRun(runId)],
   ];
   const found = await Promise.all(

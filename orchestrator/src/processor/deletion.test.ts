@@ -49,6 +49,7 @@ async function leftOf({ nats }: Orchestrator, runId: RunId, place = placeOf(runI
   const streams: readonly (readonly [stream: string, filter: string])[] = [
     [names.logStream(place), names.runSubjects(place, runId)],
     [names.timersStream, names.timersOfRun(place, runId)],
+    [names.timersStream, names.dueSubject(place, runId)],
     [names.payloadsStream, names.payloadsOfRun(runId)],
   ];
   const found = await Promise.all(

@@ -119,7 +119,7 @@ export interface Timers {
   arm(timer: Timer, dueMs: number, event: Uint8Array, limits: WriteLimits): Promise<Written>;
   /** It may have fired before. */
   cancel(timer: Timer, limits: WriteLimits): Promise<Written>;
-  /** Removes what a run has left, once nothing arms timers of it any more. Throws when NATS does not answer. */
+  /** Removes what a run has left, pending and fired, once nothing arms timers of it any more. Throws when NATS does not answer. */
   remove(partition: number, runId: RunId): Promise<void>;
   /** Runs that have any, as the leader says; undefined: the stream has more subjects than that. Throws as `remove` does. */
   runs(partition: number, subjectsMax: number): Promise<ReadonlySet<string> | undefined>;
