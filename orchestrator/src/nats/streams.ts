@@ -58,7 +58,7 @@ export function logStream(names: Names, partition: number, replicas: number, dur
   };
 }
 
-/** Pending timers, and for a week what has fired. Rollup is forced on by schedules, so no sidecar may publish here. */
+/** Pending timers, and what has fired until its run goes, for a week at the most. Rollup is forced on by schedules, so no sidecar may publish here. */
 export function timersStream(names: Names, replicas: number): StreamConfig {
   return {
     ...fileStream(names.timersStream, replicas),
