@@ -15,14 +15,14 @@ import { ReceiveWindow } from "./receiveWindow.ts";
 import { ResetGuard } from "./resetGuard.ts";
 import { SendQueue } from "./sendQueue.ts";
 import { ServerStream } from "./serverStream.ts";
-import type { RequestSink } from "./serverStream.ts";
+import type { IncomingRequest, RequestSink } from "./serverStream.ts";
 import { StreamTable } from "./streamTable.ts";
 import { takeSettings } from "./takeSettings.ts";
 import { errorCode, frameFlag, frameType, Http2Error, uint31At, uint31Max } from "./wire/frame.ts";
 import { FrameReader } from "./wire/frameReader.ts";
 import { HeadReader } from "./wire/headReader.ts";
 import { toRequestHead } from "./wire/requestHead.ts";
-import type { IncomingRequest, RequestHead } from "./wire/requestHead.ts";
+import type { RequestHead } from "./wire/requestHead.ts";
 import { setting, settingsDefault } from "./wire/settings.ts";
 import type { PeerSettings } from "./wire/settings.ts";
 

@@ -1,5 +1,9 @@
 import { ReceiveWindow } from "./receiveWindow.ts";
 import type { Sending } from "./sendQueue.ts";
+import type { RequestHead } from "./wire/requestHead.ts";
+
+/** What a request begins with. */
+export type IncomingRequest = Extract<RequestHead, { readonly kind: "request" }>;
 
 /** Who is told what comes of a request after its headers. */
 export interface RequestSink {

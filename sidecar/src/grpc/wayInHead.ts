@@ -1,6 +1,6 @@
 import { code } from "../../../proto/wire/status.ts";
+import type { IncomingRequest } from "../../../runtime/src/http2/serverStream.ts";
 import type { Field } from "../../../runtime/src/http2/wire/hpackTable.ts";
-import type { IncomingRequest } from "../../../runtime/src/http2/wire/requestHead.ts";
 import { parseCallTimeout } from "../../../runtime/src/grpc/callTimeout.ts";
 import { failedEnd } from "../core/callEnd.ts";
 import type { CallEnd } from "../core/callEnd.ts";

@@ -6,7 +6,7 @@ import { Deadlines } from "../../../runtime/src/deadlines.ts";
 import { Unpacker } from "../../../runtime/src/grpc/unpacker.ts";
 import { serveConnection } from "../../../runtime/src/http2/serverConnection.ts";
 import type { ServeOptions, ServerConnection } from "../../../runtime/src/http2/serverConnection.ts";
-import type { IncomingRequest } from "../../../runtime/src/http2/wire/requestHead.ts";
+import type { IncomingRequest } from "../../../runtime/src/http2/serverStream.ts";
 import type { Log } from "../../../runtime/src/log.ts";
 import { failedEnd } from "../core/callEnd.ts";
 import type { CallEnd } from "../core/callEnd.ts";

@@ -1,11 +1,10 @@
 import { preface } from "../frameWriter.ts";
 import { ServerSession } from "../serverSession.ts";
 import type { ServerSessionOptions } from "../serverSession.ts";
-import type { RequestSink, ServerStream } from "../serverStream.ts";
+import type { IncomingRequest, RequestSink, ServerStream } from "../serverStream.ts";
 import { frameType } from "../wire/frame.ts";
 import { encodeFields } from "../wire/hpackEncoder.ts";
 import type { Field } from "../wire/hpackTable.ts";
-import type { IncomingRequest } from "../wire/requestHead.ts";
 import { frame, head, settings } from "./frames.ts";
 import { keepSent } from "./keepSent.ts";
 

@@ -17,9 +17,6 @@ export type RequestHead =
   | { readonly kind: "malformed"; readonly message: string }
   | { readonly kind: "tooLarge" };
 
-/** What a request begins with. */
-export type IncomingRequest = Extract<RequestHead, { readonly kind: "request" }>;
-
 const pseudoHeaders: readonly string[] = [":method", ":scheme", ":authority", ":path"];
 const pathForm = /^(?:\/[!-~]*|\*)$/;
 
