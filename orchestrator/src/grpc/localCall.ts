@@ -1,15 +1,7 @@
 import { EventEmitter } from "node:events";
-import { Writable } from "node:stream";
 import type { PeerCertificate } from "node:tls";
 import { Metadata } from "@grpc/grpc-js";
-import type {
-  handleServerStreamingCall,
-  handleUnaryCall,
-  serialize as Serialize,
-  ServerErrorResponse,
-  ServerUnaryCall,
-  ServerWritableStream,
-} from "@grpc/grpc-js";
+import type { handleUnaryCall, serialize as Serialize, ServerErrorResponse, ServerUnaryCall } from "@grpc/grpc-js";
 import type { Any } from "../../../proto/gen/google/protobuf/any.ts";
 import { RpcStatus } from "../../../proto/gen/sidestep/internal/v1/rpc.ts";
 import { statusDetailsTrailer } from "../../../proto/wire/headers.ts";
@@ -47,8 +39,6 @@ export interface LocalSink {
   end(end: LocalEnd): void;
 }
 
-type Start = (error: LocalEnd) => void;
-
 /** Calls a unary method; returns how to give the call up. */
 export function callUnary<Request, Response>(
   handler: handleUnaryCall<Request, Response>,
@@ -68,22 +58,6 @@ export function callUnary<Request, Response>(
   return life.cancel;
 }
 
-/** Calls a method that answers with a stream; returns how to give the call up. */
-export function callStream<Request, Response>(
-  handler: handleServerStreamingCall<Request, Response>,
-  serialize: Serialize<Response>,
-  request: Request,
-  about: LocalAbout,
-  sink: LocalSink,
-): () => void {
-  const call: LocalStreamCall<Request, Response> = new LocalStreamCall(request, about, sink, serialize, (end) =>
-    life.end(end),
-  );
-  const life = lifeOf(call, about, sink);
-  handler(call);
-  return life.cancel;
-}
-
 /** It went well. */
 export const fine: LocalEnd = { code: code.OK, message: "", details: [], trailers: new Map() };
 const noAnswer = endOf(toServiceError(thrownFailure(new Error("a method answered with nothing"))));
@@ -93,7 +67,7 @@ export function lifeOf(
   call: EventEmitter & { cancelled: boolean },
   { timeoutMs }: LocalAbout,
   sink: LocalSink,
-): { readonly isOver: () => boolean; readonly end: Start; readonly cancel: () => void } {
+): { readonly isOver: () => boolean; readonly end: (how: LocalEnd) => void; readonly cancel: () => void } {
   let isOver = false;
   const leave = (): void => {
     isOver = true;
@@ -147,7 +121,8 @@ export function metadataOf(headers: ReadonlyMap<string, string>): Metadata {
   return metadata;
 }
 
-function deadlineOf({ timeoutMs }: LocalAbout): number {
+/** By the clock; none is far away. */
+export function deadlineOf({ timeoutMs }: LocalAbout): number {
   return timeoutMs === undefined ? Infinity : Date.now() + timeoutMs;
 }
 
@@ -183,65 +158,7 @@ class LocalUnaryCall<Request, Response> extends EventEmitter implements ServerUn
   }
 }
 
-class LocalStreamCall<Request, Response> extends Writable implements ServerWritableStream<Request, Response> {
-  readonly request: Request;
-  readonly metadata: Metadata;
-  cancelled = false;
-  readonly isLetIn: boolean;
-  readonly #certificate: PeerCertificate | undefined;
-  readonly #deadlineMs: number;
-  readonly #sink: LocalSink;
-  readonly #serialize: Serialize<Response>;
-  readonly #finish: Start;
-  #ending: LocalEnd = fine;
-  constructor(
-    request: Request,
-    about: LocalAbout,
-    sink: LocalSink,
-    serialize: Serialize<Response>,
-    finish: (end: LocalEnd) => void,
-  ) {
-    super({ objectMode: true, emitClose: false, autoDestroy: false });
-    this.request = request;
-    this.metadata = metadataOf(about.headers);
-    this.isLetIn = about.isLetIn === true;
-    this.#certificate = about.certificate;
-    this.#deadlineMs = deadlineOf(about);
-    this.#sink = sink;
-    this.#serialize = serialize;
-    this.#finish = finish;
-    this.on("error", (error: ServerErrorResponse) => {
-      this.#ending = endOf(error);
-      this.end();
-    });
-  }
-  getPeer = (): string => "local";
-  getPath = (): string => "";
-  getHost = (): string => "";
-  getAuthContext(): { readonly sslPeerCertificate?: PeerCertificate } {
-    return this.#certificate === undefined ? {} : { sslPeerCertificate: this.#certificate };
-  }
-  getMetricsRecorder = noMetrics;
-  getDeadline(): number {
-    return this.#deadlineMs;
-  }
-  sendMetadata(metadata: Metadata): void {
-    if (!this.cancelled) this.#sink.headers(textsOf(metadata));
-  }
-  override _write(message: Response, _encoding: string, done: () => void): void {
-    if (this.cancelled) done();
-    else void this.#sink.message(this.#serialize(message)).then(done);
-  }
-  override _final(done: () => void): void {
-    this.#finish(this.#ending);
-    done();
-  }
-  override end(trailer?: unknown): this {
-    if (trailer instanceof Metadata) this.#ending = { ...this.#ending, trailers: textsOf(trailer) };
-    return super.end();
-  }
-}
-
-function noMetrics(): never {
+/** What grpc-js's own calls have. */
+export function noMetrics(): never {
   throw new Error("calls from inside this process have no metrics recorder");
 }

@@ -13,10 +13,10 @@ import type { Audit } from "./audit.ts";
 import { answerRecorded, streamRecorded } from "./recorded.ts";
 import { toServiceError } from "./failure.ts";
 import type { Failure } from "./failure.ts";
-import { callStream, callUnary } from "./localCall.ts";
+import { callUnary } from "./localCall.ts";
 import type { LocalAbout, LocalSink } from "./localCall.ts";
-import { callTalk } from "./localTalk.ts";
-import type { LocalTalk } from "./localTalk.ts";
+import { callStream, callTalk } from "./localStream.ts";
+import type { LocalTalk } from "./localStream.ts";
 
 /** An rpc as it is called. */
 export type LocalRpc =

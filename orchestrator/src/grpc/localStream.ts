@@ -4,12 +4,14 @@ import { Metadata } from "@grpc/grpc-js";
 import type {
   deserialize as Deserialize,
   handleBidiStreamingCall,
+  handleServerStreamingCall,
   serialize as Serialize,
   ServerDuplexStream,
   ServerErrorResponse,
+  ServerWritableStream,
 } from "@grpc/grpc-js";
 import { code } from "../../../proto/wire/status.ts";
-import { endOf, fine, lifeOf, metadataOf, textsOf } from "./localCall.ts";
+import { deadlineOf, endOf, fine, lifeOf, metadataOf, noMetrics, textsOf } from "./localCall.ts";
 import type { LocalAbout, LocalEnd, LocalSink } from "./localCall.ts";
 
 /** A call whose requests and answers come and go at the same time. */
@@ -25,6 +27,22 @@ export interface LocalTalk {
 /** Requests that have come and that the method has not taken: a client that talks on without listening is sent away. */
 const waitingMax = 1_000;
 
+/** Calls a method that answers with a stream; returns how to give the call up. */
+export function callStream<Request, Response>(
+  handler: handleServerStreamingCall<Request, Response>,
+  serialize: Serialize<Response>,
+  request: Request,
+  about: LocalAbout,
+  sink: LocalSink,
+): () => void {
+  const call: LocalStreamCall<Request, never, Response> = new LocalStreamCall(request, about, sink, serialize, (end) =>
+    life.end(end),
+  );
+  const life = lifeOf(call, about, sink);
+  handler(call);
+  return life.cancel;
+}
+
 /** Calls a method that talks. */
 export function callTalk<Request, Response>(
   handler: handleBidiStreamingCall<Request, Response>,
@@ -32,8 +50,12 @@ export function callTalk<Request, Response>(
   about: LocalAbout,
   sink: LocalSink,
 ): LocalTalk {
-  const call: LocalTalkCall<Request, Response> = new LocalTalkCall(about, sink, forms.serialize, (end) =>
-    life.end(end),
+  const call: LocalStreamCall<undefined, Request, Response> = new LocalStreamCall(
+    undefined,
+    about,
+    sink,
+    forms.serialize,
+    (end) => life.end(end),
   );
   const life = lifeOf(call, about, sink);
   handler(call);
@@ -61,22 +83,34 @@ export function callTalk<Request, Response>(
   };
 }
 
-class LocalTalkCall<Request, Response> extends Duplex implements ServerDuplexStream<Request, Response> {
+/** A call whose answer is a stream; it came with a request, or requests come one by one. */
+class LocalStreamCall<First, Request, Response>
+  extends Duplex
+  implements ServerWritableStream<First, Response>, ServerDuplexStream<Request, Response>
+{
+  readonly request: First;
   readonly metadata: Metadata;
   cancelled = false;
   readonly isLetIn: boolean;
-  readonly #about: LocalAbout;
+  readonly #certificate: PeerCertificate | undefined;
   readonly #deadlineMs: number;
   readonly #sink: LocalSink;
   readonly #serialize: Serialize<Response>;
   readonly #finish: (end: LocalEnd) => void;
   #ending: LocalEnd = fine;
-  constructor(about: LocalAbout, sink: LocalSink, serialize: Serialize<Response>, finish: (end: LocalEnd) => void) {
+  constructor(
+    request: First,
+    about: LocalAbout,
+    sink: LocalSink,
+    serialize: Serialize<Response>,
+    finish: (end: LocalEnd) => void,
+  ) {
     super({ objectMode: true, emitClose: false, autoDestroy: false });
+    this.request = request;
     this.metadata = metadataOf(about.headers);
     this.isLetIn = about.isLetIn === true;
-    this.#about = about;
-    this.#deadlineMs = about.timeoutMs === undefined ? Infinity : Date.now() + about.timeoutMs;
+    this.#certificate = about.certificate;
+    this.#deadlineMs = deadlineOf(about);
     this.#sink = sink;
     this.#serialize = serialize;
     this.#finish = finish;
@@ -89,12 +123,9 @@ class LocalTalkCall<Request, Response> extends Duplex implements ServerDuplexStr
   getPath = (): string => "";
   getHost = (): string => "";
   getAuthContext(): { readonly sslPeerCertificate?: PeerCertificate } {
-    const { certificate } = this.#about;
-    return certificate === undefined ? {} : { sslPeerCertificate: certificate };
+    return this.#certificate === undefined ? {} : { sslPeerCertificate: this.#certificate };
   }
-  getMetricsRecorder(): never {
-    throw new Error("calls have no metrics recorder");
-  }
+  getMetricsRecorder = noMetrics;
   getDeadline(): number {
     return this.#deadlineMs;
   }
