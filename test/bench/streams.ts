@@ -28,20 +28,34 @@ export async function storedIn(url: string): Promise<Stored> {
   return { messages, bytes, logMessages };
 }
 
-/** Reads what orchestrators have written into the logs so far, in the order of each log. */
+/** Last sequence of each log. */
+export type LogEnds = ReadonlyMap<string, number>;
+
+/** Where the logs end now. */
+export async function logEnds(url: string): Promise<LogEnds> {
+  await using nats = await connectTo(url);
+  const manager = await jetstreamManager(nats.connection);
+  const ends = new Map<string, number>();
+  for (const stream of logStreams()) ends.set(stream, (await manager.streams.info(stream)).state.last_seq);
+  return ends;
+}
+
+/** Reads what orchestrators have written into the logs so far, behind `after` where it is told, in the order of each log. */
 export async function readEvents(
   url: string,
   take: (event: Event, storedMs: number, runId: string) => void,
+  after?: LogEnds,
 ): Promise<void> {
   await using nats = await connectTo(url);
   const manager = await jetstreamManager(nats.connection);
   for (const stream of logStreams()) {
     const { state } = await manager.streams.info(stream);
-    if (state.messages === 0) continue;
+    const from = (after?.get(stream) ?? 0) + 1;
+    if (state.last_seq < from) continue;
     const isRead = Promise.withResolvers<void>();
     using reader = openLogReader(nats, {
       stream,
-      from: 1,
+      from,
       room: () => 5_000,
       log: silent,
       onMessage: ({ subject, data, storedMs, sequence }) => {
