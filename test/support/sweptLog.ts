@@ -37,7 +37,7 @@ export interface Made {
 export const eventOf = (kind: NonNullable<Event["kind"]>): Uint8Array => Event.encode({ kind }).finish();
 export const endOf = (state: Run_State): Uint8Array =>
   eventOf({ $case: "runEnded", value: { ...RunEnded.decode(new Uint8Array()), state } });
-const startOf = (key: string): Uint8Array =>
+export const startOf = (key: string): Uint8Array =>
   eventOf({ $case: "runStarted", value: { ...RunStarted.decode(new Uint8Array()), workflow, key, issuedAtMs: 1e15 } });
 const asked = eventOf({
   $case: "lockRequested",

@@ -77,7 +77,7 @@ export function toPartitionLog(access: LogAccess, partition: number): PartitionL
     cutHead: async (through) => {
       await askJetStream(nats.connection, `STREAM.PURGE.${stream}`, { seq: through + 1 });
     },
-    next: (from, count) => readNext(nats, stream, from, count),
+    next: (from, count, pace) => readNext(nats, stream, from, count, pace),
     writeOwner: (owner, epoch, signal) => writeOwner(access, partition, owner, epoch, signal),
     end: async () => {
       const { last_seq: lastSequence, created } = await stateOf(nats, stream);

@@ -93,12 +93,15 @@ export interface PartitionLog {
   /** Removes everything up to a position, whoever it is of. Throws as `cut` does. */
   cutHead(through: number): Promise<void>;
   /** The next messages from a position on, none left out, at most so many; none: that is the end of the log. Throws when NATS does not answer. */
-  next(from: number, count: number): Promise<readonly LogMessage[]>;
+  next(from: number, count: number, pace?: ReadPace): Promise<readonly LogMessage[]>;
   /** Writes the owner's record unless one of an equal or higher epoch of somebody else stands there. */
   writeOwner(owner: string, epoch: number, signal: AbortSignal): Promise<Written>;
   /** Sequence of the last message, and when the stream was made. */
   end(): Promise<{ readonly lastSequence: number; readonly created: string }>;
 }
+
+/** At once, unless told; or so that others have the way, NATS and this process for as long as each portion took. */
+export type ReadPace = "at once" | "among others";
 
 /** The work queue of attempts. */
 export interface Tasks {

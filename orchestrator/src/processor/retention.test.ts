@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { Run_State } from "../../../proto/gen/sidestep/v1/run.ts";
 import { toRunId } from "../../../proto/wire/runId.ts";
 import { toRandom } from "../../../test/sim/random.ts";
-import { endOf, eventOf, keeping, names, retentionMs, tailOf, World } from "../../../test/support/sweptLog.ts";
+import { endOf, eventOf, keeping, names, retentionMs, startOf, tailOf, World } from "../../../test/support/sweptLog.ts";
 import type { Made } from "../../../test/support/sweptLog.ts";
 import { openRetention } from "./retention.ts";
 
@@ -176,6 +176,60 @@ test("while nothing can be deleted no more is read than is remembered", { timeou
   expect([retention.position(), world.gone.size]).toEqual([0, 0]);
   expect(readUpTo).toBeLessThanOrEqual(35_000);
   expect(tries).toBeLessThanOrEqual(9 * 32);
+});
+
+/** A log of so many runs of ten calls, one message each millisecond, that tells how it is read and cut. */
+function longLog(runs: number) {
+  const world = new World(toRandom(1));
+  world.append(names.ownerSubject(0), Uint8Array.of(1));
+  for (let index = 0; index < runs; index++) {
+    const runId = toRunId(1_700_000_000_000, 1, index % 4096, tailOf(index));
+    world.append(names.eventSubject(0, runId), startOf(""));
+    for (let call = 0; call < 10; call++) world.append(names.outcomeSubject(0, runId), new Uint8Array(8));
+    world.append(names.eventSubject(0, runId), endOf(Run_State.COMPLETED));
+  }
+  const messages = world.messages.map((message) => ({ ...message, storedMs: message.sequence }));
+  const paces = new Set<string | undefined>();
+  const cuts: number[] = [];
+  const ground = world.ground();
+  const log: typeof ground.log = {
+    ...ground.log,
+    next: (from, count, pace) => {
+      paces.add(pace);
+      return Promise.resolve(messages.slice(from - 1, from - 1 + count));
+    },
+    head: () => Promise.resolve((cuts.at(-1) ?? 0) + 1),
+    keepOwner: () => Promise.resolve(),
+    cutHead: (through) => Promise.resolve(void cuts.push(through)),
+  };
+  world.nowMs = retentionMs;
+  return { world, messages, paces, cuts, retention: openRetention({ ...ground, log }, keeping, 0) };
+}
+
+test("a head is cut for many positions, or once it has waited, not at each look, and reading leaves others their time", async () => {
+  const { world, messages, paces, cuts, retention } = longLog(5_000);
+  for (let look = 0; look < messages.length / 5_000; look++) await sweepLater(world, retention, 5_000);
+  expect([1, 2, 3]).toContain(cuts.length);
+  expect(retention.position()).toBeGreaterThan(20_000);
+  for (let i = 0; i < 4; i++) await sweepLater(world, retention, retentionMs / 10);
+  expect(cuts.at(-1)).toBe(messages.length);
+  expect(cuts.length).toBeLessThanOrEqual(4);
+  expect([...paces]).toEqual(["among others"]);
+});
+
+test("while many runs are deleted of which nobody has to be asked, all else has its turn", async () => {
+  const { world, cuts, messages, retention } = longLog(1_000);
+  let turns = 0;
+  const count = (): void => {
+    turns++;
+    turning = setImmediate(count);
+  };
+  let turning = setImmediate(count);
+  await sweepLater(world, retention, messages.length + retentionMs);
+  await sweepLater(world, retention, retentionMs / 5);
+  clearImmediate(turning);
+  expect(cuts).toEqual([messages.length]);
+  expect(turns).toBeGreaterThanOrEqual(1_000 / 64 - 1);
 });
 
 test("a log that was lost and began anew keeps its head", async () => {

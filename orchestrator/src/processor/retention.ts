@@ -1,11 +1,11 @@
 import type { RunEnded } from "../../../proto/gen/sidestep/internal/v1/event.ts";
 import { isLockId } from "../../../proto/wire/lockId.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
-import { openGate } from "../../../runtime/src/gate.ts";
+import { pause } from "../../../runtime/src/pause.ts";
 import { clearRun, deleteLeftover, deleteLock, deleteRun, findOutside, unlessLeft } from "./deletion.ts";
 import type { EndedRun } from "./deletion.ts";
 import { openFindings, whoseIs } from "./findings.ts";
-import type { Ended, Findings } from "./findings.ts";
+import type { Ended, Findings, Found } from "./findings.ts";
 import type { Ground } from "./ownership.ts";
 import type { LogMessage } from "./ports.ts";
 
@@ -20,17 +20,24 @@ export interface Retention {
 /** Messages that are looked at at a time. */
 const messagesMax = 5_000;
 const messagesMin = 500;
-/** Positions of a cut, while more is due: each has nats-server write down where all that is left in the stream stands. */
+/**
+ * Positions of a cut, and the part of what is left behind it: each has nats-server write down where all of that stands, and whoever writes into the log waits
+ * meanwhile.
+ */
 const cutMin = 20_000;
+const cutPart = 1 / 16;
 /** Messages that are left to become due until the next look, where that takes no longer than anybody should wait. */
 const lookMessages = 10_000;
 const deletionsAtOnce = 16;
+/** Runs that are taken in one turn of the event loop. */
+const turnMax = 64;
 /** Ended runs that wait for the head to be cut; more are deleted one by one. */
 const endedMax = 10_000;
 /** Others that are remembered. */
 const keptMax = 20_000;
 /** The log's first message may turn out to be of somebody else than was thought, so often in a row. */
 const firstsMax = 8;
+const pauseMaxMs = 1_000;
 const waitMaxMs = 60_000;
 const waitMinMs = 1_000;
 
@@ -124,7 +131,7 @@ class Sweep implements Retention {
     this.#asked = this.#toAsk();
     // While nothing can be deleted no more is remembered.
     const isFull = this.#findings.runs.size > keptMax + endedMax;
-    const messages = durable > this.#met && !isFull ? await log.next(this.#met + 1, this.#asked) : [];
+    const messages = durable > this.#met && !isFull ? await log.next(this.#met + 1, this.#asked, "among others") : [];
     const isDue = ({ sequence, storedMs }: LogMessage): boolean => sequence <= durable && storedMs <= untilMs;
     const end = messages.findIndex((message) => !isDue(message));
     const due = end < 0 ? messages : messages.slice(0, end);
@@ -134,8 +141,12 @@ class Sweep implements Retention {
     }
     this.#met = due.at(-1)?.sequence ?? this.#met;
     this.#isMore = isFull || (due.length > 0 && due.length === messages.length);
+    const begunMs = clock.now();
     await this.#deleteLeftovers();
     await this.#deleteEnded();
+    // Others write into the log for as long as that took; reading leaves them that time by itself.
+    const tookMs = clock.now() - begunMs;
+    if (this.#isMore && tookMs > 0) await pause(Math.min(tookMs, pauseMaxMs), this.#ground.signal);
     // Where all that is due has been looked at, the next ones are left to become many: each look reads some that are not due yet.
     this.#metSince += due.length;
     if (!this.#isMore) this.#lookLater(messages[due.length]);
@@ -200,16 +211,19 @@ class Sweep implements Retention {
   async #deleteLeftovers(): Promise<void> {
     const ground = this.#ground;
     const { runs } = this.#findings;
-    await inParallel([...this.#doubtful], async (runId) => {
+    const toAsk: (readonly [RunId, Found])[] = [];
+    for (const runId of this.#doubtful) {
       const found = runs.get(runId);
-      if (found !== undefined && !found.isBegun && found.endedAt === undefined) {
-        const isGone = isLockId(runId)
-          ? await deleteLock(ground, runId, this.#met)
-          : await deleteLeftover(ground, runId, found.first, this.#met);
-        if (isGone) runs.delete(runId);
-        if (isGone) ground.counts.leftovers++;
-        else if (!isLockId(runId)) found.isBegun = true;
-      }
+      if (found !== undefined && !found.isBegun && found.endedAt === undefined) toAsk.push([runId, found]);
+      else this.#doubtful.delete(runId);
+    }
+    await inParallel(toAsk, async ([runId, found]) => {
+      const isGone = isLockId(runId)
+        ? await deleteLock(ground, runId, this.#met)
+        : await deleteLeftover(ground, runId, found.first, this.#met);
+      if (isGone) runs.delete(runId);
+      if (isGone) ground.counts.leftovers++;
+      else if (!isLockId(runId)) found.isBegun = true;
       this.#doubtful.delete(runId);
     });
   }
@@ -234,7 +248,17 @@ class Sweep implements Retention {
     if (!this.#isWhole || ended === 0 || ended > endedMax || kept > keptMax) return false;
     const first = this.#findings.firstKept()?.[1];
     if (first?.isLong === true || this.#findings.unknownAt() < (first?.first ?? Infinity)) return false;
-    return this.#isMore || this.#ground.clock.now() - this.#waitingSinceMs < 2 * this.#patienceMs;
+    return this.#isMore || this.#waitedMs() < 2 * this.#patienceMs;
+  }
+
+  /** How long what is to be deleted has been waiting for a cut, which counts from the last one; less than nothing: it has not been met before. */
+  #waitedMs(): number {
+    return this.#ground.clock.now() - this.#waitingSinceMs;
+  }
+
+  /** Positions for which the head is cut before what is due has waited. */
+  #worthOf(upTo: number): number {
+    return Math.max(cutMin, (this.#ground.durable() - upTo) * cutPart);
   }
 
   /** Removes all that lies before the first of those that are kept, when anybody's end does; who that is the leader says, before anything is deleted one by one. */
@@ -244,7 +268,8 @@ class Sweep implements Retention {
       const [runId, kept] = this.#findings.firstKept() ?? [];
       const upTo = Math.min(this.#met, (kept?.first ?? Infinity) - 1, this.#findings.unknownAt() - 1);
       const ended = this.#findings.ended();
-      const isWorth = !this.#isMore || upTo - this.#cutAt >= cutMin || 2 * ended.length > endedMax;
+      const isMany = upTo - this.#cutAt >= this.#worthOf(upTo) || 2 * ended.length > endedMax;
+      const isWorth = isMany || (!this.#isMore && this.#waitedMs() >= this.#patienceMs);
       if (isWorth && upTo > this.#cutAt && ended.some(([, { endedAt }]) => endedAt <= upTo))
         await this.#cut(upTo, ended);
       const left = this.#findings.ended().length;
@@ -321,19 +346,23 @@ function toEndedRun(runId: RunId, { first, last, start, endedAt }: Ended): Ended
   return { runId, first, last, start, endedAt };
 }
 
-/** Some at a time, none any more when as many have failed. Nothing of it may go on into the next sweep. */
-async function inParallel<T>(all: readonly T[], work: (one: T) => Promise<void>): Promise<void> {
-  const gate = openGate(deletionsAtOnce);
-  let failures = 0;
-  const works = all.map((one) =>
-    gate(async () => {
-      if (failures >= deletionsAtOnce) return;
-      await work(one).catch((error: unknown) => {
-        failures++;
-        throw error;
-      });
-    }),
-  );
-  const failed = (await Promise.allSettled(works)).find(({ status }) => status === "rejected");
-  if (failed?.status === "rejected") throw failed.reason;
+/**
+ * Some at a time, none any more when as many have failed. Nothing of it may go on into the next sweep. Where nobody has to be asked for them, all else has its
+ * turn between two portions.
+ */
+async function inParallel<T extends object>(all: readonly T[], work: (one: T) => Promise<void>): Promise<void> {
+  const failures: unknown[] = [];
+  let next = 0;
+  let turn = Promise.resolve();
+  const workOn = async (): Promise<void> => {
+    while (failures.length < deletionsAtOnce) {
+      await turn;
+      const one = all[next++];
+      if (one === undefined) return;
+      if (next % turnMax === 0) turn = new Promise((resolve) => void setImmediate(resolve));
+      await work(one).catch((error: unknown) => void failures.push(error));
+    }
+  };
+  await Promise.all(Array.from({ length: deletionsAtOnce }, workOn));
+  if (failures.length > 0) throw failures[0];
 }

@@ -3,9 +3,6 @@ import type { Retentions, Swept } from "./kept.ts";
 import type { Ground } from "./ownership.ts";
 import { openOwnRetentions } from "./ownRetentions.ts";
 import { openRetention } from "./retention.ts";
-import { pause } from "../../../runtime/src/pause.ts";
-
-const pauseMaxMs = 1_000;
 
 /**
  * Sweeps over the log, one after the other: for ended runs whose workflows do not say how long they are kept, the same for those that did not complete
@@ -41,13 +38,11 @@ export function openRetentions(ground: Ground, from: Swept, upTo: number): Reten
   let shortestMs = shortest([from.shortestRetentionMs, retentionMs, retentionFailedMs ?? 0, ...own.allMs()]);
   let isSweeping = false;
 
-  /** As fast as ends become due; others write into the log for at least as long as it takes. */
+  /** As fast as ends become due; each sweep leaves others as much time as it takes. */
   const sweepAll = async (): Promise<void> => {
     for (let isMore = true; isMore && ground.isLive();) {
-      const begunMs = ground.now();
       const [first, second, third] = [await most.sweep(), await failed?.sweep(), await own.sweep()];
       isMore = first || second === true || third;
-      if (isMore) await pause(Math.min(ground.now() - begunMs, pauseMaxMs), ground.signal);
     }
   };
 
