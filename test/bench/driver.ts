@@ -124,26 +124,28 @@ async function measurePace({
   windowMs,
 }: Extract<DriverRequest, { kind: "pace" }>): Promise<DriverReply> {
   const okMillis: number[] = [];
+  const startedMs: number[] = [];
   let errors = 0;
   let lastError = "";
+  const start = performance.now();
   const one = async (): Promise<void> => {
-    const start = performance.now();
+    const oneStart = performance.now();
     try {
       await callOnce(address, method);
-      okMillis.push(performance.now() - start);
+      okMillis.push(performance.now() - oneStart);
+      startedMs.push(oneStart - start);
     } catch (error) {
       errors += 1;
       lastError = String(error);
     }
   };
   const all: Promise<void>[] = [];
-  const start = performance.now();
   for (let sinceMs = 0; sinceMs < windowMs; sinceMs = performance.now() - start) {
     while (all.length < (sinceMs * perSecond) / 1_000) all.push(one());
     await pause(paceTickMs);
   }
   await Promise.all(all);
-  return { kind: "pace", okMillis, errors, lastError };
+  return { kind: "pace", okMillis, startedMs, errors, lastError };
 }
 
 function saysWhen({ metadata }: ServiceError): boolean {

@@ -49,6 +49,8 @@ export type DriverReply =
       readonly kind: "pace";
       /** How long those took that ended well. */
       readonly okMillis: readonly number[];
+      /** When each of them was started, from the beginning. */
+      readonly startedMs: readonly number[];
       readonly errors: number;
       readonly lastError: string;
     }

@@ -3,6 +3,7 @@ import { parseArgs } from "node:util";
 import { cpuNow, cpuPerUnit, quantile, residentMiB } from "./accounting.ts";
 import { buildBundles } from "./bundles.ts";
 import type { DriverReply } from "./driverMessages.ts";
+import { scrape } from "./scrape.ts";
 import type { Inspector } from "./profile/inspector.ts";
 import { heading, progress, startStack } from "./stack.ts";
 import type { Stack } from "./stack.ts";
@@ -32,6 +33,10 @@ interface Look {
   readonly done: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
+  /** p50 of those that were started in the worst second. */
+  readonly worstSecondMs: number;
+  /** How late the orchestrator's event loop was, at the most. */
+  readonly loopLateMs: number;
   /** Of each program since the last look, µs a run. */
   readonly cpuMicrosPerRun: Readonly<Record<string, number>>;
   readonly held: Held;
@@ -94,7 +99,11 @@ export async function measureSoak(args: readonly string[]): Promise<void> {
     errors += reply.errors;
     if (reply.errors > 0) lastError = reply.lastError;
     const cpuMicrosPerRun = cpuPerUnit(cpuBefore, cpuNow(stack.pids), reply.okMillis.length);
-    const seen = { ...toLook(reply, (Date.now() - startMs) / 60_000), cpuMicrosPerRun, held: await look() };
+    const loopLateMs = await loopLate(stack);
+    const held = await look();
+    // Collecting garbage for the look made it late.
+    await loopLate(stack);
+    const seen = { ...toLook(reply, (Date.now() - startMs) / 60_000), loopLateMs, cpuMicrosPerRun, held };
     looks.push(seen);
     progress(`  ${lineOf(seen)}`);
   }
@@ -143,15 +152,24 @@ async function fullLoad({ driver, side }: Stack): Promise<number> {
   return Math.round((reply.done * stepsOfRun) / reply.seconds);
 }
 
+/** Since it was last asked. */
+async function loopLate({ orchestrator }: Stack): Promise<number> {
+  const told = await scrape(orchestrator.adminPort);
+  return Math.round(told("nodejs_eventloop_delay_max_seconds") * 1_000);
+}
+
 function toLook(
-  { okMillis }: Extract<DriverReply, { kind: "pace" }>,
+  { okMillis, startedMs }: Extract<DriverReply, { kind: "pace" }>,
   minute: number,
-): Pick<Look, "minute" | "done" | "p50Ms" | "p99Ms"> {
+): Pick<Look, "minute" | "done" | "p50Ms" | "p99Ms" | "worstSecondMs"> {
+  const seconds: number[][] = [];
+  for (const [index, ms] of okMillis.entries()) (seconds[Math.floor((startedMs[index] ?? 0) / 1_000)] ??= []).push(ms);
   return {
     minute: Math.round(minute * 10) / 10,
     done: okMillis.length,
     p50Ms: Math.round(quantile(okMillis, 0.5) * 10) / 10,
     p99Ms: Math.round(quantile(okMillis, 0.99) * 10) / 10,
+    worstSecondMs: Math.round(Math.max(...seconds.map((one) => quantile(one, 0.5)))),
   };
 }
 
@@ -165,9 +183,9 @@ function perHour(looks: readonly Look[], name: keyof Held): number {
   return Math.round((60 * over * 10) / under) / 10;
 }
 
-function lineOf({ minute, done, p50Ms, p99Ms, cpuMicrosPerRun, held }: Look): string {
+function lineOf({ minute, done, p50Ms, p99Ms, worstSecondMs, loopLateMs, cpuMicrosPerRun, held }: Look): string {
   const cpu = Object.entries(cpuMicrosPerRun).map(([name, micros]) => `${name} ${micros}`);
-  return `minute ${minute}: ${done} runs, p50 ${p50Ms}, p99 ${p99Ms} ms; CPU a run, µs: ${cpu.join(", ")}; ${names.map((name) => `${name} ${held[name]}`).join("; ")}`;
+  return `minute ${minute}: ${done} runs, p50 ${p50Ms}, p99 ${p99Ms} ms, p50 of the worst second ${worstSecondMs}; loop late by ${loopLateMs}; CPU a run, µs: ${cpu.join(", ")}; ${names.map((name) => `${name} ${held[name]}`).join("; ")}`;
 }
 
 const rowsOfTable = 7;
@@ -180,6 +198,8 @@ function toTable(looks: readonly Look[], growth: Readonly<Record<string, number>
     ["minute", ...some.map((it) => String(it.minute)), "growth an hour, second half"],
     ["p50 of a run, ms", ...some.map((it) => String(it.p50Ms)), ""],
     ["p99", ...some.map((it) => String(it.p99Ms)), ""],
+    ["p50 of the worst second", ...some.map((it) => String(it.worstSecondMs)), ""],
+    ["orchestrator's loop late, at the most", ...some.map((it) => String(it.loopLateMs)), ""],
     ...Object.keys(some[0]?.cpuMicrosPerRun ?? {}).map((name) =>
       [`${name}, CPU µs a run`, some.map((it) => String(it.cpuMicrosPerRun[name] ?? "")), ""].flat(),
     ),

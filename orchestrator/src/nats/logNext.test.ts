@@ -10,7 +10,11 @@ const stream = "LOG";
 
 async function openLog(server: Server, messages: number, bytes: number): Promise<Nats> {
   const nats = await connectTo(server.url);
-  await askJetStream(nats.connection, `STREAM.CREATE.${stream}`, { name: stream, subjects: ["log.>"], storage: "memory" });
+  await askJetStream(nats.connection, `STREAM.CREATE.${stream}`, {
+    name: stream,
+    subjects: ["log.>"],
+    storage: "memory",
+  });
   for (let index = 1; index < messages; index++) nats.connection.publish(`log.${index}`, new Uint8Array(bytes));
   await nats.connection.request(`log.${messages}`, new Uint8Array(bytes));
   return nats;
