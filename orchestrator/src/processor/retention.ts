@@ -29,8 +29,9 @@ const cutPart = 1 / 16;
 /** Messages that are left to become due until the next look, where that takes no longer than anybody should wait. */
 const lookMessages = 10_000;
 const deletionsAtOnce = 16;
-/** Runs that are taken in one turn of the event loop. */
+/** Runs that are taken, and messages that are met, in one turn of the event loop. */
 const turnMax = 64;
+const notedMax = 128;
 /** Ended runs that wait for the head to be cut; more are deleted one by one. */
 const endedMax = 10_000;
 /** Others that are remembered. */
@@ -135,7 +136,8 @@ class Sweep implements Retention {
     const isDue = ({ sequence, storedMs }: LogMessage): boolean => sequence <= durable && storedMs <= untilMs;
     const end = messages.findIndex((message) => !isDue(message));
     const due = end < 0 ? messages : messages.slice(0, end);
-    for (const message of due) {
+    for (const [index, message] of due.entries()) {
+      if (index % notedMax === notedMax - 1) await nextTurn();
       const runId = this.#findings.note(message);
       if (hasLeftovers && runId !== undefined) this.#doubtful.add(runId);
     }
@@ -359,10 +361,15 @@ async function inParallel<T extends object>(all: readonly T[], work: (one: T) =>
       await turn;
       const one = all[next++];
       if (one === undefined) return;
-      if (next % turnMax === 0) turn = new Promise((resolve) => void setImmediate(resolve));
+      if (next % turnMax === 0) turn = nextTurn();
       await work(one).catch((error: unknown) => void failures.push(error));
     }
   };
   await Promise.all(Array.from({ length: deletionsAtOnce }, workOn));
   if (failures.length > 0) throw failures[0];
+}
+
+/** All else has its turn. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve));
 }
