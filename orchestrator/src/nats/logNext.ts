@@ -13,12 +13,13 @@ import { makeConsumer, parsePlace } from "./logReader.ts";
 /** What all pulls bring at most, but for the last message. */
 const bytesMax = 4 * 1024 * 1024;
 /**
- * One pull: what comes of it stands in front of all else on its way from nats-server and is taken in one go. So it is no more than comes over a socket in two
- * reads; 5,000 messages at a time made runs wait that go on.
+ * One pull: what comes of it stands in front of all else on its way from nats-server and is taken in one go. So it is little: 5,000 messages at a time
+ * make all others wait for some 25 ms of this process and as much of nats-server.
  */
-export const portionMax = 256;
-const portionBytesMax = 128 * 1024;
-const pauseMaxMs = 100;
+export const portionMax = 512;
+const portionBytesMax = 256 * 1024;
+/** The longer an answer takes, the more is written meanwhile: reading has to keep up with it. */
+const pauseMaxMs = 20;
 const answerMaxMs = 5000;
 
 /**

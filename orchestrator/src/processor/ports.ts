@@ -100,7 +100,7 @@ export interface PartitionLog {
   end(): Promise<{ readonly lastSequence: number; readonly created: string }>;
 }
 
-/** At once, unless told; or so that others have the way, NATS and this process for as long as each portion took. */
+/** At once, unless told; or so that others have NATS, the way from it and this process in between, for about as long as each portion took. */
 export type ReadPace = "at once" | "among others";
 
 /** The work queue of attempts. */

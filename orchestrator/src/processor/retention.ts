@@ -64,7 +64,7 @@ class Sweep implements Retention {
   readonly #ground: Ground;
   readonly #keeping: Keeping;
   readonly #findings: Findings;
-  /** Longer than so the next look is not put off; nor, than twice that, what is due, for the head to be cut. */
+  /** Longer than so the next look is not put off, nor a cut of the head; nor, than twice that, what could not go with it. */
   readonly #patienceMs: number;
   #position: number;
   /** Everything up to here has been met. */
@@ -171,7 +171,9 @@ class Sweep implements Retention {
     this.#lookedMs = nowMs;
     this.#metSince = 0;
     const laterMs = Math.max(soonMs, first === undefined ? 0 : first.storedMs + this.#keeping.retentionMs);
-    this.#notBeforeMs = Math.min(laterMs, this.#waitingSinceMs + 2 * this.#patienceMs);
+    // Then the head is cut, or what could not go with it is deleted one by one.
+    const waitMs = (this.#waitedMs() < this.#patienceMs ? 1 : 2) * this.#patienceMs;
+    this.#notBeforeMs = Math.min(laterMs, this.#waitingSinceMs + waitMs);
   }
 
   /** Nothing is left of what has been met. Only a run that goes on, a lock, or what nobody knows stands in front of it for long; nobody meets the rest again. */
