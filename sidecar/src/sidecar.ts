@@ -26,7 +26,7 @@ import { Descriptions } from "./descriptions.ts";
 import type { ServiceWatch } from "./grpc/serviceWatch.ts";
 import { LimitedLanes } from "./limitedLanes.ts";
 import type { openMeasures } from "./measures.ts";
-import { askOwner } from "./nats/asks.ts";
+import { openAsks } from "./nats/asks.ts";
 import { openCatalog } from "./nats/catalog.ts";
 import type { CatalogWriter } from "./nats/catalog.ts";
 import { listenForControl } from "./nats/control.ts";
@@ -375,7 +375,7 @@ export class Sidecar implements Disposable {
       secret: secrets,
       keep: (task, bytes) => keepAnswer(payloads, task, bytes, this.#stop.signal),
       fetch: (ref) => fetchRequest(payloads, ref),
-      ask: (task, ask) => askOwner(nats, names, task, ask),
+      ask: openAsks(nats.connection, names),
       contracts: this.#descriptions,
       report: outcomeReporter(this.#publisher, names, { signal: this.#stop.signal, onRetry: () => measures.retried() }),
       now: Date.now,

@@ -4,7 +4,7 @@ import { toNames } from "../../proto/wire/subjects.ts";
 import { pause } from "../../runtime/src/pause.ts";
 import { openPublisher } from "../../runtime/src/publisher.ts";
 import type { ParsedTask } from "../../sidecar/src/core/taskMessage.ts";
-import { askOwner } from "../../sidecar/src/nats/asks.ts";
+import { openAsks } from "../../sidecar/src/nats/asks.ts";
 import { outcomeReporter } from "../../sidecar/src/nats/outcomes.ts";
 import { TaskPuller } from "../../sidecar/src/nats/tasks.ts";
 import type { Call, CallRequest } from "../../sidecar/src/ports.ts";
@@ -35,6 +35,7 @@ export async function openSidecar(url: string, service: string, script: SidecarS
   const facts = { id: randomUUID(), name: "test", host: "test", version: "test" };
   const nats = await connectTo(url, facts.id);
   const publisher = openPublisher(nats.connection);
+  const askOwner = openAsks(nats.connection, names);
   const stop = new AbortController();
   const reportOutcome = outcomeReporter(publisher, names, { signal: stop.signal, onRetry: () => undefined });
   const never = new Promise<undefined>(() => undefined);
@@ -42,7 +43,7 @@ export async function openSidecar(url: string, service: string, script: SidecarS
     {
       ask: async (task, ask) => {
         if (ask.claimed) await script.onClaimed?.(task.attempt.step);
-        return stop.signal.aborted ? never : askOwner(nats, names, task, ask);
+        return stop.signal.aborted ? never : askOwner(task, ask);
       },
       contracts: { contractOf: () => "", isUnsure: () => false, learn: () => undefined },
       report: async (task, outcome) => {

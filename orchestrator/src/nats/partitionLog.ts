@@ -56,6 +56,10 @@ export function toPartitionLog(access: LogAccess, partition: number): PartitionL
     firstEvent: (runId) =>
       readFromLeader(nats.connection, stream, { kind: "first", subject: names.eventSubject(partition, runId) }),
     positions: (runId) => readPositions(access, partition, runId),
+    tail: async () => ({
+      sequence: (await stateOf(nats, stream)).last_seq,
+      ownerEpoch: await readOwnerEpoch(access, partition),
+    }),
     append: (runId, id, event, limits) => append(runId, event, { headers: "", id, onConflict: "last" }, limits),
     appendFirst: (runId, event, limits) =>
       append(
@@ -202,7 +206,8 @@ function inOrder(messages: readonly LogMessage[]): readonly LogMessage[] {
   return messages.toSorted((a, b) => a.sequence - b.sequence);
 }
 
-async function readPositions({ nats, names }: LogAccess, partition: number, runId: RunId): Promise<Positions> {
+async function readPositions(access: LogAccess, partition: number, runId: RunId): Promise<Positions> {
+  const { nats, names } = access;
   const stream = names.logStream(partition);
   const last = (subject: string): Promise<StoredMessage | undefined> =>
     readFromLeader(nats.connection, stream, { kind: "last", subject });
@@ -210,12 +215,14 @@ async function readPositions({ nats, names }: LogAccess, partition: number, runI
     last(names.eventSubject(partition, runId)),
     last(names.outcomeSubject(partition, runId)),
   ]);
-  const owner = await last(names.ownerSubject(partition));
-  return {
-    event: event?.sequence ?? 0,
-    outcome: outcome?.sequence ?? 0,
-    ownerEpoch: owner === undefined ? 0 : OwnerRecord.decode(owner.data).epoch,
-  };
+  const ownerEpoch = await readOwnerEpoch(access, partition);
+  return { event: event?.sequence ?? 0, outcome: outcome?.sequence ?? 0, ownerEpoch };
+}
+
+async function readOwnerEpoch({ nats, names }: LogAccess, partition: number): Promise<number> {
+  const subject = names.ownerSubject(partition);
+  const owner = await readFromLeader(nats.connection, names.logStream(partition), { kind: "last", subject });
+  return owner === undefined ? 0 : OwnerRecord.decode(owner.data).epoch;
 }
 
 async function writeOwner(

@@ -8,6 +8,7 @@ import { attemptStanding, claimOf } from "../engine/standing.ts";
 import { attemptName } from "../engine/state.ts";
 import { tellDrift } from "./execute.ts";
 import type { Ownership } from "./ownership.ts";
+import type { Reach } from "./reach.ts";
 import type { Residents } from "./residents.ts";
 import type { ResidentRun } from "./residentRun.ts";
 
@@ -16,29 +17,30 @@ import type { ResidentRun } from "./residentRun.ts";
  * than the task takes to be delivered again.
  */
 const grantMs = 5500;
-const foldTimeoutMs = 2000;
+const foldTimeoutMs = 1500;
 const grantsMax = 64;
 
 /**
- * May this attempt run? Only an owner with a live lease says, after it has read from the log's leader how far the run has come and that it
- * is still the owner, and has folded up to there. Everything unsure is "not now"; unknown is never "closed".
+ * May this attempt run? Only an owner with a live lease says, after it has read from the log's leader where the log ends and that it is still the
+ * owner, and has folded up to there. Everything unsure is "not now"; unknown is never "closed".
  */
 export async function verdictOn(
   owner: Ownership,
   residents: Residents,
   ask: Ask,
-  position: () => number,
+  reach: Reach,
 ): Promise<AskReply_Verdict> {
   owner.counts.asks++;
   const runId = parseRunId(ask.runId);
   if (runId === undefined || ask.attempt === undefined || !owner.isLive()) return AskReply_Verdict.NOT_NOW;
   const key = attemptKey(runId, ask.attempt);
   if (!owner.credentials.isAuthentic(key, ask.token)) return AskReply_Verdict.NOT_NOW;
-  const positions = await owner.log.positions(runId);
-  if (positions.ownerEpoch !== owner.epoch) return AskReply_Verdict.NOT_NOW;
-  if (positions.event + positions.outcome === 0)
-    return isDeleted(owner, runId) ? AskReply_Verdict.CLOSED : AskReply_Verdict.NOT_NOW;
-  const run = await foldedUpTo(residents, position, runId, Math.max(positions.event, positions.outcome));
+  const standing = await reach.standing();
+  if (standing === "overtaken") return AskReply_Verdict.NOT_NOW;
+  // Once it is loaded and nothing waits, it has folded all that was delivered.
+  const known = standing === "up to date" ? await residents.ensure(runId) : undefined;
+  const run = known === undefined || known.phase === "orphan" ? await lookedUp(owner, residents, runId, reach) : known;
+  if (run === "gone") return isDeleted(owner, runId) ? AskReply_Verdict.CLOSED : AskReply_Verdict.NOT_NOW;
   // Only what has ended is deleted.
   if (run?.isDeleted === true) return AskReply_Verdict.CLOSED;
   if (run?.state === undefined || run.phase !== "ready" || run.state.phase === "unstarted")
@@ -108,6 +110,18 @@ function grant(run: ResidentRun, key: string, sidecarId: string, atMs: number): 
   return AskReply_Verdict.OPEN;
 }
 
+/** The run, folded up to its own end as the log's leader has it, where more than that is not read yet; "gone": the log has nothing of it. */
+async function lookedUp(
+  owner: Ownership,
+  residents: Residents,
+  runId: RunId,
+  { position }: Reach,
+): Promise<ResidentRun | "gone" | undefined> {
+  const { event, outcome, ownerEpoch } = await owner.log.positions(runId);
+  if (ownerEpoch !== owner.epoch) return undefined;
+  return event + outcome === 0 ? "gone" : foldedUpTo(residents, position, runId, Math.max(event, outcome));
+}
+
 async function foldedUpTo(
   residents: Residents,
   position: () => number,
@@ -123,5 +137,6 @@ async function foldedUpTo(
   (run.watchers ??= []).push({ sequence, resolve: () => folded.resolve(true) });
   const isFolded = await folded.promise;
   clearTimeout(timer);
-  return isFolded ? run : undefined;
+  // Who waits is let go as well when the partition is left.
+  return isFolded && run.seen >= sequence ? run : undefined;
 }

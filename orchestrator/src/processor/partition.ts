@@ -5,6 +5,7 @@ import type { RunId } from "../../../proto/wire/runId.ts";
 import type { LoadedPlan } from "../engine/plan.ts";
 import type { LogRecord } from "../engine/record.ts";
 import type { RunState } from "../engine/state.ts";
+import { unlessAborted } from "./abort.ts";
 import { verdictOn } from "./asks.ts";
 import { openCuts } from "./cuts.ts";
 import { beginsRun } from "./eventIn.ts";
@@ -15,6 +16,8 @@ import type { LogMessage, LogReader } from "./ports.ts";
 import { isUnsure, Residents } from "./residents.ts";
 import type { ResidentRun } from "./residentRun.ts";
 import { openDeletions } from "./deletions.ts";
+import { openReach } from "./reach.ts";
+import type { Reach } from "./reach.ts";
 import { openRetentions } from "./retentions.ts";
 import type { Swept } from "./kept.ts";
 import { startSweeping } from "./sweeping.ts";
@@ -78,6 +81,7 @@ class Loop implements Partition {
   readonly #onOvertaken: (why: Overtaken) => void;
   readonly #residents: Residents;
   readonly #reader: LogReader;
+  readonly #reach: Reach;
   readonly #waiters = openWaiters();
   readonly #stopSweeping: () => void;
   readonly #stopListening: () => void;
@@ -121,6 +125,7 @@ class Loop implements Partition {
       position: () => this.#reader.next(),
       afterTurn: (run) => this.#afterTurn(run),
     });
+    this.#reach = openReach({ ...ground, position: () => this.#reader.next() });
     this.#reader = ground.log.read({
       from: window.checkpoint + 1,
       onMessage: (message) => this.#onMessage(message),
@@ -153,7 +158,7 @@ class Loop implements Partition {
 
   ask(ask: Ask): Promise<AskReply_Verdict> {
     if (this.#phase !== "live") return Promise.resolve(AskReply_Verdict.NOT_NOW);
-    return verdictOn(this.#owner, this.#residents, ask, () => this.#reader.next());
+    return verdictOn(this.#owner, this.#residents, ask, this.#reach);
   }
 
   wait(
@@ -191,8 +196,9 @@ class Loop implements Partition {
     }
     this.#phase = "finishing";
     this.#reader[Symbol.dispose]();
+    this.#reach.leave();
     for (const run of this.#residents.all()) scheduleShortTimers(this.#owner, run);
-    if (unfinished.count() > 0) await Promise.race([this.#finished.promise, aborted(signal)]);
+    if (unfinished.count() > 0) await unlessAborted(signal, this.#finished.promise, undefined);
     this.leave();
     return unfinished.count() === 0;
   }
@@ -204,6 +210,7 @@ class Loop implements Partition {
     this.#stopListening();
     this.#reader[Symbol.dispose]();
     this.#waiters.leave();
+    this.#reach.leave();
     for (const run of this.#residents.all()) {
       for (const { timeout } of run.shortTimers?.values() ?? []) clearTimeout(timeout);
       for (const { resolve } of run.watchers ?? []) resolve();
@@ -250,6 +257,8 @@ class Loop implements Partition {
         if (fact.runId !== undefined) this.#residents.deliverGarbage(fact.runId, message.sequence, fact.isEvent);
         break;
     }
+    // What only newer versions understand is not delivered.
+    if (this.#phase === "live") this.#reach.delivered(message.sequence);
   }
 
   #setAside({ sequence, subject }: LogMessage, reason: string): void {
@@ -306,6 +315,7 @@ class Loop implements Partition {
   #goLive(): void {
     if (this.#phase !== "takingOver") return;
     this.#phase = "live";
+    this.#reach.delivered(this.#window.head);
     const messages = this.#ahead;
     this.#ahead = [];
     this.#owner.logger.info("works on the partition", { head: this.#window.head, checkpoint: this.checkpoint() });
@@ -386,10 +396,3 @@ class Loop implements Partition {
 }
 
 const nothing = (): void => undefined;
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
-}

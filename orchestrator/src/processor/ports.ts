@@ -60,6 +60,13 @@ export interface AtHand {
   readonly events: number;
 }
 
+/** Where a log ends, as its leader says, and who owned the partition then. */
+export interface LogTail {
+  /** Of the last message, which may have been removed since; 0: there never was one. */
+  readonly sequence: number;
+  readonly ownerEpoch: number;
+}
+
 /** The log of one partition. Reads throw when NATS does not answer; writes are retried until their limits. */
 export interface PartitionLog {
   readonly partition: number;
@@ -74,6 +81,8 @@ export interface PartitionLog {
   firstEvent(runId: RunId): Promise<LogMessage | undefined>;
   /** Leader reads, the owner's record last. */
   positions(runId: RunId): Promise<Positions>;
+  /** The same. */
+  tail(): Promise<LogTail>;
   /** An event whose doubles the fold drops. */
   append(runId: RunId, id: string, event: Uint8Array, limits: WriteLimits): Promise<Written>;
   /** The first event of a run, or conflict. */

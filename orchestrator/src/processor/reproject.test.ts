@@ -83,6 +83,7 @@ class FakeLog {
       end: async () => ({ lastSequence: this.messages.length, created: "" }),
       firstEvent: unused,
       positions: unused,
+      tail: unused,
       append: unused,
       appendFirst: unused,
       appendAfter: unused,

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { Names } from "../../../proto/wire/subjects.ts";
 import type { Nats } from "../../../runtime/src/natsConnection.ts";
 import type { CallAnswer, IncomingCall } from "../wayIn.ts";
-import { MeshAsks } from "./meshAsks.ts";
+import { Requests } from "./requests.ts";
 import { Carried } from "./meshCarried.ts";
 import type { MeshGround } from "./meshCarried.ts";
 import { MeshWatch } from "./meshWatch.ts";
@@ -19,7 +19,7 @@ export interface Mesh {
 /** Calls methods of other services at their sidecars, over NATS. */
 export function openMesh(nats: Nats, names: Names): Mesh {
   const knowledge: MeshKnowledge = { idempotent: new Set(), answering: new Set() };
-  const asks = new MeshAsks(nats.connection);
+  const asks = new Requests(nats.connection);
   const watch = new MeshWatch(nats, asks, knowledge);
   const ground: MeshGround = { nats, names, asks, knowledge, watch, nextId: newIds() };
   return {

@@ -11,7 +11,7 @@ import { carriedHeaders } from "../core/meshHeaders.ts";
 import { askEveryMs, mayTryAgain, meshEnd } from "../core/meshTry.ts";
 import type { MeshTry } from "../core/meshTry.ts";
 import type { CallAnswer, IncomingCall } from "../wayIn.ts";
-import type { Asking, MeshAnswer, MeshAsks } from "./meshAsks.ts";
+import type { Answer, Asking, Requests } from "./requests.ts";
 import { learn } from "./meshWatch.ts";
 import type { MeshKnowledge, MeshPlace, MeshWatch } from "./meshWatch.ts";
 
@@ -19,7 +19,7 @@ import type { MeshKnowledge, MeshPlace, MeshWatch } from "./meshWatch.ts";
 export interface MeshGround {
   readonly nats: Nats;
   readonly names: Names;
-  readonly asks: MeshAsks;
+  readonly asks: Requests;
   readonly knowledge: MeshKnowledge;
   readonly watch: MeshWatch;
   readonly nextId: () => Uint8Array;
@@ -108,7 +108,7 @@ export class Carried {
     }
   }
 
-  #answered(answer: MeshAnswer): void {
+  #answered(answer: Answer): void {
     switch (answer.kind) {
       case "nobody":
         return this.#tried({

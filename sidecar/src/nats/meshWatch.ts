@@ -2,7 +2,7 @@ import { MeshAsk, MeshState } from "../../../proto/gen/sidestep/internal/v1/rela
 import { Deadlines } from "../../../runtime/src/deadlines.ts";
 import type { Deadline, Timed } from "../../../runtime/src/deadlines.ts";
 import type { Nats } from "../../../runtime/src/natsConnection.ts";
-import type { MeshAsks } from "./meshAsks.ts";
+import type { Requests } from "./requests.ts";
 
 /** What is known of called services. */
 export interface MeshKnowledge {
@@ -43,13 +43,13 @@ export function learn({ idempotent }: MeshKnowledge, method: string, isIdempoten
  */
 export class MeshWatch {
   readonly #nats: Nats;
-  readonly #asks: MeshAsks;
+  readonly #asks: Requests;
   readonly #knowledge: MeshKnowledge;
   readonly #deadlines = new Deadlines();
   /** When somebody was asked last there where nobody has answered yet; of the services that may be called. */
   readonly #introducedMs = new Map<string, number>();
 
-  constructor(nats: Nats, asks: MeshAsks, knowledge: MeshKnowledge) {
+  constructor(nats: Nats, asks: Requests, knowledge: MeshKnowledge) {
     this.#nats = nats;
     this.#asks = asks;
     this.#knowledge = knowledge;

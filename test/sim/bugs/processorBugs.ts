@@ -117,6 +117,13 @@ export const processorBugs: readonly PlantedBug[] = [
   },
   {
     kind: "source",
+    name: "§6 the owner says what it knows, whatever the log has",
+    file: `${processor}/reach.ts`,
+    find: 'return upTo >= sequence ? "up to date" : untilDelivered(sequence);',
+    replace: 'return upTo >= sequence || upTo < sequence ? "up to date" : untilDelivered(sequence);',
+  },
+  {
+    kind: "source",
     name: "§6 a silent owner counts as a yes",
     file: `${sidecar}/core/admission.ts`,
     find: "    case AskReply_Verdict.NOT_NOW:\n    case AskReply_Verdict.MISFIT:\n    case AskReply_Verdict.UNRECOGNIZED:\n    case undefined:\n",

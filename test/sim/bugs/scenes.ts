@@ -20,6 +20,7 @@ export const scenes: readonly Scene[] = [
   { name: "three runs and one lock", play: oneLock },
   { name: "a start that nobody hears of for long", play: lateStart },
   { name: "timers that can't be armed and are cancelled", play: silentTimers },
+  { name: "acknowledgements get lost, and the owner reads late", play: lateReads },
 ];
 
 /** PROTOCOL §11: what a newer version wrote parks the partition, and is not set aside. */
@@ -77,6 +78,32 @@ async function silentTimers(): Promise<readonly string[]> {
       for (let n = 0; n < runs; n++) {
         stage.world.scheduler.after(undefined, 3_000 + n * 6_000, () => {
           stage.network.breakDown("timers", 4_000);
+          if (plan !== undefined) callers.begin(plan, 0, `key ${n}`);
+        });
+      }
+    },
+    dies: undefined,
+    isDeadly: false,
+    tells: false,
+  });
+  return violations;
+}
+
+/** PROTOCOL §6: tasks come again whose outcomes are stored, and which their owner has not read yet: no call is made twice. */
+async function lateReads(): Promise<readonly string[]> {
+  const runs = 6;
+  const { violations } = await play({
+    seed: 1,
+    random: toRandom(1),
+    faults: { ...quietFaults, drop: 0.3, readsLateMs: 9_000, healsMs: 120_000, isQuiet: false },
+    plans: [{ steps: [call("a"), call("b")], outputStep: "b" }],
+    partitions: 1,
+    script: () => "OK",
+    begin: (stage, callers) => {
+      stage.counts.callers = runs;
+      const [plan] = stage.plans;
+      for (let n = 0; n < runs; n++) {
+        stage.world.scheduler.after(undefined, 3_000 + n * 1_000, () => {
           if (plan !== undefined) callers.begin(plan, 0, `key ${n}`);
         });
       }

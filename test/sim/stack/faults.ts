@@ -23,6 +23,8 @@ export interface Faults {
   readonly outageMs: readonly [number, number];
   /** The same, but what it was asked meanwhile is done afterwards. */
   readonly stall: number;
+  /** Owners read their logs so late; scenes alone have that. */
+  readonly readsLateMs: number;
   /** Another leader of a stream, with another clock. */
   readonly leaderChanges: number;
   readonly skewMsMax: number;
@@ -70,6 +72,7 @@ export function toFaults(random: Random): Faults {
     outage: on(0.1),
     outageMs: random.chance(0.9) ? [500, 9_000] : [20_000, 45_000],
     stall: on(0.1),
+    readsLateMs: 0,
     leaderChanges: on(0.1),
     skewMsMax: isQuiet ? 0 : random.pick([0, 50, 600]),
     callFails: on(0.5),
@@ -105,6 +108,7 @@ export const quietFaults: Faults = {
   outage: 0,
   outageMs: [0, 0],
   stall: 0,
+  readsLateMs: 0,
   leaderChanges: 0,
   skewMsMax: 0,
   callFails: 0,

@@ -26,6 +26,10 @@ export function toPartitionLog(
     if (answer === undefined) throw new Error("the log does not answer");
     return answer.found;
   };
+  const ownerEpoch = async (): Promise<number> => {
+    const owner = await ask(() => stream.last(names.ownerSubject(partition)));
+    return owner === undefined ? 0 : OwnerRecord.decode(owner.data).epoch;
+  };
   const append = (
     runId: string,
     data: Uint8Array,
@@ -53,13 +57,9 @@ export function toPartitionLog(
         ask(() => stream.last(names.eventSubject(partition, runId))),
         ask(() => stream.last(names.outcomeSubject(partition, runId))),
       ]);
-      const owner = await ask(() => stream.last(names.ownerSubject(partition)));
-      return {
-        event: event?.sequence ?? 0,
-        outcome: outcome?.sequence ?? 0,
-        ownerEpoch: owner === undefined ? 0 : OwnerRecord.decode(owner.data).epoch,
-      };
+      return { event: event?.sequence ?? 0, outcome: outcome?.sequence ?? 0, ownerEpoch: await ownerEpoch() };
     },
+    tail: async () => ({ sequence: await ask(() => stream.messages.length), ownerEpoch: await ownerEpoch() }),
     append: (runId, id, event, limits) => append(runId, event, { id, onConflict: "last" }, limits),
     appendFirst: (runId, event, limits) => append(runId, event, { expected: 0, onConflict: "first" }, limits),
     appendAfter: (runId, expected, event, limits) => {
@@ -156,7 +156,7 @@ function openReader(world: World, link: Link, stream: Stream, options: Parameter
   const come = (): void => {
     if (isClosed || isComing || open <= 0 || !link.isConnected || stream.messages.length < next) return;
     isComing = true;
-    scheduler.after(link.process, wireMs(world), take);
+    scheduler.after(link.process, wireMs(world) + world.faults.readsLateMs, take);
   };
   const reader: LogReader = {
     pull: () => {

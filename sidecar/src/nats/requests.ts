@@ -6,7 +6,7 @@ import type { Deadline, Timed } from "../../../runtime/src/deadlines.ts";
 import { MessageWriter } from "../../../runtime/src/messageWriter.ts";
 
 /** What came of a question. */
-export type MeshAnswer =
+export type Answer =
   | { readonly kind: "answer"; readonly data: Uint8Array }
   /** Nobody listens. */
   | { readonly kind: "nobody" }
@@ -14,8 +14,8 @@ export type MeshAnswer =
   | { readonly kind: "silence" };
 
 const noResponders = 503;
-const nobody: MeshAnswer = { kind: "nobody" };
-const silence: MeshAnswer = { kind: "silence" };
+const nobody: Answer = { kind: "nobody" };
+const silence: Answer = { kind: "silence" };
 
 /** A question that waits for its answer. */
 export interface Asking {
@@ -27,7 +27,7 @@ export interface Asking {
  * Questions over one inbox and one timer. The client's own `request` makes two timers' worth of promises for each and an error with a stack even for one
  * that was answered.
  */
-export class MeshAsks {
+export class Requests {
   readonly #writer: MessageWriter;
   readonly #inbox = `${createInbox()}.`;
   readonly #waiting = new KeyTable<Asked>();
@@ -50,7 +50,7 @@ export class MeshAsks {
   }
 
   /** Asks; `onAnswer` is told once, unless it is forgotten. Throws what publishing does. */
-  ask(subject: string, data: Uint8Array, timeoutMs: number, onAnswer: (answer: MeshAnswer) => void): Asking {
+  ask(subject: string, data: Uint8Array, timeoutMs: number, onAnswer: (answer: Answer) => void): Asking {
     const reply = this.#inbox + (this.#count++).toString(36);
     this.#writer.write(subject, data, reply, "");
     this.#writer.flush();
@@ -66,17 +66,17 @@ class Asked implements Asking, Timed {
   readonly key: string;
   readonly #waiting: KeyTable<Asked>;
   readonly #deadlines: Deadlines;
-  readonly #onAnswer: (answer: MeshAnswer) => void;
+  readonly #onAnswer: (answer: Answer) => void;
   deadline: Deadline | undefined;
 
-  constructor(key: string, waiting: KeyTable<Asked>, deadlines: Deadlines, onAnswer: (answer: MeshAnswer) => void) {
+  constructor(key: string, waiting: KeyTable<Asked>, deadlines: Deadlines, onAnswer: (answer: Answer) => void) {
     this.key = key;
     this.#waiting = waiting;
     this.#deadlines = deadlines;
     this.#onAnswer = onAnswer;
   }
 
-  settle(answer: MeshAnswer): void {
+  settle(answer: Answer): void {
     this.forget();
     this.#onAnswer(answer);
   }
@@ -91,7 +91,7 @@ class Asked implements Asking, Timed {
   }
 }
 
-function toAnswer(message: Msg): MeshAnswer {
+function toAnswer(message: Msg): Answer {
   const { data } = message;
   return data.length === 0 && message.headers?.code === noResponders ? nobody : { kind: "answer", data };
 }
