@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { parseDuration } from "../../cli/src/time.ts";
 import { startOrderStack } from "../support/orderStack.ts";
 import { sweep, victims } from "./boundaries.ts";
 import type { Sweep } from "./boundaries.ts";
@@ -15,8 +16,10 @@ kill -9 of everything, again and again, while orders go through:
   --in-flight N      orders at any time [24]
   --orchestrators N  [1]
   --seed N           the order of the kills [by the clock]
+  --retention T      ended runs are deleted meanwhile, that long after their ends (5m is the least); the kills, or leaves, are spread over 1.6 times as long
+  --logs FOLDER      keeps what orchestrators and sidecars write
 Judged: each accepted order ends as it should, with one outcome a step and one end; by the services' journals no effect is missing, doubled
-or left over.
+or left over. With --retention: no run is gone before its time, none is there a minute after it, and of those that are gone nothing is stored.
 
   --leaves N         instead of kills: each orchestrator and each sidecar in turn is stopped by SIGTERM and comes back, so many times
 Judged: the same, and no service is called twice with one key.
@@ -44,10 +47,18 @@ const { values } = parseArgs({
     boundaries: { type: "boolean", default: false },
     story: { type: "string" },
     victim: { type: "string" },
+    retention: { type: "string" },
+    logs: { type: "string" },
     seed: { type: "string", default: String(Date.now() % 100_000) },
     help: { type: "boolean", default: false },
   },
 });
+const retentionMs = values.retention === undefined ? undefined : parseDuration(values.retention);
+const stackOptions = {
+  serviceEnv: { shipping: { SHIP_DELAY_MS: "150" } },
+  ...(values.retention === undefined ? {} : { orchestratorEnv: { SIDESTEP_RETENTION: values.retention } }),
+  ...(values.logs === undefined ? {} : { logs: values.logs }),
+};
 if (values.help) console.log(help);
 else if (values["schedule-kills"] !== undefined) process.exitCode = await failOver(Number(values["schedule-kills"]));
 else if (values.boundaries) process.exitCode = await sweepAll();
@@ -86,14 +97,12 @@ async function failOver(kills: number): Promise<number> {
 
 async function storm(): Promise<number> {
   console.log(`seed ${values.seed}`);
-  await using stack = await startOrderStack({
-    orchestrators: Number(values.orchestrators),
-    serviceEnv: { shipping: { SHIP_DELAY_MS: "150" } },
-  });
+  await using stack = await startOrderStack({ ...stackOptions, orchestrators: Number(values.orchestrators) });
   const report = await runStorm(stack, {
     killsOfEach: Number(values.kills),
     inFlight: Number(values["in-flight"]),
     seed: Number(values.seed),
+    retentionMs,
     progress: (line) => console.log(line),
   });
   console.log(JSON.stringify({ ...report, breaches: report.breaches.length }));
@@ -103,11 +112,11 @@ async function storm(): Promise<number> {
 
 async function leave(rounds: number): Promise<number> {
   await using stack = await startOrderStack({
+    ...stackOptions,
     orchestrators: Math.max(2, Number(values.orchestrators)),
-    serviceEnv: { shipping: { SHIP_DELAY_MS: "150" } },
   });
   const inFlight = Number(values["in-flight"]);
-  const report = await runLeaves(stack, { rounds, inFlight, progress: (line) => console.log(line) });
+  const report = await runLeaves(stack, { rounds, inFlight, retentionMs, progress: (line) => console.log(line) });
   console.log(JSON.stringify(report));
   return report.breaches.length + report.repeats.length === 0 ? 0 : 1;
 }

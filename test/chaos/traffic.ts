@@ -3,6 +3,7 @@ import { Run_State } from "../../proto/gen/sidestep/v1/run.ts";
 import type { HistoryEvent } from "../../proto/gen/sidestep/v1/run.ts";
 import { makeOrder, openOrderClient } from "../support/orderClient.ts";
 import type { OrderClient } from "../support/orderClient.ts";
+import { openNotes } from "./notes.ts";
 import type { OrderRecord } from "./verify.ts";
 
 /** An order that was placed and answered. Times are this process's clock. */
@@ -28,8 +29,8 @@ export interface Traffic {
   readonly finish: () => Promise<readonly OrderRecord[]>;
 }
 
-/** Keeps `inFlight` orders going, spread over the front doors at these addresses. */
-export function openTraffic(addresses: readonly string[], inFlight: number): Traffic {
+/** Keeps `inFlight` orders going, spread over the front doors at these addresses. `retentionMs`: after which their runs are deleted, if that is meanwhile. */
+export function openTraffic(addresses: readonly string[], inFlight: number, retentionMs = Infinity): Traffic {
   const clients = addresses.map(openOrderClient);
   const orders: PlacedOrder[] = [];
   const open = new Set<{ readonly startedMs: number }>();
@@ -51,6 +52,7 @@ export function openTraffic(addresses: readonly string[], inFlight: number): Tra
     }
   };
   const loops = Promise.all(Array.from({ length: inFlight }, loop));
+  const notes = openNotes(orders, { read: (order) => recordOf(clients, order) }, retentionMs);
   return {
     orders: () => orders,
     underWay: () => [...open].map(({ startedMs }) => startedMs),
@@ -60,8 +62,7 @@ export function openTraffic(addresses: readonly string[], inFlight: number): Tra
     finish: async () => {
       isStopped = true;
       await loops;
-      const records: OrderRecord[] = [];
-      for (const order of orders) records.push(await recordOf(clients, order));
+      const records = await notes.finish();
       for (const client of clients) await client[Symbol.asyncDispose]();
       return records;
     },
@@ -104,7 +105,7 @@ async function recordOf(clients: readonly OrderClient[], order: PlacedOrder): Pr
   const { run } = await client.get(runId);
   if (run === undefined || run.state === Run_State.RUNNING) throw new Error(`run ${runId} of ${orderId} has not ended`);
   const { events } = await client.history(runId);
-  return { orderId, isDeclined, run, history: events };
+  return { orderId, isDeclined, run, history: events, isDeleted: false, lookedMs: Date.now() };
 }
 
 /** Resolves when `ended` has reached `goal`; a storm that stands still for two minutes has failed. */

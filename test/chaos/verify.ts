@@ -10,6 +10,10 @@ export interface OrderRecord {
   readonly isDeclined: boolean;
   readonly run: Run;
   readonly history: readonly HistoryEvent[];
+  /** Its run was there once, and is gone now. */
+  readonly isDeleted: boolean;
+  /** When it was last asked about, by this process's clock. */
+  readonly lookedMs: number;
 }
 
 /** Effects by service, in the order in which the service did them. */
@@ -27,6 +31,11 @@ const services = ["inventory", "payment", "shipping"] as const;
 /** Everything that must hold and does not, one sentence each; empty when all is well. */
 export function findBreaches(orders: readonly OrderRecord[], journals: Journals): readonly string[] {
   const known = new Set(orders.map((order) => order.orderId));
+  const byOrder = {
+    inventory: Map.groupBy(journals.inventory, (it) => it.order),
+    payment: Map.groupBy(journals.payment, (it) => it.order),
+    shipping: Map.groupBy(journals.shipping, (it) => it.order),
+  };
   return [...orders.flatMap((order) => breachesOfRun(order)), ...services.flatMap((name) => breachesOfJournal(name))];
 
   function breachesOfRun(order: OrderRecord): readonly string[] {
@@ -51,7 +60,7 @@ export function findBreaches(orders: readonly OrderRecord[], journals: Journals)
     name: keyof Journals,
     outcomes: ReadonlyMap<string, number>,
   ): readonly string[] {
-    const own = journals[name].filter((it) => it.order === order.orderId && it.outcome === "effect");
+    const own = (byOrder[name].get(order.orderId) ?? []).filter((it) => it.outcome === "effect");
     const done = own.filter((it) => it.method === forward[name]).length;
     const undone = own.filter((it) => it.method === backward[name]).length;
     const at = `order ${order.orderId}, ${name}`;

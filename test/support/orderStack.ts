@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { freePort } from "./freePort.ts";
@@ -38,7 +38,7 @@ export interface OrderStackOptions {
   /** Added to the configuration of each of three. */
   readonly natsConfiguration?: string;
   readonly otlpEndpoint?: string;
-  /** Folder for what orchestrators and sidecars write; absent: it is kept in memory only. */
+  /** Folder for what orchestrators and sidecars write, made if it is not there; absent: it is kept in memory only. */
   readonly logs?: string;
   /** Folder of .proto files to deploy in place of the example's. */
   readonly protos?: string;
@@ -52,6 +52,7 @@ export async function startOrderStack(options: OrderStackOptions = {}): Promise<
   await using started = new AsyncDisposableStack();
   const folder = await mkdtemp(path.join(os.tmpdir(), "sidestep-order-"));
   started.defer(() => rm(folder, { recursive: true, force: true, maxRetries: 3 }));
+  if (options.logs !== undefined) await mkdir(options.logs, { recursive: true });
   const { nats, servers } = await startServers(started, options.servers ?? 1, options.natsConfiguration);
   const services = started.use(
     await startOrderServices({
