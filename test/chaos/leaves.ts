@@ -36,17 +36,18 @@ export async function runLeaves(stack: OrderStack, settings: LeavesSettings): Pr
     retentionMs,
   );
   const members = settings.members ?? [...stack.orchestrators, ...serviceNames.map((name) => stack.sidecars[name])];
-  const untilDue = openPace(settings.rounds * members.length, retentionMs);
+  const pace = openPace(settings.rounds * members.length, retentionMs);
   let left = 0;
   for (let round = 0; round < settings.rounds; round++) {
     for (const member of members) {
-      await untilDue();
+      await pace.untilDue();
       await traffic.untilMore(settings.inFlight);
       settings.progress(`${member.name} leaves (${traffic.orders().length} runs have ended)`);
       await member.restart();
       left += 1;
     }
   }
+  await pace.untilCalm();
   await traffic.untilMore(settings.inFlight);
   const orders = await traffic.finish();
   const journals = journalsOf(stack);

@@ -16,10 +16,10 @@ kill -9 of everything, again and again, while orders go through:
   --in-flight N      orders at any time [24]
   --orchestrators N  [1]
   --seed N           the order of the kills [by the clock]
-  --retention T      ended runs are deleted meanwhile, that long after their ends (5m is the least); the kills, or leaves, are spread over 1.6 times as long
+  --retention T      ended runs are deleted meanwhile, that long after their ends (5m is the least); the kills, or leaves, are spread over 1.4 times as long
   --logs FOLDER      keeps what orchestrators and sidecars write
 Judged: each accepted order ends as it should, with one outcome a step and one end; by the services' journals no effect is missing, doubled
-or left over. With --retention: no run is gone before its time, none is there a minute after it, and of those that are gone nothing is stored.
+or left over. With --retention: no run is gone before its time, none is there two minutes after it, and of those that are gone nothing is stored.
 
   --leaves N         instead of kills: each orchestrator and each sidecar in turn is stopped by SIGTERM and comes back, so many times
 Judged: the same, and no service is called twice with one key.

@@ -46,9 +46,9 @@ export async function runStorm(stack: OrderStack, settings: StormSettings): Prom
     victims.flatMap((it) => Array<Victim>(settings.killsOfEach).fill(it)),
     random,
   );
-  const untilDue = openPace(plan.length, retentionMs);
+  const pace = openPace(plan.length, retentionMs);
   for (const victim of plan) {
-    await untilDue();
+    await pace.untilDue();
     await traffic.untilMore(1 + Math.floor(random() * 6));
     kills[victim] = (kills[victim] ?? 0) + 1;
     settings.progress(`kill -9 ${victim} (${traffic.orders().length} runs have ended)`);
@@ -57,6 +57,7 @@ export async function runStorm(stack: OrderStack, settings: StormSettings): Prom
       orchestrator: Math.floor(random() * stack.orchestrators.length),
     });
   }
+  await pace.untilCalm();
   await traffic.untilMore(settings.inFlight);
   const orders = await traffic.finish();
   const journals = journalsOf(stack);

@@ -150,6 +150,18 @@ test("what is left of a run that another sweep, or who asked for it, has deleted
   expect([world.left("completed"), world.left("leftover")]).toEqual([[], []]);
 });
 
+test("who has just started reads nothing until it knows how far all partitions have come, and deletes at the next look", async () => {
+  const world = new World(toRandom(8));
+  world.make(50, 10, ["completed"]);
+  let passedMs = 0;
+  const retention = openRetention({ ...world.ground(), passedMs: () => passedMs }, keeping, 0);
+  await sweepLater(world, retention, world.messages.length * 10 + retentionMs);
+  expect([world.left("completed").length, world.requests]).toEqual([50, []]);
+  passedMs = Infinity;
+  await sweepLater(world, retention, 1_000);
+  expect(world.left("completed")).toEqual([]);
+});
+
 test("while nothing can be deleted no more is read than is remembered", { timeout: 30_000 }, async () => {
   const world = new World(toRandom(9));
   world.append(names.ownerSubject(0), Uint8Array.of(1));

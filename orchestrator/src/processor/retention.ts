@@ -104,8 +104,10 @@ class Sweep implements Retention {
   }
 
   async sweep(): Promise<boolean> {
-    const { clock, counts, logger, signal } = this.#ground;
-    if (this.#keeping.retentionMs === 0 || clock.now() < this.#notBeforeMs || !this.#ground.isLive()) return false;
+    const { clock, counts, logger, signal, isLive, passedMs } = this.#ground;
+    if (this.#keeping.retentionMs === 0 || clock.now() < this.#notBeforeMs || !isLive()) return false;
+    // A process that has just started does not know yet: nothing is due then, and to put the next look off for that would leave all to who lives longer.
+    if (passedMs() === 0) return false;
     const before = { deletions: counts.deletions, leftovers: counts.leftovers };
     try {
       const isMore = await this.#sweepSome();
