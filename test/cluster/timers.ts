@@ -60,7 +60,7 @@ export async function playTimers(times: number, progress: (line: string) => void
     stream: log,
     from: 1,
     room: () => 1_000,
-    onMessage: ({ storedMs, data }) => timers[Number(String(data))]?.arrivedMs.push(storedMs),
+    onMessage: ({ storedMs, data }) => timers[Number(Buffer.from(data).toString())]?.arrivedMs.push(storedMs),
     log: silent,
   });
   let fault = 0;
