@@ -75,6 +75,8 @@ class Sweep implements Retention {
   readonly #doubtful = new Set<RunId>();
   /** Nothing is in the log up to here: the head was cut, or there was nothing when the rest began to be remembered. */
   #cutAt = 0;
+  /** An owner's first cut waits for no more: the one before may have died while it waited. */
+  #hasCut = false;
   /** Who stood there in front goes on. */
   #pinnedAt = 0;
   /** More may be due than what was met. */
@@ -275,7 +277,7 @@ class Sweep implements Retention {
       const upTo = Math.min(this.#met, (kept?.first ?? Infinity) - 1, this.#findings.unknownAt() - 1);
       const ended = this.#findings.ended();
       const isMany = upTo - this.#cutAt >= this.#worthOf(upTo) || 2 * ended.length > endedMax;
-      const isWorth = isMany || (!this.#isMore && this.#waitedMs() >= this.#patienceMs);
+      const isWorth = isMany || (!this.#isMore && (!this.#hasCut || this.#waitedMs() >= this.#patienceMs));
       if (isWorth && upTo > this.#cutAt && ended.some(([, { endedAt }]) => endedAt <= upTo))
         await this.#cut(upTo, ended);
       const left = this.#findings.ended().length;
@@ -322,6 +324,7 @@ class Sweep implements Retention {
       else found.first = Math.max(found.first, upTo + 1);
     }
     this.#cutAt = upTo;
+    this.#hasCut = true;
     this.#position = Math.max(this.#position, upTo);
     this.#waitingSinceMs = clock.now();
   }
