@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { status } from "@grpc/grpc-js";
 import { pause } from "../../runtime/src/pause.ts";
 import type { PlacedOrder } from "./traffic.ts";
@@ -36,15 +37,19 @@ export function openNotes(orders: readonly PlacedOrder[], { read }: RunReader, r
     finish: async () => {
       isOver = true;
       await noting;
+      // The rest first, for while all are looked at again more become due.
+      for (const order of orders.slice(noted.length)) noted.push(await readPatiently(read, order));
+      if (retentionMs === Infinity) return noted;
       const records: OrderRecord[] = [];
       for (const [i, order] of orders.entries()) {
         const note = noted[i];
+        assert(note !== undefined);
         const found = await readPatiently(read, order).catch((error: unknown) => {
-          if (note === undefined || codeOf(error) !== status.NOT_FOUND) throw error;
-          return { ...note, isDeleted: true, lookedMs: Date.now() };
+          if (codeOf(error) !== status.NOT_FOUND) throw error;
+          return { isDeleted: true, lookedMs: Date.now() };
         });
-        // What was read just now may be half deleted.
-        records.push(note === undefined ? found : { ...note, isDeleted: found.isDeleted, lookedMs: found.lookedMs });
+        // Of what was read just now some may be deleted already.
+        records.push({ ...note, isDeleted: found.isDeleted, lookedMs: found.lookedMs });
       }
       return records;
     },
