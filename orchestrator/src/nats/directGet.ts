@@ -7,7 +7,7 @@ import { JetStreamFailure } from "./jetstream.ts";
 /** Reads all messages of one literal subject, 0.15 ms each; any replica may answer, so what it gives is to be proven complete. */
 export interface DirectGets extends Disposable {
   read(stream: string, subject: string, from: number): Promise<readonly LogMessage[]>;
-  /** The first so many, at most `batchMax`. The server looks for no other. */
+  /** The first so many, at most `batchMax`; fewer, with others pending, where they are too large for one answer. The server looks for no other. */
   readFirst(stream: string, subject: string, count: number): Promise<FirstMessages>;
 }
 
@@ -19,6 +19,8 @@ export interface FirstMessages {
 
 /** Messages that are read in one request. */
 export const batchMax = 1000;
+/** Bytes of them, but for the last one. Without that nats-server puts as much on its way as makes it drop the connection, by default 64 MB. */
+const bytesMax = 1024 * 1024;
 
 interface Open {
   readonly messages: LogMessage[];
@@ -63,7 +65,7 @@ export function openDirectGets(nats: Nats): DirectGets {
     const timer = setTimeout(() => fail(token, 408, "The direct get was not answered in time."), timeoutMs);
     const entry: Open = { messages: [], pending: 0, resolve, reject, timer };
     open.set(token, entry);
-    const request = JSON.stringify({ seq: Math.max(from, 1), batch, next_by_subj: subject });
+    const request = JSON.stringify({ seq: Math.max(from, 1), batch, max_bytes: bytesMax, next_by_subj: subject });
     try {
       nats.connection.publish(`$JS.API.DIRECT.GET.${stream}`, request, { reply: inbox + token });
     } catch (error) {

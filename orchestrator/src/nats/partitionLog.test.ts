@@ -89,6 +89,25 @@ test("of events at hand only what comes before them is read, all of it, whatever
   expect(await load(third + 1, 0)).toEqual([start, first, second, outcome, third]);
 });
 
+test("a run with more bytes than nats-server puts on its way at a time is read whole, all of it and what comes before the events at hand", async () => {
+  // By default it is 64 MB.
+  await using server = await startNats({ configuration: "max_pending: 4MB" });
+  const { nats, publisher, log } = await openLog(server.url);
+  await using _connection = nats;
+  const runId = makeRunId("a");
+  const sequences: number[] = [];
+  for (let i = 0; i < 100; i++) {
+    const published = await publisher.publish(names.eventSubject(0, runId), Buffer.alloc(100_000));
+    assert(published.kind === "stored");
+    sequences.push(published.sequence);
+  }
+  expect((await log.load(runId)).map(({ sequence }) => sequence)).toEqual(sequences);
+  const from = sequences.pop();
+  assert(from !== undefined);
+  const before = (await log.load(runId, { from, events: 1 })).filter(({ sequence }) => sequence < from);
+  expect(before.map(({ sequence }) => sequence)).toEqual(sequences);
+});
+
 test("what a lagging replica leaves out is read from the leader", async () => {
   await using server = await startNats();
   const { nats, log } = await openLog(server.url, {

@@ -155,7 +155,11 @@ async function readBefore(
   const before = pending + 1 - atHand.events;
   if (before === 1) return messages;
   if (before < 1 || before > batchMax) return directGets.read(stream, subject, 1);
-  return (await directGets.readFirst(stream, subject, before)).messages;
+  const read = await directGets.readFirst(stream, subject, before);
+  const last = read.messages.at(-1);
+  // What is large comes in several answers.
+  if (last === undefined || read.messages.length >= before || read.pending === 0) return read.messages;
+  return [...read.messages, ...(await directGets.read(stream, subject, last.sequence + 1))];
 }
 
 /**
