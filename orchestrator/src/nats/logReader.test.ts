@@ -205,3 +205,23 @@ test("what waits to be given out counts as taken when more is asked for", async 
   await done.promise;
   expect(most).toBeLessThanOrEqual(100);
 });
+
+test("a log of large messages is read over one connection: no more is on its way than nats-server puts up with, but one message that is larger", async () => {
+  // By default it puts up with 64 MB.
+  await using server = await startNats({ configuration: "max_pending: 8MB\nmax_payload: 4MB" });
+  const writer = await openWriterOf(server.url);
+  await using _writing = writer.nats;
+  using publisher = openPublisher(writer.nats.connection);
+  for (let i = 1; i <= 300; i++) {
+    const data = Buffer.alloc(i % 100 === 50 ? 3_000_000 : 100_000);
+    expect(await publisher.publish(names.eventSubject(0, "r"), data)).toMatchObject({ kind: "stored" });
+  }
+  await using nats = await connectTo(server.url);
+  let losses = 0;
+  nats.onDisconnect(() => void losses++);
+  const { seen, ...options } = collect();
+  using _reader = openLogReader(nats, { ...options, stream, room: () => 5000, log: silent });
+  await expect.poll(() => seen.length, { timeout: 20_000 }).toBe(300);
+  expect(sequences(seen)).toEqual(upTo(1, 300));
+  expect(losses).toBe(0);
+});

@@ -23,6 +23,8 @@ export interface LogReaderOptions {
 }
 
 const pullMax = 5000;
+/** Of one pull: what is on its way to all readers of a connection counts, and with more than 64 MB nats-server drops it. */
+const pullBytesMax = 2 * 1024 * 1024;
 const heartbeatMs = 500;
 const silenceMaxMs = 1300;
 const lookEveryMs = 300;
@@ -30,13 +32,23 @@ const expiresMs = 5000;
 const inactiveMs = 30_000;
 const failedPauseMs = 5000;
 
+/** More comes of the next pull. */
+const endsPull = /maxbytes|batch completed/i;
+
 interface Consumer {
   readonly name: string;
   readonly subscription: Subscription;
+  readonly inbox: string;
+  /** Where the open pull is answered: a late word about one that is over is not taken for one about the next. */
+  reply: string;
   /** Messages of this consumer so far. */
   delivered: number;
   /** Messages still to come of the open pull; 0: none is open. */
   open: number;
+  /** How many had been delivered when it was sent. */
+  before: number;
+  /** The next message is larger than a pull. */
+  isLarge: boolean;
 }
 
 /**
@@ -82,13 +94,17 @@ class Reader implements LogReader {
   pull(): void {
     const consumer = this.#consumer;
     if (consumer === undefined || consumer.open > 0 || !this.#nats.isConnected()) return;
-    const batch = Math.min(pullMax, this.#options.room() - this.#left());
-    if (batch <= 0) return;
-    consumer.open = batch;
+    const room = Math.min(pullMax, this.#options.room() - this.#left());
+    if (room <= 0) return;
+    const size = consumer.isLarge ? { batch: 1 } : { batch: room, max_bytes: pullBytesMax };
+    consumer.isLarge = false;
+    consumer.open = size.batch;
+    consumer.before = consumer.delivered;
+    consumer.reply = consumer.inbox + nuid.next();
     this.#heardMs = Date.now();
-    const request = { batch, expires: expiresMs * 1e6, idle_heartbeat: heartbeatMs * 1e6 };
+    const request = { ...size, expires: expiresMs * 1e6, idle_heartbeat: heartbeatMs * 1e6 };
     const subject = `$JS.API.CONSUMER.MSG.NEXT.${this.#options.stream}.${consumer.name}`;
-    this.#nats.connection.publish(subject, JSON.stringify(request), { reply: consumer.subscription.getSubject() });
+    this.#nats.connection.publish(subject, JSON.stringify(request), { reply: consumer.reply });
   }
 
   [Symbol.dispose](): void {
@@ -154,11 +170,15 @@ class Reader implements LogReader {
     return this.#lump.length - this.#given;
   }
 
-  #onStatus({ headers }: Msg): void {
-    const code = headers?.code ?? 0;
-    if (code === 100 || this.#consumer === undefined) return;
-    this.#consumer.open = 0;
-    if (code === 409) void this.#renew(headers?.description ?? "status 409");
+  #onStatus({ subject, headers }: Msg): void {
+    const { code = 0, description = "" } = headers ?? {};
+    const consumer = this.#consumer;
+    if (code === 100 || consumer?.reply !== subject) return;
+    consumer.open = 0;
+    if (code === 409 && endsPull.test(description)) {
+      consumer.isLarge = consumer.delivered === consumer.before;
+      this.pull();
+    } else if (code === 409) void this.#renew(description);
     else if (code === 503) void this.#renew("the consumer is gone");
     else this.pull();
   }
@@ -196,7 +216,8 @@ class Reader implements LogReader {
       this.#heardMs = Date.now();
       return true;
     };
-    const subscription = subscribeRaw(this.#nats.connection, createInbox(), {
+    const inbox = `${createInbox()}.`;
+    const subscription = subscribeRaw(this.#nats.connection, `${inbox}*`, {
       take: (message) => {
         if (isMine()) this.#take(message);
       },
@@ -204,7 +225,7 @@ class Reader implements LogReader {
         if (isMine()) this.#onStatus(message);
       },
     });
-    this.#consumer = { name, subscription, delivered: 0, open: 0 };
+    this.#consumer = { name, subscription, inbox, reply: "", delivered: 0, open: 0, before: 0, isLarge: false };
     this.pull();
   }
 }
