@@ -234,7 +234,9 @@ test("what comes for a run that is gone is deleted as well: events, outcomes, ta
   expect(await leftOf(orchestrator, runId)).toHaveLength(2);
   await expect.poll(() => leftOf(orchestrator, runId), patience).toEqual([]);
   await expect.poll(() => ask(orchestrator.nats, "late", task, 2), patience).toBe(AskReply_Verdict.CLOSED);
-  expect(orchestrator.processor.counts).toMatchObject({ deletions: 1, leftovers: 2, corruptRuns: 0 });
+  expect(orchestrator.processor.counts).toMatchObject({ deletions: 1, corruptRuns: 0 });
+  // The lock, and what came late: together, or one by one where a sweep ended between the two.
+  expect(orchestrator.processor.counts.leftovers).toBeOneOf([2, 3]);
 });
 
 test("nothing is deleted that the trace has not read, nor while another partition stands still; an ended child is, and its parent goes on", async () => {
