@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { status } from "@grpc/grpc-js";
 import { pause } from "../../runtime/src/pause.ts";
-import type { PlacedOrder } from "./traffic.ts";
+import type { PlacedOrder } from "./placedOrder.ts";
 import type { OrderRecord } from "./verify.ts";
 
 /** Where runs are read. */

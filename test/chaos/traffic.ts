@@ -4,16 +4,8 @@ import type { HistoryEvent } from "../../proto/gen/sidestep/v1/run.ts";
 import { makeOrder, openOrderClient } from "../support/orderClient.ts";
 import type { OrderClient } from "../support/orderClient.ts";
 import { openNotes } from "./notes.ts";
+import type { PlacedOrder } from "./placedOrder.ts";
 import type { OrderRecord } from "./verify.ts";
-
-/** An order that was placed and answered. Times are this process's clock. */
-export interface PlacedOrder {
-  readonly orderId: string;
-  readonly runId: string;
-  readonly isDeclined: boolean;
-  readonly startedMs: number;
-  readonly endedMs: number;
-}
 
 /** Orders that go through while something else happens; every fourth is declined and undone. */
 export interface Traffic {

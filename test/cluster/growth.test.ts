@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { PlacedOrder } from "../chaos/traffic.ts";
+import type { PlacedOrder } from "../chaos/placedOrder.ts";
 import { growthOf, undisturbedMs } from "./growth.ts";
 import { parseElections } from "./leaders.ts";
 

@@ -1,4 +1,4 @@
-import type { PlacedOrder } from "../chaos/traffic.ts";
+import type { PlacedOrder } from "../chaos/placedOrder.ts";
 
 /** A server that was killed, stopped or restarted: when, and when all that it had led was led again. */
 export interface Fault {
