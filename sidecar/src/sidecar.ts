@@ -21,6 +21,7 @@ import { Breakers } from "./breakers.ts";
 import { clockError, observeClock, unknownOffset } from "./core/admission.ts";
 import type { ClockOffset } from "./core/admission.ts";
 import type { BreakerBounds } from "./core/breaker.ts";
+import { unaskedOf } from "./core/pullWindow.ts";
 import type { Slots } from "./core/slots.ts";
 import { Descriptions } from "./descriptions.ts";
 import type { ServiceWatch } from "./grpc/serviceWatch.ts";
@@ -266,14 +267,16 @@ export class Sidecar implements Disposable {
     const { total: concurrency } = this.#options.slots;
     // A limit that is not known yet must not be passed.
     const inHands = Math.max(concurrency - this.worker.free(), this.#descriptions.handsMin());
-    if (!this.#limits.isKnown()) return { slots: concurrency, inHands, free: 0, unasked: 0 };
-    let unasked = this.worker.free() - this.#lanes.outstanding();
-    for (const { puller } of this.#pulling.values()) unasked -= puller.outstanding();
+    if (!this.#limits.isKnown()) return { slots: concurrency, inHands, free: 0, asked: 0, unasked: 0 };
+    const free = this.worker.free();
+    let asked = this.#lanes.outstanding();
+    for (const { puller } of this.#pulling.values()) asked += puller.outstanding();
     return {
       slots: concurrency,
       inHands,
-      free: Math.min(this.worker.free(), room),
-      unasked: Math.min(unasked, room),
+      free: Math.min(free, room),
+      asked,
+      unasked: Math.min(unaskedOf(free, asked), room),
     };
   }
 

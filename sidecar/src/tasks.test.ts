@@ -1,8 +1,12 @@
 import { expect, test } from "vitest";
 import { toNames } from "../../proto/wire/subjects.ts";
+import { logger } from "../../runtime/src/log.ts";
 import type { Nats } from "../../runtime/src/natsConnection.ts";
 import { connectTo, silent } from "../../test/support/connectTo.ts";
+import { unaskedOf } from "./core/pullWindow.ts";
 import { TaskPuller } from "./nats/tasks.ts";
+import type { PullerOptions, Room } from "./nats/tasks.ts";
+import type { Delivery } from "./ports.ts";
 import { startGround } from "./testing/programs.ts";
 
 const service = "echo.v1.Echo";
@@ -51,6 +55,99 @@ test("a puller that leaves a server takes what is on its way, asks for nothing m
   await hands.puller.close();
 });
 
+test("large tasks of several services come over one connection: no more is on its way than nats-server puts up with", async () => {
+  // By default it puts up with 64 MB.
+  await using ground = await startGround("max_pending: 24MB");
+  const { orchestrator } = ground;
+  const services = ["echo.v1.Echo", "echo.v1.Again"];
+  // Small ones have them ask for as many as they may.
+  const sizes = [...Array.from({ length: 700 }, () => 100), ...Array.from({ length: 160 }, () => 260_000)];
+  for (const size of sizes)
+    await Promise.all(services.map((one) => orchestrator.publishBytes(`${one}/Say`, new Uint8Array(size))));
+  await using nats = await connectTo(ground.nats.url);
+  let losses = 0;
+  nats.onDisconnect(() => void losses++);
+  let taken = 0;
+  const pullers: TaskPuller[] = [];
+  for (const one of services) {
+    await orchestrator.deploy(one);
+    const room = (): Room => {
+      const asked = pullers.reduce((sum, puller) => sum + puller.outstanding(), 0);
+      return { slots: 1_000, inHands: 300, free: 700, asked, unasked: unaskedOf(700, asked) };
+    };
+    pullers.push(open({ nats, service: one, log: silent }, room, () => (taken += 1)));
+  }
+  for (const puller of pullers) puller.resume();
+  await orchestrator.until(() => taken >= services.length * sizes.length, "all tasks");
+  expect([taken, losses]).toEqual([services.length * sizes.length, 0]);
+  await Promise.all(pullers.map((puller) => puller.close()));
+});
+
+test("a task that is larger than a request may bring comes, and no request is counted twice", async () => {
+  await using ground = await startGround();
+  const { orchestrator } = ground;
+  await orchestrator.deploy(service);
+  await using nats = await connectTo(ground.nats.url);
+  // Tasks that the server may still give out.
+  let asked = 0;
+  const bounds = new Set<number | undefined>();
+  const told = new Set<string>();
+  const { connection: seeing } = orchestrator;
+  seeing.subscribe("$JS.API.CONSUMER.MSG.NEXT.>", {
+    callback: (_, message) => {
+      const { batch, max_bytes } = message.json<{ readonly batch: number; readonly max_bytes?: number }>();
+      asked += batch;
+      bounds.add(max_bytes === undefined ? undefined : max_bytes / batch);
+    },
+  });
+  seeing.subscribe("_INBOX.>", {
+    callback: (_, { headers }) => {
+      asked -= Number(headers?.get("Nats-Pending-Messages") ?? 0);
+      if (headers?.code === 409) told.add(headers.description);
+    },
+  });
+  await seeing.flush();
+  // Others have asked for a hundred.
+  const room: Room = { slots, inHands: 0, free: slots, asked: 100, unasked: slots };
+  let taken = 0;
+  const lines: string[] = [];
+  const log = logger("test", { write: (line) => lines.push(line) });
+  const puller = open(
+    { nats, service, log },
+    () => room,
+    () => (taken += 1),
+  );
+  puller.resume();
+  const most: number[] = [];
+  // Each is alone on its way.
+  for (let task = 0; task < 30; task++) {
+    await orchestrator.publishBytes(`${service}/Say`, new Uint8Array(task % 15 === 14 ? 500_000 : 100));
+    await orchestrator.until(() => taken === task + 1, `task ${task}`, 5_000);
+    await nats.connection.flush();
+    await seeing.flush();
+    most.push(asked - taken);
+  }
+  expect(bounds).toEqual(new Set([32 * 1024, undefined]));
+  expect(told).toEqual(new Set(["Message Size Exceeds MaxBytes", "Batch Completed"]));
+  expect(Math.max(...most)).toBeLessThanOrEqual(8);
+  // Nothing was wrong with any of them.
+  expect(lines).toEqual([]);
+  await puller.close();
+});
+
+/** Tasks that come are acknowledged at once. */
+function open(
+  options: Pick<PullerOptions, "nats" | "service" | "log">,
+  room: () => Room,
+  onTask: () => void,
+): TaskPuller {
+  const accept = (delivery: Delivery): void => {
+    delivery.ack();
+    onTask();
+  };
+  return new TaskPuller({ ...options, names: toNames(), room, accept });
+}
+
 /** Tasks that come are counted and stay in hands. */
 class Hands {
   taken = 0;
@@ -66,7 +163,7 @@ class Hands {
       room: () => {
         const inHands = atFirst + this.taken;
         const free = this.isStopped ? 0 : slots - inHands;
-        return { slots, inHands, free, unasked: free };
+        return { slots, inHands, free, asked: 0, unasked: free };
       },
       accept: () => void (this.taken += 1),
     });

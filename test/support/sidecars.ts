@@ -76,6 +76,7 @@ export async function openSidecar(url: string, service: string, script: SidecarS
       slots: concurrency,
       inHands: concurrency - worker.free(),
       free: worker.free(),
+      asked: 0,
       unasked: worker.free(),
     }),
     accept: (delivery) =>

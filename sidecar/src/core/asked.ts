@@ -47,28 +47,46 @@ export class Asked {
     if (of.left === 0) this.#clear(of);
   }
 
-  /** A request is over; `pending` of its tasks will not come, 0: as many as it was for. False for one that is not known any more. */
-  end(token: string, pending: number): boolean {
+  /**
+   * A request is over; `pending` of its tasks will not come, 0: as many as it was for. The others have come, or are still on their way: that word
+   * overtakes what waits for its quorum. Returns how many those are; undefined for a request that is not known any more.
+   */
+  end(token: string, pending: number): number | undefined {
     const pull = this.#pulls.get(token);
-    const of = pull === undefined ? undefined : this.#ranks[pull.rank];
-    if (pull === undefined || of === undefined) return false;
-    this.#pulls.delete(token);
-    of.tokens.delete(token);
-    of.asked -= pull.batch;
-    const left = Math.min(Math.max(of.left - (pending > 0 ? pending : pull.batch), 0), of.asked);
-    this.#outstanding -= of.left - left;
-    of.left = left;
-    return true;
+    if (pull === undefined) return undefined;
+    const missing = pending > 0 ? Math.min(pending, pull.batch) : pull.batch;
+    this.#shrink(token, pull, pull.batch - missing, missing);
+    return pull.batch - missing;
   }
 
-  /** Ends those that were made before then. */
+  /** Ends those that were made before then. Nothing tells that all tasks of a request have come: it may have been over for long. */
   endBefore(timeMs: number): void {
-    for (const [token, { startedAtMs }] of this.#pulls) if (startedAtMs < timeMs) this.end(token, 0);
+    for (const [token, pull] of this.#pulls) {
+      if (pull.startedAtMs >= timeMs) continue;
+      const { asked = 0, left = 0 } = this.#ranks[pull.rank] ?? {};
+      this.#shrink(token, pull, 0, Math.max(pull.batch - (asked - left), 0));
+    }
   }
 
   clear(): void {
     for (const of of this.#ranks) this.#clear(of);
     this.#outstanding = 0;
+  }
+
+  /** A request is for so many from now on; so many that were asked for by it will not come. */
+  #shrink(token: string, pull: Pull, batch: number, missing: number): void {
+    const of = this.#ranks[pull.rank];
+    if (of === undefined) return;
+    if (batch > 0) this.#pulls.set(token, { ...pull, batch });
+    else {
+      this.#pulls.delete(token);
+      of.tokens.delete(token);
+    }
+    of.asked -= pull.batch - batch;
+    const left = Math.min(Math.max(of.left - missing, 0), of.asked);
+    this.#outstanding -= of.left - left;
+    of.left = left;
+    if (left === 0) this.#clear(of);
   }
 
   #clear(of: Rank): void {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { Asked } from "./asked.ts";
-import { firstWindow, grown, nextBatch, rankOf } from "./pullWindow.ts";
+import { bytesMaxOf, firstWindow, grown, nextBatch, rankOf, unaskedOf } from "./pullWindow.ts";
 
 test.each([
   // window, in hands, outstanding, room, free → batch
@@ -32,6 +32,12 @@ test("the more a sidecar has in hands, the later it is served", () => {
   expect([0, 3, 4, 31, 32, 95, 96, 10_000].map(rankOf)).toEqual([0, 0, 1, 5, 6, 8, 9, 9]);
 });
 
+test("few tasks that are asked for may be of any size, the bytes of more are bounded, and there are not more than 256", () => {
+  expect([bytesMaxOf(64, 0), bytesMaxOf(8, 56)]).toEqual([undefined, undefined]);
+  expect([bytesMaxOf(65, 0), bytesMaxOf(1, 64), bytesMaxOf(192, 64)]).toEqual([65 * 32_768, 32_768, 192 * 32_768]);
+  expect([unaskedOf(64, 10), unaskedOf(1_000, 250), unaskedOf(1_000, 257)]).toEqual([54, 6, -1]);
+});
+
 test("tasks answer the most urgent requests first", () => {
   const asked = new Asked();
   asked.add("a", 4, 3, 0);
@@ -41,8 +47,8 @@ test("tasks answer the most urgent requests first", () => {
   asked.take();
   asked.take();
   expect([asked.outstanding(), asked.outstandingUpTo(2)]).toEqual([3, 0]);
-  expect(asked.end("b", 0)).toBe(false);
-  expect(asked.end("a", 3)).toBe(true);
+  expect(asked.end("b", 0)).toBeUndefined();
+  expect(asked.end("a", 3)).toBe(1);
   expect([asked.outstanding(), asked.isEmpty()]).toEqual([0, true]);
 });
 
@@ -52,7 +58,28 @@ test("a request that ends takes back no more than is left of its rank", () => {
   asked.add("b", 8, 1, 10);
   for (let tasks = 0; tasks < 12; tasks++) asked.take();
   asked.end("a", 8);
-  expect([asked.outstanding(), asked.isEmpty()]).toEqual([0, false]);
+  expect([asked.outstanding(), asked.isEmpty()]).toEqual([0, true]);
+});
+
+test("what a request is told to bring no more is not taken from others, though the rest is still on its way", () => {
+  const asked = new Asked();
+  asked.add("a", 8, 1, 0);
+  asked.add("b", 8, 1, 0);
+  expect(asked.end("a", 5)).toBe(3);
+  expect(asked.outstanding()).toBe(3 + 8);
+  for (let tasks = 0; tasks < 3; tasks++) asked.take();
+  expect(asked.outstanding()).toBe(8);
+});
+
+test("a request that all has come of takes nothing from others when it is forgotten", () => {
+  const asked = new Asked();
+  asked.add("a", 8, 1, 0);
+  asked.add("b", 8, 1, 20);
+  for (let tasks = 0; tasks < 8; tasks++) asked.take();
+  asked.endBefore(20);
+  expect(asked.outstanding()).toBe(8);
+  asked.endBefore(21);
+  expect([asked.outstanding(), asked.isEmpty()]).toEqual([0, true]);
 });
 
 test("requests that are forgotten leave what was asked for since", () => {

@@ -5,6 +5,12 @@
 export type PullWindow = { readonly size: number };
 
 const idleBatchMax = 8;
+/** Tasks that all services of a sidecar together may have asked for: nobody needs more, and what is on its way has a bound. */
+const askedMax = 256;
+/** So many of them may be of any size. A task has some 512 KiB at most (`--payload-bytes-max`, and headers). */
+const anySizeMax = 64;
+/** Of each further one. */
+const taskBytes = 32 * 1024;
 
 /** Where a service begins, for a sidecar of so many slots. */
 export function firstWindow(concurrency: number): PullWindow {
@@ -39,4 +45,18 @@ export function nextBatch(
   if (now.free <= 0 || now.outstanding > size / 2) return 0;
   const batch = Math.min(size - now.outstanding, now.room);
   return batch > 0 ? batch : now.outstanding === 0 ? 1 : 0;
+}
+
+/** For how many more tasks there is room, of so many free slots and tasks that have been asked for, over all services. */
+export function unaskedOf(free: number, asked: number): number {
+  return Math.min(free, askedMax) - asked;
+}
+
+/**
+ * How many bytes a request may bring; undefined: what its tasks have. `asked`: tasks asked for before, by all services over the one connection. With
+ * more than 64 MB on its way nats-server drops it, and the server looks at each request alone. Up to 64 tasks need no such bound. For it the server
+ * has to say when a request is over, and one with too few bytes costs a round trip: none of that is met with few slots, or few free ones.
+ */
+export function bytesMaxOf(batch: number, asked: number): number | undefined {
+  return asked + batch <= anySizeMax ? undefined : batch * taskBytes;
 }

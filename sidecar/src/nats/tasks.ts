@@ -14,19 +14,20 @@ import { parseAckSubject } from "../core/delivery.ts";
 import { GivenBack } from "../core/givenBack.ts";
 import { neverEmpty, settled, tellEmpty } from "../core/emptiness.ts";
 import type { Emptiness } from "../core/emptiness.ts";
-import { firstWindow, grown, nextBatch, rankOf } from "../core/pullWindow.ts";
+import { bytesMaxOf, firstWindow, grown, nextBatch, rankOf } from "../core/pullWindow.ts";
 import type { PullWindow } from "../core/pullWindow.ts";
 import type { Delivery } from "../ports.ts";
 import { Answers, TaskDelivery } from "./taskDelivery.ts";
 
 /**
- * How many slots there are, how many tasks run or wait in them, how many are free, and for how many of those nobody has asked a task yet, over
- * all services.
+ * How many slots there are, how many tasks run or wait in them, how many are free, how many have been asked for and not come, and for how many
+ * more there is room, over all services.
  */
 export type Room = {
   readonly slots: number;
   readonly inHands: number;
   readonly free: number;
+  readonly asked: number;
   readonly unasked: number;
 };
 
@@ -52,6 +53,11 @@ const missingPauseMaxMs = 2_000;
 const leavingMs = 300;
 /** An election is over at any moment. */
 const electionPauseMaxMs = 500;
+
+/** The next task is larger than what is left of a request's bytes. */
+const endsForBytes = /exceeds maxbytes/i;
+/** All tasks of a request with a bound of bytes have come, or are on their way behind this word. */
+const endsWithBatch = /batch completed/i;
 
 /**
  * Pulls the tasks of one service, or of one limited method, from its durable consumer, which the orchestrator makes at deploy. Asks for no more tasks than there
@@ -81,6 +87,8 @@ export class TaskPuller {
   #wasFound = false;
   /** Of this connection. */
   #emptiness: Emptiness = neverEmpty;
+  /** The next task is larger than a request was for. */
+  #isLarge = false;
   #missingPauseMs = missingPauseMs;
   #resting: NodeJS.Timeout | undefined;
 
@@ -136,17 +144,21 @@ export class TaskPuller {
       !this.#options.nats.isConnected()
     )
       return;
-    const { inHands, free, unasked } = this.#options.room();
+    const { inHands, free, asked, unasked } = this.#options.room();
     const rank = rankOf(inHands);
     const outstanding = this.#asked.outstandingUpTo(rank);
-    const batch = nextBatch(this.#window, { inHands, outstanding, room: unasked, free });
+    let batch = nextBatch(this.#window, { inHands, outstanding, room: unasked, free });
     if (batch <= 0) return;
+    let bytesMax = bytesMaxOf(batch, asked);
+    if (bytesMax !== undefined && this.#isLarge) [batch, bytesMax] = [1, undefined];
+    this.#isLarge = false;
     const token = (this.#count += 1).toString(36);
     const now = performance.now();
     if (this.#asked.isEmpty()) this.#heardAtMs = now;
     this.#asked.add(token, batch, rank, now);
     const request = JSON.stringify({
       batch,
+      max_bytes: bytesMax,
       expires: nanos(expiresMs),
       idle_heartbeat: nanos(heartbeatMs),
       group: byLoadGroup,
@@ -218,8 +230,16 @@ export class TaskPuller {
         this.#emptiness = tellEmpty(this.#emptiness, Number(last), this.#heardAtMs);
       return;
     }
+    if (code === 409 && endsWithBatch.test(description)) return;
     const pending = Number(message.headers?.get("Nats-Pending-Messages") ?? "");
-    if (!this.#asked.end(message.subject.slice(this.#inbox.length), pending)) return;
+    const come = this.#asked.end(message.subject.slice(this.#inbox.length), pending);
+    if (come === undefined) return;
+    if (code === 409 && endsForBytes.test(description)) {
+      this.#isLarge ||= come === 0;
+      // It ends all requests that have too few bytes.
+      this.#pullSoon();
+      return;
+    }
     if (code === 408 || code === 404) {
       if (this.#asked.isEmpty()) this.#window = firstWindow(this.#options.room().slots);
       this.pull();

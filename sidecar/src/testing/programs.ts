@@ -69,11 +69,11 @@ export function startSidecar(nats: Nats, ...args: readonly string[]): Promise<Pr
   });
 }
 
-/** A nats-server and a fake orchestrator on it, closed in turn. */
-export async function startGround(): Promise<
-  AsyncDisposable & { readonly nats: Nats; readonly orchestrator: FakeOrchestrator }
-> {
-  const nats = await startNats();
+/** A nats-server, its configuration as `startNats` takes it, and a fake orchestrator on it, closed in turn. */
+export async function startGround(
+  configuration = "",
+): Promise<AsyncDisposable & { readonly nats: Nats; readonly orchestrator: FakeOrchestrator }> {
+  const nats = await startNats({ configuration });
   const orchestrator = await startFakeOrchestrator(nats.url);
   return {
     nats,
