@@ -34,6 +34,7 @@ const copied = [
   "test/sim/rules/",
   "test/sim/engine.ts",
   "test/sim/bugs/scenes.ts",
+  "test/sim/bugs/versionScenes.ts",
 ];
 const modelSeeds = 20_000;
 const stackSeeds = 16_000;
@@ -140,8 +141,8 @@ async function findAgain(number: number, bug: PlantedBug, known: string | undefi
 
 function tiersOf(bug: PlantedBug): readonly Tier[] {
   if (bug.kind === "rule") return ["model"];
-  // Neither is played anywhere else.
-  if (versionBugs.includes(bug)) return ["stack"];
+  // Transcripts and the model have neither.
+  if (versionBugs.includes(bug)) return ["scene", "stack"];
   return bug.file.startsWith("orchestrator/src/engine/")
     ? ["transcript", "snapshot", "scene", "model", "stack"]
     : ["scene", "stack"];

@@ -3,10 +3,13 @@ import { toFact } from "../../../orchestrator/src/processor/fact.ts";
 import { engineRevision } from "../../../orchestrator/src/engine/revision.ts";
 import type { StepSketch } from "../../../orchestrator/src/engine/testing/sketch.ts";
 import { Event, RunStarted } from "../../../proto/gen/sidestep/internal/v1/event.ts";
+import { Run_State } from "../../../proto/gen/sidestep/v1/run.ts";
 import { toNames } from "../../../proto/wire/subjects.ts";
 import { toRandom } from "../random.ts";
 import { quietFaults } from "../stack/faults.ts";
 import { play } from "../stack/simulate.ts";
+import { missingWorkflow } from "../workflow.ts";
+import { mendedRequests, outcomesInBetween } from "./versionScenes.ts";
 
 /** A short look at one thing, for what random days show late or not at all; answers what is wrong. */
 export interface Scene {
@@ -21,6 +24,9 @@ export const scenes: readonly Scene[] = [
   { name: "a start that nobody hears of for long", play: lateStart },
   { name: "timers that can't be armed and are cancelled", play: silentTimers },
   { name: "acknowledgements get lost, and the owner reads late", play: lateReads },
+  { name: "a child that is refused once its run is cancelled", play: lateRefusal },
+  { name: "requests that another version mends at incidents", play: mendedRequests },
+  { name: "outcomes that come while runs are migrated", play: outcomesInBetween },
 ];
 
 /** PROTOCOL §11: what a newer version wrote parks the partition, and is not set aside. */
@@ -113,6 +119,48 @@ async function lateReads(): Promise<readonly string[]> {
     tells: false,
   });
   return violations;
+}
+
+/**
+ * PROTOCOL §9: a run is cancelled while nobody can look up that the workflow of its child is not deployed; what the child's log begins with says for
+ * good that there is none.
+ */
+async function lateRefusal(): Promise<readonly string[]> {
+  const { violations, ends } = await play({
+    seed: 1,
+    random: toRandom(1),
+    faults: quietFaults,
+    plans: [
+      {
+        steps: [
+          { id: "pause", action: { kind: "wait", forMs: 3_000 } },
+          { id: "child", action: { kind: "run", workflow: missingWorkflow } },
+        ],
+      },
+    ],
+    partitions: 1,
+    script: () => "OK",
+    begin: (stage, callers) => {
+      stage.counts.callers = 1;
+      const { world, network, plans } = stage;
+      const [plan] = plans;
+      if (plan === undefined) return;
+      world.scheduler.after(undefined, 3_000, () => callers.begin(plan, 0, ""));
+      world.scheduler.after(undefined, 5_000, () => network.breakDown("keys", 10_000));
+      world.scheduler.after(undefined, 10_000, () => {
+        const runId = callers.all[0]?.runId;
+        const event = { reason: "", actor: "", requestId: "cancel" };
+        if (runId !== undefined) callers.request(runId, { kind: "cancel", event });
+      });
+    },
+    dies: undefined,
+    isDeadly: false,
+    tells: false,
+  });
+  return [
+    ...violations,
+    ...(ends[0] === Run_State.CANCELLED ? [] : ["the cancellation does not come before the refusal"]),
+  ];
 }
 
 function call(id: string): StepSketch {

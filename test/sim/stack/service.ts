@@ -10,8 +10,12 @@ import type { Process } from "./scheduler.ts";
 import { strikes } from "./world.ts";
 import type { World } from "./world.ts";
 
-/** What the service answers to an attempt of a step or of its undoing: OK, or a code of its own. */
-export type Script = (call: { readonly step: string; readonly phase: number; readonly attempt: number }) => CodeName;
+/** What the service answers to an attempt of a step or of its undoing: OK, or a code of its own; at once, or after some time. */
+export type Script = (call: {
+  readonly step: string;
+  readonly phase: number;
+  readonly attempt: number;
+}) => CodeName | { readonly code: CodeName; readonly afterMs: number };
 
 /** The service that all steps call: its journal is the truth. */
 export interface Service {
@@ -124,9 +128,10 @@ interface Fate {
   readonly afterMs: number;
 }
 
-function scripted({ answer }: Execution, name: CodeName): Fate {
-  if (name !== "OK") return { ending: failed(name, "service", true), hasEffect: false, afterMs: 20 };
-  return { ending: { kind: "answered", response: new TextEncoder().encode(answer) }, hasEffect: true, afterMs: 20 };
+function scripted({ answer }: Execution, script: ReturnType<Script>): Fate {
+  const { code: name, afterMs } = typeof script === "string" ? { code: script, afterMs: 20 } : script;
+  if (name !== "OK") return { ending: failed(name, "service", true), hasEffect: false, afterMs };
+  return { ending: { kind: "answered", response: new TextEncoder().encode(answer) }, hasEffect: true, afterMs };
 }
 
 function fateOf(world: World, execution: Execution, timeoutMs: number): Fate {
