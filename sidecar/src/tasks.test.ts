@@ -3,6 +3,7 @@ import { toNames } from "../../proto/wire/subjects.ts";
 import { logger } from "../../runtime/src/log.ts";
 import type { Nats } from "../../runtime/src/natsConnection.ts";
 import { connectTo, silent } from "../../test/support/connectTo.ts";
+import { startTcpProxy } from "../../test/support/tcpProxy.ts";
 import { unaskedOf } from "./core/pullWindow.ts";
 import { TaskPuller } from "./nats/tasks.ts";
 import type { PullerOptions, Room } from "./nats/tasks.ts";
@@ -11,6 +12,7 @@ import { startGround } from "./testing/programs.ts";
 
 const service = "echo.v1.Echo";
 const slots = 64;
+const requestsOfTasks = `$JS.API.CONSUMER.MSG.NEXT.${toNames().tasksStream}.>`;
 
 test("the sidecar with fewer tasks in hands is served first, then the other", async () => {
   await using ground = await startGround();
@@ -92,16 +94,19 @@ test("a task that is larger than a request may bring comes, and no request is co
   let asked = 0;
   const bounds = new Set<number | undefined>();
   const told = new Set<string>();
+  const replies = new Set<string | undefined>();
   const { connection: seeing } = orchestrator;
-  seeing.subscribe("$JS.API.CONSUMER.MSG.NEXT.>", {
+  seeing.subscribe(requestsOfTasks, {
     callback: (_, message) => {
       const { batch, max_bytes } = message.json<{ readonly batch: number; readonly max_bytes?: number }>();
       asked += batch;
       bounds.add(max_bytes === undefined ? undefined : max_bytes / batch);
+      replies.add(message.reply);
     },
   });
   seeing.subscribe("_INBOX.>", {
-    callback: (_, { headers }) => {
+    callback: (_, { subject, headers }) => {
+      if (!replies.has(subject)) return;
       asked -= Number(headers?.get("Nats-Pending-Messages") ?? 0);
       if (headers?.code === 409) told.add(headers.description);
     },
@@ -132,6 +137,38 @@ test("a task that is larger than a request may bring comes, and no request is co
   expect(Math.max(...most)).toBeLessThanOrEqual(8);
   // Nothing was wrong with any of them.
   expect(lines).toEqual([]);
+  await puller.close();
+});
+
+test("a task that is served before a better request arrives does not count for that one", async () => {
+  await using ground = await startGround();
+  const { orchestrator } = ground;
+  await orchestrator.deploy(service);
+  await using proxy = await startTcpProxy(ground.nats.url);
+  await using nats = await connectTo(proxy.url);
+  let requests = 0;
+  orchestrator.connection.subscribe(requestsOfTasks, { callback: () => void requests++ });
+  await orchestrator.connection.flush();
+  let inHands = 20;
+  let taken = 0;
+  const room = (): Room => ({ slots, inHands, free: 40, asked: 0, unasked: 40 });
+  const puller = open({ nats, service, log: silent }, room, () => (taken += 1));
+  puller.resume();
+  await orchestrator.until(async () => (await orchestrator.pullsWaiting(service)) === 1, "it asks");
+  proxy.freeze();
+  await orchestrator.publishBytes(`${service}/Say`, new Uint8Array());
+  await orchestrator.until(async () => (await orchestrator.inHands(service)) === 1, "a task is on its way");
+  inHands = 0;
+  puller.pull();
+  proxy.thaw();
+  // Of the eight that it asked for at last five are left then: enough not to ask again.
+  for (let task = 1; task <= 4; task++) {
+    await orchestrator.until(() => taken === task, `task ${task}`, 5_000);
+    if (task < 4) await orchestrator.publishBytes(`${service}/Say`, new Uint8Array());
+  }
+  await nats.connection.flush();
+  await orchestrator.connection.flush();
+  expect(requests).toBe(2);
   await puller.close();
 });
 

@@ -4,8 +4,8 @@ type Rank = { readonly tokens: Set<string>; asked: number; left: number };
 const ranks = 10;
 
 /**
- * Requests for tasks that the server may still serve, by rank. Tasks don't say which request they answer, only statuses do; but the server serves the
- * best rank first. Nothing takes time in the number of requests, but for looking for forgotten ones.
+ * Requests for tasks that the server may still serve, by rank. Tasks say of which rank the request was that they answer, only statuses which one it
+ * was. Nothing takes time in the number of requests, but for looking for forgotten ones.
  */
 export class Asked {
   readonly #pulls = new Map<string, Pull>();
@@ -38,10 +38,10 @@ export class Asked {
     this.#outstanding += batch;
   }
 
-  /** A task has come. */
-  take(): void {
-    const of = this.#ranks.find(({ left }) => left > 0);
-    if (of === undefined) return;
+  /** A task has come, for a request of that rank. */
+  take(rank: number): void {
+    const of = this.#ranks[rank];
+    if (of === undefined || of.left === 0) return;
     of.left -= 1;
     this.#outstanding -= 1;
     if (of.left === 0) this.#clear(of);

@@ -38,14 +38,14 @@ test("few tasks that are asked for may be of any size, the bytes of more are bou
   expect([unaskedOf(64, 10), unaskedOf(1_000, 250), unaskedOf(1_000, 257)]).toEqual([54, 6, -1]);
 });
 
-test("tasks answer the most urgent requests first", () => {
+test("a task counts for the requests of its rank", () => {
   const asked = new Asked();
   asked.add("a", 4, 3, 0);
   asked.add("b", 2, 0, 1);
-  asked.take();
+  asked.take(0);
   expect([asked.outstanding(), asked.outstandingUpTo(0), asked.outstandingUpTo(3)]).toEqual([5, 1, 5]);
-  asked.take();
-  asked.take();
+  asked.take(3);
+  asked.take(0);
   expect([asked.outstanding(), asked.outstandingUpTo(2)]).toEqual([3, 0]);
   expect(asked.end("b", 0)).toBeUndefined();
   expect(asked.end("a", 3)).toBe(1);
@@ -56,7 +56,7 @@ test("a request that ends takes back no more than is left of its rank", () => {
   const asked = new Asked();
   asked.add("a", 8, 1, 0);
   asked.add("b", 8, 1, 10);
-  for (let tasks = 0; tasks < 12; tasks++) asked.take();
+  for (let tasks = 0; tasks < 12; tasks++) asked.take(1);
   asked.end("a", 8);
   expect([asked.outstanding(), asked.isEmpty()]).toEqual([0, true]);
 });
@@ -67,7 +67,7 @@ test("what a request is told to bring no more is not taken from others, though t
   asked.add("b", 8, 1, 0);
   expect(asked.end("a", 5)).toBe(3);
   expect(asked.outstanding()).toBe(3 + 8);
-  for (let tasks = 0; tasks < 3; tasks++) asked.take();
+  for (let tasks = 0; tasks < 3; tasks++) asked.take(1);
   expect(asked.outstanding()).toBe(8);
 });
 
@@ -75,7 +75,7 @@ test("a request that all has come of takes nothing from others when it is forgot
   const asked = new Asked();
   asked.add("a", 8, 1, 0);
   asked.add("b", 8, 1, 20);
-  for (let tasks = 0; tasks < 8; tasks++) asked.take();
+  for (let tasks = 0; tasks < 8; tasks++) asked.take(1);
   asked.endBefore(20);
   expect(asked.outstanding()).toBe(8);
   asked.endBefore(21);
@@ -92,7 +92,7 @@ test("requests that are forgotten leave what was asked for since", () => {
 
 test("a task that nobody asked for changes nothing", () => {
   const asked = new Asked();
-  asked.take();
+  asked.take(0);
   asked.add("a", 1, 9, 0);
   expect(asked.outstanding()).toBe(1);
 });

@@ -31,6 +31,9 @@ export type Room = {
   readonly unasked: number;
 };
 
+/** Where requests of a rank are answered. */
+type Way = { readonly inbox: string; readonly subscription: Subscription };
+
 export type PullerOptions = {
   readonly nats: Nats;
   readonly names: Names;
@@ -67,9 +70,9 @@ const endsWithBatch = /batch completed/i;
 export class TaskPuller {
   readonly #options: PullerOptions;
   readonly #about: Readonly<Record<string, string>>;
-  readonly #inbox = `${createInbox()}.`;
   readonly #subject: string;
-  #subscription: Subscription;
+  /** By rank: nothing else tells of a task which request it answers, and one that is served late may not be the best of those made since. */
+  readonly #ways = new Map<number, Way>();
   readonly #answers: { readonly answers: Answers; readonly givenBack: GivenBack };
   readonly #asked = new Asked();
   readonly #forget: () => void;
@@ -100,7 +103,6 @@ export class TaskPuller {
     this.#about = method === undefined ? { service } : { service, method };
     this.#subject = `$JS.API.CONSUMER.MSG.NEXT.${names.tasksStream}.${consumer}`;
     this.#answers = { answers: new Answers(nats.connection), givenBack: new GivenBack() };
-    this.#subscription = this.#subscribe();
     const forgets = [
       nats.onReconnect(() => this.#restart()),
       nats.onDisconnect(() => this.#forgetServer()),
@@ -108,13 +110,6 @@ export class TaskPuller {
     ];
     this.#forget = () => forgets.forEach((forget) => forget());
     this.#watchdog = setInterval(() => this.#watch(), heartbeatMs);
-  }
-
-  #subscribe(): Subscription {
-    return subscribeRaw(this.#options.nats.connection, `${this.#inbox}*`, {
-      take: (message) => this.#receive(message),
-      status: (message) => this.#receiveStatus(message),
-    });
   }
 
   /** Tasks asked for that have not come. */
@@ -164,7 +159,30 @@ export class TaskPuller {
       group: byLoadGroup,
       priority: rank,
     });
-    this.#options.nats.connection.publish(this.#subject, request, { reply: this.#inbox + token });
+    this.#options.nats.connection.publish(this.#subject, request, { reply: this.#wayOf(rank).inbox + token });
+  }
+
+  #wayOf(rank: number): Way {
+    const known = this.#ways.get(rank);
+    if (known !== undefined) return known;
+    const inbox = `${createInbox()}.`;
+    const subscription = subscribeRaw(this.#options.nats.connection, `${inbox}*`, {
+      take: (message) => this.#receive(message, rank),
+      status: (message) => this.#receiveStatus(message),
+    });
+    const way = { inbox, subscription };
+    this.#ways.set(rank, way);
+    return way;
+  }
+
+  /** Resolves when the server knows that nothing more is taken here; what is on its way until then is. */
+  async #drain(): Promise<void> {
+    await Promise.allSettled([...this.#ways.values()].map(({ subscription }) => subscription.drain()));
+  }
+
+  #unsubscribe(): void {
+    for (const { subscription } of this.#ways.values()) subscription.unsubscribe();
+    this.#ways.clear();
   }
 
   /** For all that came in this turn of the event loop one request will do. */
@@ -185,15 +203,15 @@ export class TaskPuller {
     clearInterval(this.#watchdog);
     clearTimeout(this.#resting);
     this.#asked.clear();
-    if (this.#options.nats.isConnected()) await this.#subscription.drain().catch(() => undefined);
-    else this.#subscription.unsubscribe();
+    if (this.#options.nats.isConnected()) await this.#drain();
+    else this.#unsubscribe();
   }
 
-  #receive(message: Incoming): void {
+  #receive(message: Incoming, rank: number): void {
     this.#heardAtMs = performance.now();
     this.#emptiness = settled(this.#emptiness, this.#heardAtMs);
     const delivery = this.#toDelivery(message.replyTo(), message.data());
-    this.#asked.take();
+    this.#asked.take(rank);
     if (this.#asked.outstanding() === 0) {
       this.#leaving?.resolve();
       this.#window = grown(this.#window, Math.min(this.#options.room().slots, windowMax));
@@ -232,7 +250,7 @@ export class TaskPuller {
     }
     if (code === 409 && endsWithBatch.test(description)) return;
     const pending = Number(message.headers?.get("Nats-Pending-Messages") ?? "");
-    const come = this.#asked.end(message.subject.slice(this.#inbox.length), pending);
+    const come = this.#asked.end(message.subject.slice(message.subject.lastIndexOf(".") + 1), pending);
     if (come === undefined) return;
     if (code === 409 && endsForBytes.test(description)) {
       this.#isLarge ||= come === 0;
@@ -283,15 +301,12 @@ export class TaskPuller {
     if (this.#asked.outstanding() === 0) leaving.resolve();
     await atMost(leavingMs, leaving.promise);
     // What the server has sent until it knows is accepted.
-    if (this.#leaving === leaving && !this.#isClosed) await this.#subscription.drain().catch(() => undefined);
+    if (this.#leaving === leaving && !this.#isClosed) await this.#drain();
   }
 
   #restart(): void {
     this.#asked.clear();
-    if (this.#leaving !== undefined) {
-      this.#subscription.unsubscribe();
-      this.#subscription = this.#subscribe();
-    }
+    if (this.#leaving !== undefined) this.#unsubscribe();
     this.#leaving = undefined;
     this.#emptiness = neverEmpty;
     this.#window = firstWindow(this.#options.room().slots);
