@@ -164,5 +164,4 @@ export const plantedBugs: readonly PlantedBug[] = [
   { kind: "rule", name: "end without expectation", rule: "end appended without expectation" },
   { kind: "rule", name: "silent takeover", rule: "takeover carries nothing out" },
   { kind: "rule", name: "closed for ever", rule: "no end of a closed attempt" },
-  { kind: "rule", name: "random message ids", rule: "new message id at each publish" },
 ];

@@ -103,6 +103,13 @@ export const processorBugs: readonly PlantedBug[] = [
   },
   {
     kind: "source",
+    name: "§6 a task has another id each time",
+    file: `${processor}/execute.ts`,
+    find: "owner.tasks.publish(method, key, task,",
+    replace: "owner.tasks.publish(method, `${key}/${owner.epoch}`, task,",
+  },
+  {
+    kind: "source",
     name: "§6 a redelivery is told as a first delivery",
     file: `${sidecar}/worker.ts`,
     find: "      delivery: first.isFirst && !message.claim ? 1 : first.delivery,\n      recheck: mayHaveBegun(reason),",

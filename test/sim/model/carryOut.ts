@@ -20,13 +20,12 @@ export function carryOut(
   done: () => void,
 ): void {
   const { world, log, queue, timers } = ground;
-  const { clock, random, broken } = world;
+  const { clock, broken } = world;
   const { isAlive } = by;
   switch (command.kind) {
     case "publishTask": {
       const key = attemptKey(runId, command.attempt);
-      const id = broken.has("new message id at each publish") ? `${key}/${clock.now}/${random.next()}` : key;
-      const store = (): void => queue.store(runId, id, command, recheck || command.isReissue);
+      const store = (): void => queue.store(runId, key, command, recheck || command.isReissue);
       checkTask(world, ground.published, key, command);
       if (!fails(ground, by, runId, { $case: "task", value: command.attempt }, command, store, done))
         publish(world, isAlive, store, done);

@@ -23,8 +23,7 @@ export type BrokenRule =
   | "token not checked"
   | "end appended without expectation"
   | "takeover carries nothing out"
-  | "no end of a closed attempt"
-  | "new message id at each publish";
+  | "no end of a closed attempt";
 
 /** Happens with probability p, while faults happen at all. */
 export function strikes(world: World, p: number): boolean {

@@ -118,12 +118,14 @@ function toPorts(stage: Stage, link: Link): Ports {
   };
 }
 
-/** PROTOCOL §12.6: equal ids have equal bytes, but for what may change. */
+/** PROTOCOL §12.6: a task's id is that of its attempt, whoever asks for it; equal ids have equal bytes, but for what may change. */
 function noteTask(stage: Stage, id: string, body: Uint8Array): void {
   const { attempt, request, headers, timeoutMs, token, claim, runId, method } = Task.decode(body);
   const shown = headers.map(({ key, value }) => `${key}=${toHex(value)}`).join();
   const bytes = [method, toHex(runId), attempt?.step, toHex(request), shown, timeoutMs, toHex(token), claim].join("|");
   stage.attempts.set(callName(headers), id);
+  if (attempt === undefined || attemptKey(toHex(runId), attempt) !== id)
+    stage.world.violations.push(`6: a task of ${attempt?.step} has the id ${id}`);
   const before = stage.tasks.get(id);
   stage.tasks.set(id, bytes);
   if (before !== undefined && before !== bytes) stage.world.violations.push(`6: two tasks of the id ${id}`);
