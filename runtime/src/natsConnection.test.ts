@@ -7,6 +7,7 @@ import { nkeys } from "@nats-io/nats-core";
 import { expect, test } from "vitest";
 import { freePort } from "../../test/support/freePort.ts";
 import { startNats } from "../../test/support/nats.ts";
+import { startTcpProxy } from "../../test/support/tcpProxy.ts";
 import { readConfiguration } from "./configuration.ts";
 import { silentLog, logger } from "./log.ts";
 import { openNats } from "./natsConnection.ts";
@@ -52,6 +53,21 @@ test("it leaves a server in lame duck mode for another one, once everybody is re
   await isBack;
   expect(wasConnected).toBe(true);
   expect(nats.connection.getServer()).toBe(new URL(staying.url).host);
+});
+
+test("a server that stands still is left for another one, and not asked again before that", async () => {
+  await using one = await startNats();
+  await using other = await startNats();
+  await using toOne = await startTcpProxy(one.url);
+  await using toOther = await startTcpProxy(other.url);
+  await using nats = await openNats(settings({ NATS_URL: `${toOne.url},${toOther.url}` }), quiet);
+  const isTheOne = new URL(toOne.url).host === nats.connection.getServer();
+  const [still, next] = isTheOne ? [toOne, toOther] : [toOther, toOne];
+  const isBack = new Promise<void>((resolve) => void nats.onReconnect(resolve));
+  still.freeze();
+  await isBack;
+  expect(nats.connection.getServer()).toBe(new URL(next.url).host);
+  expect(still.taken()).toBe(1);
 });
 
 test("it waits for a server that is not there yet, and comes back after a restart", async () => {

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { connect, credsAuthenticator, errors, nkeyAuthenticator } from "@nats-io/transport-node";
-import type { NatsConnection, NodeConnectionOptions } from "@nats-io/transport-node";
+import type { NatsConnection, NodeConnectionOptions, Server } from "@nats-io/transport-node";
 import { errorText } from "./log.ts";
 import type { Log } from "./log.ts";
 import { unfitness } from "./natsServer.ts";
@@ -41,6 +41,10 @@ const pauseMaxMs = 2_000;
 const dialTimeoutMs = 5_000;
 /** Where there are others: one that takes connections and then stands still would keep us from them. */
 const dialTimeoutOfManyMs = 2_000;
+/** A server that answers no more is left at the fourth ping. */
+const pingEveryMs = 1_000;
+/** Where there are others: before an election has hardly begun, and before an orchestrator's beats are missed. */
+const pingEveryOfManyMs = 600;
 /** A server in lame duck mode keeps its clients for some seconds more. */
 const leavingMs = 500;
 
@@ -186,12 +190,18 @@ function toConnectionOptions(settings: NatsSettings, name: string, awayMs: () =>
     ignoreAuthErrorAbort: true,
     // The pause grows with the outage, and never in step with the other processes.
     reconnectDelayHandler: () => Math.min(Math.max(awayMs() / 2, 50), pauseMaxMs) * (0.75 + Math.random() / 4),
-    // A server that stands still is given up within 4 s: with others beside it an election has hardly begun by then.
-    pingInterval: 1_000,
+    pingInterval: settings.natsUrl.length > 1 ? pingEveryOfManyMs : pingEveryMs,
     maxPingOut: 3,
+    // The one that was lost last: it may stand still, take the connection and say nothing.
+    reconnectToServer: ([first, ...rest], info) =>
+      info === null || first === undefined ? null : rest.reduce(leastDialed, first),
     // An error trace for each request costs a quarter of the throughput.
     noAsyncTraces: true,
   };
+}
+
+function leastDialed(one: Server, other: Server): Server {
+  return other.lastConnect < one.lastConnect ? other : one;
 }
 
 function loginOf(settings: NatsSettings): Partial<NodeConnectionOptions> {

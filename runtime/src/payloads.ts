@@ -2,6 +2,7 @@ import { hash } from "node:crypto";
 import type { NatsConnection } from "@nats-io/transport-node";
 import type { PayloadRef } from "../../proto/gen/sidestep/internal/v1/event.ts";
 import type { Names } from "../../proto/wire/subjects.ts";
+import { firstAnswer } from "./firstAnswer.ts";
 import { openGate } from "./gate.ts";
 import { publishDurably } from "./publishDurably.ts";
 import { messageIdLine } from "./publisher.ts";
@@ -39,6 +40,8 @@ const chunksAtOnce = 4;
 /** Payloads that are read at a time: putting together many in one turn of the event loop would hold up everybody else. */
 const readAtOnce = 2;
 const requestTimeoutMs = 5_000;
+/** A replica may stand still. */
+const askAgainMs = 1_000;
 
 /** Payloads over a connection and a publisher that live longer. */
 export function toPayloads(connection: NatsConnection, publisher: Publisher, names: Names): Payloads {
@@ -182,8 +185,9 @@ function parseAnswer(data: Uint8Array): LeaderAnswer {
 }
 
 async function ask(connection: NatsConnection, subject: string, body: string) {
+  const request = (timeout: number) => connection.request(subject, body, { timeout });
   try {
-    return await connection.request(subject, body, { timeout: requestTimeoutMs });
+    return await firstAnswer(request, { timeoutMs: requestTimeoutMs, everyMs: askAgainMs, mayWait: () => false });
   } catch (error) {
     throw new PayloadError("NATS did not answer for a payload", error);
   }

@@ -1,6 +1,7 @@
 import { DiscardPolicy, jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import { expect, test } from "vitest";
+import { freePort } from "../../test/support/freePort.ts";
 import { startNats } from "../../test/support/nats.ts";
 import { logger } from "./log.ts";
 import { publishDurably } from "./publishDurably.ts";
@@ -177,6 +178,28 @@ test("what a stream has passed over while it answers what came later is retryabl
   // The other stream has answered nothing, and may yet.
   expect(publisher.pending()).toBeGreaterThanOrEqual(1);
   await connection.close();
+});
+
+test("in a cluster, what a stream leaves while it answers nothing for a second is retryable: another server may come to lead it", async () => {
+  const toCluster = async (configuration: string) => {
+    await using started = new AsyncDisposableStack();
+    const nats = started.use(await startNats({ configuration }));
+    const connection = started.adopt(await connect({ servers: nats.url }), (one) => one.close());
+    // A leader that stands still.
+    connection.subscribe("log", { callback: () => undefined });
+    const publisher = started.use(openPublisher(connection, { timeoutMs: 60_000 }));
+    const owned = started.move();
+    return { publisher, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  };
+  await using alone = await toCluster("");
+  // One of two, and the other one is away.
+  const [port, other] = [await freePort(), await freePort()];
+  await using clustered = await toCluster(
+    `server_name: n0\ncluster { name: c, listen: "127.0.0.1:${port}", routes: ["nats://127.0.0.1:${other}"] }`,
+  );
+  void alone.publisher.publish("log", bytes, "", "LOG");
+  expect(await clustered.publisher.publish("log", bytes, "", "LOG")).toMatchObject({ kind: "retryable", code: 408 });
+  expect([alone.publisher.pending(), clustered.publisher.pending()]).toEqual([1, 0]);
 });
 
 test("a stream without room is told of once, until it stores again", async () => {

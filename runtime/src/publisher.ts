@@ -19,7 +19,8 @@ export type { Published } from "./publishAnswer.ts";
 export interface Publisher extends Disposable {
   /**
    * `headers`: lines made by `headerLine`, one after the other; empty for none. `stream`: the one that has the subject. It answers in order: what it
-   * leaves out for a second, while it answers what was sent later, is retryable then.
+   * leaves out for a second, while it answers what was sent later, is retryable then; and so is, where servers form a cluster, what waits for a
+   * second in which the stream answers nothing.
    */
   publish(subject: string, data: Uint8Array, headers?: string, stream?: string): Promise<Published>;
   /** Publishes without an answer yet, the ones that wait for room included. */
@@ -52,8 +53,8 @@ const sweepEveryMs = 250;
 const absentTimeoutMs = 1_000;
 /** What was sent before a stream came back is acknowledged by then, or never. */
 const lostAfterMs = 300;
-/** What a stream has passed over for so long, a leader took with it. */
-const passedOverMs = 1_000;
+/** What a stream has passed over for so long, a leader took with it; and one that says nothing at all for so long may have none. */
+const lostMs = 1_000;
 /** What it knows already needs no quorum, and overtakes by less than this. */
 const overtakingMs = 250;
 /** Nobody answered, or nobody listened. */
@@ -111,6 +112,8 @@ class InboxPublisher implements Publisher {
   readonly #absent = toAbsentStreams();
   /** When the latest message that a stream has answered was sent. */
   readonly #answeredMs = new Map<string, number>();
+  /** When a stream has said something last. */
+  readonly #heardMs = new Map<string, number>();
   /** In order from `#first` on. */
   #queue: Queued[] = [];
   #first = 0;
@@ -200,6 +203,7 @@ class InboxPublisher implements Publisher {
   #take(key: string, published: Published): void {
     const waiting = this.#waiting.get(key);
     const stream = waiting?.stream;
+    if (stream !== undefined) this.#heardMs.set(stream, Date.now());
     if (stream !== undefined && published.kind === "stored") this.#answeredMs.set(stream, waiting?.sentMs ?? 0);
     this.#tellRoom(stream, published);
     if (waiting !== undefined) this.#settle(waiting, published);
@@ -225,7 +229,7 @@ class InboxPublisher implements Publisher {
   #sweep(): void {
     const { timeoutMs } = this.#options;
     this.#expire(Date.now() - (this.#absent.isAny() ? Math.min(absentTimeoutMs, timeoutMs) : timeoutMs));
-    this.#expirePassedOver();
+    this.#expireLost();
     if (this.#waiting.size > 0) return;
     clearInterval(this.#sweeper);
     this.#sweeper = undefined;
@@ -236,11 +240,16 @@ class InboxPublisher implements Publisher {
     for (const waiting of this.#inOrder(sentMs)) this.#settle(waiting, timedOut);
   }
 
-  /** Nor for what a stream has left out. */
-  #expirePassedOver(): void {
-    for (const waiting of this.#inOrder(Date.now() - passedOverMs)) {
-      const answeredMs = waiting.stream === undefined ? 0 : (this.#answeredMs.get(waiting.stream) ?? 0);
-      if (answeredMs > waiting.sentMs + overtakingMs) this.#settle(waiting, timedOut);
+  /** Nor for what a stream has left out, or where others could lead a stream that is silent: what was sent to a leader that stands still is lost. */
+  #expireLost(): void {
+    const now = Date.now();
+    const hasOthers = this.#connection.info?.cluster !== undefined;
+    for (const waiting of this.#inOrder(now - lostMs)) {
+      const { stream, sentMs } = waiting;
+      if (stream === undefined) continue;
+      const isPassedOver = (this.#answeredMs.get(stream) ?? 0) > sentMs + overtakingMs;
+      const isSilent = hasOthers && (this.#heardMs.get(stream) ?? 0) < now - lostMs;
+      if (isPassedOver || isSilent) this.#settle(waiting, timedOut);
     }
   }
 

@@ -378,7 +378,7 @@ export class Sidecar implements Disposable {
       secret: secrets,
       keep: (task, bytes) => keepAnswer(payloads, task, bytes, this.#stop.signal),
       fetch: (ref) => fetchRequest(payloads, ref),
-      ask: openAsks(nats.connection, names),
+      ask: openAsks(nats, names),
       contracts: this.#descriptions,
       report: outcomeReporter(this.#publisher, names, { signal: this.#stop.signal, onRetry: () => measures.retried() }),
       now: Date.now,

@@ -202,6 +202,19 @@ test("a claim that is not granted is given back and does not run", async () => {
   expect(ground.said).toEqual(["1 ack", "2 nak 500"]);
 });
 
+test("a claim is asked for as long as the death of an owner lasts, then given back; who drains asks for less long", async () => {
+  const ground = makeGround();
+  ground.deliver({ claim: true });
+  await ground.settle();
+  const asked = ground.asks.length;
+  expect([asked, ground.now - 1_000_000, ground.said]).toEqual([61, 30_000, ["1 nak 500"]]);
+  const draining = Object.assign(makeGround(), { verdicts: [AskReply_Verdict.NOT_NOW] });
+  draining.deliver({ claim: true });
+  await draining.worker.drain();
+  expect(draining.asks).toHaveLength(10);
+  expect([ground.calls, draining.calls]).toEqual([[], []]);
+});
+
 test("no claim is granted that is not stored", async () => {
   const ground = Object.assign(makeGround(), { reported: [{ kind: "stopped" as const }] });
   ground.deliver({ claim: true });

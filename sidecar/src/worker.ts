@@ -42,10 +42,10 @@ const unsentDelayMs = 1_000;
 const fullDelayMs = 500;
 /** While one slot is free each service may ask for a task: few slots, many services. */
 const waitingMin = 16;
-/** A drain waits so often for a large answer to be taken. */
-const keepTries = 10;
-/** A claim that nobody grants: the next delivery is told that it is in doubt. */
-const grantTries = 10;
+/** A drain waits so often for a large answer to be taken, or a claim to be granted. */
+const drainTries = 10;
+/** Longer than an owner's death or an election lasts: a claim that nobody grants is given back then, and the next delivery is in doubt. */
+const grantMs = 30_000;
 
 /**
  * Takes deliveries and sees each through: admit, call, report, acknowledge. Bounded: at most `concurrency` run, and as many (16 at least) wait
@@ -151,8 +151,7 @@ export class Worker {
     this.#isDraining = true;
     this.giveBackWaiting();
     if (this.#running === 0) return;
-    this.#idle ??= Promise.withResolvers<void>();
-    await this.#idle.promise;
+    await (this.#idle ??= Promise.withResolvers<void>()).promise;
   }
 
   /** Has what waits longest take a slot that is free; false: nothing waits. */
@@ -262,7 +261,7 @@ export class Worker {
       const ref = await this.#ports.keep(task, ending.response);
       if (ref !== undefined) return claimedOutcome(task, facts, ending, ref);
       // Trying on holds the attempt, which is extended meanwhile; who drains has to end some time.
-      if (this.#isDraining && tries >= keepTries) return endedOutcome(task, facts, ending);
+      if (this.#isDraining && tries >= drainTries) return endedOutcome(task, facts, ending);
       await this.#ports.pause(unsentDelayMs);
     }
   }
@@ -317,12 +316,13 @@ export class Worker {
 
   /** Makes the claim durable, then waits for the grant. */
   async #claim(held: Held, delivery: Delivery, facts: OutcomeFacts): Promise<Admission> {
-    const { task } = held;
-    const reported = await this.#ports.report(task, startedOutcome(task, facts, this.#ports.now()));
+    const reported = await this.#ports.report(held.task, startedOutcome(held.task, facts, this.#ports.now()));
     if (reported.kind !== "stored") return { kind: "later", delayMs: unsentDelayMs };
+    const untilMs = this.#ports.now() + grantMs;
     for (let tries = 1; ; tries += 1) {
       const admission = admit(await this.#ask(held, "claimed", { claimed: true }), delivery.delivery);
-      if (admission.kind !== "later" || tries >= grantTries) return admission;
+      const isOver = this.#isDraining ? tries >= drainTries : this.#ports.now() >= untilMs;
+      if (admission.kind !== "later" || isOver) return admission;
       await this.#ports.pause(admission.delayMs);
     }
   }
@@ -374,8 +374,8 @@ export class Worker {
     else this.#giveBack(held, unsentDelayMs);
   }
 
-  #ackAll(held: Held): void {
-    for (const delivery of held.deliveries) delivery.ack();
+  #ackAll({ deliveries }: Held): void {
+    for (const delivery of deliveries) delivery.ack();
   }
 
   // A claim may be durable.
@@ -396,5 +396,5 @@ function isLarge({ message }: ParsedTask, { response }: Answered): boolean {
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, index) => byte === b[index]);
+  return Buffer.compare(a, b) === 0;
 }

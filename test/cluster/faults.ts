@@ -22,8 +22,13 @@ const restartAfterMs = 2_000;
 /** An election takes 9 s at most, and may be repeated. */
 const electionMaxMs = 20_000;
 
-/** Kills or stops the server, and resolves when it is back and everything it led is led again. */
-export async function inflict(servers: readonly Nats[], server: number, kind: FaultKind): Promise<Fault> {
+/** Kills or stops the server, and resolves when it is back, a killed one after `deadMs`, and everything it led is led again. */
+export async function inflict(
+  servers: readonly Nats[],
+  server: number,
+  kind: FaultKind,
+  deadMs = restartAfterMs,
+): Promise<Fault> {
   const victim = servers[server];
   assert(victim !== undefined);
   const others = servers.filter((it) => it !== victim);
@@ -31,7 +36,7 @@ export async function inflict(servers: readonly Nats[], server: number, kind: Fa
   const atMs = Date.now();
   if (kind === "kill") {
     await victim.kill9();
-    await pause(restartAfterMs);
+    await pause(deadMs);
     await victim.restart();
   } else {
     victim.pause();

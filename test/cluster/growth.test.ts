@@ -18,7 +18,7 @@ test("an order grows by what it took longer than those that no fault met", () =>
     orders: 1,
     medianMs: 5_800,
     mostMs: 5_800,
-    slowest: orders[2],
+    slowest: orders.slice(2, 3),
     inDoubt: { orders: 0, mostMs: 0 },
   });
 });

@@ -14,11 +14,13 @@ export interface Growth {
   readonly orders: number;
   readonly medianMs: number;
   readonly mostMs: number;
-  /** The order that grew most. */
-  readonly slowest: PlacedOrder | undefined;
+  /** Those that grew most, the slowest first. */
+  readonly slowest: readonly PlacedOrder[];
   /** Of orders whose undoing waited for the end of an attempt; they don't count for the others. */
   readonly inDoubt: { readonly orders: number; readonly mostMs: number };
 }
+
+const slowestMax = 5;
 
 /** The median of orders that no fault met: none began within so long behind one. */
 export function undisturbedMs(orders: readonly PlacedOrder[], faults: readonly Fault[], settledMs = 12_000): number {
@@ -48,7 +50,7 @@ export function growthOf(
     orders: sure.length,
     medianMs: median(grown),
     mostMs: Math.max(0, ...grown),
-    slowest: sure.toSorted((a, b) => tookMs(b) - tookMs(a))[0],
+    slowest: sure.toSorted((a, b) => tookMs(b) - tookMs(a)).slice(0, slowestMax),
     inDoubt: { orders: unsure.length, mostMs: Math.max(0, ...unsure.map(growth)) },
   };
 }

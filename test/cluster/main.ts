@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 import { toRandom } from "../chaos/random.ts";
 import type { Growth } from "./growth.ts";
-import { playAllKilled, playFaults, playRolling } from "./scenes.ts";
+import { playAllKilled, playFaults, playMachine, playRolling } from "./scenes.ts";
 import type { Outcome } from "./scenes.ts";
 import type { TimersOutcome } from "./timers.ts";
 import { playTimers } from "./timers.ts";
@@ -11,6 +11,7 @@ const help = `npm run test:cluster [-- options] [scene…]
 Three nats-servers on this machine, three copies of each stream, two orchestrators, and orders under way all the time:
   faults     the leader of a log, the tasks, the timers, … is killed (kill -9) or stopped (SIGSTOP)
   all        all three servers are killed at once and started again
+  machine    a server and the orchestrator that owns the partitions die together and are away for 10 s
   rolling    each server is stopped and started again, one after the other: by SIGTERM, then in lame duck mode
   timers     the leader of the timers alone is killed, while 20 timers a second are armed; without orders
 Without a scene: all of them.
@@ -59,6 +60,7 @@ async function playAll(): Promise<number> {
   const scenes: Readonly<Record<string, () => Promise<void>>> = {
     faults: () => underOrders(playFaults({ kill: Number(values.kills), stop4: stops, stop10: stops }, options)),
     all: () => underOrders(playAllKilled(2, options)),
+    machine: () => underOrders(playMachine(2, options)),
     rolling: () => underOrders(playRolling(options)),
     timers: async () => void breaches.push(...reportTimers(await playTimers(3, options.progress))),
   };

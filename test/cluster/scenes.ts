@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { HistoryEvent_Kind } from "../../proto/gen/sidestep/v1/run.ts";
 import type { HistoryEvent } from "../../proto/gen/sidestep/v1/run.ts";
 import { openNats } from "../../runtime/src/natsConnection.ts";
@@ -30,6 +31,8 @@ export interface Outcome {
 export interface SceneOptions {
   readonly inFlight: number;
   readonly random: () => number;
+  /** The orchestrators where orders come in, by number; all unless told. */
+  readonly doors?: readonly number[];
   /** Folder for the logs of orchestrators and sidecars. */
   readonly logs?: string | undefined;
   readonly progress: (line: string) => void;
@@ -89,11 +92,33 @@ export function playRolling(options: SceneOptions): Promise<Outcome> {
   });
 }
 
+/** A machine with a server and the orchestrator that owns the partitions, dead for ten seconds; orders come in by the other orchestrator. */
+export function playMachine(times: number, options: SceneOptions): Promise<Outcome> {
+  return onStage({ ...options, doors: [1] }, async ({ stack, servers, admin, traffic }, settle) => {
+    const [owner, other] = stack.orchestrators;
+    assert(owner !== undefined && other !== undefined);
+    for (let i = 0; i < times; i++) {
+      const server = await leaderOfTarget(servers, admin, "log", options.random);
+      const crashing = owner.crash(deadMs);
+      const fault = await inflict(servers, server, "kill", deadMs);
+      await crashing;
+      options.progress(
+        `n${server} and ${owner.name} dead: ${fault.outageMs} ms until all that n${server} led was led again`,
+      );
+      await settle({ ...fault, kind: "machine" });
+      // It gives the partitions back, and orders come in again.
+      await other.restart();
+      await traffic.untilMore(3 * options.inFlight);
+    }
+  });
+}
+
+const deadMs = 10_000;
 const partitionsSettledMs = 5_000;
 
 /** The order example on three servers with two orchestrators and orders under way; what it came to, judged by the services' journals. */
 async function onStage(
-  { inFlight, progress, logs }: SceneOptions,
+  { inFlight, progress, logs, doors }: SceneOptions,
   play: (stage: Stage, settle: (fault: Fault | undefined) => Promise<void>) => Promise<void>,
 ): Promise<Outcome> {
   await using stack = await startOrderStack({
@@ -112,7 +137,7 @@ async function onStage(
   await using admin = await openNats(settings, { name: "judge", log: silent, signal: AbortSignal.timeout(60_000) });
   await untilLevel(admin);
   const traffic = openTraffic(
-    stack.orchestrators.map(({ address }) => address),
+    stack.orchestrators.filter((_, number) => doors?.includes(number) !== false).map(({ address }) => address),
     inFlight,
   );
   await traffic.untilMore(3 * inFlight);
@@ -131,17 +156,19 @@ async function onStage(
     progress(
       `  ${orders} orders met it and took up to ${Math.round(mostMs)} ms longer, half of them ${Math.round(medianMs)} ms or less`,
     );
-    if (slowest !== undefined && mostMs > fault.outageMs + 1_000)
-      progress(`  the slowest: ${toTimeline(slowest, await traffic.history(slowest.runId), fault.atMs)}`);
+    if (mostMs <= fault.outageMs + 1_000) return;
+    for (const order of slowest) {
+      const history = await traffic.history(order.runId);
+      progress(`  ${toTimeline(order, history, fault.atMs)}`);
+      if (!history.some(isExpiry)) break;
+    }
   };
   await play({ stack, servers, admin, traffic }, settle);
   await traffic.untilMore(inFlight);
   const records = await traffic.finish();
   const placed: readonly PlacedOrder[] = traffic.orders();
   const usualMs = undisturbedMs(placed, faults);
-  const waited = records.filter(({ history }) =>
-    history.some(({ kind }) => kind === HistoryEvent_Kind.ATTEMPT_EXPIRED),
-  );
+  const waited = records.filter(({ history }) => history.some(isExpiry));
   const doubtful = new Set(waited.map(({ orderId }) => orderId));
   return {
     orders: placed.length,
@@ -149,6 +176,10 @@ async function onStage(
     growths: faults.map((fault) => growthOf(fault, placed, usualMs, doubtful)),
     breaches: findBreaches(records, journalsOf(stack)),
   };
+}
+
+function isExpiry({ kind }: HistoryEvent): boolean {
+  return kind === HistoryEvent_Kind.ATTEMPT_EXPIRED;
 }
 
 const kindNames = new Map<number, string>(Object.entries(HistoryEvent_Kind).map(([name, kind]) => [kind, name]));

@@ -4,6 +4,7 @@ import os from "node:os";
 import path from "node:path";
 import { freePort } from "./freePort.ts";
 import { startNats } from "./nats.ts";
+import { pause } from "../../runtime/src/pause.ts";
 import type { Nats } from "./nats.ts";
 import { startNatsCluster } from "./natsCluster.ts";
 import { startOrderServices } from "./orderServices.ts";
@@ -15,8 +16,8 @@ import type { Program } from "./program.ts";
 export interface Restartable {
   readonly name: string;
   readonly program: () => Program;
-  /** SIGKILL, and started again at once; resolves when it is ready. */
-  readonly crash: () => Promise<void>;
+  /** SIGKILL, and started again at once or after so long; resolves when it is ready. */
+  readonly crash: (afterMs?: number) => Promise<void>;
   /** SIGTERM, its end awaited, and started again. */
   readonly restart: () => Promise<void>;
 }
@@ -151,8 +152,9 @@ async function startRestartable(
   return {
     name,
     program: () => program,
-    crash: async () => {
+    crash: async (afterMs = 0) => {
       await program.kill9();
+      await pause(afterMs);
       program = await start();
     },
     restart: async () => {

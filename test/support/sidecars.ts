@@ -35,7 +35,7 @@ export async function openSidecar(url: string, service: string, script: SidecarS
   const facts = { id: randomUUID(), name: "test", host: "test", version: "test" };
   const nats = await connectTo(url, facts.id);
   const publisher = openPublisher(nats.connection);
-  const askOwner = openAsks(nats.connection, names);
+  const askOwner = openAsks(nats, names);
   const stop = new AbortController();
   const reportOutcome = outcomeReporter(publisher, names, { signal: stop.signal, onRetry: () => undefined });
   const never = new Promise<undefined>(() => undefined);

@@ -14,6 +14,8 @@ export interface TcpProxy extends AsyncDisposable {
   loseAnswers(): void;
   /** Cuts every connection; new ones work as at the start. */
   cut(): void;
+  /** How many connections it has taken so far. */
+  taken(): number;
 }
 
 /** Starts a proxy before `url`. */
@@ -21,9 +23,11 @@ export async function startTcpProxy(url: string): Promise<TcpProxy> {
   const target = new URL(url);
   const port = await freePort();
   const pairs = new Set<{ readonly client: net.Socket; readonly server: net.Socket }>();
+  let taken = 0;
   let isFrozen = false;
   let isLosing = false;
   const server = net.createServer((client) => {
+    taken += 1;
     const upstream = net.connect(Number(target.port), target.hostname);
     const pair = { client, server: upstream };
     pairs.add(pair);
@@ -58,6 +62,7 @@ export async function startTcpProxy(url: string): Promise<TcpProxy> {
   };
   return {
     url: `${target.protocol}//127.0.0.1:${port}`,
+    taken: () => taken,
     freeze: () => {
       isFrozen = true;
       pairs.forEach(pause);

@@ -80,8 +80,8 @@ export async function attach({ nats, names, partitions, log, signal, ...streams 
   ]);
   await untilAnswered(() => ensureTopology(connection, topology, partitionCount(layouts), log), signal);
   const writer = openWriter(nats, publisher);
-  const directGets = openDirectGets(nats);
   const loneStreams = openLoneStreams(nats, Date.now);
+  const directGets = openDirectGets(nats, loneStreams);
   const access = { nats, names, writer, directGets, loneStreams, log };
   const limits = openLimits({ nats, names, publisher, log, now: Date.now });
   return {
@@ -110,7 +110,7 @@ export async function attach({ nats, names, partitions, log, signal, ...streams 
       keys: toKeys(nats, names, publisher),
       holds: toHoldRecord(nats, names, publisher),
       questions: toQuestions(nats, names, log),
-      isConnected: () => nats.isConnected(),
+      hearsSinceMs: () => (nats.isConnected() ? nats.connectedAtMs() : undefined),
     },
     [Symbol.dispose]: () => {
       limits[Symbol.dispose]();

@@ -1,5 +1,6 @@
 import type { NatsConnection } from "@nats-io/transport-node";
 import { setTimeout as delay } from "node:timers/promises";
+import { firstAnswer } from "../../../runtime/src/firstAnswer.ts";
 
 /** A JetStream request that was refused or got no answer. `code` is the server's err_code, 503 without responders, 408 without answer. */
 export class JetStreamFailure extends Error {
@@ -33,7 +34,7 @@ export type Wanted =
 
 const noSuchMessage = 10037;
 const requestTimeoutMs = 5000;
-const askAgainMs = 1000;
+const askAgainMs = 500;
 const noResponders = 503;
 
 /** What we read of the answers of the JetStream API; each request fills some of it. */
@@ -96,34 +97,28 @@ export async function askJetStream(
 }
 
 /**
- * The same for what may be asked twice. It is asked again each second while nobody answers: what was asked of a leader that died, or while there
+ * The same for what may be asked twice. It is asked again twice a second while nobody answers: what was asked of a leader that died, or while there
  * was none, is lost, and the next one may be elected at any moment. So is what a former leader refuses in passing, as one does that stood still and
  * goes on. The first answer counts.
  */
-export async function askAgain(
+export function askAgain(
   connection: NatsConnection,
   verb: string,
   body: object | undefined,
   timeoutMs = requestTimeoutMs,
 ): Promise<JetStreamAnswer> {
-  const untilMs = performance.now() + timeoutMs;
-  const { promise, resolve, reject } = Promise.withResolvers<JetStreamAnswer>();
-  const ask = (): void => {
-    const leftMs = Math.max(1, Math.ceil(untilMs - performance.now()));
-    askJetStream(connection, verb, body, leftMs).then(resolve, (error: unknown) => {
-      const mayWait = error instanceof JetStreamFailure && error.isPassing && error.code !== noResponders;
-      if (!mayWait || connection.isClosed() || performance.now() + askAgainMs > untilMs) reject(error);
-    });
-  };
-  ask();
-  const timer = setInterval(() => {
-    if (performance.now() + askAgainMs / 4 < untilMs) ask();
-  }, askAgainMs);
-  try {
-    return await promise;
-  } finally {
-    clearInterval(timer);
-  }
+  return askAnew(connection, (leftMs) => askJetStream(connection, verb, body, leftMs), timeoutMs);
+}
+
+/** The same for a question that is another one each time. */
+export function askAnew<T>(
+  connection: NatsConnection,
+  ask: (leftMs: number) => Promise<T>,
+  timeoutMs = requestTimeoutMs,
+): Promise<T> {
+  const mayWait = (error: unknown): boolean =>
+    error instanceof JetStreamFailure && error.isPassing && error.code !== noResponders && !connection.isClosed();
+  return firstAnswer(ask, { timeoutMs, everyMs: askAgainMs, mayWait });
 }
 
 /** Reads from the stream's leader: what decides is never read from a replica. Undefined: there is no such message. */

@@ -56,11 +56,15 @@ const releaseSign = "released";
 /** Life signs as plain messages. */
 export function toBeats(nats: Nats, names: Names): Beats {
   const { connection } = nats;
+  let last: string | undefined;
   const send = (orchestrator: string, sign: string): void => {
     if (nats.isConnected()) connection.publish(names.beatSubject(orchestrator), sign);
   };
   return {
-    beat: (orchestrator) => send(orchestrator, ""),
+    beat: (orchestrator) => {
+      last = orchestrator;
+      send(orchestrator, "");
+    },
     released: (orchestrator) => send(orchestrator, releaseSign),
     listen: (onBeat) => {
       const subscription = connection.subscribe(names.beats(), {
@@ -72,8 +76,13 @@ export function toBeats(nats: Nats, names: Names): Beats {
           );
         },
       });
+      // Others have missed some already.
+      const stop = nats.onReconnect(() => {
+        if (last !== undefined) send(last, "");
+      });
       return {
         [Symbol.dispose]: () => {
+          stop();
           if (!connection.isClosed()) subscription.unsubscribe();
         },
       };

@@ -33,8 +33,7 @@ export async function readNext(
   count: number,
   pace: ReadPace = "at once",
 ): Promise<readonly LogMessage[]> {
-  const name = `next${nuid.next()}`;
-  const { num_pending: pending = 0 } = await makeConsumer(nats, stream, name, from);
+  const { name, pending } = await makeConsumer(nats, stream, "next", from);
   try {
     return pending === 0 ? [] : await readPortions(nats.connection, stream, name, Math.min(pending, count), pace);
   } finally {

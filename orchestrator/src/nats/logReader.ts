@@ -6,8 +6,7 @@ import { subscribeRaw } from "../../../runtime/src/messageReader.ts";
 import type { Incoming } from "../../../runtime/src/messageReader.ts";
 import type { Nats } from "../../../runtime/src/natsConnection.ts";
 import type { LogMessage, LogReader } from "../processor/ports.ts";
-import { askAgain, untilAnswered } from "./jetstream.ts";
-import type { JetStreamAnswer } from "./jetstream.ts";
+import { askAnew, askJetStream, untilAnswered } from "./jetstream.ts";
 import { mayTakeInTurn, takeInNextTurn } from "./turnShare.ts";
 
 /** What to read, and to whom to give it. */
@@ -195,19 +194,19 @@ class Reader implements LogReader {
       this.#consumer = undefined;
       log.debug("reads the log by a new consumer", { stream, next: this.#next, reason });
     }
-    const name = `reader${nuid.next()}`;
     const { signal } = this.#closed;
-    const isMade = await untilAnswered(() => makeConsumer(this.#nats, stream, name, this.#next), signal).then(
-      () => true,
-      (error: unknown) => {
-        if (!signal.aborted) log.error("the log can't be read", { stream, error });
-        this.#notBeforeMs = Date.now() + failedPauseMs;
-        return false;
-      },
-    );
-    if (mine !== this.#generation) return;
+    const make = (): Promise<MadeConsumer> => makeConsumer(this.#nats, stream, "reader", this.#next);
+    const made = await untilAnswered(make, signal).catch((error: unknown) => {
+      if (!signal.aborted) log.error("the log can't be read", { stream, error });
+      this.#notBeforeMs = Date.now() + failedPauseMs;
+      return undefined;
+    });
+    if (mine !== this.#generation) {
+      if (made !== undefined) remove(this.#nats, stream, made.name);
+      return;
+    }
     this.#isRenewing = false;
-    if (isMade && !signal.aborted) this.#listen(name, mine);
+    if (made !== undefined && !signal.aborted) this.#listen(made.name, mine);
   }
 
   #listen(name: string, mine: number): void {
@@ -236,28 +235,48 @@ interface Place {
   readonly storedMs: number;
 }
 
-/** A consumer without filter and acks, from a position on. */
-export async function makeConsumer(nats: Nats, stream: string, name: string, from: number): Promise<JetStreamAnswer> {
-  const config = {
-    name,
-    ack_policy: "none",
-    deliver_policy: "by_start_sequence",
-    opt_start_seq: Math.max(from, 1),
-    inactive_threshold: inactiveMs * 1e6,
-    mem_storage: true,
-    num_replicas: 1,
+/** A consumer that has just been made. */
+export interface MadeConsumer {
+  readonly name: string;
+  /** Messages that it has before it. */
+  readonly pending: number;
+}
+
+/**
+ * A consumer without filter and acks, from a position on. nats-server places it on any server of the stream that it does not know to be away, and one
+ * that stands still answers nothing; under its name it stays there. So each time that it is asked for it is another one, which may come to lie elsewhere.
+ */
+export async function makeConsumer(nats: Nats, stream: string, prefix: string, from: number): Promise<MadeConsumer> {
+  const { connection } = nats;
+  let taken: string | undefined;
+  const make = async (leftMs: number): Promise<MadeConsumer> => {
+    const name = prefix + nuid.next();
+    const config = {
+      name,
+      ack_policy: "none",
+      deliver_policy: "by_start_sequence",
+      opt_start_seq: Math.max(from, 1),
+      inactive_threshold: inactiveMs * 1e6,
+      mem_storage: true,
+      num_replicas: 1,
+    };
+    const request = { stream_name: stream, config, action: "create" };
+    const made = await askJetStream(connection, `CONSUMER.CREATE.${stream}.${name}`, request, leftMs);
+    taken ??= name;
+    if (taken !== name) remove(nats, stream, name);
+    return { name, pending: made.num_pending ?? 0 };
   };
-  return askAgain(nats.connection, `CONSUMER.CREATE.${stream}.${name}`, {
-    stream_name: stream,
-    config,
-    action: "create",
-  });
+  return askAnew(connection, make);
 }
 
 function drop(nats: Nats, stream: string, { name, subscription }: Consumer): void {
   if (nats.connection.isClosed()) return;
   subscription.unsubscribe();
-  // Nobody waits for the answer: a consumer that stays is removed by the server once it is inactive.
+  remove(nats, stream, name);
+}
+
+/** Nobody waits for the answer: a consumer that stays is removed by the server once it is inactive. */
+function remove(nats: Nats, stream: string, name: string): void {
   if (nats.isConnected()) nats.connection.publish(`$JS.API.CONSUMER.DELETE.${stream}.${name}`);
 }
 

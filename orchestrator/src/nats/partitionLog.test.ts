@@ -30,9 +30,9 @@ async function openLog(url: string, lagging?: DirectGets) {
   await ensureTopology(nats.connection, topology, 1, silent);
   const publisher = openPublisher(nats.connection);
   const writer = openWriter(nats, publisher);
-  const directGets = lagging ?? openDirectGets(nats);
   // Only where there are replicas may one lag behind.
   const loneStreams = lagging === undefined ? openLoneStreams(nats, Date.now) : { has: () => Promise.resolve(false) };
+  const directGets = lagging ?? openDirectGets(nats, loneStreams);
   const log = toPartitionLog({ nats, names, writer, directGets, loneStreams, log: silent }, 0);
   return { nats, publisher, writer, log };
 }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { expect, test } from "vitest";
 import { parseRunId } from "../../../proto/wire/runId.ts";
 import type { RunId } from "../../../proto/wire/runId.ts";
+import type { Nats } from "../../../runtime/src/natsConnection.ts";
 import { pause } from "../../../runtime/src/pause.ts";
 import { messageIdLine, openPublisher } from "../../../runtime/src/publisher.ts";
 import type { Published, Publisher } from "../../../runtime/src/publisher.ts";
@@ -14,6 +15,7 @@ import { openLoneStreams } from "./loneStreams.ts";
 import { toPartitionLog } from "./partitionLog.ts";
 import { ensurePartitionsBucket, ensureTopology } from "./topology.ts";
 import { openWriter } from "./write.ts";
+import type { Writer } from "./write.ts";
 
 const event = Buffer.from("event");
 const limits = { signal: new AbortController().signal };
@@ -30,15 +32,7 @@ async function openLog(url: string) {
   await ensureTopology(nats.connection, { names, replicas: 1 }, 1, silent);
   const publisher = openPublisher(nats.connection, { timeoutMs: 1000 });
   const writer = openWriter(nats, publisher);
-  const directGets = openDirectGets(nats);
-  return {
-    nats,
-    publisher,
-    log: toPartitionLog(
-      { nats, names, writer, directGets, loneStreams: openLoneStreams(nats, Date.now), log: silent },
-      0,
-    ),
-  };
+  return { nats, publisher, log: openLogBy(nats, writer) };
 }
 
 test("a start whose acknowledgement was lost is found to be our own, and stored once", async () => {
@@ -142,17 +136,12 @@ test("a write that its stream does not take for long, while it takes others, is 
   });
 });
 
-function openLogOn(nats: Awaited<ReturnType<typeof connectTo>>) {
-  const writer = openWriter(nats, openPublisher(nats.connection));
-  return toPartitionLog(
-    {
-      nats,
-      names,
-      writer,
-      directGets: openDirectGets(nats),
-      loneStreams: openLoneStreams(nats, Date.now),
-      log: silent,
-    },
-    0,
-  );
+function openLogOn(nats: Nats) {
+  return openLogBy(nats, openWriter(nats, openPublisher(nats.connection)));
+}
+
+function openLogBy(nats: Nats, writer: Writer) {
+  const loneStreams = openLoneStreams(nats, Date.now);
+  const directGets = openDirectGets(nats, loneStreams);
+  return toPartitionLog({ nats, names, writer, directGets, loneStreams, log: silent }, 0);
 }

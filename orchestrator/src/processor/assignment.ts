@@ -20,7 +20,8 @@ export interface AssignmentOptions {
   readonly partitions: number;
   readonly leases: Leases;
   readonly beats: Beats;
-  readonly isConnected: () => boolean;
+  /** Since when signs of life are heard without a break; undefined: they are not. */
+  readonly hearsSinceMs: () => number | undefined;
   /** Without a beat for so long an orchestrator counts as dead. */
   readonly silenceMs: number;
   readonly now: () => number;
@@ -47,14 +48,13 @@ class Taker implements Assignment {
   readonly #beatMs = new Map<string, number>();
   readonly #listener: Disposable;
   readonly #timer: NodeJS.Timeout;
+  readonly #openedMs: number;
   #isReleasing = false;
-  #wasConnected = false;
-  #listeningSinceMs: number;
 
   constructor(options: AssignmentOptions) {
     const { orchestrator, beats, now } = options;
     this.#options = options;
-    this.#listeningSinceMs = now();
+    this.#openedMs = now();
     this.#listener = beats.listen((from, isRelease) => {
       this.#beatMs.set(from, now());
       if (isRelease && from !== orchestrator) this.#lookAtAll();
@@ -89,16 +89,8 @@ class Taker implements Assignment {
   }
 
   #lookAtAll(): void {
-    const { isConnected, now, partitions, logger } = this.#options;
-    if (!isConnected()) {
-      this.#wasConnected = false;
-      return;
-    }
-    if (!this.#wasConnected) {
-      // While the connection was down nobody's beats were heard.
-      this.#wasConnected = true;
-      this.#listeningSinceMs = now();
-    }
+    const { hearsSinceMs, now, partitions, logger } = this.#options;
+    if (hearsSinceMs() === undefined) return;
     for (let partition = 0; partition < partitions; partition++) {
       if (this.#isReleasing || this.#holdings.has(partition) || this.#taking.has(partition)) continue;
       if ((this.#declinedUntilMs.get(partition) ?? 0) > now()) continue;
@@ -133,7 +125,9 @@ class Taker implements Assignment {
   }
 
   #isSilent(owner: string): boolean {
-    const { now, silenceMs } = this.#options;
-    return now() - Math.max(this.#beatMs.get(owner) ?? 0, this.#listeningSinceMs) > silenceMs;
+    const { now, silenceMs, hearsSinceMs } = this.#options;
+    // While it was away nobody's beats were heard, however short that was and whatever went before it.
+    const heardMs = Math.max(this.#beatMs.get(owner) ?? 0, this.#openedMs, hearsSinceMs() ?? Infinity);
+    return now() - heardMs > silenceMs;
   }
 }

@@ -52,7 +52,7 @@ export interface Ports {
   readonly holds: HoldRecord;
   readonly messages: Messages;
   readonly questions: Questions;
-  readonly isConnected: () => boolean;
+  readonly hearsSinceMs: () => number | undefined;
 }
 
 export interface ProcessorOptions {

@@ -88,7 +88,7 @@ export function admit(verdict: AskReply_Verdict | undefined, delivery: number): 
 
 const busyDelayMs = 3_000;
 const notNowDelayMs = 500;
-const notNowDelayMaxMs = 5_000;
+const notNowDelayMaxMs = 2_000;
 
 /**
  * Estimates log time from what arrives. A message can't arrive before it was stored, so `stored - received` never exceeds the true

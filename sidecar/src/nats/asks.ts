@@ -1,7 +1,7 @@
-import type { NatsConnection } from "@nats-io/transport-node";
 import { Ask, AskReply } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import type { AskReply_Verdict } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import type { Names } from "../../../proto/wire/subjects.ts";
+import type { Nats } from "../../../runtime/src/natsConnection.ts";
 import type { ParsedTask } from "../core/taskMessage.ts";
 import { Requests } from "./requests.ts";
 import type { Answer } from "./requests.ts";
@@ -13,8 +13,10 @@ const answerWithinMs = 3_000;
 export type AskOwner = (task: ParsedTask, ask: Ask) => Promise<AskReply_Verdict | undefined>;
 
 /** Questions to owners over one connection, for as long as it is there. */
-export function openAsks(connection: NatsConnection, names: Names): AskOwner {
-  const requests = new Requests(connection);
+export function openAsks(nats: Pick<Nats, "connection" | "onDisconnect">, names: Names): AskOwner {
+  const requests = new Requests(nats.connection);
+  // Asked again over the next connection, and not only when the answer's time is over.
+  nats.onDisconnect(() => requests.giveUp());
   return ({ service, message }, ask) => {
     const subject = names.askSubject(service, message.partition);
     const { promise, resolve } = Promise.withResolvers<AskReply_Verdict | undefined>();

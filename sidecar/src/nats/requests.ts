@@ -49,6 +49,11 @@ export class Requests {
     return this.#waiting.size;
   }
 
+  /** Nobody will answer any more what has been asked so far, as when the connection was lost: all who wait are told of silence. */
+  giveUp(): void {
+    for (const asked of this.#waiting.values()) asked.expire();
+  }
+
   /** Asks; `onAnswer` is told once, unless it is forgotten. Throws what publishing does. */
   ask(subject: string, data: Uint8Array, timeoutMs: number, onAnswer: (answer: Answer) => void): Asking {
     const reply = this.#inbox + (this.#count++).toString(36);

@@ -5,7 +5,7 @@ import type { Call, CallRequest, Delivery, Reported, Service } from "../ports.ts
 import { Worker } from "../worker.ts";
 import { taskOf } from "./tasks.ts";
 
-/** A worker among fakes: time stands still unless moved, calls end when told. */
+/** A worker among fakes: time passes by pauses only, calls end when told. */
 export function makeGround({ concurrency = 4 } = {}) {
   const ground = {
     now: 1_000_000,
@@ -77,7 +77,10 @@ export function makeGround({ concurrency = 4 } = {}) {
       }),
       fetch: async ({ id }) => ground.payloads.get(id) ?? "gone",
       secret: async (name) => ground.secrets.get(name),
-      pause: async (ms) => void ground.pauses.push(ms),
+      pause: async (ms) => {
+        ground.pauses.push(ms);
+        ground.now += ms;
+      },
       connectedAtMs: () => ground.connectedAtMs,
       observer: {
         taken: (_, waitedMs) => ground.waited.push(waitedMs),

@@ -114,7 +114,7 @@ function toPorts(stage: Stage, link: Link): Ports {
     keys: toKeys(world, network, link, stage.keys),
     holds: toHolds(world, network, link, stage.holds),
     questions: toQuestions(world, network, link, stage.core),
-    isConnected: () => link.isConnected,
+    hearsSinceMs: () => (link.isConnected ? link.connectedAtMs : undefined),
   };
 }
 
