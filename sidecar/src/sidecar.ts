@@ -18,9 +18,10 @@ import { openStoreRoom } from "../../runtime/src/storeRoom.ts";
 import type { StoreRoom } from "../../runtime/src/storeRoom.ts";
 import { atMost } from "../../runtime/src/shutdown.ts";
 import { Breakers } from "./breakers.ts";
-import { clockError, observeClock, unknownOffset } from "./core/admission.ts";
+import { observeClock, unknownOffset } from "./core/admission.ts";
 import type { ClockOffset } from "./core/admission.ts";
 import type { BreakerBounds } from "./core/breaker.ts";
+import { ClockWatch } from "./core/clockWatch.ts";
 import { unaskedOf } from "./core/pullWindow.ts";
 import type { Slots } from "./core/slots.ts";
 import { Descriptions } from "./descriptions.ts";
@@ -85,7 +86,7 @@ export class Sidecar implements Disposable {
   readonly #timers: readonly NodeJS.Timeout[];
   #providers: ReadonlyMap<string, Provider> = new Map();
   #isPullDue = false;
-  #isClockTold = false;
+  readonly #clockWatch = new ClockWatch();
   #offset: ClockOffset = unknownOffset;
   #isDraining = false;
   /** What an operator has asked for: nothing new is taken, and the process stays. */
@@ -113,7 +114,7 @@ export class Sidecar implements Disposable {
       onChange: (method, isOpen) => {
         options.measures.broken(method, isOpen);
         // Tasks that have waited for it come late, and prove nothing of the clocks.
-        this.#isClockTold = true;
+        this.#clockWatch.stop();
         this.update();
       },
     });
@@ -323,11 +324,9 @@ export class Sidecar implements Disposable {
 
   #acceptOf(method: string, delivery: Delivery, onServing: (admitted: Delivery, provider: Service) => void): void {
     this.#offset = observeClock(this.#offset, delivery.storedAtMs, delivery.receivedAtMs);
-    const aheadMs = clockError(delivery.age, delivery.storedAtMs, delivery.receivedAtMs);
-    if (aheadMs !== undefined && !this.#isClockTold) {
-      this.#isClockTold = true;
+    const aheadMs = this.#clockWatch.take(delivery.age, delivery.storedAtMs, delivery.receivedAtMs);
+    if (aheadMs !== undefined)
       this.#options.log.warn("this machine's clock differs from the NATS server's", { aheadMs: Math.round(aheadMs) });
-    }
     const provider = this.#providers.get(splitMethod(method).service);
     // Asked for while it still served: another sidecar may have one that does.
     if (provider?.isServing !== true) return delivery.nak(awayDelayMs, true);
