@@ -15,15 +15,19 @@ export async function firstAnswer<T>(ask: (leftMs: number) => Promise<T>, how: A
   const { timeoutMs, everyMs, mayWait } = how;
   const untilMs = performance.now() + timeoutMs;
   const { promise, resolve, reject } = Promise.withResolvers<T>();
+  let failure: { readonly error: unknown } | undefined;
   const askNow = (): void => {
     const leftMs = Math.max(1, Math.ceil(untilMs - performance.now()));
     ask(leftMs).then(resolve, (error: unknown) => {
+      failure = { error };
       if (!mayWait(error) || performance.now() + everyMs > untilMs) reject(error);
     });
   };
   askNow();
   const timer = setInterval(() => {
     if (performance.now() + everyMs / 4 < untilMs) askNow();
+    // Nobody else may be there to say so: a busy process comes late, with too little time left to ask again.
+    else if (failure !== undefined) reject(failure.error);
   }, everyMs);
   try {
     return await promise;

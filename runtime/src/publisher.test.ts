@@ -1,5 +1,6 @@
 import { DiscardPolicy, jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
+import type { Msg } from "@nats-io/transport-node";
 import { expect, test } from "vitest";
 import { freePort } from "../../test/support/freePort.ts";
 import { startNats } from "../../test/support/nats.ts";
@@ -180,27 +181,48 @@ test("what a stream has passed over while it answers what came later is retryabl
   await connection.close();
 });
 
-test("in a cluster, what a stream leaves while it answers nothing for a second is retryable: another server may come to lead it", async () => {
-  const toCluster = async (configuration: string) => {
-    await using started = new AsyncDisposableStack();
-    const nats = started.use(await startNats({ configuration }));
-    const connection = started.adopt(await connect({ servers: nats.url }), (one) => one.close());
-    // A leader that stands still.
-    connection.subscribe("log", { callback: () => undefined });
-    const publisher = started.use(openPublisher(connection, { timeoutMs: 60_000 }));
-    const owned = started.move();
-    return { publisher, [Symbol.asyncDispose]: () => owned.disposeAsync() };
-  };
-  await using alone = await toCluster("");
-  // One of two, and the other one is away.
+/** One server of two whose other one is away, or with `configuration` empty a lone one; with something that takes what is published to a log. */
+async function openLogGround(configuration: string, take: (message: Msg) => void) {
+  await using started = new AsyncDisposableStack();
+  const nats = started.use(await startNats({ configuration }));
+  const connection = started.adopt(await connect({ servers: nats.url }), (one) => one.close());
+  connection.subscribe("log", { callback: (_, message) => take(message) });
+  const publisher = started.use(openPublisher(connection, { timeoutMs: 60_000 }));
+  const owned = started.move();
+  return { publisher, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+async function oneOfTwo(): Promise<string> {
   const [port, other] = [await freePort(), await freePort()];
-  await using clustered = await toCluster(
-    `server_name: n0\ncluster { name: c, listen: "127.0.0.1:${port}", routes: ["nats://127.0.0.1:${other}"] }`,
-  );
+  return `server_name: n0\ncluster { name: c, listen: "127.0.0.1:${port}", routes: ["nats://127.0.0.1:${other}"] }`;
+}
+
+test("in a cluster, what a stream leaves while it answers nothing for a second is retryable: another server may come to lead it", async () => {
+  const leaderThatStandsStill = (): void => undefined;
+  await using alone = await openLogGround("", leaderThatStandsStill);
+  await using clustered = await openLogGround(await oneOfTwo(), leaderThatStandsStill);
   void alone.publisher.publish("log", bytes, "", "LOG");
   expect(await clustered.publisher.publish("log", bytes, "", "LOG")).toMatchObject({ kind: "retryable", code: 408 });
   expect([alone.publisher.pending(), clustered.publisher.pending()]).toEqual([1, 0]);
 });
+
+test("a stream in a cluster that takes longer than a second for each answer is waited for once it has answered late, and not asked again and again", async () => {
+  let taken = 0;
+  const timers: NodeJS.Timeout[] = [];
+  await using clustered = await openLogGround(await oneOfTwo(), (message) => {
+    taken += 1;
+    const seq = taken;
+    timers.push(setTimeout(() => message.respond(JSON.stringify({ stream: "LOG", seq })), 1_800));
+  });
+  const { publisher } = clustered;
+  const { signal } = new AbortController();
+  expect(await publishDurably(publisher, "LOG", "log", bytes, "", { signal })).toMatchObject({ kind: "stored" });
+  // What was given up, and what was stored.
+  expect(taken).toBe(2);
+  // A single try, as one of a lease's renewals is.
+  expect(await publisher.publish("log", bytes, "", "LOG")).toMatchObject({ kind: "stored", sequence: 3 });
+  timers.forEach(clearTimeout);
+}, 15_000);
 
 test("a stream without room is told of once, until it stores again", async () => {
   await using nats = await startNats();

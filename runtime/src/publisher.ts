@@ -20,7 +20,7 @@ export interface Publisher extends Disposable {
   /**
    * `headers`: lines made by `headerLine`, one after the other; empty for none. `stream`: the one that has the subject. It answers in order: what it
    * leaves out for a second, while it answers what was sent later, is retryable then; and so is, where servers form a cluster, what waits for a
-   * second in which the stream answers nothing.
+   * second in which the stream answers nothing, unless it has answered later than that lately.
    */
   publish(subject: string, data: Uint8Array, headers?: string, stream?: string): Promise<Published>;
   /** Publishes without an answer yet, the ones that wait for room included. */
@@ -49,12 +49,15 @@ export function expectLastLine(sequence: number): string {
 }
 
 const sweepEveryMs = 250;
-/** How long each waits while a stream does not answer: its leader may be one that stands still, and the next one be elected at any moment. */
-const absentTimeoutMs = 1_000;
 /** What was sent before a stream came back is acknowledged by then, or never. */
 const lostAfterMs = 300;
-/** What a stream has passed over for so long, a leader took with it; and one that says nothing at all for so long may have none. */
+/**
+ * What a stream has passed over for so long, a leader took with it; and one that says nothing at all for so long may have none, or one that stands
+ * still, and the next one be elected at any moment.
+ */
 const lostMs = 1_000;
+/** One that has answered later than that is busy: whoever went by its silence would never see an answer, and give it more to do each second. */
+const busyMs = 15_000;
 /** What it knows already needs no quorum, and overtakes by less than this. */
 const overtakingMs = 250;
 /** Nobody answered, or nobody listened. */
@@ -114,6 +117,8 @@ class InboxPublisher implements Publisher {
   readonly #answeredMs = new Map<string, number>();
   /** When a stream has said something last. */
   readonly #heardMs = new Map<string, number>();
+  /** Until when a stream counts as busy. */
+  readonly #busyUntilMs = new Map<string, number>();
   /** In order from `#first` on. */
   #queue: Queued[] = [];
   #first = 0;
@@ -203,13 +208,15 @@ class InboxPublisher implements Publisher {
   #take(key: string, published: Published): void {
     const waiting = this.#waiting.get(key);
     const stream = waiting?.stream;
-    if (stream !== undefined) this.#heardMs.set(stream, Date.now());
+    const now = Date.now();
+    if (stream !== undefined) this.#heardMs.set(stream, now);
     if (stream !== undefined && published.kind === "stored") this.#answeredMs.set(stream, waiting?.sentMs ?? 0);
+    const isLate = waiting === undefined || now - waiting.sentMs > lostMs;
+    if (isLate && published.kind === "stored") this.#busyUntilMs.set(published.stream, now + busyMs);
     this.#tellRoom(stream, published);
     if (waiting !== undefined) this.#settle(waiting, published);
     if (!this.#absent.isAny() || published.kind !== "stored" || !this.#absent.answered(published.stream)) return;
-    const backMs = Date.now();
-    setTimeout(() => this.#expire(backMs), lostAfterMs).unref();
+    setTimeout(() => this.#expire(now, ({ stream: of }) => !this.#isBusy(of)), lostAfterMs).unref();
   }
 
   /** Streams of others, which are never named here, may be full as they like. */
@@ -227,30 +234,31 @@ class InboxPublisher implements Publisher {
   }
 
   #sweep(): void {
-    const { timeoutMs } = this.#options;
-    this.#expire(Date.now() - (this.#absent.isAny() ? Math.min(absentTimeoutMs, timeoutMs) : timeoutMs));
-    this.#expireLost();
+    const now = Date.now();
+    const hasOthers = this.#connection.info?.cluster !== undefined;
+    this.#expire(now - this.#options.timeoutMs, () => true);
+    this.#expire(now - lostMs, (waiting) => this.#isLost(waiting, now, hasOthers));
     if (this.#waiting.size > 0) return;
     clearInterval(this.#sweeper);
     this.#sweeper = undefined;
   }
 
-  /** Nobody waits any longer for what was sent by then. */
-  #expire(sentMs: number): void {
-    for (const waiting of this.#inOrder(sentMs)) this.#settle(waiting, timedOut);
+  /** Nobody waits any longer for those of what was sent by then. */
+  #expire(sentMs: number, isOver: (waiting: Waiting) => boolean): void {
+    for (const waiting of this.#inOrder(sentMs)) if (isOver(waiting)) this.#settle(waiting, timedOut);
   }
 
-  /** Nor for what a stream has left out, or where others could lead a stream that is silent: what was sent to a leader that stands still is lost. */
-  #expireLost(): void {
-    const now = Date.now();
-    const hasOthers = this.#connection.info?.cluster !== undefined;
-    for (const waiting of this.#inOrder(now - lostMs)) {
-      const { stream, sentMs } = waiting;
-      if (stream === undefined) continue;
-      const isPassedOver = (this.#answeredMs.get(stream) ?? 0) > sentMs + overtakingMs;
-      const isSilent = hasOthers && (this.#heardMs.get(stream) ?? 0) < now - lostMs;
-      if (isPassedOver || isSilent) this.#settle(waiting, timedOut);
-    }
+  /** What a stream has left out, or where others could lead a stream that is silent: what was sent to a leader that stands still is lost. */
+  #isLost({ stream, sentMs }: Waiting, now: number, hasOthers: boolean): boolean {
+    const answeredMs = stream === undefined ? 0 : (this.#answeredMs.get(stream) ?? 0);
+    if (answeredMs > sentMs + overtakingMs) return true;
+    if (this.#isBusy(stream)) return false;
+    const isSilent = stream !== undefined && (this.#heardMs.get(stream) ?? 0) < now - lostMs;
+    return this.#absent.isAny() || (hasOthers && isSilent);
+  }
+
+  #isBusy(stream: string | undefined): boolean {
+    return stream !== undefined && (this.#busyUntilMs.get(stream) ?? 0) > Date.now();
   }
 
   /** What was sent by then, in the order of sending: hardly any is that old, so that it is looked for before it is sorted. */
