@@ -33,6 +33,8 @@ interface Open {
 /** Waits for the first of the replicas that have been asked. */
 interface Reading {
   readonly tokens: string[];
+  /** Whether its stream has copies is being asked. */
+  isLookedAt: boolean;
   readonly resolve: (answer: Open) => void;
   readonly reject: (error: JetStreamFailure) => void;
 }
@@ -92,7 +94,7 @@ class InboxDirectGets implements DirectGets {
   async #readBatch(stream: string, subject: string, from: number, batch: number): Promise<Open> {
     const request = JSON.stringify({ seq: Math.max(from, 1), batch, max_bytes: bytesMax, next_by_subj: subject });
     const { promise, resolve, reject } = Promise.withResolvers<Open>();
-    const reading: Reading = { tokens: [], resolve, reject };
+    const reading: Reading = { tokens: [], isLookedAt: false, resolve, reject };
     const begunMs = performance.now();
     this.#ask(reading, stream, request);
     const timer = setInterval(() => {
@@ -108,7 +110,11 @@ class InboxDirectGets implements DirectGets {
   }
 
   async #askAnother(reading: Reading, stream: string, request: string): Promise<void> {
+    // That can take as long as the election of who knows it: all who had come to look would then ask at the same time.
+    if (reading.isLookedAt) return;
+    reading.isLookedAt = true;
     const isAlone = await this.#loneStreams.has(stream).catch(() => true);
+    reading.isLookedAt = false;
     if (!isAlone && this.#isSilent(reading)) this.#ask(reading, stream, request);
   }
 

@@ -1,4 +1,5 @@
-import { expect, test } from "vitest";
+import type { Msg } from "@nats-io/transport-node";
+import { afterEach, expect, test, vi } from "vitest";
 import { connectTo, silent } from "../../../test/support/connectTo.ts";
 import { startNats } from "../../../test/support/nats.ts";
 import { names } from "../../../test/support/orchestrators.ts";
@@ -6,10 +7,12 @@ import { startTcpProxy } from "../../../test/support/tcpProxy.ts";
 import { openPublisher } from "../../../runtime/src/publisher.ts";
 import type { LogMessage } from "../processor/ports.ts";
 import { askJetStream } from "./jetstream.ts";
-import { openLogReader, parsePlace } from "./logReader.ts";
+import { makeConsumer, openLogReader, parsePlace } from "./logReader.ts";
 import { takenInTurnMax } from "./turnShare.ts";
 import { ensurePartitionsBucket, ensureTopology } from "./topology.ts";
 import { openWriter } from "./write.ts";
+
+afterEach(() => void vi.useRealTimers());
 
 const stream = names.logStream(0);
 const topology = { names, replicas: 1 };
@@ -224,4 +227,64 @@ test("a log of large messages is read over one connection: no more is on its way
   await expect.poll(() => seen.length, { timeout: 20_000 }).toBe(300);
   expect(sequences(seen)).toEqual(upTo(1, 300));
   expect(losses).toBe(0);
+});
+
+/** A server where whoever asks for consumers of a log asks the test. */
+async function openApiGround() {
+  await using started = new AsyncDisposableStack();
+  const mappings = `"$JS.API.CONSUMER.CREATE.LOG.*": "made.$1", "$JS.API.CONSUMER.DELETE.LOG.*": "removed.$1"`;
+  const server = started.use(await startNats({ configuration: `mappings = { ${mappings} }` }));
+  const nats = started.use(await connectTo(server.url));
+  const asked: Msg[] = [];
+  const removed: string[] = [];
+  nats.connection.subscribe("made.*", { callback: (_, message) => void asked.push(message) });
+  nats.connection.subscribe("removed.*", {
+    callback: (_, { subject }) => void removed.push(nameIn(subject)),
+  });
+  const owned = started.move();
+  return { nats, asked, removed, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+function nameIn(subject: string): string {
+  return subject.slice(subject.lastIndexOf(".") + 1);
+}
+
+test("only the latest search for a consumer goes on, and none once the reader is gone", async () => {
+  await using ground = await openApiGround();
+  const { nats, asked } = ground;
+  const onReconnect: (() => void)[] = [];
+  const link = {
+    ...nats,
+    onReconnect: (listener: () => void) => {
+      onReconnect.push(listener);
+      return () => undefined;
+    },
+  };
+  vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "performance"] });
+  const seen: number[] = [];
+  const look = async (ms: number): Promise<void> => {
+    vi.advanceTimersByTime(ms);
+    await nats.connection.flush();
+    await nats.connection.flush();
+    seen.push(asked.length);
+  };
+  const reader = openLogReader(link, { ...collect(), stream: "LOG", room: () => 10, log: silent });
+  await look(0);
+  onReconnect.forEach((listener) => listener());
+  await look(0);
+  await look(500);
+  reader[Symbol.dispose]();
+  await look(2_000);
+  expect(seen).toEqual([1, 2, 3, 3]);
+});
+
+test("a consumer that is made when nobody waits for it any more is removed", async () => {
+  await using ground = await openApiGround();
+  const { nats, asked, removed } = ground;
+  const made = makeConsumer(nats, "LOG", "test", 1);
+  await expect.poll(() => asked.length).toBe(2);
+  asked[1]?.respond(JSON.stringify({ error: { code: 404, err_code: 10_059, description: "stream not found" } }));
+  await expect(made).rejects.toThrow(/stream not found/);
+  asked[0]?.respond("{}");
+  await expect.poll(() => removed).toEqual([nameIn(asked[0]?.subject ?? "")]);
 });

@@ -62,7 +62,6 @@ export function openLogReader(nats: Nats, options: LogReaderOptions): LogReader 
 class Reader implements LogReader {
   readonly #nats: Nats;
   readonly #options: LogReaderOptions;
-  readonly #closed = new AbortController();
   readonly #watchdog: NodeJS.Timeout;
   readonly #stopListening: () => void;
   readonly #copy = openCopies();
@@ -74,6 +73,8 @@ class Reader implements LogReader {
   #heardMs = Date.now();
   #generation = 0;
   #isRenewing = false;
+  /** Ends the search for a consumer that another one has taken the place of. */
+  #search = new AbortController();
   /** After a failure that is not passing. */
   #notBeforeMs = 0;
 
@@ -107,7 +108,7 @@ class Reader implements LogReader {
   }
 
   [Symbol.dispose](): void {
-    this.#closed.abort();
+    this.#search.abort();
     this.#generation++;
     clearInterval(this.#watchdog);
     this.#stopListening();
@@ -194,10 +195,13 @@ class Reader implements LogReader {
       this.#consumer = undefined;
       log.debug("reads the log by a new consumer", { stream, next: this.#next, reason });
     }
-    const { signal } = this.#closed;
-    const make = (): Promise<MadeConsumer> => makeConsumer(this.#nats, stream, "reader", this.#next);
+    this.#search.abort();
+    this.#search = new AbortController();
+    const { signal } = this.#search;
+    const make = (): Promise<MadeConsumer> => makeConsumer(this.#nats, stream, "reader", this.#next, signal);
     const made = await untilAnswered(make, signal).catch((error: unknown) => {
-      if (!signal.aborted) log.error("the log can't be read", { stream, error });
+      if (signal.aborted) return undefined;
+      log.error("the log can't be read", { stream, error });
       this.#notBeforeMs = Date.now() + failedPauseMs;
       return undefined;
     });
@@ -244,12 +248,21 @@ export interface MadeConsumer {
 
 /**
  * A consumer without filter and acks, from a position on. nats-server places it on any server of the stream that it does not know to be away, and one
- * that stands still answers nothing; under its name it stays there. So each time that it is asked for it is another one, which may come to lie elsewhere.
+ * that stands still answers nothing; under its name it stays there. So each time that it is asked for it is another one, which may come to lie elsewhere;
+ * those that come late are removed. Once `signal` aborts it is asked for no more.
  */
-export async function makeConsumer(nats: Nats, stream: string, prefix: string, from: number): Promise<MadeConsumer> {
+export async function makeConsumer(
+  nats: Nats,
+  stream: string,
+  prefix: string,
+  from: number,
+  signal?: AbortSignal,
+): Promise<MadeConsumer> {
   const { connection } = nats;
-  let taken: string | undefined;
+  // Or nobody waits for one any more.
+  let isFound = false;
   const make = async (leftMs: number): Promise<MadeConsumer> => {
+    signal?.throwIfAborted();
     const name = prefix + nuid.next();
     const config = {
       name,
@@ -262,11 +275,15 @@ export async function makeConsumer(nats: Nats, stream: string, prefix: string, f
     };
     const request = { stream_name: stream, config, action: "create" };
     const made = await askJetStream(connection, `CONSUMER.CREATE.${stream}.${name}`, request, leftMs);
-    taken ??= name;
-    if (taken !== name) remove(nats, stream, name);
+    if (isFound) remove(nats, stream, name);
+    isFound = true;
     return { name, pending: made.num_pending ?? 0 };
   };
-  return askAnew(connection, make);
+  try {
+    return await askAnew(connection, make);
+  } finally {
+    isFound = true;
+  }
 }
 
 function drop(nats: Nats, stream: string, { name, subscription }: Consumer): void {
