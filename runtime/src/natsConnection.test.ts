@@ -1,13 +1,16 @@
+import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { createServer } from "node:net";
 import { writeFile, mkdtemp, rm } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { nkeys } from "@nats-io/nats-core";
+import { NatsConnectionImpl } from "@nats-io/transport-node";
 import { expect, test } from "vitest";
 import { freePort } from "../../test/support/freePort.ts";
 import { startNats } from "../../test/support/nats.ts";
 import { startTcpProxy } from "../../test/support/tcpProxy.ts";
+import type { TcpProxy } from "../../test/support/tcpProxy.ts";
 import { readConfiguration } from "./configuration.ts";
 import { silentLog, logger } from "./log.ts";
 import { openNats } from "./natsConnection.ts";
@@ -69,6 +72,27 @@ test("a server that stands still is left for another one, and not asked again be
   expect(nats.connection.getServer()).toBe(new URL(next.url).host);
   expect(still.taken()).toBe(1);
 });
+
+test("of several servers that stand still each is asked once before one that was not asked yet", async () => {
+  await using started = new AsyncDisposableStack();
+  const proxies = new Map<string, TcpProxy>();
+  for (let count = 0; count < 3; count += 1) {
+    const server = started.use(await startNats());
+    const proxy = started.use(await startTcpProxy(server.url));
+    proxies.set(new URL(proxy.url).host, proxy);
+  }
+  const urls = [...proxies.values()].map(({ url }) => url);
+  await using nats = await openNats(settings({ NATS_URL: urls.join(",") }), quiet);
+  const { connection } = nats;
+  assert(connection instanceof NatsConnectionImpl);
+  // In the order in which the client has them.
+  const order = connection.protocol.servers.getServers().map(({ listen }) => proxies.get(listen));
+  const isBack = new Promise<void>((resolve) => void nats.onReconnect(resolve));
+  order[0]?.freeze();
+  order[1]?.freeze();
+  await isBack;
+  expect(order.map((proxy) => proxy?.taken())).toEqual([1, 1, 1]);
+}, 20_000);
 
 test("it waits for a server that is not there yet, and comes back after a restart", async () => {
   const port = await freePort();

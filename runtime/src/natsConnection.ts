@@ -193,8 +193,7 @@ function toConnectionOptions(settings: NatsSettings, name: string, awayMs: () =>
     pingInterval: settings.natsUrl.length > 1 ? pingEveryOfManyMs : pingEveryMs,
     maxPingOut: 3,
     // The one that was lost last: it may stand still, take the connection and say nothing.
-    reconnectToServer: ([first, ...rest], info) =>
-      info === null || first === undefined ? null : rest.reduce(leastDialed, first),
+    reconnectToServer: ([first, ...rest]) => (first === undefined ? null : rest.reduce(leastDialed, first)),
     // An error trace for each request costs a quarter of the throughput.
     noAsyncTraces: true,
   };
