@@ -10,12 +10,12 @@ const noBeat: (from: string) => void = () => undefined;
 
 /** An orchestrator that looks at one partition, which another one owns. */
 function openGround() {
-  const ground = { hearsSinceMs: Date.now() as number | undefined, taken: 0, beat: noBeat };
+  const ground = { hearsSinceMs: Date.now() as number | undefined, taken: 0, revision: 1, beat: noBeat };
   const assignment = openAssignment({
     orchestrator: "mine",
     partitions: 1,
     leases: {
-      read: async () => ({ lease: { owner: "other", checkpoint: 0 } as Lease, revision: 1 }),
+      read: async () => ({ lease: { owner: "other", checkpoint: 0 } as Lease, revision: ground.revision }),
       write: () => Promise.reject(new Error("no lease is written here")),
     },
     beats: {
@@ -59,6 +59,42 @@ test("who has just come to another server has heard nobody, however short the wa
   expect(ground.taken).toBe(0);
   ground.hearsSinceMs = undefined;
   await vi.advanceTimersByTimeAsync(5_000);
+  expect(ground.taken).toBe(0);
+  await ground.assignment.release();
+});
+
+test("the partition of an orchestrator that is gone is taken even where connections never last for long enough to tell by its silence", async () => {
+  const ground = openGround();
+  const flap = async (times: number): Promise<void> => {
+    for (let flaps = 0; flaps < times; flaps++) {
+      ground.hearsSinceMs = Date.now();
+      await vi.advanceTimersByTimeAsync(2_000);
+    }
+  };
+  await flap(8);
+  // Its lease may have been renewed just before it was seen first, and lasts for 15 s.
+  expect(ground.taken).toBe(0);
+  await flap(3);
+  expect(ground.taken).toBeGreaterThan(0);
+  await ground.assignment.release();
+});
+
+test("the same where the clock has been set back", async () => {
+  const ground = openGround();
+  await vi.advanceTimersByTimeAsync(1_000);
+  vi.setSystemTime(Date.now() - 3_600_000);
+  await vi.advanceTimersByTimeAsync(22_000);
+  expect(ground.taken).toBeGreaterThan(0);
+  await ground.assignment.release();
+});
+
+test("who renews its lease keeps its partition, however long nothing else is heard", async () => {
+  const ground = openGround();
+  for (let renewals = 0; renewals < 30; renewals++) {
+    ground.hearsSinceMs = Date.now();
+    ground.revision += 1;
+    await vi.advanceTimersByTimeAsync(1_000);
+  }
   expect(ground.taken).toBe(0);
   await ground.assignment.release();
 });

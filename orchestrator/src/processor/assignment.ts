@@ -1,6 +1,7 @@
 import type { Log } from "../../../runtime/src/log.ts";
 import { takePartition } from "./holding.ts";
 import type { Holding, HoldingOptions } from "./holding.ts";
+import { leaseMs } from "./leaseKeeper.ts";
 import type { Beats, LeaseRecord, Leases } from "./ports.ts";
 
 /** Which partitions this orchestrator owns. */
@@ -32,6 +33,8 @@ export interface AssignmentOptions {
 }
 
 const lookEveryMs = 500;
+/** Nobody goes by a lease that has stood unchanged for so long. */
+const staleMs = leaseMs + 5_000;
 const retakeAfterMs = 5000;
 
 /** Beats, and takes every partition that is free: never owned, released, or of an orchestrator that has fallen silent. */
@@ -46,6 +49,8 @@ class Taker implements Assignment {
   readonly #declinedUntilMs = new Map<number, number>();
   readonly #checkpoints = new Map<number, number>();
   readonly #beatMs = new Map<string, number>();
+  /** Since when a lease has been seen to stand as it does. */
+  readonly #standing = new Map<number, { readonly revision: number; readonly sinceMs: number }>();
   readonly #listener: Disposable;
   readonly #timer: NodeJS.Timeout;
   readonly #openedMs: number;
@@ -105,7 +110,8 @@ class Taker implements Assignment {
     const { leases, toHolding, onHeld, now } = this.#options;
     const found = await leases.read(partition);
     if (found !== undefined) this.#checkpoints.set(partition, found.lease.checkpoint);
-    if (!this.#isFree(found) || this.#isReleasing) return;
+    const isStale = found !== undefined && this.#isStale(partition, found.revision);
+    if (!(isStale || this.#isFree(found)) || this.#isReleasing) return;
     const holding = await takePartition(toHolding(partition), found);
     if (holding === undefined) return;
     this.#holdings.set(partition, holding);
@@ -117,6 +123,18 @@ class Taker implements Assignment {
       if (why.kind === "outdated") this.#declinedUntilMs.set(partition, Infinity);
     });
     if (this.#isReleasing) await holding.release();
+  }
+
+  /**
+   * Each renewal makes another revision of it: a holder whose lease stands for longer than it lasts has left its partition, whether or not we hear anything
+   * of it. Connections that never last for the time of silence, or a clock that was set back, would leave it to nobody otherwise.
+   */
+  #isStale(partition: number, revision: number): boolean {
+    const now = this.#options.now();
+    const seen = this.#standing.get(partition);
+    if (seen?.revision === revision && seen.sinceMs <= now) return now - seen.sinceMs > staleMs;
+    this.#standing.set(partition, { revision, sinceMs: now });
+    return false;
   }
 
   #isFree(found: LeaseRecord | undefined): boolean {

@@ -18,7 +18,7 @@ export interface LeaseKeeperOptions {
 
 const renewEveryMs = 1000;
 /** Counted from the sending of the last confirmed renewal. Elections take up to 9 s and may be repeated. */
-const leaseMs = 15_000;
+export const leaseMs = 15_000;
 const olderAfterMs = 60_000;
 /** An owner of whom no sign of life comes. */
 const nobody = "-";
