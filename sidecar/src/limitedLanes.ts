@@ -79,6 +79,18 @@ export class LimitedLanes {
     return sum;
   }
 
+  /** How many of them are to be counted on. */
+  wanted(): number {
+    let sum = 0;
+    for (const { puller } of this.#lanes.values()) sum += puller.wanted();
+    return sum;
+  }
+
+  /** How many methods are pulled for. */
+  size(): number {
+    return this.#lanes.size;
+  }
+
   /** Slots have got free. */
   pull(): void {
     for (const { lane, puller } of this.#lanes.values()) {

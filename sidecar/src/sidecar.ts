@@ -268,16 +268,22 @@ export class Sidecar implements Disposable {
     const { total: concurrency } = this.#options.slots;
     // A limit that is not known yet must not be passed.
     const inHands = Math.max(concurrency - this.worker.free(), this.#descriptions.handsMin());
-    if (!this.#limits.isKnown()) return { slots: concurrency, inHands, free: 0, asked: 0, unasked: 0 };
+    const pullers = this.#pulling.size + this.#lanes.size();
+    if (!this.#limits.isKnown()) return { slots: concurrency, pullers, inHands, free: 0, asked: 0, unasked: 0 };
     const free = this.worker.free();
     let asked = this.#lanes.outstanding();
-    for (const { puller } of this.#pulling.values()) asked += puller.outstanding();
+    let wanted = this.#lanes.wanted();
+    for (const { puller } of this.#pulling.values()) {
+      asked += puller.outstanding();
+      wanted += puller.wanted();
+    }
     return {
       slots: concurrency,
+      pullers,
       inHands,
       free: Math.min(free, room),
       asked,
-      unasked: Math.min(unaskedOf(free, asked), room),
+      unasked: Math.min(unaskedOf(free, wanted), room),
     };
   }
 

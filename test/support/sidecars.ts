@@ -74,6 +74,7 @@ export async function openSidecar(url: string, service: string, script: SidecarS
     log: silent,
     room: () => ({
       slots: concurrency,
+      pullers: 1,
       inHands: concurrency - worker.free(),
       free: worker.free(),
       asked: 0,

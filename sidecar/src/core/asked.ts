@@ -1,4 +1,4 @@
-type Pull = { readonly batch: number; readonly rank: number; readonly startedAtMs: number };
+type Pull = { readonly batch: number; readonly rank: number; readonly endsAtMs: number };
 type Rank = { readonly tokens: Set<string>; asked: number; left: number };
 
 const ranks = 10;
@@ -28,10 +28,10 @@ export class Asked {
     return this.#pulls.size === 0;
   }
 
-  add(token: string, batch: number, rank: number, startedAtMs: number): void {
+  add(token: string, batch: number, rank: number, endsAtMs: number): void {
     const of = this.#ranks[rank];
     if (of === undefined) return;
-    this.#pulls.set(token, { batch, rank, startedAtMs });
+    this.#pulls.set(token, { batch, rank, endsAtMs });
     of.tokens.add(token);
     of.asked += batch;
     of.left += batch;
@@ -59,10 +59,10 @@ export class Asked {
     return pull.batch - missing;
   }
 
-  /** Ends those that were made before then. Nothing tells that all tasks of a request have come: it may have been over for long. */
+  /** Ends those that the server has ended before then. Nothing tells that all tasks of a request have come: it may have been over for long. */
   endBefore(timeMs: number): void {
     for (const [token, pull] of this.#pulls) {
-      if (pull.startedAtMs >= timeMs) continue;
+      if (pull.endsAtMs >= timeMs) continue;
       const { asked = 0, left = 0 } = this.#ranks[pull.rank] ?? {};
       this.#shrink(token, pull, 0, Math.max(pull.batch - (asked - left), 0));
     }

@@ -24,8 +24,13 @@ test.each([
 );
 
 test("a window begins small for few slots and grows no larger than they are", () => {
-  expect([1, 8, 64, 1_000].map((slots) => firstWindow(slots).size)).toEqual([1, 1, 8, 8]);
+  expect([1, 8, 64, 1_000].map((slots) => firstWindow({ slots, pullers: 1 }).size)).toEqual([1, 1, 8, 8]);
   expect([grown({ size: 8 }, 64).size, grown({ size: 64 }, 64).size, grown({ size: 1 }, 0).size]).toEqual([16, 64, 1]);
+});
+
+test("services that share the slots begin with half of what all may ask for at most, and with one each", () => {
+  expect([4, 5, 8, 40].map((pullers) => firstWindow({ slots: 64, pullers }).size)).toEqual([8, 6, 4, 1]);
+  expect([16, 40, 500].map((pullers) => firstWindow({ slots: 1_000, pullers }).size)).toEqual([8, 3, 1]);
 });
 
 test("the more a sidecar has in hands, the later it is served", () => {
@@ -33,9 +38,15 @@ test("the more a sidecar has in hands, the later it is served", () => {
 });
 
 test("few tasks that are asked for may be of any size, the bytes of more are bounded, and there are not more than 256", () => {
-  expect([bytesMaxOf(64, 0), bytesMaxOf(8, 56)]).toEqual([undefined, undefined]);
-  expect([bytesMaxOf(65, 0), bytesMaxOf(1, 64), bytesMaxOf(192, 64)]).toEqual([65 * 32_768, 32_768, 192 * 32_768]);
+  expect([bytesMaxOf(64, 0, 1), bytesMaxOf(8, 56, 2)]).toEqual([undefined, undefined]);
+  const bounds = [bytesMaxOf(65, 0, 0), bytesMaxOf(1, 64, 0), bytesMaxOf(192, 64, 0)];
+  expect(bounds).toEqual([65 * 32_768, 32_768, 192 * 32_768]);
   expect([unaskedOf(64, 10), unaskedOf(1_000, 250), unaskedOf(1_000, 257)]).toEqual([54, 6, -1]);
+});
+
+test("of requests for as many tasks each may bring another number of bytes", () => {
+  const bounds = Array.from({ length: 32_768 }, (_, count) => bytesMaxOf(100, 0, count) ?? 0);
+  expect([new Set(bounds).size, Math.max(...bounds)]).toEqual([32_768, 101 * 32_768 - 1]);
 });
 
 test("a task counts for the requests of its rank", () => {

@@ -4,17 +4,21 @@
  */
 export type PullWindow = { readonly size: number };
 
-const idleBatchMax = 8;
+/** More than that an idle service never asks for. */
+export const idleBatchMax = 8;
 /** Tasks that all services of a sidecar together may have asked for: nobody needs more, and what is on its way has a bound. */
 const askedMax = 256;
 /** So many of them may be of any size. A task has some 512 KiB at most (`--payload-bytes-max`, and headers). */
 const anySizeMax = 64;
 /** Of each further one. */
 const taskBytes = 32 * 1024;
+/** Odd: all of 32 Ki remainders come before one comes again. */
+const unevenBytes = 20_261;
 
-/** Where a service begins, for a sidecar of so many slots. */
-export function firstWindow(concurrency: number): PullWindow {
-  return { size: Math.min(Math.max(Math.floor(concurrency / 8), 1), idleBatchMax) };
+/** Where a service begins, one of so many that share the slots: half of what all may ask for is left to those that have more to do. */
+export function firstWindow({ slots, pullers }: { readonly slots: number; readonly pullers: number }): PullWindow {
+  const share = Math.min(slots, askedMax) / 2 / Math.max(pullers, 1);
+  return { size: Math.min(Math.max(Math.floor(Math.min(slots / 8, share)), 1), idleBatchMax) };
 }
 
 /** What was asked for has all come. */
@@ -47,16 +51,18 @@ export function nextBatch(
   return batch > 0 ? batch : now.outstanding === 0 ? 1 : 0;
 }
 
-/** For how many more tasks there is room, of so many free slots and tasks that have been asked for, over all services. */
-export function unaskedOf(free: number, asked: number): number {
-  return Math.min(free, askedMax) - asked;
+/** For how many more tasks there is room, of so many free slots and tasks that have been asked for and are to be counted on, over all services. */
+export function unaskedOf(free: number, wanted: number): number {
+  return Math.min(free, askedMax) - wanted;
 }
 
 /**
  * How many bytes a request may bring; undefined: what its tasks have. `asked`: tasks asked for before, by all services over the one connection. With
  * more than 64 MB on its way nats-server drops it, and the server looks at each request alone. Up to 64 tasks need no such bound. For it the server
- * has to say when a request is over, and one with too few bytes costs a round trip: none of that is met with few slots, or few free ones.
+ * has to say when a request is over, and one with too few bytes costs a round trip: none of that is met with few slots, or few free ones. Of a request whose
+ * bytes are used up to the last one nothing is said at all, so each may bring some more than the one before: tasks that are all of one size don't meet it
+ * again and again. `count`: of the requests so far.
  */
-export function bytesMaxOf(batch: number, asked: number): number | undefined {
-  return asked + batch <= anySizeMax ? undefined : batch * taskBytes;
+export function bytesMaxOf(batch: number, asked: number, count: number): number | undefined {
+  return asked + batch <= anySizeMax ? undefined : batch * taskBytes + ((count * unevenBytes) % taskBytes);
 }

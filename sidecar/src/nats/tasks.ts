@@ -14,17 +14,18 @@ import { parseAckSubject } from "../core/delivery.ts";
 import { GivenBack } from "../core/givenBack.ts";
 import { neverEmpty, settled, tellEmpty } from "../core/emptiness.ts";
 import type { Emptiness } from "../core/emptiness.ts";
-import { bytesMaxOf, firstWindow, grown, nextBatch, rankOf } from "../core/pullWindow.ts";
+import { bytesMaxOf, firstWindow, grown, idleBatchMax, nextBatch, rankOf } from "../core/pullWindow.ts";
 import type { PullWindow } from "../core/pullWindow.ts";
 import type { Delivery } from "../ports.ts";
 import { Answers, TaskDelivery } from "./taskDelivery.ts";
 
 /**
- * How many slots there are, how many tasks run or wait in them, how many are free, how many have been asked for and not come, and for how many
- * more there is room, over all services.
+ * How many slots there are, how many services and limited methods share them, how many tasks run or wait in them, how many are free, how many have been asked
+ * for and not come, and for how many more there is room, over all services.
  */
 export type Room = {
   readonly slots: number;
+  readonly pullers: number;
   readonly inHands: number;
   readonly free: number;
   readonly asked: number;
@@ -47,6 +48,8 @@ export type PullerOptions = {
 
 const expiresMs = 5_000;
 const heartbeatMs = 500;
+/** Of a request for more than an idle service asks for: what it holds others can't have. Too short for a heartbeat. */
+const largeExpiresMs = 500;
 /** Two heartbeats and a bit: the pull is dead, its consumer gone or the server's leader. */
 const silenceMaxMs = 1_300;
 const windowMax = 256;
@@ -80,6 +83,7 @@ export class TaskPuller {
   #window: PullWindow;
   #count = 0;
   #heardAtMs = 0;
+  #tookAtMs = 0;
   #isActive = false;
   #isClosed = false;
   #isMissing = false;
@@ -92,12 +96,14 @@ export class TaskPuller {
   #emptiness: Emptiness = neverEmpty;
   /** The next task is larger than a request was for. */
   #isLarge = false;
+  /** Nothing has come since the server said that there was nothing. */
+  #isIdle = false;
   #missingPauseMs = missingPauseMs;
   #resting: NodeJS.Timeout | undefined;
 
   constructor(options: PullerOptions) {
     this.#options = options;
-    this.#window = firstWindow(options.room().slots);
+    this.#window = firstWindow(options.room());
     const { nats, names, service, method } = options;
     const consumer = method === undefined ? names.taskConsumer(service) : names.limitedConsumer(method);
     this.#about = method === undefined ? { service } : { service, method };
@@ -117,6 +123,12 @@ export class TaskPuller {
     return this.#asked.outstanding();
   }
 
+  /** How many of them are to be counted on: of an idle service's requests of several ranks all are served only when more comes than it wants. */
+  wanted(): number {
+    const outstanding = this.#asked.outstanding();
+    return this.#isIdle ? Math.min(outstanding, this.#window.size) : outstanding;
+  }
+
   /** Begins, or goes on, asking for tasks. */
   resume(): void {
     if (this.#isActive || this.#isClosed) return;
@@ -127,7 +139,7 @@ export class TaskPuller {
   /** Asks for none; what was asked for may still come. */
   pause(): void {
     this.#isActive = false;
-    this.#window = firstWindow(this.#options.room().slots);
+    this.#window = firstWindow(this.#options.room());
   }
 
   /** Asks for tasks when there is room. */
@@ -144,18 +156,21 @@ export class TaskPuller {
     const outstanding = this.#asked.outstandingUpTo(rank);
     let batch = nextBatch(this.#window, { inHands, outstanding, room: unasked, free });
     if (batch <= 0) return;
-    let bytesMax = bytesMaxOf(batch, asked);
+    this.#count += 1;
+    let bytesMax = bytesMaxOf(batch, asked, this.#count);
     if (bytesMax !== undefined && this.#isLarge) [batch, bytesMax] = [1, undefined];
     this.#isLarge = false;
-    const token = (this.#count += 1).toString(36);
+    const token = this.#count.toString(36);
     const now = performance.now();
     if (this.#asked.isEmpty()) this.#heardAtMs = now;
-    this.#asked.add(token, batch, rank, now);
+    const isSmall = batch <= idleBatchMax;
+    const lastsMs = isSmall ? expiresMs : largeExpiresMs;
+    this.#asked.add(token, batch, rank, now + lastsMs);
     const request = JSON.stringify({
       batch,
       max_bytes: bytesMax,
-      expires: nanos(expiresMs),
-      idle_heartbeat: nanos(heartbeatMs),
+      expires: nanos(lastsMs),
+      idle_heartbeat: isSmall ? nanos(heartbeatMs) : undefined,
       group: byLoadGroup,
       priority: rank,
     });
@@ -208,7 +223,8 @@ export class TaskPuller {
   }
 
   #receive(message: Incoming, rank: number): void {
-    this.#heardAtMs = performance.now();
+    this.#heardAtMs = this.#tookAtMs = performance.now();
+    this.#isIdle = false;
     this.#emptiness = settled(this.#emptiness, this.#heardAtMs);
     const delivery = this.#toDelivery(message.replyTo(), message.data());
     this.#asked.take(rank);
@@ -232,6 +248,8 @@ export class TaskPuller {
   }
 
   #forgetServer(): void {
+    // It may still have requests that were made before, and would serve them besides those that are made after the reconnect.
+    this.#unsubscribe();
     this.#asked.clear();
     this.#answers.givenBack.clear();
   }
@@ -241,6 +259,7 @@ export class TaskPuller {
     const { code = 0, description = "" } = message.headers ?? {};
     if (code === 100) {
       this.#wasFound = true;
+      this.#isIdle = true;
       if (this.#isMissing) this.#found();
       // A heartbeat comes only when there is nothing to deliver, or, of a limited method, no more may be handed out.
       const last = message.headers?.get("Nats-Last-Stream") ?? "";
@@ -259,7 +278,8 @@ export class TaskPuller {
       return;
     }
     if (code === 408 || code === 404) {
-      if (this.#asked.isEmpty()) this.#window = firstWindow(this.#options.room().slots);
+      this.#isIdle ||= this.#heardAtMs - this.#tookAtMs >= largeExpiresMs;
+      if (this.#isIdle || this.#asked.isEmpty()) this.#window = firstWindow(this.#options.room());
       this.pull();
       return;
     }
@@ -280,7 +300,7 @@ export class TaskPuller {
 
   /** Waits a little before the next pull, longer each time. */
   #rest(): void {
-    this.#window = firstWindow(this.#options.room().slots);
+    this.#window = firstWindow(this.#options.room());
     if (this.#resting !== undefined || this.#isClosed) return;
     this.#resting = setTimeout(() => {
       this.#resting = undefined;
@@ -309,7 +329,7 @@ export class TaskPuller {
     if (this.#leaving !== undefined) this.#unsubscribe();
     this.#leaving = undefined;
     this.#emptiness = neverEmpty;
-    this.#window = firstWindow(this.#options.room().slots);
+    this.#window = firstWindow(this.#options.room());
     clearTimeout(this.#resting);
     this.#resting = undefined;
     this.#missingPauseMs = missingPauseMs;
@@ -318,11 +338,11 @@ export class TaskPuller {
 
   #watch(): void {
     const now = performance.now();
-    this.#asked.endBefore(now - expiresMs - silenceMaxMs);
+    this.#asked.endBefore(now - silenceMaxMs);
     if (!this.#asked.isEmpty() && now - this.#heardAtMs > silenceMaxMs) {
       this.#options.log.warn("a pull fell silent, pulling anew", this.#about);
       this.#asked.clear();
-      this.#window = firstWindow(this.#options.room().slots);
+      this.#window = firstWindow(this.#options.room());
     }
     this.pull();
   }
