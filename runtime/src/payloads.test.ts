@@ -1,12 +1,14 @@
 import { assert, asyncProperty, constantFrom, integer, nat, oneof, record, string, uint8Array } from "fast-check";
 import { hash } from "node:crypto";
 import type { NatsConnection } from "@nats-io/transport-node";
-import { expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import type { PayloadRef } from "../../proto/gen/sidestep/internal/v1/event.ts";
 import { toNames } from "../../proto/wire/subjects.ts";
 import { toPayloads } from "./payloads.ts";
 import type { Publisher } from "./publisher.ts";
 import { openChunk, openSeals, sealChunk } from "./seal.ts";
+
+afterEach(() => void vi.useRealTimers());
 
 const names = toNames();
 const content = Buffer.from("what is kept");
@@ -131,4 +133,20 @@ test("whatever a reference says, it gives the payload or nothing, and never fail
       expect(asked.length).toBeLessThan(20);
     }),
   );
+});
+
+test("who does not answer for a chunk is asked again only where servers form a cluster: a lone one that is slow would only have more to send", async () => {
+  vi.useFakeTimers();
+  const ask = async (cluster: string | undefined): Promise<number> => {
+    let asked = 0;
+    const request = (): Promise<never> => {
+      asked += 1;
+      return Promise.withResolvers<never>().promise;
+    };
+    const connection = { request, info: { cluster } } as object as NatsConnection;
+    void toPayloads(connection, {} as Publisher, names).get({ ...good, chunks: 1 });
+    await vi.advanceTimersByTimeAsync(3_500);
+    return asked;
+  };
+  expect([await ask(undefined), await ask("c")]).toEqual([1, 4]);
 });

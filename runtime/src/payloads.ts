@@ -40,7 +40,7 @@ const chunksAtOnce = 4;
 /** Payloads that are read at a time: putting together many in one turn of the event loop would hold up everybody else. */
 const readAtOnce = 2;
 const requestTimeoutMs = 5_000;
-/** A replica may stand still. */
+/** A replica may stand still. A lone server that does not answer has too much to send as it is. */
 const askAgainMs = 1_000;
 
 /** Payloads over a connection and a publisher that live longer. */
@@ -186,8 +186,9 @@ function parseAnswer(data: Uint8Array): LeaderAnswer {
 
 async function ask(connection: NatsConnection, subject: string, body: string) {
   const request = (timeout: number) => connection.request(subject, body, { timeout });
+  const everyMs = connection.info?.cluster === undefined ? requestTimeoutMs : askAgainMs;
   try {
-    return await firstAnswer(request, { timeoutMs: requestTimeoutMs, everyMs: askAgainMs, mayWait: () => false });
+    return await firstAnswer(request, { timeoutMs: requestTimeoutMs, everyMs, mayWait: () => false });
   } catch (error) {
     throw new PayloadError("NATS did not answer for a payload", error);
   }
