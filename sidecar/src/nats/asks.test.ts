@@ -3,31 +3,40 @@ import { expect, test } from "vitest";
 import { Ask } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import { connectTo } from "../../../test/support/connectTo.ts";
 import { startNats } from "../../../test/support/nats.ts";
+import { startTcpProxy } from "../../../test/support/tcpProxy.ts";
 import { names } from "../../../test/support/orchestrators.ts";
 import { readTask } from "../core/taskMessage.ts";
 import { Task } from "../../../proto/gen/sidestep/internal/v1/task.ts";
 import { taskOf } from "../testing/tasks.ts";
 import { openAsks } from "./asks.ts";
 
-test("what is asked when the connection is lost counts as unanswered at once", async () => {
+test("what was asked over a connection that was lost counts as unanswered as soon as there is another, and what is said then is heard", async () => {
   await using server = await startNats();
-  await using nats = await connectTo(server.url);
+  await using proxy = await startTcpProxy(server.url);
+  // A name is looked up before it is dialed, and what is written meanwhile the client drops.
+  await using nats = await connectTo(proxy.url.replace("127.0.0.1", "localhost"));
+  await using owner = await connectTo(server.url);
   const reading = readTask(Task.encode(taskOf(1)).finish());
   assert(reading.kind === "task");
   const { task } = reading;
   const asked = Promise.withResolvers<void>();
-  nats.connection.subscribe(names.askSubject(task.service, task.message.partition), {
+  owner.connection.subscribe(names.askSubject(task.service, task.message.partition), {
     callback: () => asked.resolve(),
   });
-  const lost = new Set<() => void>();
-  const onDisconnect = (listener: () => void) => {
-    lost.add(listener);
-    return () => undefined;
-  };
-  const ask = openAsks({ connection: nats.connection, onDisconnect }, names);
-  const verdict = ask(task, Ask.create());
+  let isGivenBack = false;
+  owner.connection.subscribe("nak", {
+    callback: () => {
+      isGivenBack = true;
+    },
+  });
+  await owner.connection.flush();
+  const verdict = openAsks(nats, names)(task, Ask.create());
+  const askedAtMs = performance.now();
   await asked.promise;
-  for (const listener of lost) listener();
-  const isToldLater = new Promise<string>((resolve) => void setImmediate(() => resolve("later")));
-  expect(await Promise.race([verdict, isToldLater])).toBeUndefined();
+  proxy.cut();
+  expect(await verdict).toBeUndefined();
+  // An owner has 3 s to answer.
+  expect(performance.now() - askedAtMs).toBeLessThan(2_900);
+  nats.connection.publish("nak");
+  await expect.poll(() => isGivenBack).toBe(true);
 });

@@ -13,10 +13,11 @@ const answerWithinMs = 3_000;
 export type AskOwner = (task: ParsedTask, ask: Ask) => Promise<AskReply_Verdict | undefined>;
 
 /** Questions to owners over one connection, for as long as it is there. */
-export function openAsks(nats: Pick<Nats, "connection" | "onDisconnect">, names: Names): AskOwner {
+export function openAsks(nats: Pick<Nats, "connection" | "onReconnect">, names: Names): AskOwner {
   const requests = new Requests(nats.connection);
-  // Asked again over the next connection, and not only when the answer's time is over.
-  nats.onDisconnect(() => requests.giveUp());
+  // Not only when the answer's time is over. Before there is another connection nobody can be asked again, and what is said of the task would be lost: the
+  // client drops what was written while it looks for a server.
+  nats.onReconnect(() => requests.giveUp());
   return ({ service, message }, ask) => {
     const subject = names.askSubject(service, message.partition);
     const { promise, resolve } = Promise.withResolvers<AskReply_Verdict | undefined>();

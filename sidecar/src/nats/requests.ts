@@ -49,7 +49,7 @@ export class Requests {
     return this.#waiting.size;
   }
 
-  /** Nobody will answer any more what has been asked so far, as when the connection was lost: all who wait are told of silence. */
+  /** Nobody will answer any more what has been asked so far, as over a connection that was lost: all who wait are told of silence. */
   giveUp(): void {
     for (const asked of this.#waiting.values()) asked.expire();
   }
