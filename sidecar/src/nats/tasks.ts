@@ -62,6 +62,8 @@ const electionPauseMaxMs = 500;
 
 /** The next task is larger than what is left of a request's bytes. */
 const endsForBytes = /exceeds maxbytes/i;
+/** Somebody else leads the consumer, or nobody. */
+const endsAll = /leadership change|consumer deleted|server shutdown/i;
 /** All tasks of a request with a bound of bytes have come, or are on their way behind this word. */
 const endsWithBatch = /batch completed/i;
 
@@ -283,6 +285,8 @@ export class TaskPuller {
       this.pull();
       return;
     }
+    // Whoever led has forgotten all that it had been asked for, and says so of the oldest requests at most.
+    if (code === 503 || endsAll.test(description)) this.#asked.clear();
     if (code === 503 && !this.#isMissing) {
       this.#isMissing = true;
       const reason = this.#wasFound
