@@ -211,12 +211,16 @@ class InboxPublisher implements Publisher {
     const now = Date.now();
     if (stream !== undefined) this.#heardMs.set(stream, now);
     if (stream !== undefined && published.kind === "stored") this.#answeredMs.set(stream, waiting?.sentMs ?? 0);
-    const isLate = waiting === undefined || now - waiting.sentMs > lostMs;
+    // It had been given up; or it would have been, had the stream not been known to be busy.
+    const isLate = waiting === undefined || (now - waiting.sentMs > lostMs && this.#isBusy(stream));
     if (isLate && published.kind === "stored") this.#busyUntilMs.set(published.stream, now + busyMs);
     this.#tellRoom(stream, published);
     if (waiting !== undefined) this.#settle(waiting, published);
     if (!this.#absent.isAny() || published.kind !== "stored" || !this.#absent.answered(published.stream)) return;
-    setTimeout(() => this.#expire(now, ({ stream: of }) => !this.#isBusy(of)), lostAfterMs).unref();
+    // An answer to what had been given up says nothing of what was sent since.
+    if (waiting === undefined) return;
+    const isOver = ({ stream: of }: Waiting): boolean => of === published.stream || !this.#isBusy(of);
+    setTimeout(() => this.#expire(now, isOver), lostAfterMs).unref();
   }
 
   /** Streams of others, which are never named here, may be full as they like. */
