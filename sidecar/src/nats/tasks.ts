@@ -35,6 +35,21 @@ export type Room = {
 /** Where requests of a rank are answered. */
 type Way = { readonly inbox: string; readonly subscription: Subscription };
 
+/**
+ * Requests of some seconds, and where they are answered, by rank: nothing else tells of a task which request it answers, and one that is served late may not be
+ * the best of those made since.
+ */
+class Requests {
+  readonly asked = new Asked();
+  readonly ways = new Map<number, Way>();
+  readonly bornAtMs = performance.now();
+
+  unsubscribe(): void {
+    for (const { subscription } of this.ways.values()) subscription.unsubscribe();
+    this.ways.clear();
+  }
+}
+
 export type PullerOptions = {
   readonly nats: Nats;
   readonly names: Names;
@@ -55,6 +70,8 @@ const silenceMaxMs = 1_300;
 const windowMax = 256;
 const missingPauseMs = 250;
 const missingPauseMaxMs = 2_000;
+/** Longer than a request lasts, and what is on its way then. */
+const turnOverMs = 10_000;
 /** For what was asked for to come, before a server is left. */
 const leavingMs = 300;
 /** An election is over at any moment. */
@@ -76,10 +93,10 @@ export class TaskPuller {
   readonly #options: PullerOptions;
   readonly #about: Readonly<Record<string, string>>;
   readonly #subject: string;
-  /** By rank: nothing else tells of a task which request it answers, and one that is served late may not be the best of those made since. */
-  readonly #ways = new Map<number, Way>();
   readonly #answers: { readonly answers: Answers; readonly givenBack: GivenBack };
-  readonly #asked = new Asked();
+  #requests = new Requests();
+  /** Of the last seconds before: what has not come of them for longer than they last never will. */
+  #older = new Requests();
   readonly #forget: () => void;
   readonly #watchdog: NodeJS.Timeout;
   #window: PullWindow;
@@ -122,12 +139,12 @@ export class TaskPuller {
 
   /** Tasks asked for that have not come. */
   outstanding(): number {
-    return this.#asked.outstanding();
+    return this.#requests.asked.outstanding() + this.#older.asked.outstanding();
   }
 
   /** How many of them are to be counted on: of an idle service's requests of several ranks all are served only when more comes than it wants. */
   wanted(): number {
-    const outstanding = this.#asked.outstanding();
+    const outstanding = this.outstanding();
     return this.#isIdle ? Math.min(outstanding, this.#window.size) : outstanding;
   }
 
@@ -155,7 +172,8 @@ export class TaskPuller {
       return;
     const { inHands, free, asked, unasked } = this.#options.room();
     const rank = rankOf(inHands);
-    const outstanding = this.#asked.outstandingUpTo(rank);
+    const { asked: made } = this.#requests;
+    const outstanding = made.outstandingUpTo(rank) + this.#older.asked.outstandingUpTo(rank);
     let batch = nextBatch(this.#window, { inHands, outstanding, room: unasked, free });
     if (batch <= 0) return;
     this.#count += 1;
@@ -164,10 +182,10 @@ export class TaskPuller {
     this.#isLarge = false;
     const token = this.#count.toString(36);
     const now = performance.now();
-    if (this.#asked.isEmpty()) this.#heardAtMs = now;
+    if (this.#isAnswered()) this.#heardAtMs = now;
     const isSmall = batch <= idleBatchMax;
     const lastsMs = isSmall ? expiresMs : largeExpiresMs;
-    this.#asked.add(token, batch, rank, now + lastsMs);
+    made.add(token, batch, rank, now + lastsMs);
     const request = JSON.stringify({
       batch,
       max_bytes: bytesMax,
@@ -179,27 +197,50 @@ export class TaskPuller {
     this.#options.nats.connection.publish(this.#subject, request, { reply: this.#wayOf(rank).inbox + token });
   }
 
+  /** Nothing is left of what was asked for. */
+  #isAnswered(): boolean {
+    return this.#requests.asked.isEmpty() && this.#older.asked.isEmpty();
+  }
+
+  #forgetAsked(): void {
+    this.#requests.asked.clear();
+    this.#older.asked.clear();
+  }
+
+  /**
+   * A server that leads no more may have said nothing of what it was asked for, and in steady work that looks like tasks which are about to come. So every
+   * few seconds answers go another way, and what has not come on the one before is over once its last request is.
+   */
+  #turnOver(now: number): void {
+    if (now - this.#requests.bornAtMs < turnOverMs || this.#requests.bornAtMs > this.#tookAtMs) return;
+    this.#older.unsubscribe();
+    this.#older = this.#requests;
+    this.#requests = new Requests();
+  }
+
   #wayOf(rank: number): Way {
-    const known = this.#ways.get(rank);
+    const requests = this.#requests;
+    const known = requests.ways.get(rank);
     if (known !== undefined) return known;
     const inbox = `${createInbox()}.`;
     const subscription = subscribeRaw(this.#options.nats.connection, `${inbox}*`, {
-      take: (message) => this.#receive(message, rank),
-      status: (message) => this.#receiveStatus(message),
+      take: (message) => this.#receive(message, rank, requests.asked),
+      status: (message) => this.#receiveStatus(message, requests.asked),
     });
     const way = { inbox, subscription };
-    this.#ways.set(rank, way);
+    requests.ways.set(rank, way);
     return way;
   }
 
   /** Resolves when the server knows that nothing more is taken here; what is on its way until then is. */
   async #drain(): Promise<void> {
-    await Promise.allSettled([...this.#ways.values()].map(({ subscription }) => subscription.drain()));
+    const ways = [...this.#requests.ways.values(), ...this.#older.ways.values()];
+    await Promise.allSettled(ways.map(({ subscription }) => subscription.drain()));
   }
 
   #unsubscribe(): void {
-    for (const { subscription } of this.#ways.values()) subscription.unsubscribe();
-    this.#ways.clear();
+    this.#requests.unsubscribe();
+    this.#older.unsubscribe();
   }
 
   /** For all that came in this turn of the event loop one request will do. */
@@ -219,18 +260,18 @@ export class TaskPuller {
     this.#forget();
     clearInterval(this.#watchdog);
     clearTimeout(this.#resting);
-    this.#asked.clear();
+    this.#forgetAsked();
     if (this.#options.nats.isConnected()) await this.#drain();
     else this.#unsubscribe();
   }
 
-  #receive(message: Incoming, rank: number): void {
+  #receive(message: Incoming, rank: number, asked: Asked): void {
     this.#heardAtMs = this.#tookAtMs = performance.now();
     this.#isIdle = false;
     this.#emptiness = settled(this.#emptiness, this.#heardAtMs);
     const delivery = this.#toDelivery(message.replyTo(), message.data());
-    this.#asked.take(rank);
-    if (this.#asked.outstanding() === 0) {
+    asked.take(rank);
+    if (this.outstanding() === 0) {
       this.#leaving?.resolve();
       this.#window = grown(this.#window, Math.min(this.#options.room().slots, windowMax));
     }
@@ -252,11 +293,11 @@ export class TaskPuller {
   #forgetServer(): void {
     // It may still have requests that were made before, and would serve them besides those that are made after the reconnect.
     this.#unsubscribe();
-    this.#asked.clear();
+    this.#forgetAsked();
     this.#answers.givenBack.clear();
   }
 
-  #receiveStatus(message: Msg): void {
+  #receiveStatus(message: Msg, asked: Asked): void {
     this.#heardAtMs = performance.now();
     const { code = 0, description = "" } = message.headers ?? {};
     if (code === 100) {
@@ -271,7 +312,7 @@ export class TaskPuller {
     }
     if (code === 409 && endsWithBatch.test(description)) return;
     const pending = Number(message.headers?.get("Nats-Pending-Messages") ?? "");
-    const come = this.#asked.end(message.subject.slice(message.subject.lastIndexOf(".") + 1), pending);
+    const come = asked.end(message.subject.slice(message.subject.lastIndexOf(".") + 1), pending);
     if (come === undefined) return;
     if (code === 409 && endsForBytes.test(description)) {
       this.#isLarge ||= come === 0;
@@ -281,12 +322,12 @@ export class TaskPuller {
     }
     if (code === 408 || code === 404) {
       this.#isIdle ||= this.#heardAtMs - this.#tookAtMs >= largeExpiresMs;
-      if (this.#isIdle || this.#asked.isEmpty()) this.#window = firstWindow(this.#options.room());
+      if (this.#isIdle || this.#isAnswered()) this.#window = firstWindow(this.#options.room());
       this.pull();
       return;
     }
     // Whoever led has forgotten all that it had been asked for, and says so of the oldest requests at most.
-    if (code === 503 || endsAll.test(description)) this.#asked.clear();
+    if (code === 503 || endsAll.test(description)) this.#forgetAsked();
     if (code === 503 && !this.#isMissing) {
       this.#isMissing = true;
       const reason = this.#wasFound
@@ -322,14 +363,14 @@ export class TaskPuller {
   /** A task that is on its way when the connection ends would be delivered again only when nobody has acknowledged it for seconds. */
   async #leave(): Promise<void> {
     const leaving = (this.#leaving ??= Promise.withResolvers<void>());
-    if (this.#asked.outstanding() === 0) leaving.resolve();
+    if (this.outstanding() === 0) leaving.resolve();
     await atMost(leavingMs, leaving.promise);
     // What the server has sent until it knows is accepted.
     if (this.#leaving === leaving && !this.#isClosed) await this.#drain();
   }
 
   #restart(): void {
-    this.#asked.clear();
+    this.#forgetAsked();
     if (this.#leaving !== undefined) this.#unsubscribe();
     this.#leaving = undefined;
     this.#emptiness = neverEmpty;
@@ -342,10 +383,14 @@ export class TaskPuller {
 
   #watch(): void {
     const now = performance.now();
-    this.#asked.endBefore(now - silenceMaxMs);
-    if (!this.#asked.isEmpty() && now - this.#heardAtMs > silenceMaxMs) {
+    this.#turnOver(now);
+    this.#requests.asked.endBefore(now - silenceMaxMs);
+    // All of them have ended by then.
+    if (now - this.#requests.bornAtMs > expiresMs + silenceMaxMs) this.#older.asked.clear();
+    else this.#older.asked.endBefore(now - silenceMaxMs);
+    if (!this.#isAnswered() && now - this.#heardAtMs > silenceMaxMs) {
       this.#options.log.warn("a pull fell silent, pulling anew", this.#about);
-      this.#asked.clear();
+      this.#forgetAsked();
       this.#window = firstWindow(this.#options.room());
     }
     this.pull();
