@@ -8,7 +8,6 @@ import type { RunState } from "../engine/state.ts";
 import { unlessAborted } from "./abort.ts";
 import { verdictOn } from "./asks.ts";
 import { openCuts } from "./cuts.ts";
-import { beginsRun } from "./eventIn.ts";
 import { askAgainForHeld, execute, scheduleShortTimers } from "./execute.ts";
 import { toFact } from "./fact.ts";
 import type { Ground, Ownership } from "./ownership.ts";
@@ -20,6 +19,7 @@ import { openReach } from "./reach.ts";
 import type { Reach } from "./reach.ts";
 import { openRetentions } from "./retentions.ts";
 import type { Swept } from "./kept.ts";
+import { Seeker } from "./seeker.ts";
 import { startSweeping } from "./sweeping.ts";
 import { takeOver } from "./takeover.ts";
 import type { Window } from "./takeover.ts";
@@ -63,9 +63,6 @@ export type Overtaken =
   | { readonly kind: "outdated"; readonly needs: string; readonly sequence: number };
 
 const waiterKeptMs = 15_000;
-/** A run that has just been started is read within this time. */
-const absentAfterMs = 100;
-const lookAgainMs = 1000;
 
 /**
  * Works on a partition: reads its log behind the window's checkpoint, folds each run in order, hands out what the engine asks for.
@@ -83,6 +80,7 @@ class Loop implements Partition {
   readonly #reader: LogReader;
   readonly #reach: Reach;
   readonly #waiters = openWaiters();
+  readonly #seeker: Seeker;
   readonly #stopSweeping: () => void;
   readonly #stopListening: () => void;
   readonly #finished = Promise.withResolvers<void>();
@@ -126,6 +124,13 @@ class Loop implements Partition {
       afterTurn: (run) => this.#afterTurn(run),
     });
     this.#reach = openReach({ ...ground, position: () => this.#reader.next() });
+    this.#seeker = new Seeker({
+      owner: this.#owner,
+      residents: this.#residents,
+      reach: this.#reach,
+      waiters: this.#waiters,
+      isLive: () => this.#phase === "live",
+    });
     this.#reader = ground.log.read({
       from: window.checkpoint + 1,
       onMessage: (message) => this.#onMessage(message),
@@ -177,7 +182,7 @@ class Loop implements Partition {
     if (!isLocal) tell(reply(runId, { $case: "registered", value: {} }));
     const untilMs = isLocal ? Infinity : this.#owner.now() + waiterKeptMs;
     const forget = this.#waiters.add(runId, { request, tell, untilMs });
-    if (isUnsure(run)) setTimeout(() => void this.#lookFor(runId), absentAfterMs);
+    if (isUnsure(run)) this.#seeker.soon(runId);
     return forget;
   }
 
@@ -321,7 +326,7 @@ class Loop implements Partition {
     this.#owner.logger.info("works on the partition", { head: this.#window.head, checkpoint: this.checkpoint() });
     for (const message of messages) this.#onMessage(message);
     // Runs of before the window have been left out so far.
-    for (const runId of this.#waiters.runs()) void this.#lookFor(runId);
+    for (const runId of this.#waiters.runs()) this.#seeker.seek(runId);
     // What was released meanwhile nobody has heard.
     this.#askForReleased();
   }
@@ -375,23 +380,6 @@ class Loop implements Partition {
     if (this.#phase === "left" || this.#phase === "finishing" || !this.#owner.isLive())
       return { $case: "notNow", value: {} };
     return run === undefined || run.phase === "loading" ? undefined : answerOf(run, waitedFor);
-  }
-
-  /** A run that somebody waits for and that is not in memory: it has ended long ago, stands still, or is not known. */
-  async #lookFor(runId: RunId): Promise<void> {
-    if (this.#phase !== "live" || !isUnsure(this.#residents.get(runId))) return;
-    const { log, signal, logger } = this.#owner;
-    try {
-      const run = await this.#residents.ensure(runId);
-      const first = run.phase === "orphan" ? await log.firstEvent(runId) : undefined;
-      // It never started, or what is left of it is being deleted.
-      if (run.phase === "orphan" && (first === undefined || !beginsRun(first))) this.#waiters.unknown(runId);
-      else this.#waiters.look(run);
-    } catch (error) {
-      if (signal.aborted) return;
-      logger.warn("a run that is waited for can't be read now", { runId, error });
-      setTimeout(() => void this.#lookFor(runId), lookAgainMs);
-    }
   }
 }
 
