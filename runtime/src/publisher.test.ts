@@ -5,6 +5,7 @@ import { expect, test } from "vitest";
 import { freePort } from "../../test/support/freePort.ts";
 import { startNats } from "../../test/support/nats.ts";
 import { logger } from "./log.ts";
+import { pause } from "./pause.ts";
 import { publishDurably } from "./publishDurably.ts";
 import { expectLastLine, headerLine, messageIdLine, openPublisher } from "./publisher.ts";
 import { openStoreRoom } from "./storeRoom.ts";
@@ -208,11 +209,10 @@ test("in a cluster, what a stream leaves while it answers nothing for a second i
 
 test("a stream in a cluster that takes longer than a second for each answer is waited for once it has answered late, and not asked again and again", async () => {
   let taken = 0;
-  const timers: NodeJS.Timeout[] = [];
   await using clustered = await openLogGround(await oneOfTwo(), (message) => {
     taken += 1;
     const seq = taken;
-    timers.push(setTimeout(() => message.respond(JSON.stringify({ stream: "LOG", seq })), 1_800));
+    void pause(1_800).then(() => message.respond(JSON.stringify({ stream: "LOG", seq })));
   });
   const { publisher } = clustered;
   const { signal } = new AbortController();
@@ -221,7 +221,6 @@ test("a stream in a cluster that takes longer than a second for each answer is w
   expect(taken).toBe(2);
   // A single try, as one of a lease's renewals is.
   expect(await publisher.publish("log", bytes, "", "LOG")).toMatchObject({ kind: "stored", sequence: 3 });
-  timers.forEach(clearTimeout);
 }, 15_000);
 
 test("a stream without room is told of once, until it stores again", async () => {

@@ -57,7 +57,7 @@ const lostAfterMs = 300;
  */
 const lostMs = 1_000;
 /** One that has answered later than that is busy: whoever went by its silence would never see an answer, and give it more to do each second. */
-const busyMs = 15_000;
+const busyMs = 5_000;
 /** What it knows already needs no quorum, and overtakes by less than this. */
 const overtakingMs = 250;
 /** Nobody answered, or nobody listened. */

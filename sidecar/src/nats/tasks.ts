@@ -1,5 +1,5 @@
 import { createInbox, nanos } from "@nats-io/nats-core";
-import type { Msg, Subscription } from "@nats-io/nats-core";
+import type { Msg } from "@nats-io/nats-core";
 import { byLoadGroup } from "../../../proto/wire/subjects.ts";
 import type { Names } from "../../../proto/wire/subjects.ts";
 import type { Log } from "../../../runtime/src/log.ts";
@@ -9,7 +9,7 @@ import type { Nats } from "../../../runtime/src/natsConnection.ts";
 import { atMost } from "../../../runtime/src/shutdown.ts";
 import { atTurnEnd } from "../../../runtime/src/turnEnd.ts";
 import { ageOf } from "../core/admission.ts";
-import { Asked } from "../core/asked.ts";
+import type { Asked } from "../core/asked.ts";
 import { parseAckSubject } from "../core/delivery.ts";
 import { GivenBack } from "../core/givenBack.ts";
 import { neverEmpty, settled, tellEmpty } from "../core/emptiness.ts";
@@ -18,6 +18,8 @@ import { bytesMaxOf, firstWindow, grown, idleBatchMax, nextBatch, rankOf } from 
 import type { PullWindow } from "../core/pullWindow.ts";
 import type { Delivery } from "../ports.ts";
 import { Answers, TaskDelivery } from "./taskDelivery.ts";
+import { Requests } from "./taskRequests.ts";
+import type { Way } from "./taskRequests.ts";
 
 /**
  * How many slots there are, how many services and limited methods share them, how many tasks run or wait in them, how many are free, how many have been asked
@@ -31,24 +33,6 @@ export type Room = {
   readonly asked: number;
   readonly unasked: number;
 };
-
-/** Where requests of a rank are answered. */
-type Way = { readonly inbox: string; readonly subscription: Subscription };
-
-/**
- * Requests of some seconds, and where they are answered, by rank: nothing else tells of a task which request it answers, and one that is served late may not be
- * the best of those made since.
- */
-class Requests {
-  readonly asked = new Asked();
-  readonly ways = new Map<number, Way>();
-  readonly bornAtMs = performance.now();
-
-  unsubscribe(): void {
-    for (const { subscription } of this.ways.values()) subscription.unsubscribe();
-    this.ways.clear();
-  }
-}
 
 export type PullerOptions = {
   readonly nats: Nats;
@@ -97,6 +81,8 @@ export class TaskPuller {
   #requests = new Requests();
   /** Of the last seconds before: what has not come of them for longer than they last never will. */
   #older = new Requests();
+  /** Of connections before: whoever leads the consumer may still serve them, and what nobody takes comes again only after seconds. */
+  #lost: readonly { readonly requests: Requests; readonly untilMs: number }[] = [];
   readonly #forget: () => void;
   readonly #watchdog: NodeJS.Timeout;
   #window: PullWindow;
@@ -234,13 +220,15 @@ export class TaskPuller {
 
   /** Resolves when the server knows that nothing more is taken here; what is on its way until then is. */
   async #drain(): Promise<void> {
-    const ways = [...this.#requests.ways.values(), ...this.#older.ways.values()];
-    await Promise.allSettled(ways.map(({ subscription }) => subscription.drain()));
+    await Promise.all(this.#all().map((requests) => requests.drain()));
   }
 
   #unsubscribe(): void {
-    this.#requests.unsubscribe();
-    this.#older.unsubscribe();
+    for (const requests of this.#all()) requests.unsubscribe();
+  }
+
+  #all(): readonly Requests[] {
+    return [this.#requests, this.#older, ...this.#lost.map(({ requests }) => requests)];
   }
 
   /** For all that came in this turn of the event loop one request will do. */
@@ -291,10 +279,13 @@ export class TaskPuller {
   }
 
   #forgetServer(): void {
-    // It may still have requests that were made before, and would serve them besides those that are made after the reconnect.
-    this.#unsubscribe();
     this.#forgetAsked();
     this.#answers.givenBack.clear();
+    // What still comes of them does not count for those that are made after the reconnect.
+    const untilMs = performance.now() + turnOverMs;
+    this.#lost = [...this.#lost, { requests: this.#requests, untilMs }, { requests: this.#older, untilMs }];
+    this.#requests = new Requests();
+    this.#older = new Requests();
   }
 
   #receiveStatus(message: Msg, asked: Asked): void {
@@ -384,6 +375,8 @@ export class TaskPuller {
   #watch(): void {
     const now = performance.now();
     this.#turnOver(now);
+    for (const { requests, untilMs } of this.#lost) if (untilMs < now) requests.unsubscribe();
+    this.#lost = this.#lost.filter(({ untilMs }) => untilMs >= now);
     this.#requests.asked.endBefore(now - silenceMaxMs);
     // All of them have ended by then.
     if (now - this.#requests.bornAtMs > expiresMs + silenceMaxMs) this.#older.asked.clear();
