@@ -34,6 +34,7 @@ export async function inflict(
   const others = servers.filter((it) => it !== victim);
   const led = ledBy(server, servers);
   const atMs = Date.now();
+  let backMs: number | undefined;
   if (kind === "kill") {
     await victim.kill9();
     await pause(deadMs);
@@ -42,9 +43,11 @@ export async function inflict(
     victim.pause();
     await pause(stopMs[kind]);
     victim.resume();
+    backMs = Date.now();
   }
   const outageMs = kind === "stop4" ? stopMs[kind] : await electedAfter(atMs, led, others);
-  return { kind, atMs, outageMs: kind === "stop10" ? Math.min(outageMs, stopMs[kind]) : outageMs };
+  const fault = { kind, atMs, outageMs: kind === "stop10" ? Math.min(outageMs, stopMs[kind]) : outageMs };
+  return backMs === undefined ? fault : { ...fault, backMs };
 }
 
 const stopMs = { stop4: 4_000, stop10: 10_000 } as const;

@@ -6,6 +6,8 @@ export interface Fault {
   readonly atMs: number;
   /** How long something was without a leader, or its leader stood still. */
   readonly outageMs: number;
+  /** When one that was stopped went on. */
+  readonly backMs?: number;
 }
 
 /** How much longer than undisturbed ones the orders took that were under way when a fault came. */

@@ -3,7 +3,10 @@ import { askJetStream } from "../../orchestrator/src/nats/jetstream.ts";
 import type { Nats as Connection } from "../../runtime/src/natsConnection.ts";
 import { pause } from "../../runtime/src/pause.ts";
 import type { Nats } from "../support/nats.ts";
+import { toNames } from "../../proto/wire/subjects.ts";
 import { toServerName } from "../support/natsCluster.ts";
+
+const names = toNames();
 
 /** Added to each server's configuration, so that its log's times can be compared with ours. */
 export const utcLog = "logtime_utc: true";
@@ -56,7 +59,13 @@ export async function placeLeader(nats: Connection, stream: string, server: numb
   throw new Error(`${toServerName(server)} does not come to lead ${stream}`);
 }
 
-/** Resolves when every stream of the cluster has a leader and two copies that are level with it. */
+/** When the last leader was elected after this moment, as the servers have said so far; undefined: none was. */
+export function electedSince(servers: readonly Nats[], sinceMs: number): number | undefined {
+  const later = servers.flatMap((it) => parseElections(it.lines())).filter(({ atMs }) => atMs > sinceMs);
+  return later.length === 0 ? undefined : Math.max(...later.map(({ atMs }) => atMs));
+}
+
+/** Resolves when every stream of the cluster has a leader and two copies that are level with it, and every consumer of tasks and timers a leader. */
 export async function untilLevel({ connection }: Connection, withinMs = 60_000): Promise<void> {
   const manager = await jetstreamManager(connection, { checkAPI: false, timeout: 1_000 });
   let last = "";
@@ -67,11 +76,20 @@ export async function untilLevel({ connection }: Connection, withinMs = 60_000):
         ({ cluster }) =>
           cluster?.leader === undefined || (cluster.replicas ?? []).filter(({ current }) => current).length < 2,
       );
-      if (late === undefined) return;
+      if (late === undefined) return await askConsumers(connection, [names.tasksStream, names.timersStream]);
       last = late.config.name;
     } catch (error) {
       last = String(error);
     }
   }
   throw new Error(`not level after ${withinMs / 1_000} s: ${last}`);
+}
+
+/** Throws when a consumer of these streams answers nobody. */
+async function askConsumers(connection: Connection["connection"], streams: readonly string[]): Promise<void> {
+  for (const stream of streams) {
+    const { consumers = [] } = await askJetStream(connection, `CONSUMER.NAMES.${stream}`, {}, 1_000);
+    for (const name of consumers)
+      if (typeof name === "string") await askJetStream(connection, `CONSUMER.INFO.${stream}.${name}`, undefined, 1_000);
+  }
 }

@@ -92,7 +92,9 @@ function reportTimers({ faults, armed, missing, doubled, early, latestMs }: Time
 
 /** Prints a row for each kind of fault; a sentence for each thing that is not as it should be. */
 function report(outcomes: readonly Outcome[]): readonly string[] {
-  console.log("fault     times  orders met   outage s  growth s: median, worst  beyond s  in doubt: orders, growth s");
+  console.log(
+    "fault        times  orders met   outage s  growth s: median, worst  beyond s  in doubt: orders, growth s",
+  );
   const late: string[] = [];
   for (const { growths } of outcomes) {
     for (const kind of new Set(growths.map((it) => it.fault.kind))) {
@@ -116,7 +118,7 @@ function toRow(kind: string, rows: readonly Growth[]): string {
   const met = rows.reduce((sum, it) => sum + it.orders, 0);
   const doubtful = rows.reduce((sum, it) => sum + it.inDoubt.orders, 0);
   const columns = [
-    kind.padEnd(9),
+    kind.padEnd(12),
     String(rows.length).padStart(5),
     String(met).padStart(11),
     `${seconds(outages[0] ?? 0)}-${seconds(outages.at(-1) ?? 0)}`.padStart(10),

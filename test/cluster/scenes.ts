@@ -17,7 +17,7 @@ import { inflict, leaderOfTarget, targets } from "./faults.ts";
 import type { FaultKind } from "./faults.ts";
 import { growthOf, undisturbedMs } from "./growth.ts";
 import type { Fault, Growth } from "./growth.ts";
-import { parseElections, untilLevel, utcLog } from "./leaders.ts";
+import { electedSince, parseElections, untilLevel, utcLog } from "./leaders.ts";
 
 /** What came of faults under a load of orders. */
 export interface Outcome {
@@ -147,6 +147,14 @@ async function onStage(
     if (fault === undefined) return;
     await untilNoneIsFrom(traffic, fault.atMs + fault.outageMs);
     await pause(partitionsSettledMs);
+    const { kind, backMs } = fault;
+    // One that goes on may bring about elections among those that have been led by others meanwhile.
+    const againMs = backMs === undefined ? undefined : electedSince(servers, backMs);
+    if (backMs !== undefined && againMs !== undefined)
+      await tell({ kind: `${kind}, back`, atMs: backMs, outageMs: againMs - backMs });
+    await tell(fault);
+  };
+  const tell = async (fault: Fault): Promise<void> => {
     faults.push(fault);
     const { orders, mostMs, medianMs, slowest } = growthOf(
       fault,
@@ -154,7 +162,7 @@ async function onStage(
       undisturbedMs(traffic.orders(), faults),
     );
     progress(
-      `  ${orders} orders met it and took up to ${Math.round(mostMs)} ms longer, half of them ${Math.round(medianMs)} ms or less`,
+      `  ${fault.kind}, ${fault.outageMs} ms: ${orders} orders met it and took up to ${Math.round(mostMs)} ms longer, half of them ${Math.round(medianMs)} ms or less`,
     );
     if (mostMs <= fault.outageMs + 1_000) return;
     for (const order of slowest) {
