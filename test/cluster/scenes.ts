@@ -99,9 +99,7 @@ export function playMachine(times: number, options: SceneOptions): Promise<Outco
     assert(owner !== undefined && other !== undefined);
     for (let i = 0; i < times; i++) {
       const server = await leaderOfTarget(servers, admin, "log", options.random);
-      const crashing = owner.crash(deadMs);
-      const fault = await inflict(servers, server, "kill", deadMs);
-      await crashing;
+      const [fault] = await Promise.all([inflict(servers, server, "kill", deadMs), owner.crash(deadMs)]);
       options.progress(
         `n${server} and ${owner.name} dead: ${fault.outageMs} ms until all that n${server} led was led again`,
       );

@@ -40,7 +40,7 @@ interface Reading {
 }
 
 const timeoutMs = 5000;
-/** One that stands still answers as late as it likes, and nats-server asks it as often as others: a third of all reads of three copies. */
+/** One that stands still answers as late as it likes, and a server that has no copy itself asks it as often as others. */
 const askAgainMs = 400;
 
 /** Opens direct gets over one subscription for all of them. Of a stream that has replicas another one is asked when the first does not answer. */
